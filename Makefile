@@ -1,0 +1,49 @@
+# Each target sets up what it needs: a machine with Python 3.11+, pip and make is enough.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/ready
+MEDIA  ?=
+ROW    ?=
+RUNS   ?= 3
+
+.PHONY: help setup demo up deploy test check bench clean
+
+help:
+	@echo "make demo [MEDIA=folder]  everything once, on samples or on up to 40 of your own files"
+	@echo "make up                   the site, until Ctrl-C"
+	@echo "make deploy               apply prefect.yaml, pools and blocks to the running site"
+	@echo "make test | check         the test suite | ruff, mypy --strict, the layer test"
+	@echo "make bench [ROW=rescan]   speed against named peers, into bench/RESULTS.md"
+
+setup: $(READY)
+
+# Without ensurepip, which Debian leaves out of its python3: the pip at hand fills the new environment.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv --without-pip $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/reelmill demo $(if $(MEDIA),--media '$(MEDIA)')
+
+up: $(READY)
+	@$(BIN)/reelmill up
+
+deploy: $(READY)
+	@$(BIN)/reelmill deploy
+
+test: $(READY)
+	$(BIN)/pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest --quiet tests/test_layers.py
+
+bench: $(READY)
+	@$(BIN)/python -m bench --runs $(RUNS) $(if $(ROW),--row $(ROW))
+
+clean:
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache

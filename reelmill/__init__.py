@@ -1,0 +1,1 @@
+"""Reelmill's library: media work without Prefect. See README.md for the house as a whole."""

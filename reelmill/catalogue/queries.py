@@ -1,0 +1,146 @@
+"""What is asked of the catalogue: functions that take a session."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select, update
+
+from reelmill.catalogue.models import Video, utc_now
+from reelmill.errors import FileMissing, InputError, TooFewVideos, UnknownVideo
+from reelmill.layout import OUTPUT_TYPES
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a scan needs to know of a file it may have seen before."""
+
+    id: uuid.UUID
+    size: int
+    mtime_ns: int
+    missing: bool
+
+
+def parse_id(text: str | uuid.UUID) -> uuid.UUID:
+    """A video id from its text.
+
+    Raises:
+        UnknownVideo: it is not a UUID.
+    """
+    if isinstance(text, uuid.UUID):
+        return text
+    try:
+        return uuid.UUID(text.strip())
+    except ValueError:
+        raise UnknownVideo(
+            f"{text!r} is not a video id: ids look like 0f8fad5b-d9cb-469f-a165-70867728950e; a scan lists them."
+        ) from None
+
+
+def get_video(session: Session, video_id: str | uuid.UUID) -> Video:
+    """The video of this id.
+
+    Raises:
+        UnknownVideo: there is none.
+    """
+    video = session.get(Video, parse_id(video_id))
+    if video is None:
+        raise UnknownVideo(f"No video has the id {video_id}; scan the library, or look the id up in the catalogue.")
+    return video
+
+
+def usable_video(session: Session, video_id: str | uuid.UUID) -> Video:
+    """The video of this id, for a job that is going to read it.
+
+    Raises:
+        UnknownVideo: there is none.
+        FileMissing: the last scan did not find its file.
+        InputError: it is known to be invalid.
+    """
+    video = get_video(session, video_id)
+    if video.missing_since is not None:
+        raise FileMissing(f"{video.path} was gone at the last scan; put it back and scan again.")
+    if not video.is_valid:
+        raise InputError(f"{video.path} is not a valid video: {video.validation_error}")
+    return video
+
+
+def known_files(session: Session, directory_type: str) -> dict[str, Known]:
+    """Every file the catalogue holds of a directory type, by path."""
+    columns = (Video.path, Video.id, Video.size, Video.mtime_ns, Video.missing_since)
+    rows = session.execute(sqlalchemy.select(*columns).where(col(Video.directory_type) == directory_type))
+    return {path: Known(id_, size, mtime_ns, gone is not None) for path, id_, size, mtime_ns, gone in rows}
+
+
+#: Facts of a file that a new scan overwrites; the title stays, people may have edited it.
+_REFRESHED = (
+    "directory_type", "size", "mtime_ns", "container", "video_codec", "audio_codec", "width", "height", "rotation",
+    "orientation", "frame_rate", "duration", "bit_rate", "audio_tracks", "subtitle_tracks", "is_valid",
+    "validation_error", "missing_since", "updated_at",
+)  # fmt: skip
+
+
+def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
+    """Insert records, or refresh the facts of those whose path is known; one statement for all."""
+    if not videos:
+        return
+    rows: list[dict[str, Any]] = [video.model_dump() for video in videos]
+    statement = insert(Video).values(rows)
+    refreshed = {name: statement.excluded[name] for name in _REFRESHED}
+    session.execute(statement.on_conflict_do_update(index_elements=["path"], set_=refreshed))
+
+
+def mark_missing(session: Session, ids: Iterable[uuid.UUID], at: datetime) -> None:
+    """These files were not there at ``at``; their records stay."""
+    session.execute(update(Video).where(col(Video.id).in_(list(ids))).values(missing_since=at, updated_at=at))
+
+
+def mark_found(session: Session, ids: Iterable[uuid.UUID]) -> None:
+    """These files are back, unchanged."""
+    session.execute(update(Video).where(col(Video.id).in_(list(ids))).values(missing_since=None, updated_at=utc_now()))
+
+
+def by_recipe(session: Session, recipe: str) -> Video | None:
+    """What was made by this recipe, if anything was."""
+    return session.exec(select(Video).where(Video.recipe == recipe)).first()
+
+
+def by_path(session: Session, path: str) -> Video | None:
+    """The record of this path."""
+    return session.exec(select(Video).where(Video.path == path)).first()
+
+
+def search(session: Session, words: str, *, limit: int = 50) -> list[Video]:
+    """Videos whose title holds every one of ``words``, in any case, by title."""
+    statement = select(Video).order_by(col(Video.title)).limit(limit)
+    for word in words.split():
+        escaped = word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+        statement = statement.where(col(Video.title).ilike(f"%{escaped}%"))
+    return list(session.exec(statement))
+
+
+def pick_sources(session: Session, count: int, seed: int | str) -> list[Video]:
+    """``count`` different valid videos, none of our own making, the same for the same seed and library.
+
+    Raises:
+        TooFewVideos: the library holds fewer.
+    """
+    statement = (
+        select(Video)
+        .where(col(Video.is_valid), col(Video.missing_since).is_(None), col(Video.duration) > 0)
+        .where(col(Video.directory_type).not_in(OUTPUT_TYPES))
+        .order_by(col(Video.path))
+    )
+    videos = list(session.exec(statement))
+    if len(videos) < count:
+        raise TooFewVideos(
+            f"The job needs {count} valid videos and the library holds {len(videos)}; scan, or add some."
+        )
+    return random.Random(seed).sample(videos, count)

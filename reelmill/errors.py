@@ -1,0 +1,148 @@
+"""Every error Reelmill raises, in one tree.
+
+    ReelmillError                    failure class         can waiting help?
+    ├── InputError                   input_error           no    the file itself cannot be used
+    │   ├── FileMissing
+    │   ├── NotAVideo
+    │   ├── DamagedVideo
+    │   └── EncryptedVideo
+    ├── UserError                    user_error            no    what was asked for makes no sense here
+    │   ├── UnknownVideo
+    │   ├── OutsideMediaRoot
+    │   └── TooFewVideos
+    ├── CapabilityError              capability_mismatch   no    this machine cannot do it
+    ├── ResourceError                resource_error        yes   disk, memory or a device ran short
+    │   └── DiskFull
+    ├── Stalled                      timeout               yes   no progress for too long
+    ├── WorkError                    runtime_error         yes   the work went wrong
+    │   ├── FfmpegFailed
+    │   └── OutputRejected
+    └── PlatformError                platform_error        yes   a server we need is away
+        └── SiteError                                      no    the site cannot come up as asked
+
+The message of each is one sentence for a person: it names the thing and, where there is one, the way out.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class FailureClass(StrEnum):
+    """Whose trouble a failure is; kept on the job so that people can filter by it."""
+
+    INPUT = "input_error"
+    USER = "user_error"
+    CAPABILITY = "capability_mismatch"
+    RESOURCE = "resource_error"
+    TIMEOUT = "timeout"
+    RUNTIME = "runtime_error"
+    PLATFORM = "platform_error"
+
+
+class ReelmillError(Exception):
+    """Base of all: ``failure_class`` says whose trouble it is, ``retryable`` whether waiting can help."""
+
+    failure_class: ClassVar[FailureClass] = FailureClass.RUNTIME
+    retryable: ClassVar[bool] = False
+
+
+class InputError(ReelmillError):
+    """The file itself cannot be used."""
+
+    failure_class = FailureClass.INPUT
+
+
+class FileMissing(InputError):
+    """The catalogue knows the file, the disk does not."""
+
+
+class NotAVideo(InputError):
+    """The file opens, or does not, but there is no moving picture in it."""
+
+
+class DamagedVideo(InputError):
+    """Parts of the file cannot be decoded."""
+
+
+class EncryptedVideo(InputError):
+    """The file is encrypted and we have no key."""
+
+
+class UserError(ReelmillError):
+    """What was asked for makes no sense here."""
+
+    failure_class = FailureClass.USER
+
+
+class UnknownVideo(UserError):
+    """No video has this id."""
+
+
+class OutsideMediaRoot(UserError):
+    """A path leads out of the media root."""
+
+
+class TooFewVideos(UserError):
+    """The library holds fewer videos of the wanted kind than the job needs."""
+
+
+class CapabilityError(ReelmillError):
+    """This machine cannot do it: an encoder, a program or a device is missing."""
+
+    failure_class = FailureClass.CAPABILITY
+
+
+class ResourceError(ReelmillError):
+    """Disk, memory or a device ran short; another time or place may have enough."""
+
+    failure_class = FailureClass.RESOURCE
+    retryable = True
+
+
+class DiskFull(ResourceError):
+    """No space left where the work is written."""
+
+
+class Stalled(ReelmillError):
+    """A process made no progress, or ran, for longer than allowed."""
+
+    failure_class = FailureClass.TIMEOUT
+    retryable = True
+
+
+class WorkError(ReelmillError):
+    """The work itself went wrong."""
+
+    retryable = True
+
+
+class FfmpegFailed(WorkError):
+    """ffmpeg ended with an error.
+
+    Carries ``argv``, ``exit_code`` and ``stderr_tail`` (its last lines) for the log.
+    """
+
+    def __init__(self, message: str, *, argv: tuple[str, ...], exit_code: int, stderr_tail: tuple[str, ...]):
+        super().__init__(message)
+        self.argv = argv
+        self.exit_code = exit_code
+        self.stderr_tail = stderr_tail
+
+
+class OutputRejected(WorkError):
+    """A finished file failed verification, so it never entered the library."""
+
+
+class PlatformError(ReelmillError):
+    """A server we need (database, Prefect) is away."""
+
+    failure_class = FailureClass.PLATFORM
+    retryable = True
+
+
+class SiteError(PlatformError):
+    """The site cannot come up as asked; waiting does not help."""
+
+    retryable = False

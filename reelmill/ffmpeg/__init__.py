@@ -1,0 +1,1 @@
+"""Everything that touches ffmpeg: probing and decoding (PyAV), building commands, running them."""

@@ -1,0 +1,68 @@
+"""Which ffmpeg this machine uses, and what that build can do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+import imageio_ffmpeg
+
+from reelmill.errors import CapabilityError
+
+
+def find_ffmpeg(wanted: Path | None = None) -> Path:
+    """The ffmpeg to use: ``wanted`` (a setting), else PATH's, else the one bundled with imageio-ffmpeg.
+
+    Raises:
+        CapabilityError: ``wanted`` is not there, or cannot be run.
+    """
+    if wanted is not None:
+        if not wanted.is_file() or not os.access(wanted, os.X_OK):
+            raise CapabilityError(f"The ffmpeg named in the settings, {wanted}, is not a program that can be run.")
+        return wanted
+    on_path = shutil.which("ffmpeg")
+    return Path(on_path) if on_path else Path(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def _listing(ffmpeg: Path, what: str) -> list[list[str]]:
+    answer = subprocess.run(
+        [str(ffmpeg), "-hide_banner", what], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+    )
+    return [line.split() for line in answer.stdout.splitlines()]
+
+
+@lru_cache(maxsize=8)
+def version(ffmpeg: Path) -> str:
+    """The build's own name, e.g. ``n9.0.2-17-g2a571b6068-20260930``."""
+    return _listing(ffmpeg, "-version")[0][2]
+
+
+@lru_cache(maxsize=8)
+def encoders(ffmpeg: Path) -> frozenset[str]:
+    """Encoders compiled into the build. A GPU encoder in this list still needs its card: see ``usable``."""
+    return frozenset(row[1] for row in _listing(ffmpeg, "-encoders") if len(row) > 2 and row[0][0] in "VAS")
+
+
+@lru_cache(maxsize=8)
+def filters(ffmpeg: Path) -> frozenset[str]:
+    """Filters compiled into the build."""
+    return frozenset(row[1] for row in _listing(ffmpeg, "-filters") if len(row) > 2 and "->" in row[2])
+
+
+@lru_cache(maxsize=32)
+def usable(ffmpeg: Path, encoder: str) -> bool:
+    """Whether ``encoder`` really encodes here, tried with one 256x256 frame."""
+    if encoder not in encoders(ffmpeg):
+        return False
+    source = ["-f", "lavfi", "-i", "color=size=256x256:rate=1:duration=1"]
+    trial = subprocess.run(
+        [str(ffmpeg), "-v", "error", *source, "-frames:v", "1", "-c:v", encoder, "-f", "null", "-"],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=30,
+        check=False,
+    )
+    return trial.returncode == 0

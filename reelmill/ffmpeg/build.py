@@ -1,0 +1,263 @@
+"""ffmpeg command lines, built with ffmpeg-python: pure functions from a plan to arguments.
+
+Each answers with arguments without the program's name, as ``run.Runner`` takes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import ffmpeg
+
+from reelmill.ffmpeg.probe import MediaInfo, media_url
+
+#: Subtitle codecs that are text and so can live in an mp4 as ``mov_text``; pictures (PGS, DVD) cannot.
+TEXT_SUBTITLES: Final = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "srt"})
+
+#: HDR (PQ or HLG) to SDR BT.709: linear light at 100 nits, hable curve, no extra desaturation.
+_TONE_MAP: Final = (
+    "zscale=transfer=linear:npl=100,format=gbrpf32le,zscale=primaries=bt709,"
+    "tonemap=hable:desat=0,zscale=transfer=bt709:matrix=bt709:range=limited"
+)
+
+#: NVENC has no CRF. Offsets from x264's crf to NVENC's constant quality (-cq), by upper bound of crf.
+#: Source: none is published; these are our own starting values, a little on the side of fewer bits in the
+#: middle, where x264's psycho-visual options save the most. Not yet measured on a card: see the changelog.
+NVENC_CQ_OFFSET: Final = ((18, 1), (28, 3), (35, 2), (51, 0))
+
+#: x264's presets on NVENC's p1 (fastest) to p7 (slowest).
+NVENC_PRESETS: Final = {
+    "ultrafast": "p1", "superfast": "p1", "veryfast": "p2", "faster": "p3", "fast": "p4",
+    "medium": "p4", "slow": "p5", "slower": "p6", "veryslow": "p7",
+}  # fmt: skip
+
+
+def nvenc_cq(crf: int) -> int:
+    """NVENC's constant quality for an x264 ``crf`` (0 to 51)."""
+    for limit, offset in NVENC_CQ_OFFSET:
+        if crf <= limit:
+            return min(51, crf + offset)
+    return crf
+
+
+@dataclass(frozen=True)
+class H264:
+    """How pictures become H.264 for the web."""
+
+    encoder: str = "libx264"  # or h264_nvenc
+    preset: str = "medium"
+    crf: int = 23
+    max_kbit: int | None = None  # maxrate in kbit/s; bufsize is twice that
+    threads: int | None = None
+
+    def options(self) -> dict[str, Any]:
+        """ffmpeg output options."""
+        options: dict[str, Any] = {"c:v": self.encoder, "pix_fmt": "yuv420p"}
+        if self.encoder == "h264_nvenc":
+            options |= {"preset": NVENC_PRESETS[self.preset], "rc": "vbr", "cq": nvenc_cq(self.crf), "b:v": 0}
+        else:
+            options |= {"preset": self.preset, "crf": self.crf}
+        if self.max_kbit is not None:
+            options |= {"maxrate": f"{self.max_kbit}k", "bufsize": f"{2 * self.max_kbit}k"}
+        if self.threads is not None:
+            options["threads"] = self.threads
+        return options
+
+
+_AAC: Final = {"c:a": "aac", "b:a": "128k"}
+_FASTSTART: Final = {"movflags": "+faststart"}
+_SDR_TAGS: Final = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+
+
+def arguments(*outputs: Any) -> tuple[str, ...]:
+    """The command line of ffmpeg-python output nodes, without the program's name."""
+    stream = outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs)
+    return tuple(stream.compile()[1:])
+
+
+def upright(info: MediaInfo, video: Any) -> Any:
+    """Filters every picture needs first: deinterlaced, tone-mapped where it is HDR."""
+    if info.video.interlaced:
+        video = video.filter("bwdif", mode="send_frame", deint="interlaced")
+    if info.video.hdr:
+        for spec in _TONE_MAP.split(","):
+            name, _, options = spec.partition("=")
+            pairs = [option.partition("=") for option in options.split(":") if option]
+            positional = [key for key, equals, _ in pairs if not equals]
+            video = video.filter(name, *positional, **{key: value for key, equals, value in pairs if equals})
+    return video
+
+
+def web_size(info: MediaInfo) -> tuple[int, int]:
+    """Square pixels, upright, both sides even and at least 2: what H.264 in yuv420p needs."""
+    width, height = info.video.display_size
+    return max(2, width + width % 2), max(2, height + height % 2)
+
+
+def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[str, ...]:
+    """The web profile: H.264, AAC for every sound track, text subtitles and chapters kept, moov in front.
+
+    Every source picture is encoded once, at its own time, so variable frame rates stay what they are.
+    """
+    media = ffmpeg.input(media_url(source))
+    width, height = web_size(info)
+    video = upright(info, media[f"v:{info.video.index}"])
+    video = video.filter("scale", width, height, out_range="tv").filter("setsar", 1)
+    streams = [video, *(media[f"a:{index}"] for index in range(info.audio_tracks))]
+    subtitles = [i for i, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES]
+    streams += [media[f"s:{index}"] for index in subtitles]
+    options: dict[str, Any] = {
+        **h264.options(),
+        **_FASTSTART,
+        "fps_mode:v": "passthrough",
+        "enc_time_base:v": "demux",
+        "map_metadata": 0,
+        "f": "mp4",
+    }
+    if info.audio_tracks:
+        options |= _AAC
+    if subtitles:
+        options["c:s"] = "mov_text"
+    if info.video.hdr:
+        options |= _SDR_TAGS
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def still(source: Path, info: MediaInfo, target: Path, *, at: Fraction, width: int, keyframe: bool) -> tuple[str, ...]:
+    """One JPEG, upright, square pixels, ``width`` wide.
+
+    Args:
+        source: the video.
+        info: its facts.
+        target: the picture.
+        at: seconds from the start.
+        width: in pixels.
+        keyframe: take the nearest keyframe before ``at`` instead of decoding up to it.
+    """
+    seek: dict[str, Any] = {"ss": seconds(at)} if at > 0 else {}
+    if keyframe:
+        seek |= {"noaccurate_seek": None, "skip_frame": "nokey"}
+    video = upright(info, ffmpeg.input(media_url(source), **seek)[f"v:{info.video.index}"])
+    shown_width, shown_height = info.video.display_size
+    height = max(2, round(Fraction(width * shown_height, shown_width)))
+    video = video.filter("scale", width, height, out_range="pc").filter("setsar", 1)
+    options = {"frames:v": 1, "c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p", "f": "image2", "update": 1}
+    return arguments(ffmpeg.output(video, media_url(target), **options))
+
+
+def seconds(time: Fraction) -> str:
+    """A time as ffmpeg takes it: decimal seconds, exact to the microsecond, rounded to the nearest."""
+    return f"{float(round(time * 1_000_000) / 1_000_000):.6f}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One video in a grid."""
+
+    path: Path
+    info: MediaInfo
+
+
+def fitted(info: MediaInfo, video: Any, width: int, height: int, rate: Fraction) -> Any:
+    """``video`` scaled into ``width`` x ``height`` without distortion, padded black, at a constant rate."""
+    video = upright(info, video)
+    shown_width, shown_height = info.video.display_size
+    scale = min(Fraction(width, shown_width), Fraction(height, shown_height))
+    inner = [max(2, int(side * scale) // 2 * 2) for side in (shown_width, shown_height)]
+    video = video.filter("scale", *inner, out_range="tv").filter("setsar", 1)
+    video = video.filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2", color="black")
+    return video.filter("fps", fps=str(rate)).filter("format", "yuv420p")
+
+
+def quad(
+    cells: Sequence[Cell],
+    target: Path,
+    h264: H264,
+    *,
+    size: tuple[int, int],
+    rate: Fraction,
+    length: Fraction,
+    sound: Sequence[int],
+) -> tuple[str, ...]:
+    """A 2x2 grid of four videos; a video that ends early stays on its last picture.
+
+    Args:
+        cells: top left, top right, bottom left, bottom right.
+        target: the mp4 to write.
+        h264: how to encode.
+        size: width and height of the whole, in pixels.
+        rate: frames per second of the whole.
+        length: seconds of the whole.
+        sound: which cells are heard (0 to 3); several are mixed, none is silence.
+    """
+    width, height = size[0] // 2, size[1] // 2
+    inputs = [ffmpeg.input(media_url(cell.path)) for cell in cells]
+    pictures = [
+        fitted(cell.info, media[f"v:{cell.info.video.index}"], width, height, rate).filter(
+            "tpad", stop_mode="clone", stop=-1
+        )
+        for cell, media in zip(cells, inputs, strict=True)
+    ]
+    grid = ffmpeg.filter(pictures, "xstack", inputs=4, layout="0_0|w0_0|0_h0|w0_h0")
+    grid = grid.filter("trim", duration=seconds(length)).filter("setpts", "PTS-STARTPTS")
+    options: dict[str, Any] = {**h264.options(), **_FASTSTART, "f": "mp4", "t": seconds(length)}
+    streams = [grid]
+    if sound:
+        heard = [
+            inputs[index]["a:0"].filter("aresample", 48000, **{"async": 1, "first_pts": 0}).filter("apad")
+            for index in sound
+        ]
+        mixed = heard[0] if len(heard) == 1 else ffmpeg.filter(heard, "amix", inputs=len(heard), normalize=1)
+        streams.append(mixed.filter("atrim", duration=seconds(length)))
+        options |= {**_AAC, "ac": 2}
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def montage(
+    source: Path,
+    info: MediaInfo,
+    parts: Sequence[tuple[Fraction, Fraction]],
+    target: Path,
+    h264: H264,
+) -> tuple[str, ...]:
+    """Stretches of one video, cut frame-exactly and joined in the order given, sound with them.
+
+    Each stretch is an input of its own, sought by keyframe and then decoded to its exact start, so that what lies
+    between the stretches is never decoded.
+
+    Args:
+        source: the video.
+        info: its facts.
+        parts: start and end in seconds, none overlapping.
+        target: the mp4 to write.
+        h264: how to encode.
+    """
+    width, height = web_size(info)
+    rate = info.video.frame_rate or Fraction(25)
+    streams: list[Any] = []
+    for start, end in parts:
+        media = ffmpeg.input(media_url(source), ss=seconds(start), t=seconds(end - start))
+        video = upright(info, media[f"v:{info.video.index}"])
+        video = video.filter("scale", width, height, out_range="tv").filter("setsar", 1)
+        streams.append(video.filter("fps", fps=str(rate)).filter("format", "yuv420p"))
+        if info.audio_tracks:
+            streams.append(_part_sound(media, end - start))
+    heard = 1 if info.audio_tracks else 0
+    joined = ffmpeg.filter_multi_output(streams, "concat", n=len(parts), v=1, a=heard)
+    options: dict[str, Any] = {**h264.options(), **_FASTSTART, "f": "mp4", **(_AAC if heard else {})}
+    if info.video.hdr:
+        options |= _SDR_TAGS
+    return arguments(ffmpeg.output(*(joined[i] for i in range(1 + heard)), media_url(target), **options))
+
+
+def _part_sound(media: Any, length: Fraction) -> Any:
+    """Sound of exactly ``length`` seconds with edges softened over 20 ms, so that a join does not click."""
+    fade = Fraction(20, 1000)
+    sound = media["a:0"].filter("aresample", 48000, **{"async": 1, "first_pts": 0})
+    sound = sound.filter("apad", whole_dur=seconds(length)).filter("atrim", duration=seconds(length))
+    sound = sound.filter("afade", t="in", d=seconds(fade))
+    return sound.filter("afade", t="out", st=seconds(max(Fraction(0), length - fade)), d=seconds(fade))

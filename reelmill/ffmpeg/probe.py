@@ -1,0 +1,227 @@
+"""What a file is, read in process with PyAV: 1 to 15 ms a file, no decoding beyond the first picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo
+
+#: Transfer characteristics (ITU-T H.273, table 3) that mean high dynamic range.
+HDR_TRANSFERS: Final = {16: "pq", 18: "hlg"}
+
+#: Demuxers of single pictures: a photograph that was renamed .mp4 opens with one of these.
+_PICTURE_FORMATS: Final = ("image2", "_pipe")
+
+#: Sample entry of an encrypted picture track (ISO/IEC 14496-12, 8.12).
+_ENCRYPTED_ENTRY: Final = b"encv"
+
+_INTERLACED: Final = (2, 3, 4, 5)  # AVFieldOrder TT, BB, TB, BT
+
+
+@dataclass(frozen=True)
+class VideoTrack:
+    """The picture track that counts: the first that is not a cover image."""
+
+    index: int  # among the file's video streams, as in ffmpeg's 0:v:<index>
+    codec: str
+    profile: str | None
+    width: int  # as stored
+    height: int
+    rotation: int  # degrees clockwise to turn the stored picture for display: 0, 90, 180, 270
+    sample_aspect: Fraction
+    frame_rate: Fraction | None  # average; None where the file does not say
+    frames: int | None  # as the container counts them
+    pixel_format: str
+    transfer: int  # H.273 code points
+    interlaced: bool
+    start: Fraction | None  # seconds
+    duration: Fraction | None  # seconds; None where only the container knows
+
+    @property
+    def hdr(self) -> str | None:
+        """``pq``, ``hlg`` or None."""
+        return HDR_TRANSFERS.get(self.transfer)
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """Width and height as a player shows them: square pixels, turned upright."""
+        width = max(1, round(self.width * self.sample_aspect))
+        return (self.height, width) if self.rotation in (90, 270) else (width, self.height)
+
+    @property
+    def orientation(self) -> str:
+        """``landscape``, ``portrait`` or ``square``, as shown."""
+        width, height = self.display_size
+        return "square" if width == height else "landscape" if width > height else "portrait"
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """The facts of one readable video file."""
+
+    container: str
+    title: str | None
+    size: int  # bytes
+    duration: Fraction | None  # seconds
+    bit_rate: int | None  # bits per second
+    video: VideoTrack
+    audio_codecs: tuple[str, ...]
+    subtitle_codecs: tuple[str, ...]
+
+    @property
+    def audio_tracks(self) -> int:
+        """How many audio tracks."""
+        return len(self.audio_codecs)
+
+
+def media_url(path: Path) -> str:
+    """``path`` so that neither a leading dash nor a colon in it means anything to ffmpeg."""
+    return f"file:{path}"
+
+
+def open_media(path: Path) -> InputContainer:
+    """Open with PyAV, metadata in any encoding tolerated, foreign errors turned into ours.
+
+    Raises:
+        FileMissing, NotAVideo, InputError: with one sentence that names the file.
+    """
+    name = path.name
+    try:
+        if path.is_dir():
+            raise NotAVideo(f"{name} is a folder, not a video file.")
+        if path.stat().st_size == 0:
+            raise NotAVideo(f"{name} is empty (0 bytes); copy it again from where it came from.")
+        return av.open(media_url(path), metadata_errors="ignore")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileMissing(
+            f"{name} is not there any more ({path}); scan again to bring the catalogue up to date."
+        ) from error
+    except PermissionError as error:
+        raise InputError(f"{name} may not be read by this user; check its permissions.") from error
+    except FFmpegError as error:
+        raise NotAVideo(
+            f"{name} cannot be opened as a video ({error.strerror or error}): "
+            "it is cut off, damaged or another kind of file."
+        ) from error
+    except OSError as error:
+        if error.strerror == "File name too long":
+            raise FileMissing(f"{name[:40]}… is longer than a file name may be.") from error
+        raise InputError(f"{name} cannot be read: {error.strerror or error}.") from error
+
+
+def _seconds(value: int | None, time_base: Fraction | None) -> Fraction | None:
+    return None if value is None or time_base is None else value * time_base
+
+
+def main_video(container: InputContainer) -> tuple[int, VideoStream] | None:
+    """The first video stream that is no cover picture and has a decoder, with its index among video streams."""
+    for index, stream in enumerate(container.streams.video):
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
+            return index, stream
+    return None
+
+
+def _rotation(path: Path, container: InputContainer, stream: VideoStream) -> int:
+    """Clockwise degrees from the display matrix, which PyAV shows on decoded frames only.
+
+    A first picture that does not decode leaves 0, unless the reason is encryption: whether the file plays is
+    for ``decode.check`` to say.
+    """
+    names = container.format.name
+    if "mp4" not in names and "matroska" not in names:  # no other container here carries a display matrix
+        return 0
+    stream.thread_count = 1
+    try:
+        for frame in container.decode(stream):
+            return round(-frame.rotation / 90) * 90 % 360
+    except FFmpegError as error:
+        if "mp4" in names and _ENCRYPTED_ENTRY in _movie_box(path):
+            raise EncryptedVideo(f"{path.name} is encrypted (DRM); Reelmill has no key to it.") from error
+    return 0
+
+
+def _movie_box(path: Path) -> bytes:
+    """The ``moov`` box of an mp4 file, found by walking its top-level boxes (ISO/IEC 14496-12, 4.2)."""
+    with path.open("rb") as file:
+        while len(header := file.read(8)) == 8:
+            size, kind, body = int.from_bytes(header[:4], "big"), header[4:], 8
+            if size == 1:
+                size, body = int.from_bytes(file.read(8), "big"), 16
+            if kind == b"moov":
+                return file.read(size - body if size else -1)
+            if size < body:  # 0: runs to the end of the file; anything else is damage
+                break
+            file.seek(size - body, 1)
+    return b""
+
+
+def _track(path: Path, container: InputContainer, index: int, stream: VideoStream) -> VideoTrack:
+    context = stream.codec_context
+    rate = stream.average_rate or stream.guessed_rate
+    return VideoTrack(
+        index=index,
+        codec=context.codec.canonical_name,
+        profile=stream.profile,
+        width=context.width,
+        height=context.height,
+        rotation=_rotation(path, container, stream),
+        sample_aspect=Fraction(stream.sample_aspect_ratio or 1),
+        frame_rate=Fraction(rate) if rate else None,
+        frames=stream.frames or None,
+        pixel_format=context.pix_fmt or "",
+        transfer=int(context.color_trc or 0),
+        interlaced=int(context.field_order or 0) in _INTERLACED,
+        start=_seconds(stream.start_time, stream.time_base),
+        duration=_seconds(stream.duration, stream.time_base),
+    )
+
+
+def probe(path: Path) -> MediaInfo:
+    """The facts of ``path``.
+
+    Raises:
+        FileMissing: there is no such file.
+        NotAVideo: empty, a folder, not a video container, a picture, or sound only.
+        EncryptedVideo: the picture track is encrypted.
+        InputError: it cannot be read.
+    """
+    with open_media(path) as container:
+        if any(mark in container.format.name for mark in _PICTURE_FORMATS):
+            raise NotAVideo(f"{path.name} is a picture ({container.format.name}), not a video.")
+        found = main_video(container)
+        if found is None:
+            what = "only sound" if container.streams.audio else "no picture track"
+            raise NotAVideo(f"{path.name} has {what}; Reelmill works on videos.")
+        index, stream = found
+        if stream.codec_context is None or not stream.codec_context.width:
+            raise NotAVideo(f"{path.name} has a picture track that this build of ffmpeg cannot decode.")
+        return MediaInfo(
+            container=container.format.name,
+            title=container.metadata.get("title", "").replace("\0", "").strip() or None,
+            size=path.stat().st_size,
+            duration=_duration(container, stream),
+            bit_rate=container.bit_rate or None,
+            video=_track(path, container, index, stream),
+            audio_codecs=tuple(_codec(stream) for stream in container.streams.audio),
+            subtitle_codecs=tuple(_codec(stream) for stream in container.streams.subtitles),
+        )
+
+
+def _codec(stream: object) -> str:
+    context = getattr(stream, "codec_context", None)
+    return context.codec.canonical_name if context is not None else "unknown"
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    if container.duration:
+        return Fraction(container.duration, av.time_base)
+    return _seconds(stream.duration, stream.time_base)

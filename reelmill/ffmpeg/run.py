@@ -1,0 +1,170 @@
+"""The one place that starts ffmpeg: progress, last lines of stderr, time-outs, CPU seconds, no orphan left."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import selectors
+import shlex
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from reelmill.errors import DiskFull, FfmpegFailed, Stalled
+from reelmill.ffmpeg.progress import Progress, ProgressReader
+
+#: How many of stderr's last lines an error carries.
+STDERR_LINES: Final = 20
+
+#: Flags that make any ffmpeg command one we can watch; left out of the line a person may paste.
+_WATCHED: Final = ("-hide_banner", "-nostdin", "-y", "-loglevel", "warning", "-nostats", "-progress", "pipe:1")
+
+_POLL: Final = 0.5  # seconds between looks at the time-outs
+_PR_SET_PDEATHSIG: Final = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a process is ended for us: no progress for ``stall`` seconds, or ``total`` seconds in all."""
+
+    stall: float = 300.0
+    total: float | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What one process cost."""
+
+    seconds: float
+    cpu_seconds: float
+    last: Progress
+    stderr_tail: tuple[str, ...]
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Runner(Protocol):
+    """Runs an ffmpeg command line given without the program's own name."""
+
+    def run(self, arguments: Sequence[str], *, limits: Limits = ..., on_progress: OnProgress | None = ...) -> Finished:
+        """Run to the end.
+
+        Raises:
+            FfmpegFailed, Stalled, DiskFull.
+        """
+
+    def describe(self, arguments: Sequence[str]) -> str:
+        """The command as a line to paste into a shell."""
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+class FfmpegRunner:
+    """The real runner. The child shares our process group and is killed by the kernel if we die first."""
+
+    def __init__(self, ffmpeg: Path):
+        self.ffmpeg = ffmpeg
+
+    def describe(self, arguments: Sequence[str]) -> str:
+        """The command as a line to paste into a shell."""
+        return shlex.join([str(self.ffmpeg), *arguments])
+
+    def run(
+        self, arguments: Sequence[str], *, limits: Limits = Limits(), on_progress: OnProgress | None = None
+    ) -> Finished:
+        """See ``Runner.run``."""
+        argv = (str(self.ffmpeg), *_WATCHED, *arguments)
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=_die_with_parent,
+        )
+        try:
+            return _watch(process, argv, limits, on_progress)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+
+class _Lines:
+    """Splits a pipe's bytes into lines as they come."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        *lines, self._rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        return [line.decode("utf-8", "replace") for line in lines if line.strip()]
+
+
+def _watch(
+    process: subprocess.Popen[bytes], argv: tuple[str, ...], limits: Limits, on_progress: OnProgress | None
+) -> Finished:
+    started = moved = time.monotonic()
+    reader, last = ProgressReader(), Progress()
+    tail: deque[str] = deque(maxlen=STDERR_LINES)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out, err = _Lines(), _Lines()
+    with selectors.DefaultSelector() as pipes:
+        pipes.register(process.stdout, selectors.EVENT_READ, out)
+        pipes.register(process.stderr, selectors.EVENT_READ, err)
+        while pipes.get_map():
+            for key, _ in pipes.select(_POLL):
+                data = os.read(key.fd, 65536)
+                if not data:
+                    pipes.unregister(key.fileobj)
+                elif key.data is err:
+                    tail.extend(err.feed(data))
+                else:
+                    for line in out.feed(data):
+                        block = reader.feed(line)
+                        if block is None:
+                            continue
+                        if (block.frames, block.out_time, block.size) != (last.frames, last.out_time, last.size):
+                            moved = time.monotonic()
+                        last = block
+                        if on_progress is not None:
+                            on_progress(block)
+            _end_if_late(time.monotonic(), started, moved, limits, last)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise _failure(argv, process.returncode, tuple(tail))
+    return Finished(
+        seconds=time.monotonic() - started,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        last=last,
+        stderr_tail=tuple(tail),
+    )
+
+
+def _end_if_late(now: float, started: float, moved: float, limits: Limits, last: Progress) -> None:
+    at = f"{float(last.out_time):.1f} s of output"
+    if now - moved > limits.stall:
+        raise Stalled(f"ffmpeg made no progress for {limits.stall:g} s at {at} and was ended.")
+    if limits.total is not None and now - started > limits.total:
+        raise Stalled(f"ffmpeg ran longer than the {limits.total:g} s allowed, to {at}, and was ended.")
+
+
+def _failure(argv: tuple[str, ...], exit_code: int, tail: tuple[str, ...]) -> FfmpegFailed | DiskFull:
+    if any("No space left on device" in line for line in tail):
+        return DiskFull("The disk is full: ffmpeg could not write its output; free some space and run the job again.")
+    how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"ended with code {exit_code}"
+    reason = tail[-1].strip() if tail else "it said nothing"
+    return FfmpegFailed(f"ffmpeg {how}: {reason}", argv=argv, exit_code=exit_code, stderr_tail=tail)

@@ -1,0 +1,82 @@
+"""The folders under the media root, and the one way from a written path to a real one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from reelmill.errors import OutsideMediaRoot, UserError
+
+INBOX: Final = "inbox"
+PUBLIC: Final = "public"
+PLAYBACK: Final = "playback"
+COMPILATIONS: Final = "compilations"
+DIGESTS: Final = "digests"
+THUMBNAILS: Final = "thumbnails"
+LIBRARY: Final = "library"
+WORK: Final = ".reelmill/work"
+
+#: Directory types that are folders of their own rather than folders of ``library/``.
+OUTPUT_TYPES: Final = (PLAYBACK, COMPILATIONS, DIGESTS)
+OWN_FOLDERS: Final = (INBOX, PUBLIC, *OUTPUT_TYPES)
+
+
+@dataclass(frozen=True)
+class MediaRoot:
+    """The media root of one machine: what is mounted elsewhere differs only here, relative paths travel."""
+
+    path: Path
+
+    def create(self) -> None:
+        """Make the folders that are not there yet."""
+        for folder in (*OWN_FOLDERS, LIBRARY, THUMBNAILS, WORK):
+            (self.path / folder).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def work(self) -> Path:
+        """Where half-finished work lives: same file system as the library, so that a rename publishes it."""
+        return self.path / WORK
+
+    def folder(self, directory_type: str) -> Path:
+        """The folder of a directory type (``inbox``, ``public``, ``playback``, … or a type of ``library/``)."""
+        if directory_type in OWN_FOLDERS:
+            return self.path / directory_type
+        if not directory_type or directory_type != PurePosixPath(directory_type).name or directory_type == "..":
+            raise UserError(f"{directory_type!r} is not a directory type: it must be a plain folder name.")
+        return self.path / LIBRARY / directory_type
+
+    def resolve(self, written: str | Path) -> Path:
+        """The real path of ``written`` (relative to the root, or absolute inside it).
+
+        Raises:
+            OutsideMediaRoot: it leads out of the root, by ``..``, by being absolute, or through a symbolic link.
+        """
+        if "\0" in str(written):
+            raise OutsideMediaRoot(f"The path {str(written)!r} holds a NUL character, which no file name may.")
+        root = self.path.resolve()
+        real = (root / written).resolve()
+        if not real.is_relative_to(root):
+            raise OutsideMediaRoot(
+                f"The path {str(written)!r} leads out of the media root {root}; use a path inside it."
+            )
+        return real
+
+    def directory_type(self, relative: str) -> str:
+        """The directory type a path relative to the root belongs to.
+
+        Raises:
+            UserError: it lies in none.
+        """
+        parts = PurePosixPath(relative).parts
+        if len(parts) > 1 and parts[0] in OWN_FOLDERS:
+            return parts[0]
+        if len(parts) > 2 and parts[0] == LIBRARY:
+            return parts[1]
+        raise UserError(
+            f"{relative!r} is in no folder of the library; try {COMPILATIONS}/{PurePosixPath(relative).name}."
+        )
+
+    def relative(self, path: Path) -> str:
+        """``path`` as the catalogue keeps it: relative to the root, with forward slashes."""
+        return path.relative_to(self.path).as_posix()

@@ -1,0 +1,1 @@
+"""What Reelmill does to videos, one file an operation: a pure plan first, then the act."""

@@ -1,0 +1,215 @@
+"""Scan: bring the catalogue up to date with a folder, opening only files that are new or have changed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.queries import Known
+from reelmill.errors import FileMissing, UserError
+from reelmill.layout import MediaRoot
+from reelmill.operations.records import read_record
+from reelmill.report import LogReport, Report
+
+#: What counts as a video by its name; the ``MediaLibrary`` block may name others.
+EXTENSIONS: Final = (
+    "3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpe",
+    "mpeg", "mpg", "mts", "mxf", "ogm", "ogv", "qt", "rm", "rmvb", "ts", "vob", "webm", "wmv",
+)  # fmt: skip
+
+_BATCH: Final = 200
+
+
+class ScanResult(BaseModel):
+    """How many files a scan found in each state."""
+
+    model_config = ConfigDict(frozen=True)
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    invalid: int = 0  # of the new and changed ones
+    waiting: int = 0  # still being written; the next scan takes them
+    refused: int = 0  # not UTF-8, a link out of the media root, or a folder with a video's name
+
+
+@dataclass(frozen=True)
+class Found:
+    """One file a walk came across."""
+
+    path: str
+    stat: os.stat_result
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a scan will do, decided from names, sizes and times alone."""
+
+    probe: tuple[Found, ...]
+    new: int
+    changed: int
+    unchanged: int
+    waiting: tuple[str, ...]
+    returned: tuple[Known, ...]
+    missing: tuple[Known, ...]
+
+
+def plan(
+    found: Sequence[Found], known: dict[str, Known], *, now: float, settle_seconds: float, skip_existing: bool
+) -> Plan:
+    """Decide what to open (pure).
+
+    Args:
+        found: every file of the folder with a wanted extension.
+        known: what the catalogue holds of the folder, by path.
+        now: seconds since 1970.
+        settle_seconds: a file changed more recently than this is still being written.
+        skip_existing: leave files alone whose size and modification time are as the catalogue has them.
+    """
+    probe: list[Found] = []
+    waiting: list[str] = []
+    returned: list[Known] = []
+    new = changed = unchanged = 0
+    for file in found:
+        before = known.get(file.path)
+        same = before is not None and (before.size, before.mtime_ns) == (file.stat.st_size, file.stat.st_mtime_ns)
+        if before is not None and same and skip_existing:
+            unchanged += 1
+            if before.missing:
+                returned.append(before)
+        # A time in the future (a camera's clock) says nothing about being written now.
+        elif 0 <= now - file.stat.st_mtime < settle_seconds:
+            waiting.append(file.path)
+        else:
+            probe.append(file)
+            new, changed, unchanged = (
+                new + (before is None),
+                changed + (before is not None and not same),
+                unchanged + same,
+            )
+    there = {file.path for file in found}
+    missing = tuple(video for path, video in known.items() if path not in there and not video.missing)
+    return Plan(tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing)
+
+
+def scan(
+    root: MediaRoot,
+    directory_type: str,
+    *,
+    directory_types: Sequence[str],
+    extensions: Sequence[str] = EXTENSIONS,
+    settle_seconds: float = 30.0,
+    skip_existing: bool = True,
+    report: Report | None = None,
+) -> ScanResult:
+    """Bring the catalogue up to date with one directory type. Nothing is ever deleted, on disk or in the catalogue.
+
+    Args:
+        root: the media root.
+        directory_type: which folder.
+        directory_types: those that may be scanned.
+        extensions: without dots, any case.
+        settle_seconds: a file changed more recently waits for the next scan.
+        skip_existing: do not open files whose size and time are known.
+        report: where progress goes.
+
+    Raises:
+        UserError: the site has no such directory type.
+        FileMissing: its folder is not there.
+    """
+    report = report or LogReport()
+    if directory_type not in directory_types:
+        raise UserError(
+            f"{directory_type!r} is not a directory type of this site; it has {', '.join(sorted(directory_types))}."
+        )
+    folder = root.folder(directory_type)
+    if not folder.is_dir():
+        raise FileMissing(f"The folder {folder} is not there; is the media root mounted?")
+    refused: list[str] = []
+    found = list(_walk(root, folder, frozenset(e.lower().lstrip(".") for e in extensions), refused))
+    with session() as opened:
+        known = queries.known_files(opened, directory_type)
+    decided = plan(found, known, now=time.time(), settle_seconds=settle_seconds, skip_existing=skip_existing)
+    for reason in refused:
+        report.line(f"refused: {reason}")
+    for path in decided.waiting:
+        report.line(f"waiting: {path} is still being written")
+    report.line(f"{len(found)} files, {len(decided.probe)} to open")
+    invalid = _read(root, directory_type, decided.probe, report)
+    with session() as opened:
+        queries.mark_found(opened, [video.id for video in decided.returned])
+        queries.mark_missing(opened, [video.id for video in decided.missing], utc_now())
+    report.progress(1.0, "done")
+    return ScanResult(
+        new=decided.new,
+        changed=decided.changed,
+        unchanged=decided.unchanged,
+        missing=len(decided.missing),
+        invalid=invalid,
+        waiting=len(decided.waiting),
+        refused=len(refused),
+    )
+
+
+def _read(root: MediaRoot, directory_type: str, files: Sequence[Found], report: Report) -> int:
+    invalid = 0
+    batch: list[Video] = []
+    for count, file in enumerate(files, 1):
+        record = read_record(root, file.path, directory_type, file.stat)
+        if not record.is_valid:
+            invalid += 1
+            report.line(f"invalid: {record.validation_error}")
+        batch.append(record)
+        if len(batch) == _BATCH or count == len(files):
+            with session() as opened:
+                queries.upsert_videos(opened, batch)
+            batch = []
+        report.progress(count / len(files), f"{count} of {len(files)} files")
+    return invalid
+
+
+def _walk(root: MediaRoot, folder: Path, extensions: frozenset[str], refused: list[str]) -> Iterator[Found]:
+    """Files below ``folder`` with a wanted extension, hidden ones left out; why others were refused."""
+    prefix = len(os.fspath(root.path)) + 1
+    waiting = [os.fspath(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                folder_itself = entry.is_dir(follow_symlinks=False)
+                if folder_itself:
+                    waiting.append(entry.path)
+                if entry.name.rpartition(".")[2].lower() not in extensions:
+                    continue
+                reason = (
+                    f"{entry.name} is a folder; what is in it was scanned." if folder_itself else _refusal(root, entry)
+                )
+                if reason is not None:
+                    refused.append(reason)
+                    continue
+                yield Found(entry.path[prefix:], entry.stat())
+
+
+def _refusal(root: MediaRoot, entry: os.DirEntry[str]) -> str | None:
+    try:
+        entry.name.encode()
+    except UnicodeEncodeError:
+        return f"{os.fsencode(entry.name)!r} is not a UTF-8 name; rename the file."
+    if entry.is_symlink():
+        target = Path(entry.path).resolve()
+        if not target.is_relative_to(root.path.resolve()):
+            return f"{entry.name} is a link out of the media root; copy the file in instead."
+        if not target.exists():
+            return f"{entry.name} is a link to nothing."
+    return None

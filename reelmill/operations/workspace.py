@@ -1,0 +1,107 @@
+"""A folder of its own for each piece of work, held by one process at a time, and tidied whoever died in it.
+
+A workspace is named by its recipe. While a process is in it, it holds a PostgreSQL advisory lock, which the database
+frees when the process dies: two runs of the same job never work side by side, and the second finds what the first made.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import text
+
+from reelmill.catalogue.engine import get_engine
+from reelmill.errors import DiskFull
+from reelmill.layout import MediaRoot
+from reelmill.report import Report
+
+_ASK_AGAIN: Final = 1.0  # seconds
+
+
+@contextmanager
+def workspace(root: MediaRoot, recipe: str, report: Report) -> Iterator[Path]:
+    """An empty folder for the work of ``recipe``, ours alone until the block ends, then gone.
+
+    What a killed run left there is settled first: see ``publish.settle``.
+
+    Raises:
+        DiskFull: there is no room for it.
+    """
+    from reelmill.operations.publish import settle  # the door knows the workspace; this is its only way back
+
+    with _locked(recipe, report), _disk_errors(root):
+        folder = root.work / recipe
+        settle(root, folder, report)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _key(recipe: str) -> int:
+    return int.from_bytes(hashlib.sha256(recipe.encode()).digest()[:8], "big", signed=True)
+
+
+@contextmanager
+def _locked(recipe: str, report: Report) -> Iterator[None]:
+    key = {"key": _key(recipe)}
+    with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        told = False
+        while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one():
+            if not told:
+                report.line("waiting: another run is making the same file")
+                told = True
+            time.sleep(_ASK_AGAIN)
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+
+@contextmanager
+def _disk_errors(root: MediaRoot) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(
+            f"The disk of the media root {root.path} is full; free some space and run the job again."
+        ) from error
+
+
+def reconcile(root: MediaRoot, report: Report) -> int:
+    """Settle every workspace nobody is in; answers how many there were. Run when a site starts."""
+    from reelmill.operations.publish import settle
+
+    settled = 0
+    folders = [folder for folder in root.work.iterdir() if folder.is_dir()] if root.work.is_dir() else []
+    with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for folder in folders:
+            key = {"key": _key(folder.name)}
+            if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one():
+                continue
+            try:
+                settle(root, folder, report)
+                settled += 1
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+    return settled
+
+
+def fsync(path: Path) -> None:
+    """Force a file or folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,69 @@
+"""What differs from machine to machine, read from the environment once and late.
+
+What a site's people agree on (extensions, encoder choices) is not here: it lives in Prefect blocks, see ``blocks/``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_data_dir() -> Path:
+    # PostgreSQL refuses to run as root, and the account it runs as instead cannot enter root's home.
+    if os.geteuid() == 0:
+        return Path("/var/lib/reelmill")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "reelmill"
+
+
+class Settings(BaseSettings):
+    """One machine's settings; each is also an environment variable, ``REELMILL_`` and the name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="REELMILL_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="database, Prefect's home, logs of this machine's site"
+    )
+    media_root: Path = Field(
+        default_factory=lambda: Path.home() / "reelmill-media", description="where the video library lives"
+    )
+    database_url: str | None = Field(
+        default=None, description="postgresql://… of an external server; unset: the embedded one in data_dir"
+    )
+    node_name: str = Field(default_factory=platform.node, description="this machine's name in the site")
+    prefect_port: int = Field(default=4200, ge=1, le=65535, description="first port tried for Prefect's server")
+    ffmpeg: Path | None = Field(default=None, description="the ffmpeg to use; unset: PATH, then the bundled one")
+    dask_address: str | None = Field(
+        default=None, description="a Dask scheduler (tcp://…) for fan-out; unset: threads of this machine"
+    )
+
+    @field_validator("data_dir", "media_root", "ffmpeg")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+    @property
+    def postgres_dir(self) -> Path:
+        """The embedded PostgreSQL's data folder."""
+        return self.data_dir / "postgres"
+
+    @property
+    def prefect_home(self) -> Path:
+        """PREFECT_HOME of the site's server and workers."""
+        return self.data_dir / "prefect"
+
+    @property
+    def log_dir(self) -> Path:
+        """Where the site's processes write their logs."""
+        return self.data_dir / "logs"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process; ``get_settings.cache_clear()`` makes the next call read them again."""
+    return Settings()
