@@ -74,8 +74,11 @@ def usable_video(session: Session, video_id: str | uuid.UUID) -> Video:
 
 def known_files(session: Session, directory_type: str) -> dict[str, Known]:
     """Every file the catalogue holds of a directory type, by path."""
-    columns = (Video.path, Video.id, Video.size, Video.mtime_ns, Video.missing_since)
-    rows = session.execute(sqlalchemy.select(*columns).where(col(Video.directory_type) == directory_type))
+    rows = session.execute(
+        sqlalchemy.select(
+            col(Video.path), col(Video.id), col(Video.size), col(Video.mtime_ns), col(Video.missing_since)
+        ).where(col(Video.directory_type) == directory_type)
+    )
     return {path: Known(id_, size, mtime_ns, gone is not None) for path, id_, size, mtime_ns, gone in rows}
 
 

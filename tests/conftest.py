@@ -1,0 +1,113 @@
+"""What every test has: a clean environment, a catalogue of its own on one real PostgreSQL, no child left behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from reelmill.catalogue import engine as catalogue_engine
+from reelmill.catalogue.embedded import EmbeddedPostgres
+from reelmill.layout import MediaRoot
+from reelmill.operations.workbench import Workbench
+from reelmill.settings import get_settings
+
+REAL_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No setting of the developer's machine reaches a test, and none of a test's reaches the next."""
+    for name in [name for name in os.environ if name.startswith("REELMILL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("REELMILL_DATA_DIR", str(tmp_path / "no-site-here"))
+    monkeypatch.setenv("REELMILL_MEDIA_ROOT", str(tmp_path / "media"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_error_logged(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that passes while something logs an ERROR did not pass."""
+    yield
+    if request.node.get_closest_marker("site") is None:
+        errors = [r for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
+        assert not errors, [r.getMessage() for r in errors]
+
+
+@pytest.fixture(autouse=True)
+def _no_child_left() -> Iterator[None]:
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    yield
+    left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+    left = [child for child in left if child.status() != psutil.STATUS_ZOMBIE]
+    # Processes of a session-wide fixture that came up during this test are not the test's.
+    left = [child for child in left if os.environ.get("REELMILL_TEST_SITE_PID") not in map(str, [child.pid, *_parents(child)])]
+    assert not left, left
+
+
+def _parents(process: psutil.Process) -> list[int]:
+    try:
+        return [parent.pid for parent in process.parents()]
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's account may enter when the tests run as root; pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp(prefix="reelmill-tests-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(open_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """One real server for the whole session."""
+    server = EmbeddedPostgres(open_folder / "postgres")
+    server.acquire()
+    yield server
+    server.release()
+
+
+@pytest.fixture
+def catalogue(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty catalogue; answers with its URL, which the settings point at."""
+    url = postgres.url()
+    monkeypatch.setenv("REELMILL_DATABASE_URL", url.replace("+psycopg", ""))
+    get_settings.cache_clear()
+    engine = catalogue_engine.get_engine()
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE catalogue.video CASCADE"))
+    yield url
+
+
+@pytest.fixture
+def media_root(tmp_path: Path) -> MediaRoot:
+    """A media root with its folders."""
+    root = MediaRoot(tmp_path / "media")
+    root.create()
+    return root
+
+
+@pytest.fixture
+def bench(catalogue: str, media_root: MediaRoot) -> Workbench:
+    """A workbench on an empty library."""
+    return Workbench(root=media_root)
+
+
+@pytest.fixture(scope="session")
+def real_media() -> Path:
+    """The shared folder of real clips, where it is present."""
+    if not (REAL_MEDIA / "files.csv").is_file():
+        pytest.skip("the shared folder of real clips is not here")
+    return REAL_MEDIA
