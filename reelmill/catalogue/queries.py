@@ -94,7 +94,8 @@ def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
     """Insert records, or refresh the facts of those whose path is known; one statement for all."""
     if not videos:
         return
-    rows: list[dict[str, Any]] = [video.model_dump() for video in videos]
+    # Not model_dump(), which turns exact rates into text before the column type sees them.
+    rows: list[dict[str, Any]] = [{name: getattr(video, name) for name in Video.model_fields} for video in videos]
     statement = insert(Video).values(rows)
     refreshed = {name: statement.excluded[name] for name in _REFRESHED}
     session.execute(statement.on_conflict_do_update(index_elements=["path"], set_=refreshed))

@@ -68,6 +68,7 @@ class H264:
         return options
 
 
+_MICROSECOND: Final = Fraction(1, 1_000_000)
 _AAC: Final = {"c:a": "aac", "b:a": "128k"}
 _FASTSTART: Final = {"movflags": "+faststart"}
 _SDR_TAGS: Final = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
@@ -141,12 +142,22 @@ def still(source: Path, info: MediaInfo, target: Path, *, at: Fraction, width: i
     seek: dict[str, Any] = {"ss": seconds(at)} if at > 0 else {}
     if keyframe:
         seek |= {"noaccurate_seek": None, "skip_frame": "nokey"}
-    video = upright(info, ffmpeg.input(media_url(source), **seek)[f"v:{info.video.index}"])
+    video = ffmpeg.input(media_url(source), **seek)[f"v:{info.video.index}"]
+    return _picture(info, video, target, width, {"frames:v": 1})
+
+
+def still_before(source: Path, info: MediaInfo, target: Path, *, at: Fraction, width: int) -> tuple[str, ...]:
+    """Like ``still``, for the picture that is on show at ``at``: the last that begins before it or then."""
+    video = ffmpeg.input(media_url(source))[f"v:{info.video.index}"].filter("trim", end=seconds(at + _MICROSECOND))
+    return _picture(info, video, target, width, {"fps_mode:v": "passthrough"})
+
+
+def _picture(info: MediaInfo, video: Any, target: Path, width: int, options: dict[str, Any]) -> tuple[str, ...]:
     shown_width, shown_height = info.video.display_size
     height = max(2, round(Fraction(width * shown_height, shown_width)))
-    video = video.filter("scale", width, height, out_range="pc").filter("setsar", 1)
-    options = {"frames:v": 1, "c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p", "f": "image2", "update": 1}
-    return arguments(ffmpeg.output(video, media_url(target), **options))
+    video = upright(info, video).filter("scale", width, height, out_range="pc").filter("setsar", 1)
+    jpeg = {"c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p", "f": "image2", "update": 1}
+    return arguments(ffmpeg.output(video, media_url(target), **options, **jpeg))
 
 
 def seconds(time: Fraction) -> str:

@@ -1,0 +1,139 @@
+"""Re-encode: an H.264 and AAC copy for the web in ``playback/``, linked to its source."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video, utc_now
+from reelmill.errors import DamagedVideo, OutputRejected
+from reelmill.ffmpeg import build
+from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.run import Finished
+from reelmill.ffmpeg.transcoder import Encoder
+from reelmill.ffmpeg.verify import Expectation
+from reelmill.layout import PLAYBACK
+from reelmill.operations.publish import Product, existing, publish
+from reelmill.operations.validate import fault
+from reelmill.operations.workbench import Workbench, fingerprint, recipe
+from reelmill.operations.workspace import workspace
+from reelmill.report import Part
+
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+
+
+class ReencodeResult(BaseModel):
+    """What was made and what it cost."""
+
+    model_config = ConfigDict(frozen=True)
+
+    video_id: uuid.UUID  # of the new record
+    path: str
+    source: str
+    encoder: str
+    reused: bool  # an earlier run had made it
+    duration: float  # seconds of video
+    seconds: float  # wall time of this run
+    speed: float  # seconds of video per second of encoding
+    cpu_seconds: float
+    source_size: int  # bytes
+    size: int
+
+
+def reencode(
+    bench: Workbench,
+    video_id: str,
+    *,
+    target_bitrate: int = 2000,
+    preset: Preset = "medium",
+    crf: int = 23,
+    encoder: Encoder = "auto",
+) -> ReencodeResult:
+    """Make the web copy of a video; the same video with the same settings is made once.
+
+    Args:
+        bench: what to work with.
+        video_id: which video.
+        target_bitrate: ceiling of the picture's bit rate, kbit/s.
+        preset: x264's name for how hard to try.
+        crf: x264's constant rate factor, 0 to 51; lower is better and larger.
+        encoder: ``x264``, ``nvenc``, or ``auto``.
+
+    Raises:
+        UnknownVideo, InputError: the source cannot be used.
+        CapabilityError, FfmpegFailed, Stalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
+    """
+    started = time.monotonic()
+    with session() as opened:
+        video = queries.usable_video(opened, video_id)
+    source = bench.source(video)
+    bench.report.line(f"input: {video.path}, {video.size} bytes")
+    info = probe(source)
+    bench.transcoder.require_tone_mapping(info)
+    h264 = build.H264(
+        encoder=bench.transcoder.h264_encoder(encoder),
+        preset=preset,
+        crf=crf,
+        max_kbit=target_bitrate,
+        threads=bench.transcoder.options.threads,
+    )
+    key = recipe("reencode", [fingerprint(video, source)], **h264.options())
+    finished: Finished | None = None
+    with workspace(bench.root, key, bench.report) as folder:
+        made = existing(bench, key)
+        if made is None:
+            made, finished = _make(bench, video, source, info, h264, folder / "output.mp4", key)
+    with session() as opened:
+        video = queries.get_video(opened, video_id)
+        video.reencode_job_id, video.updated_at = bench.run_id or made.made_by, utc_now()
+        opened.add(video)
+    bench.report.line(f"output: {made.path}, {made.size} bytes")
+    bench.report.progress(1.0, "done")
+    duration = made.duration or 0.0
+    return ReencodeResult(
+        video_id=made.id,
+        path=made.path,
+        source=video.path,
+        encoder=h264.encoder,
+        reused=finished is None,
+        duration=duration,
+        seconds=time.monotonic() - started,
+        speed=duration / finished.seconds if finished else 0.0,
+        cpu_seconds=finished.cpu_seconds if finished else 0.0,
+        source_size=video.size,
+        size=made.size,
+    )
+
+
+def _make(
+    bench: Workbench, video: Video, source: Path, info: MediaInfo, h264: build.H264, staged: Path, key: str
+) -> tuple[Video, Finished]:
+    arguments = build.reencode(source, info, staged, h264)
+    finished = bench.transcoder.run(arguments, Part(bench.report, 0.0, 0.95), info.duration)
+    product = Product(
+        path=f"{PLAYBACK}/{PurePosixPath(video.filename).stem}.mp4",
+        recipe=key,
+        expected=Expectation(
+            duration=info.duration,
+            frames=finished.last.frames,
+            size=build.web_size(info),
+            audio_tracks=info.audio_tracks,
+        ),
+        title=video.title,
+        source_video_id=video.id,
+    )
+    try:
+        return publish(bench, staged, product), finished
+    except OutputRejected as error:
+        # Is the source itself short or damaged? Then no further try can help.
+        reason = fault(source.name, info, check_whole(source))
+        if reason is None:
+            raise
+        raise DamagedVideo(reason) from error

@@ -1,0 +1,112 @@
+"""Thumbnail: one upright JPEG of a video, kept under ``thumbnails/``."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import cv2
+from pydantic import BaseModel, ConfigDict
+
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import utc_now
+from reelmill.errors import OutputRejected, UserError
+from reelmill.ffmpeg import build
+from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.layout import THUMBNAILS
+from reelmill.operations.publish import place
+from reelmill.operations.workbench import Workbench, fingerprint, recipe
+from reelmill.operations.workspace import fsync, workspace
+
+#: Where the default picture is taken, as a part of the video: past titles, before endings.
+_DEFAULT_AT: Final = Fraction(1, 4)
+
+
+class ThumbnailResult(BaseModel):
+    """The picture that was made, or found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str  # relative to the media root
+    source: str
+    at: float  # seconds that were asked for
+    exact: bool  # False: the keyframe nearest before ``at``
+    width: int
+    height: int
+
+
+def thumbnail(bench: Workbench, video_id: str, *, timestamp: float | None = None, width: int = 640) -> ThumbnailResult:
+    """Make the picture, and point the video's record at it.
+
+    Args:
+        bench: what to work with.
+        video_id: which video.
+        timestamp: seconds; None takes the keyframe nearest before 25 % of the video.
+        width: pixels.
+
+    Raises:
+        UnknownVideo, FileMissing, InputError: the video cannot be read.
+        UserError: the timestamp lies outside the video.
+    """
+    with session() as opened:
+        video = queries.usable_video(opened, video_id)
+    source = bench.source(video)
+    bench.report.line(f"input: {video.path}")
+    info = probe(source)
+    at, exact = _when(video.path, info, timestamp)
+    key = recipe("thumbnail", [fingerprint(video, source)], at=str(at), exact=exact, width=width)
+    relative = f"{THUMBNAILS}/{video.id}-{key[:8]}.jpg"
+    final = bench.root.path / relative
+    with workspace(bench.root, key, bench.report) as folder:
+        if not final.exists():
+            _make(bench, source, info, folder / "still.jpg", at, width, exact)
+            place(folder / "still.jpg", final)
+        shown_width, shown_height = _size(final)
+    with session() as opened:
+        video = queries.get_video(opened, video_id)
+        video.thumbnail_path, video.updated_at = relative, utc_now()
+        opened.add(video)
+    bench.report.line(f"output: {relative}, {final.stat().st_size} bytes")
+    bench.report.progress(1.0, "done")
+    return ThumbnailResult(
+        path=relative, source=video.path, at=float(at), exact=exact, width=shown_width, height=shown_height
+    )
+
+
+def _when(name: str, info: MediaInfo, timestamp: float | None) -> tuple[Fraction, bool]:
+    duration = info.video.duration or info.duration
+    if timestamp is None:
+        return (duration or Fraction(0)) * _DEFAULT_AT, False
+    at = Fraction(timestamp).limit_denominator(1_000_000)
+    if at < 0 or (duration is not None and at >= duration):
+        length = "of unknown length" if duration is None else f"{float(duration):.2f} s long"
+        raise UserError(f"There is no picture at {timestamp:g} s: {name} is {length}.")
+    return at, True
+
+
+def _make(bench: Workbench, source: Path, info: MediaInfo, target: Path, at: Fraction, width: int, exact: bool) -> None:
+    bench.transcoder.require_tone_mapping(info)
+    bench.transcoder.run(build.still(source, info, target, at=at, width=width, keyframe=not exact), bench.report)
+    if not target.exists():
+        # The last picture may begin well before ``at`` and last beyond it, as in a slide show: take the last there is.
+        bench.report.line(f"no picture begins at or after {float(at):.3f} s; taking the one shown then")
+        bench.transcoder.run(build.still_before(source, info, target, at=at, width=width), bench.report)
+    if not target.exists():
+        raise OutputRejected(f"ffmpeg made no picture of {source.name} at {float(at):.3f} s.")
+    _size(target)
+    fsync(target)
+
+
+def _size(picture: Path) -> tuple[int, int]:
+    """Width and height, by decoding the picture.
+
+    Raises:
+        OutputRejected: it does not decode.
+    """
+    pixels = cv2.imread(str(picture))
+    if pixels is None:
+        raise OutputRejected(f"The finished picture {picture.name} does not decode.")
+    height, width = pixels.shape[:2]
+    return width, height
