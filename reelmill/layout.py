@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -42,9 +43,18 @@ class MediaRoot:
         """The folder of a directory type (``inbox``, ``public``, ``playback``, … or a type of ``library/``)."""
         if directory_type in OWN_FOLDERS:
             return self.path / directory_type
-        if not directory_type or directory_type != PurePosixPath(directory_type).name or directory_type == "..":
-            raise UserError(f"{directory_type!r} is not a directory type: it must be a plain folder name.")
+        self.check_type(directory_type)
         return self.path / LIBRARY / directory_type
+
+    @staticmethod
+    def check_type(name: str) -> None:
+        """A directory type is a plain folder name.
+
+        Raises:
+            UserError: it is not.
+        """
+        if not name or name in (".", "..") or "/" in name or "\0" in name:
+            raise UserError(f"{name!r} is not a directory type: it must be a plain folder name.")
 
     def resolve(self, written: str | Path) -> Path:
         """The real path of ``written`` (relative to the root, or absolute inside it).
@@ -55,7 +65,9 @@ class MediaRoot:
         if "\0" in str(written):
             raise OutsideMediaRoot(f"The path {str(written)!r} holds a NUL character, which no file name may.")
         root = self.path.resolve()
-        real = (root / written).resolve()
+        real = Path(os.path.realpath(root / written))  # Path.resolve raises RuntimeError for links in a circle
+        if real.is_symlink():
+            raise OutsideMediaRoot(f"The path {str(written)!r} is a link in a circle; it leads to no file.")
         if not real.is_relative_to(root):
             raise OutsideMediaRoot(
                 f"The path {str(written)!r} leads out of the media root {root}; use a path inside it."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -11,13 +12,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import text
 
+from deployments.site import Site
 from reelmill.catalogue import engine as catalogue_engine
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.layout import MediaRoot
 from reelmill.operations.workbench import Workbench
-from reelmill.settings import get_settings
+from reelmill.settings import Settings, get_settings
 
 REAL_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
 
@@ -43,22 +46,26 @@ def _no_error_logged(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRe
         assert not errors, [r.getMessage() for r in errors]
 
 
+#: Processes whose children belong to the whole session (the site), not to the test that runs.
+SESSION_PROCESSES: set[int] = set()
+
+
 @pytest.fixture(autouse=True)
 def _no_child_left() -> Iterator[None]:
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = _children()
     yield
-    left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
-    left = [child for child in left if child.status() != psutil.STATUS_ZOMBIE]
-    # Processes of a session-wide fixture that came up during this test are not the test's.
-    left = [child for child in left if os.environ.get("REELMILL_TEST_SITE_PID") not in map(str, [child.pid, *_parents(child)])]
-    assert not left, left
+    left = _children() - before
+    assert not left, [process.cmdline() for process in left]
 
 
-def _parents(process: psutil.Process) -> list[int]:
-    try:
-        return [parent.pid for parent in process.parents()]
-    except psutil.NoSuchProcess:
-        return []
+def _children() -> set[psutil.Process]:
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = {child.pid, *(parent.pid for parent in child.parents())}
+            if child.status() != psutil.STATUS_ZOMBIE and not family & SESSION_PROCESSES:
+                found.add(child)
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +87,7 @@ def postgres(open_folder: Path) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture
-def catalogue(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def catalogue(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty catalogue; answers with its URL, which the settings point at."""
     url = postgres.url()
     monkeypatch.setenv("REELMILL_DATABASE_URL", url.replace("+psycopg", ""))
@@ -88,7 +95,7 @@ def catalogue(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> It
     engine = catalogue_engine.get_engine()
     with engine.begin() as connection:
         connection.execute(text("TRUNCATE catalogue.video CASCADE"))
-    yield url
+    return url
 
 
 @pytest.fixture
@@ -111,3 +118,34 @@ def real_media() -> Path:
     if not (REAL_MEDIA / "files.csv").is_file():
         pytest.skip("the shared folder of real clips is not here")
     return REAL_MEDIA
+
+
+@pytest.fixture(scope="session")
+def site(open_folder: Path) -> Iterator[Site]:
+    """A whole running site, one for the session: PostgreSQL, Prefect server, a worker for each pool."""
+    settings = Settings(data_dir=open_folder / "site", media_root=open_folder / "media", prefect_port=4300)
+    with pytest.MonkeyPatch.context() as patch:
+        _point_at(patch, settings)
+        with Site(settings) as up, temporary_settings({PREFECT_API_URL: up.api_url}):
+            SESSION_PROCESSES.update(child.pid for child in psutil.Process().children())
+            yield up
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def on_site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The running site with an empty library, which this test's settings point at."""
+    _point_at(monkeypatch, site.settings)
+    root = MediaRoot(site.settings.media_root)
+    shutil.rmtree(root.path)
+    root.create()
+    with catalogue_engine.get_engine().begin() as connection:
+        connection.execute(text("TRUNCATE catalogue.video CASCADE"))
+    return site
+
+
+def _point_at(patch: pytest.MonkeyPatch, settings: Settings) -> None:
+    patch.setenv("REELMILL_DATA_DIR", str(settings.data_dir))
+    patch.setenv("REELMILL_MEDIA_ROOT", str(settings.media_root))
+    patch.delenv("REELMILL_DATABASE_URL", raising=False)
+    get_settings.cache_clear()

@@ -50,13 +50,16 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def get_engine() -> Engine:
+def get_engine(settings: Settings | None = None) -> Engine:
     """The catalogue's engine, its schema up to date.
+
+    Args:
+        settings: whose database; None takes this process's.
 
     Raises:
         PlatformError: the database does not answer.
     """
-    url = database_url(get_settings())
+    url = database_url(settings or get_settings())
     with _database_errors():
         return _engine(url)
 

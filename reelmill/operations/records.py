@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.layout import MediaRoot
+
+_FACTS: Final = {
+    "title", "filename", "size", "container", "video_codec", "audio_codec", "width", "height", "rotation",
+    "orientation", "frame_rate", "duration", "bit_rate", "audio_tracks", "subtitle_tracks", "is_valid",
+}  # fmt: skip
 
 
 def describe(video: Video, info: MediaInfo) -> None:
@@ -24,6 +30,19 @@ def describe(video: Video, info: MediaInfo) -> None:
     video.bit_rate = info.bit_rate
     video.audio_tracks = info.audio_tracks
     video.subtitle_tracks = len(info.subtitle_codecs)
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """What the catalogue would hold of any file, in JSON's types; nothing that needs a library.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    info = probe(path)
+    video = new_record(path.name, "", path.stat())
+    describe(video, info)
+    video.title = info.title or video.title
+    return {"path": str(path), **video.model_dump(mode="json", include=_FACTS)}
 
 
 def new_record(path: str, directory_type: str, stat: os.stat_result) -> Video:

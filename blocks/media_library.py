@@ -1,0 +1,48 @@
+"""What belongs to the library: which folders, which files, and when a file is complete."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+
+from blocks.stored import SiteBlock
+from reelmill.layout import INBOX, OWN_FOLDERS, MediaRoot
+from reelmill.operations.scan import EXTENSIONS
+
+
+class MediaLibrary(SiteBlock):
+    """Directory types, extensions and settle time of the site's video library.
+
+    The media root itself is a setting of each machine (``REELMILL_MEDIA_ROOT``), not of the site.
+    """
+
+    _block_type_name: ClassVar[str | None] = "Reelmill media library"
+    _block_type_slug: ClassVar[str | None] = "reelmill-media-library"
+    _description: ClassVar[str | None] = "Which folders and files belong to the video library."
+
+    directory_types: list[str] = Field(
+        default=["videos", "shows", "home"],
+        min_length=1,
+        description="Folders of library/, each a type a scan can be asked for.",
+    )
+    extensions: list[str] = Field(
+        default=list(EXTENSIONS), min_length=1, description="Endings of video files, without the dot, in any case."
+    )
+    settle_seconds: float = Field(
+        default=30.0, ge=0, description="A file changed more recently is still being written and waits."
+    )
+
+    @field_validator("directory_types")
+    @classmethod
+    def _plain_names(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name in OWN_FOLDERS:
+                raise ValueError(f"{name!r} is a folder of its own; name folders of library/ here.")
+            MediaRoot.check_type(name)
+        return names
+
+    @property
+    def scannable(self) -> tuple[str, ...]:
+        """What ``scan`` may be asked for."""
+        return (INBOX, *self.directory_types)

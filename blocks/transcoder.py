@@ -1,0 +1,41 @@
+"""How the site encodes, where a job does not say otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from blocks.stored import SiteBlock
+from reelmill.ffmpeg.transcoder import Encoder, TranscoderOptions
+
+
+class Transcoder(SiteBlock):
+    """ffmpeg, encoder and time-outs for every job of the site."""
+
+    _block_type_name: ClassVar[str | None] = "Reelmill transcoder"
+    _block_type_slug: ClassVar[str | None] = "reelmill-transcoder"
+    _description: ClassVar[str | None] = "Which ffmpeg and encoder to use, and when to give up on one."
+
+    binary: str | None = Field(
+        default=None, description="Path of ffmpeg on every machine; empty: PATH, then the bundled one."
+    )
+    encoder: Encoder = Field(default="auto", description="H.264 encoder of jobs that leave it to the site.")
+    threads: int | None = Field(default=None, ge=1, le=256, description="Encoder threads; empty: ffmpeg decides.")
+    stall_timeout: float = Field(
+        default=300.0, gt=0, description="Seconds without progress after which an ffmpeg is ended."
+    )
+    total_timeout: float | None = Field(
+        default=None, gt=0, description="Seconds an ffmpeg may run in all; empty: as long as it makes progress."
+    )
+
+    def options(self) -> TranscoderOptions:
+        """As the library takes them."""
+        return TranscoderOptions(
+            binary=Path(self.binary) if self.binary else None,
+            encoder=self.encoder,
+            threads=self.threads,
+            stall_timeout=self.stall_timeout,
+            total_timeout=self.total_timeout,
+        )

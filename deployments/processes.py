@@ -1,0 +1,75 @@
+"""The servers a site is made of, as child processes that end with it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from reelmill.errors import SiteError
+
+_PR_SET_PDEATHSIG: Final = 1
+_libc = ctypes.CDLL(None)
+
+
+def _end_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+class Child:
+    """One long-running Python module with its log in a file, in a process group of its own.
+
+    A group of its own, so that Ctrl-C reaches only us and the parts of the site end in their order.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str], env: Mapping[str, str], log_dir: Path):
+        self.name = name
+        self.log = log_dir / f"{name}.log"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+                cwd="/",
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also its group's."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raises SiteError, with the end of its log, if it has ended by itself."""
+        code = self._process.poll()
+        if code is not None:
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+            last = lines[-1] if lines else "it wrote nothing"
+            raise SiteError(f"{self.name} ended with code {code}: {last} (all of it: {self.log})")
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM to the process; it ends its own children."""
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+
+    def end(self, seconds: float) -> None:
+        """Wait for the end; whatever of the group is left after ``seconds`` is killed."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        deadline = time.monotonic() + 2
+        with suppress(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.killpg(self.pid, signal.SIGKILL)
+                time.sleep(0.05)
+        self._process.wait()

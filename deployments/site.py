@@ -1,0 +1,234 @@
+"""A whole site on one machine: database, Prefect server, workers; brought up in order and ended in reverse."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from deployments.apply import apply
+from deployments.processes import Child
+from deployments.profile import write_profile
+from reelmill.catalogue.engine import database_url, embedded, get_engine
+from reelmill.errors import SiteError
+from reelmill.layout import MediaRoot
+from reelmill.operations.workspace import reconcile
+from reelmill.report import LogReport
+from reelmill.settings import Settings, get_settings
+from reelmill.site import SiteRecord
+from workpools.pools import pools
+
+Say = Callable[[str], None]
+
+_SERVER_SECONDS: Final = 120  # the first start migrates Prefect's database
+_WORKER_SECONDS: Final = 60
+_END_SECONDS: Final = 15
+_HOST: Final = "127.0.0.1"
+
+
+class Site:
+    """Use as a context: up inside the block, down after it.
+
+    Raises:
+        SiteError: another site holds the data folder, or a part of this one does not come up.
+    """
+
+    def __init__(self, settings: Settings | None = None, say: Say = lambda _: None):
+        self.settings = settings or get_settings()
+        self.api_url = ""
+        self._say = say
+        self._stack = ExitStack()
+        self._children: list[Child] = []
+
+    @property
+    def ui_url(self) -> str:
+        """The Prefect UI."""
+        return self.api_url.removesuffix("/api")
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._up(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def watch(self, seconds: float) -> None:
+        """Wait, looking after the parts.
+
+        Raises:
+            SiteError: one of them ended.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for child in self._children:
+                child.check()
+            time.sleep(min(0.5, seconds))
+
+    def _up(self, stack: ExitStack) -> None:
+        settings = self.settings
+        for folder in (settings.data_dir, settings.log_dir, settings.prefect_home):
+            folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(_alone(settings.data_dir))
+        root = MediaRoot(settings.media_root)
+        root.create()
+        self._say("database")
+        get_engine(settings)
+        stack.callback(_release_database, settings)
+        settled = reconcile(root, LogReport())
+        if settled:
+            self._say(f"{settled} unfinished pieces of work of an earlier run tidied")
+        stack.callback(self._end_children)
+        self._say("Prefect server (the first start takes a little longer)")
+        self._start_server(stack)
+        with temporary_settings({PREFECT_API_URL: self.api_url}):
+            with get_client(sync_client=True) as client:
+                apply(client, say=self._say)
+            self._say("workers")
+            self._start_workers()
+        record = settings.data_dir / "site.json"
+        SiteRecord(api_url=self.api_url, pid=os.getpid(), media_root=str(settings.media_root)).write(record)
+        stack.callback(record.unlink, missing_ok=True)
+
+    def _environment(self) -> dict[str, str]:
+        settings = self.settings
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        chosen = {name: value for name, value in os.environ.items() if name.startswith("PREFECT_LOGGING_")}
+        return {
+            **inherited,
+            **chosen,
+            "REELMILL_DATA_DIR": str(settings.data_dir),
+            "REELMILL_MEDIA_ROOT": str(settings.media_root),
+            "REELMILL_DATABASE_URL": database_url(settings).replace("+psycopg", ""),
+            "PREFECT_HOME": str(settings.prefect_home),
+            "PREFECT_PROFILES_PATH": str(settings.prefect_home / "profiles.toml"),
+            "PREFECT_API_URL": self.api_url,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        }
+
+    def _start_server(self, stack: ExitStack) -> None:
+        port = _free_port(self.settings.prefect_port)
+        self.api_url = f"http://{_HOST}:{port}/api"
+        env = {
+            **self._environment(),
+            "PREFECT_API_DATABASE_CONNECTION_URL": database_url(self.settings, "asyncpg"),
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            "PREFECT_UI_API_URL": self.api_url,
+        }
+        arguments = ["prefect", "server", "start", "--host", _HOST, "--port", str(port)]
+        server = self._start("server", arguments, env)
+        deadline = time.monotonic() + _SERVER_SECONDS
+        while not _healthy(self.api_url):
+            server.check()
+            if time.monotonic() > deadline:
+                raise SiteError(f"The Prefect server did not answer within {_SERVER_SECONDS} s; its log: {server.log}")
+            time.sleep(0.2)
+
+    def _start_workers(self) -> None:
+        env = {**self._environment(), "PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_HEARTBEAT_SECONDS": "10"}
+        for pool in pools():
+            name = f"{self.settings.node_name}-{pool.name}"
+            arguments = ["prefect", "worker", "start", "--pool", pool.name, "--name", name, "--type", pool.type]
+            self._start(f"worker-{pool.name}", [*arguments, "--limit", str(pool.limit)], env)
+        deadline = time.monotonic() + _WORKER_SECONDS
+        waiting = {pool.name for pool in pools()}
+        while waiting:
+            waiting -= {name for name in waiting if _worker_online(self.api_url, name, self.settings.node_name)}
+            for child in self._children:
+                child.check()
+            if time.monotonic() > deadline:
+                raise SiteError(f"No worker came up for {', '.join(sorted(waiting))}; logs: {self.settings.log_dir}")
+            time.sleep(0.3)
+
+    def _start(self, name: str, arguments: list[str], env: dict[str, str]) -> Child:
+        child = Child(name, arguments, env, self.settings.log_dir)
+        self._children.append(child)
+        return child
+
+    def _end_children(self) -> None:
+        """Workers first, all at once, while the server still takes their last word; then the server."""
+        self._say("ending")
+        server, workers = self._children[:1], self._children[1:]
+        for group in (workers, server):
+            for child in group:
+                child.ask_to_end()
+            for child in group:
+                child.end(_END_SECONDS)
+        self._children.clear()
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder; the kernel lets go of it for us, whatever ends us."""
+    lock: IO[str]
+    with (data_dir / "site.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise SiteError(
+                f"A site is already up on {data_dir} (process {holder}); stop it, or choose another REELMILL_DATA_DIR."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _release_database(settings: Settings) -> None:
+    get_engine(settings).dispose()
+    if settings.database_url is None:  # an external server is not ours to stop
+        embedded(settings.postgres_dir).release()
+
+
+def _free_port(first: int) -> int:
+    """``first`` if nobody listens there, else the next that is free."""
+    for port in range(first, min(first + 100, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((_HOST, port))
+            except OSError:
+                continue
+            return port
+    raise SiteError(f"No port from {first} to {first + 99} is free for the Prefect server; set REELMILL_PREFECT_PORT.")
+
+
+def _healthy(api_url: str) -> bool:
+    try:
+        return httpx.get(f"{api_url}/health", timeout=2).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _worker_online(api_url: str, pool: str, node: str) -> bool:
+    answer = httpx.post(f"{api_url}/work_pools/{pool}/workers/filter", json={}, timeout=5)
+    answer.raise_for_status()
+    return any(worker["name"] == f"{node}-{pool}" and worker["status"] == "ONLINE" for worker in answer.json())
+
+
+def announce(site: Site, say: Say) -> None:
+    """Tell a person how to reach the site from another terminal."""
+    active = write_profile(site.api_url)
+    say(f"Prefect UI  {site.ui_url}")
+    say(f"media root  {site.settings.media_root}")
+    if not active:
+        say("in another terminal:  prefect profile use reelmill   (or the line below)")
+    say(f"export PREFECT_API_URL={site.api_url}")
+    say(f"export REELMILL_DATA_DIR={site.settings.data_dir} REELMILL_MEDIA_ROOT={site.settings.media_root}")
+    say(f"{Path(sys.executable).parent}/prefect deployment run scan/cpu")

@@ -1,0 +1,100 @@
+"""What ``prefect.yaml`` lists, read strictly: Prefect itself ignores a misspelt key without a word."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from prefect import Flow
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reelmill.errors import SiteError
+from reelmill.jobs import LANES
+from workpools.pools import pools
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class JobVariables(_Strict):
+    """What a job tells its worker."""
+
+    vram_mb: int = Field(ge=0)
+
+
+class WorkPool(_Strict):
+    """Where a deployment's runs wait."""
+
+    name: str
+    work_queue_name: str
+    job_variables: JobVariables
+
+
+class Schedule(_Strict):
+    """When runs are made by themselves."""
+
+    cron: str
+    timezone: str
+    slug: str
+    active: bool = True
+
+
+class Stanza(_Strict):
+    """One deployment."""
+
+    name: str
+    entrypoint: str
+    tags: list[str]
+    work_pool: WorkPool
+    parameters: dict[str, Any] = {}
+    schedules: list[Schedule] = []
+
+    def flow(self) -> Flow[..., Any]:
+        """The flow itself."""
+        module, _, name = self.entrypoint.rpartition(".")
+        found = getattr(importlib.import_module(module), name)
+        assert isinstance(found, Flow)
+        return found
+
+    def check(self) -> Self:
+        """One name a deployment, and only pools and lanes that exist.
+
+        Raises:
+            SiteError: with what is wrong.
+        """
+        pool = self.work_pool
+        if pool.name not in {known.name for known in pools()}:
+            raise SiteError(f"prefect.yaml puts {self.entrypoint} into the unknown work pool {pool.name!r}.")
+        if pool.work_queue_name not in LANES:
+            raise SiteError(f"prefect.yaml puts {self.entrypoint} into the unknown lane {pool.work_queue_name!r}.")
+        if self.name != pool.name or pool.name not in self.tags:
+            raise SiteError(f"prefect.yaml must name and tag the deployment of {self.entrypoint} {pool.name!r}.")
+        return self
+
+
+def prefect_yaml() -> Path:
+    """Where ``prefect.yaml`` is: beside the packages in a checkout, inside this one when installed."""
+    here = Path(__file__).parent
+    for candidate in (here.parent / "prefect.yaml", here / "prefect.yaml"):
+        if candidate.is_file():
+            return candidate
+    raise SiteError("prefect.yaml is missing from this installation; install Reelmill again.")
+
+
+def stanzas(path: Path | None = None) -> tuple[Stanza, ...]:
+    """Every deployment listed.
+
+    Raises:
+        SiteError: the file says something it must not.
+    """
+    path = path or prefect_yaml()
+    content = yaml.safe_load(path.read_text())
+    try:
+        return tuple(Stanza.model_validate(entry).check() for entry in content["deployments"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SiteError(f"{path.name} is not as it must be at {where}: {first['msg']}.") from error

@@ -1,0 +1,33 @@
+"""Where a flow's fanned-out tasks run: threads of this machine, or a Dask cluster named in the settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from distributed import LocalCluster
+from prefect_dask.task_runners import DaskTaskRunner
+
+from reelmill.settings import get_settings
+
+
+@contextmanager
+def _cluster() -> Iterator[LocalCluster | str]:
+    """What a run's Dask client connects to; read late, so that importing a flow needs no settings.
+
+    Threads rather than processes: 3 s cheaper to start, and ffmpeg and PyAV release the GIL.
+    """
+    address = get_settings().dask_address
+    if address is not None:
+        yield address
+        return
+    local: Any = LocalCluster
+    with local(n_workers=1, processes=False, threads_per_worker=os.cpu_count() or 1, dashboard_address=None) as cluster:
+        yield cluster
+
+
+def dask_runner() -> DaskTaskRunner:
+    """The task runner of a flow that fans out."""
+    return DaskTaskRunner(cluster_class=cast(Any, _cluster))  # entered, as its type does not say, as a context

@@ -1,0 +1,120 @@
+"""What every flow has in common: its log, its progress and pictures, its workbench, its brief retries."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Final
+
+from prefect import Task
+from prefect.artifacts import create_image_artifact, create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.logging import get_run_logger
+from prefect.tasks import exponential_backoff
+from pydantic import Field
+
+import blocks
+from reelmill.errors import PlatformError, ReelmillError
+from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.operations.workbench import Workbench
+from reelmill.report import LogReport, Pace, Report
+
+VideoId = Annotated[str, Field(min_length=1, max_length=64)]
+
+#: A network share that blinked: the same call may work in a second.
+_PASSING_ERRNO: Final = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN)
+
+
+def passes(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a task's failure is trouble that seconds may mend: a database restart, a share that blinks."""
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, OSError):
+        return error.errno in _PASSING_ERRNO
+    return isinstance(error, PlatformError) and error.retryable
+
+
+#: Options of a task that does a job's work: three more tries after about 2, 4 and 8 seconds.
+BRIEFLY_RETRIED: Final[dict[str, Any]] = {
+    "retries": 3,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=2),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": passes,
+    "cache_policy": NO_CACHE,
+}
+
+
+class FlowReport:
+    """A report into the run's log and one progress artifact, updated every 5 % or 2 s."""
+
+    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]):
+        self._logger = logger
+        self._artifact: uuid.UUID | None = None
+        self._shown, self._logged = Pace(step=0.05, seconds=2.0), Pace(step=0.05, seconds=None)
+
+    def line(self, text: str) -> None:
+        """One line of the job's log, which Prefect stamps with the time."""
+        self._logger.info(text)
+
+    def progress(self, fraction: float, text: str = "") -> None:
+        """See ``Report.progress``."""
+        percent = 100 * fraction
+        if self._logged.due(fraction):
+            self._logger.info("progress: %.0f %% %s", percent, text)
+        if not self._shown.due(fraction):
+            return
+        if self._artifact is None:
+            made = create_progress_artifact(progress=percent, description=text)
+            assert isinstance(made, uuid.UUID)
+            self._artifact = made
+        else:
+            update_progress_artifact(self._artifact, progress=percent, description=text)
+
+
+def _report() -> Report:
+    if FlowRunContext.get() is None and TaskRunContext.get() is None:
+        return LogReport()  # a task called as a plain function
+    return FlowReport(get_run_logger())
+
+
+def run_id() -> uuid.UUID | None:
+    """The flow run we are in."""
+    task = TaskRunContext.get()
+    if task is not None and task.task_run.flow_run_id is not None:
+        return task.task_run.flow_run_id
+    flow = FlowRunContext.get()
+    return flow.flow_run.id if flow is not None and flow.flow_run is not None else None
+
+
+def workbench() -> Workbench:
+    """What an operation needs, for the run we are in."""
+    transcoder = Transcoder(options=blocks.Transcoder.current().options())
+    return Workbench(transcoder=transcoder, report=_report(), run_id=run_id())
+
+
+@contextmanager
+def job(kind: str, **parameters: object) -> Iterator[None]:
+    """The frame of every job's log: start and end, or the reason it failed."""
+    logger = get_run_logger()
+    started = time.monotonic()
+    given = ", ".join(f"{name}={value!r}" for name, value in parameters.items() if value is not None)
+    logger.info("start: %s(%s)", kind, given)
+    try:
+        yield
+    except ReelmillError as error:
+        logger.error("--- ERROR ---")
+        logger.error("%s: %s", error.failure_class, error)
+        raise
+    logger.info("completed: %s in %.1f s", kind, time.monotonic() - started)
+
+
+def show(jpeg: bytes, description: str) -> None:
+    """A picture on the run's page; carried in the artifact itself, so keep it under 100 kB."""
+    encoded = base64.b64encode(jpeg).decode()
+    create_image_artifact(image_url=f"data:image/jpeg;base64,{encoded}", description=description)

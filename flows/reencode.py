@@ -1,0 +1,46 @@
+"""Job type ``reencode``: a copy of a video that every browser plays."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow, task
+from pydantic import Field
+
+from flows.job import BRIEFLY_RETRIED, VideoId, job, workbench
+from reelmill.ffmpeg.transcoder import Encoder
+from reelmill.operations import reencode as operation
+from reelmill.operations.reencode import Preset, ReencodeResult
+
+
+@task(name="encode video", **BRIEFLY_RETRIED)
+def encode_video(video_id: str, target_bitrate: int, preset: Preset, crf: int, encoder: Encoder) -> ReencodeResult:
+    """Encode, verify, publish."""
+    return operation.reencode(
+        workbench(), video_id, target_bitrate=target_bitrate, preset=preset, crf=crf, encoder=encoder
+    )
+
+
+@flow(name="reencode", persist_result=True, result_serializer="json")
+def reencode(
+    video_id: VideoId,
+    target_bitrate: Annotated[int, Field(ge=50, le=200_000)] = 2000,
+    preset: Preset = "medium",
+    crf: Annotated[int, Field(ge=0, le=51)] = 23,
+    encoder: Encoder = "auto",
+) -> ReencodeResult:
+    """Re-encode a video for the web: H.264 and AAC in an mp4 that starts at once, in `playback/`.
+
+    The copy is decoded and compared before it enters the library; the source is only ever read. The same video with
+    the same settings is encoded once.
+
+    Args:
+        video_id: Which video.
+        target_bitrate: The most the picture may take, in kbit/s.
+        preset: How hard x264 tries: slower makes smaller files.
+        crf: Quality, 0 (best, largest) to 51; 23 is x264's own default.
+        encoder: `x264` in software, `nvenc` on an NVIDIA card, `auto` takes the card where there is one.
+    """
+    given = {"target_bitrate": target_bitrate, "preset": preset, "crf": crf, "encoder": encoder}
+    with job("reencode", video_id=video_id, **given):
+        return encode_video(video_id, target_bitrate, preset, crf, encoder)

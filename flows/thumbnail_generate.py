@@ -1,0 +1,39 @@
+"""Job type ``thumbnail_generate``: one picture of a video."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow, task
+from pydantic import Field
+
+from flows.job import BRIEFLY_RETRIED, VideoId, job, show, workbench
+from reelmill.operations import previews
+from reelmill.operations import thumbnail as operation
+from reelmill.operations.thumbnail import ThumbnailResult
+
+
+@task(name="make thumbnail", **BRIEFLY_RETRIED)
+def make_thumbnail(video_id: str, timestamp: float | None, width: int) -> ThumbnailResult:
+    """Take the picture, keep it, and show it on the run's page."""
+    bench = workbench()
+    result = operation.thumbnail(bench, video_id, timestamp=timestamp, width=width)
+    show(previews.of_picture(bench.root.path / result.path), f"{result.source} at {result.at:.2f} s")
+    return result
+
+
+@flow(name="thumbnail_generate", persist_result=True, result_serializer="json")
+def thumbnail_generate(
+    video_id: VideoId,
+    timestamp: Annotated[float, Field(ge=0)] | None = None,
+    width: Annotated[int, Field(ge=16, le=7680)] = 640,
+) -> ThumbnailResult:
+    """Make a JPEG of one moment of a video, upright and in true proportions, and make it the video's thumbnail.
+
+    Args:
+        video_id: Which video.
+        timestamp: The moment, in seconds from the start, taken exactly; empty takes the keyframe nearest before 25 %.
+        width: In pixels; the height follows.
+    """
+    with job("thumbnail_generate", video_id=video_id, timestamp=timestamp, width=width):
+        return make_thumbnail(video_id, timestamp, width)

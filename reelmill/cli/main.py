@@ -1,0 +1,127 @@
+"""``reelmill``: up, deploy, demo, probe."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from reelmill.errors import InputError, ReelmillError
+from reelmill.settings import get_settings
+from reelmill.site import choose_prefect_server
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The background work of a video library, as Prefect flows.",
+)
+_console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_MediaRoot = Annotated[
+    Path | None, typer.Option("--media-root", help="Where the library lives; else REELMILL_MEDIA_ROOT.")
+]
+
+
+def _say(text: str) -> None:
+    _console.print(f"  {text}", markup=False)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _media_root(path: Path | None) -> None:
+    """An option on the command line is a setting like any other, for us and for what we start."""
+    if path is not None:
+        os.environ["REELMILL_MEDIA_ROOT"] = str(path.expanduser().absolute())
+        get_settings.cache_clear()
+
+
+@app.command()
+def up(media_root: _MediaRoot = None) -> None:
+    """Bring the site up and keep it running until Ctrl-C."""
+    _media_root(media_root)
+    from deployments.site import Site, announce  # late: Prefect takes a second to import
+
+    signal.signal(signal.SIGTERM, _stop)
+    with Site(say=_say) as site:
+        announce(site, _say)
+        _console.print("[bold]up[/bold], Ctrl-C ends it")
+        try:
+            while True:
+                site.watch(60)
+        except KeyboardInterrupt:
+            _console.print("")
+
+
+@app.command()
+def deploy(
+    reset: Annotated[bool, typer.Option("--reset", help="Put back what an admin changed, too.")] = False,
+) -> None:
+    """Create what the running site lacks: pools, lanes, blocks, deployments."""
+    choose_prefect_server()
+    from prefect.client.orchestration import get_client
+
+    from deployments.apply import apply
+
+    with get_client(sync_client=True) as client:
+        apply(client, reset=reset, say=_say)
+    _console.print("deployed")
+
+
+@app.command()
+def demo(
+    media: Annotated[
+        Path | None, typer.Option(help="Take up to 40 videos from this folder, copied; else samples are made.")
+    ] = None,
+) -> None:
+    """Show everything once: scan, validate, thumbnails, re-encodes, a grid and a digest, on a site of its own."""
+    from reelmill.cli.demo import run_demo
+
+    signal.signal(signal.SIGTERM, _stop)
+    raise typer.Exit(run_demo(media))
+
+
+@app.command()
+def probe(
+    file: Annotated[Path, typer.Argument(help="Any file.")],
+    output: Annotated[Literal["text", "json"], typer.Option(help="How to answer.")] = "text",
+) -> None:
+    """Say what the catalogue would hold of a file; needs no site."""
+    from reelmill.operations.records import facts
+
+    try:
+        found = facts(file)
+    except InputError as error:
+        if output == "json":
+            typer.echo(json.dumps({"path": str(file), "is_valid": False, "validation_error": str(error)}))
+        else:
+            typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    if output == "json":
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for name, value in found.items():
+        typer.echo(f"{name:16} {'' if value is None else value}")
+
+
+def main() -> None:
+    """The entry point: an error of ours is one sentence and exit 1, not a traceback."""
+    try:
+        app()
+    except ReelmillError as error:
+        _console.print(f"[red]{error.failure_class}[/red] ", end="")
+        _console.print(str(error), markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
