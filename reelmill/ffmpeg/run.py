@@ -129,8 +129,8 @@ def _watch(
                 data = os.read(key.fd, 65536)
                 if not data:
                     pipes.unregister(key.fileobj)
-                elif key.data is err:
-                    tail.extend(err.feed(data))
+                if key.data is err:
+                    tail.extend(err.feed(data or b"\n"))  # its end closes a last line that has none
                 else:
                     for line in out.feed(data):
                         block = reader.feed(line)

@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import csv
+import os
+import pwd
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo
+from reelmill.ffmpeg.probe import probe
+from tests.clips import clip, ffmpeg, overwritten
+from tests.conftest import REAL_MEDIA
+
+#: The table's short names of containers and codecs, where they are not ffmpeg's own.
+_CONTAINERS = {"mov/mp4": "mov,mp4,m4a,3gp,3g2,mj2", "matroska/webm": "matroska,webm"}
+_CODECS = {"amrnb": "amr_nb", "flv": "flv1"}
+
+#: What each file that is no video must be called: the error, and a word of its reason.
+_REFUSED = {
+    "WrongFile.mp4": "cannot be opened as a video",
+    "broken.mp4": "cannot be opened as a video",
+    "no_moov.mp4": "cannot be opened as a video",
+    "text_renamed.mp4": "cannot be opened as a video",
+    "download_error.mp4": "cannot be opened as a video",
+    "zero_bytes.mp4": "is empty",
+    "photo_renamed.mp4": "is a picture",
+    "video_without_video_stream.mp4": "only sound",
+}
+
+
+def _rows() -> list[dict[str, str]]:
+    if not (REAL_MEDIA / "files.csv").is_file():
+        return []
+    with (REAL_MEDIA / "files.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.real_media
+@pytest.mark.parametrize("row", _rows(), ids=lambda row: row["file"][:40])
+def test_real_clip(real_media: Path, row: dict[str, str]) -> None:
+    path = real_media / row["file"]
+    if row["file"] in _REFUSED:
+        with pytest.raises(NotAVideo, match=_REFUSED[row["file"]]) as refusal:
+            probe(path)
+        _names_it(str(refusal.value), row["file"])
+        return
+    info = probe(path)
+    assert info.container == _CONTAINERS.get(row["container"], row["container"])
+    assert info.size == int(row["bytes"])
+    video = info.video
+    assert video.codec == _CODECS.get(row["video codec"], row["video codec"])
+    assert f"{video.width}x{video.height}" == row["w x h"]
+    assert video.rotation == -int(row["rotation"]) % 360  # the table turns the other way round
+    if row["fps"]:
+        assert float(video.frame_rate or 0) == pytest.approx(float(row["fps"]), abs=0.0006)
+    assert float(info.duration or 0) == pytest.approx(float(row["duration_s"]), abs=0.0006)
+    sound = [_CODECS.get(name, name) for name in row["audio codec(s)"].split("+") if name]
+    assert list(info.audio_codecs) == sound
+    assert info.audio_tracks == int(row["audio tracks"])
+    assert len(info.subtitle_codecs) == int(row["subtitle tracks"])
+    _same_as_notes(row["notes"], path)
+
+
+def _same_as_notes(notes: str, path: Path) -> None:
+    video = probe(path).video
+    facts = [part.strip() for part in notes.partition("[")[2].rstrip("]").split(";")]
+    assert video.pixel_format in facts
+    hdr = next((fact.removeprefix("HDR ").lower() for fact in facts if fact.startswith("HDR ")), None)
+    assert video.hdr == hdr
+    aspect = next((fact.removeprefix("SAR ") for fact in facts if fact.startswith("SAR ")), "1:1")
+    assert video.sample_aspect == Fraction(aspect.replace(":", "/"))
+    if "interlaced" in facts:
+        assert video.interlaced
+    if "mp4" in probe(path).container and "BROKEN" not in notes:  # others do not count, or count empty packets
+        assert f"{video.frames} video packets" in facts
+
+
+def _names_it(sentence: str, name: str) -> None:
+    assert name in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence.replace(name, "")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clip(tmp_path_factory.mktemp("plain") / "plain.mp4", options=["-metadata", "title=Plain Title"])
+
+
+def test_a_generated_clip(plain: Path) -> None:
+    info = probe(plain)
+    assert (info.title, info.duration, info.size) == ("Plain Title", Fraction(1), plain.stat().st_size)
+    assert (info.video.codec, info.video.width, info.video.height, info.video.rotation) == ("h264", 160, 120, 0)
+    assert (info.video.frame_rate, info.video.frames, info.video.pixel_format) == (Fraction(25), 25, "yuv420p")
+    assert (info.audio_codecs, info.subtitle_codecs, info.video.orientation) == (("aac",), (), "landscape")
+
+
+@pytest.mark.parametrize("counter_clockwise", [90, 180, 270])
+def test_rotation_is_what_ffmpeg_turns_by(plain: Path, tmp_path: Path, counter_clockwise: int) -> None:
+    turned, upright = tmp_path / "turned.mp4", tmp_path / "upright.mp4"
+    ffmpeg("-display_rotation", str(counter_clockwise), "-i", plain, "-c", "copy", turned)
+    ffmpeg("-i", turned, "-c:v", "mpeg4", upright)  # ffmpeg turns the picture itself
+    info = probe(turned)
+    assert info.video.rotation == 360 - counter_clockwise
+    assert info.video.display_size == (probe(upright).video.width, probe(upright).video.height)
+    assert info.video.orientation == ("landscape" if counter_clockwise == 180 else "portrait")
+
+
+def test_pixels_that_are_not_square(plain: Path, tmp_path: Path) -> None:
+    wide = tmp_path / "wide.mkv"
+    ffmpeg("-i", plain, "-vf", "setsar=3/2", "-c:v", "mpeg4", wide)
+    video = probe(wide).video
+    assert (video.sample_aspect, video.display_size) == (Fraction(3, 2), (240, 120))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two words.mp4",
+        'it\'s "quoted".mp4',
+        "two\nlines.mp4",
+        "🎬 é動.mp4",
+        "a:b.mp4",
+        "http:x.mp4",
+        "100%d %03d.mp4",
+        "-i.mp4",
+        "--.mp4",
+        "a|b;c&d.mp4",
+        "[0:v].mp4",
+        "no-ending",
+    ],
+)
+def test_any_name_opens(plain: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    shutil.copy(plain, path)
+    assert probe(path).video.frames == 25
+
+
+def test_a_relative_name_with_a_leading_dash(plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(plain, tmp_path / "-y.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert probe(Path("-y.mp4")).video.frames == 25
+
+
+def test_a_name_that_is_not_utf8(plain: Path, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4"))
+    shutil.copy(plain, path)
+    assert probe(path).video.frames == 25
+
+
+def test_metadata_that_is_not_utf8(plain: Path, tmp_path: Path) -> None:
+    data = plain.read_bytes()
+    assert data.count(b"Plain Title") == 1
+    path = tmp_path / "latin.mp4"
+    path.write_bytes(data.replace(b"Plain Title", b"Caf\xe9 Titl\xff"))
+    info = probe(path)
+    assert info.video.frames == 25
+    (info.title or "").encode()
+
+
+def test_a_title_with_nul_inside(plain: Path, tmp_path: Path) -> None:
+    path = tmp_path / "nul.mp4"
+    path.write_bytes(plain.read_bytes().replace(b"Plain Title", b"Plain\0\0\0\0\0\0"))
+    assert probe(path).title == "Plain"
+
+
+def test_a_blank_title_is_none(plain: Path, tmp_path: Path) -> None:
+    ffmpeg("-i", plain, "-c", "copy", "-metadata", "title=   ", tmp_path / "blank.mp4")
+    assert probe(tmp_path / "blank.mp4").title is None
+
+
+def test_encrypted(plain: Path, tmp_path: Path) -> None:
+    locked = tmp_path / "locked.mp4"
+    ffmpeg(
+        *("-i", plain, "-c", "copy", "-encryption_scheme", "cenc-aes-ctr"),
+        *("-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb", "-encryption_kid", "a7e61c373e219033c21091fa607bf3b8"),
+        locked,
+    )
+    with pytest.raises(EncryptedVideo) as refusal:
+        probe(locked)
+    _names_it(str(refusal.value), "locked.mp4")
+
+
+def test_damaged_is_not_called_encrypted(plain: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp4"
+    ffmpeg("-i", plain, "-c", "copy", "-movflags", "+faststart", source)
+    start = source.read_bytes().find(b"mdat")
+    bad = overwritten(source, tmp_path / "bad.mp4", at=(start + 8) / source.stat().st_size, count=3000)
+    assert probe(bad).video.codec == "h264"
+
+
+def test_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(NotAVideo, match=r"^empty\.mp4 is empty"):
+        probe(tmp_path / "empty.mp4")
+
+
+@pytest.mark.parametrize("content", [b"hello\n" * 200, b"<html><body>404</body></html>", b"\0" * 5000, b"\xff" * 100])
+def test_what_is_not_a_video_at_all(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "not.mp4"
+    path.write_bytes(content)
+    with pytest.raises(NotAVideo) as refusal:
+        probe(path)
+    _names_it(str(refusal.value), "not.mp4")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(NotAVideo, match=r"^folder\.mp4 is a folder"):
+        probe(tmp_path / "folder.mp4")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(NotAVideo, match=r"pipe\.mp4"):
+        probe(tmp_path / "pipe.mp4")
+
+
+def test_missing(tmp_path: Path, plain: Path) -> None:
+    for path in (tmp_path / "gone.mp4", plain / "inside-a-file.mp4", tmp_path / ("x" * 300 + ".mp4")):
+        with pytest.raises(FileMissing) as refusal:
+            probe(path)
+        assert path.name[:20] in str(refusal.value)
+
+
+@contextmanager
+def _as_nobody() -> Iterator[None]:
+    """Without root's right to read everything."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+
+
+def test_unreadable(plain: Path, open_folder: Path) -> None:
+    path = open_folder / "closed.mp4"
+    shutil.copy(plain, path)
+    path.chmod(0)
+    with _as_nobody(), pytest.raises(InputError, match=r"^closed\.mp4 may not be read"):
+        probe(path)
+
+
+def test_sound_only(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp4"
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=0.2", path)
+    with pytest.raises(NotAVideo, match=r"^song\.mp4 has only sound"):
+        probe(path)
+
+
+def test_a_song_with_a_cover_is_sound_only(plain: Path, tmp_path: Path) -> None:
+    path, cover = tmp_path / "song.mp4", tmp_path / "cover.jpg"
+    ffmpeg("-i", plain, "-frames:v", "1", cover)
+    ffmpeg(
+        *("-f", "lavfi", "-i", "sine=duration=0.2", "-i", cover, "-map", "0", "-map", "1"),
+        *("-c:v", "mjpeg", "-disposition:v", "attached_pic", path),
+    )
+    with pytest.raises(NotAVideo, match="only sound"):
+        probe(path)
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "bmp", "webp"])
+def test_a_renamed_picture(plain: Path, tmp_path: Path, kind: str) -> None:
+    picture = tmp_path / f"picture.{kind}"
+    ffmpeg("-i", plain, "-frames:v", "1", picture)
+    renamed = picture.rename(tmp_path / f"{kind}.mp4")
+    with pytest.raises(NotAVideo) as refusal:
+        probe(renamed)
+    _names_it(str(refusal.value), f"{kind}.mp4")
+
+
+def test_renamed_subtitles(tmp_path: Path) -> None:
+    path = tmp_path / "words.mp4"
+    path.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    with pytest.raises(NotAVideo, match=r"words\.mp4"):
+        probe(path)
+
+
+def test_the_first_picture_track_counts_and_not_the_cover(plain: Path, tmp_path: Path) -> None:
+    cover, path = tmp_path / "cover.jpg", tmp_path / "with-cover.mp4"
+    ffmpeg("-i", plain, "-frames:v", "1", "-vf", "scale=64:64", cover)
+    ffmpeg(
+        *("-i", cover, "-i", plain, "-map", "0", "-map", "1"),
+        *("-c", "copy", "-disposition:v:0", "attached_pic", "-disposition:v:1", "default", path),
+    )
+    info = probe(path)
+    assert (info.video.codec, info.video.width) == ("h264", 160)
+
+
+def test_sound_and_subtitles_are_counted(tmp_path: Path) -> None:
+    words, path = tmp_path / "words.srt", tmp_path / "many.mkv"
+    words.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    source = clip(tmp_path / "two.mkv", seconds=0.2, sound=2)
+    ffmpeg(*("-i", source, "-i", words, "-i", words, "-map", "0", "-map", "1", "-map", "2"), *("-c", "copy", path))
+    info = probe(path)
+    assert (info.audio_tracks, info.subtitle_codecs) == (2, ("subrip", "subrip"))

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from reelmill.settings import Settings, get_settings
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("data_dir", "/srv/reelmill", Path("/srv/reelmill")),
+        ("media_root", "/srv/media", Path("/srv/media")),
+        ("database_url", "postgresql://me@db/films", "postgresql://me@db/films"),
+        ("node_name", "node-2", "node-2"),
+        ("prefect_port", "4300", 4300),
+        ("ffmpeg", "/opt/ffmpeg", Path("/opt/ffmpeg")),
+        ("dask_address", "tcp://10.0.0.2:8786", "tcp://10.0.0.2:8786"),
+    ],
+)
+def test_each_is_read_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
+) -> None:
+    assert getattr(Settings(), name) != value
+    monkeypatch.setenv(f"REELMILL_{name.upper()}", text)
+    assert getattr(Settings(), name) == value
+
+
+def test_a_name_without_the_prefix_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Settings().node_name
+    monkeypatch.setenv("NODE_NAME", "another")
+    assert Settings().node_name == before
+
+
+def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REELMILL_MEDIA_ROOT", "films")
+    monkeypatch.setenv("REELMILL_DATA_DIR", "~/site")
+    monkeypatch.setenv("HOME", "/home/me")
+    settings = Settings()
+    assert settings.media_root == tmp_path / "films"
+    assert settings.data_dir == Path("/home/me/site")
+    assert settings.postgres_dir.parent == settings.prefect_home.parent == settings.log_dir.parent == settings.data_dir
+
+
+def test_frozen() -> None:
+    settings = Settings()
+    with pytest.raises(ValidationError):
+        settings.node_name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http"])
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("REELMILL_PREFECT_PORT", port)
+    with pytest.raises(ValidationError, match="prefect_port"):
+        Settings()
+
+
+def test_read_once_until_the_cache_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = get_settings()
+    monkeypatch.setenv("REELMILL_NODE_NAME", "renamed")
+    assert get_settings() is first
+    get_settings.cache_clear()
+    assert get_settings().node_name == "renamed"
