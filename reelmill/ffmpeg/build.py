@@ -27,7 +27,7 @@ _TONE_MAP: Final = (
 #: NVENC has no CRF. Offsets from x264's crf to NVENC's constant quality (-cq), by upper bound of crf.
 #: Source: none is published; these are our own starting values, a little on the side of fewer bits in the
 #: middle, where x264's psycho-visual options save the most. Not yet measured on a card: see the changelog.
-NVENC_CQ_OFFSET: Final = ((18, 1), (28, 3), (35, 2), (51, 0))
+NVENC_CQ_OFFSET: Final = ((18, 1), (28, 3), (35, 2), (51, 1))
 
 #: x264's presets on NVENC's p1 (fastest) to p7 (slowest).
 NVENC_PRESETS: Final = {
@@ -148,14 +148,18 @@ def still(source: Path, info: MediaInfo, target: Path, *, at: Fraction, width: i
 
 def still_before(source: Path, info: MediaInfo, target: Path, *, at: Fraction, width: int) -> tuple[str, ...]:
     """Like ``still``, for the picture that is on show at ``at``: the last that begins before it or then."""
-    video = ffmpeg.input(media_url(source))[f"v:{info.video.index}"].filter("trim", end=seconds(at + _MICROSECOND))
-    return _picture(info, video, target, width, {"fps_mode:v": "passthrough"})
+    video = ffmpeg.input(media_url(source))[f"v:{info.video.index}"]
+    # trim counts in the track's own ticks, too coarse to tell "then" from "after"; it only ends the decoding early.
+    video = video.filter("trim", end=seconds(at + 1)).filter("select", f"lte(t,{seconds(at + _MICROSECOND)})")
+    return _picture(info, video, target, width, {})
 
 
 def _picture(info: MediaInfo, video: Any, target: Path, width: int, options: dict[str, Any]) -> tuple[str, ...]:
     shown_width, shown_height = info.video.display_size
     height = max(2, round(Fraction(width * shown_height, shown_width)))
     video = upright(info, video).filter("scale", width, height, out_range="pc").filter("setsar", 1)
+    # Passed through, because a keyframe before the time asked for has a time below zero, which is dropped otherwise.
+    options = options | {"fps_mode:v": "passthrough"}
     jpeg = {"c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p", "f": "image2", "update": 1}
     return arguments(ffmpeg.output(video, media_url(target), **options, **jpeg))
 
