@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from reelmill.catalogue.embedded import EmbeddedPostgres
+from reelmill.catalogue.engine import alembic_config, migrate
+from reelmill.catalogue.models import SCHEMA, CatalogueModel
+
+
+@pytest.fixture
+def empty(postgres: EmbeddedPostgres) -> Iterator[Engine]:
+    """A database with nothing in it."""
+    name = "migrations"
+    server = create_engine(postgres.url(), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
+    engine = create_engine(postgres.url().replace("/reelmill?", f"/{name}?"))
+    yield engine
+    engine.dispose()
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+def _differences(engine: Engine) -> list[object]:
+    """What alembic would write into a next migration."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "version_table_schema": SCHEMA,
+                "include_name": lambda name, kind, _: kind != "schema" or name == SCHEMA,
+                "compare_server_default": True,
+            },
+        )
+        return list(compare_metadata(context, CatalogueModel.metadata))
+
+
+def test_nothing_upgraded_is_the_models(empty: Engine) -> None:
+    assert _differences(empty) != []
+    migrate(empty)
+    assert _differences(empty) == []
+
+
+def test_again_changes_nothing(empty: Engine) -> None:
+    migrate(empty)
+    with empty.begin() as connection:
+        connection.execute(
+            text(
+                f"INSERT INTO {SCHEMA}.video (id, title, path, directory_type, filename, size, mtime_ns, is_valid, "
+                "created_at, updated_at) VALUES (gen_random_uuid(), 't', 'p', 'd', 'f', 1, 1, true, now(), now())"
+            )
+        )
+    migrate(empty)
+    with empty.connect() as connection:
+        assert connection.execute(text(f"SELECT path FROM {SCHEMA}.video")).scalars().all() == ["p"]
+
+
+def test_many_at_once(empty: Engine) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: migrate(empty), range(4)))
+    assert _differences(empty) == []
+
+
+def test_prefects_tables_are_left_alone(empty: Engine) -> None:
+    with empty.begin() as connection:
+        connection.execute(text("CREATE EXTENSION pg_trgm; CREATE TABLE public.flow_run (id int)"))
+    migrate(empty)
+    assert _differences(empty) == []
+    assert inspect(empty).get_table_names("public") == ["flow_run"]
+
+
+def test_back_to_nothing_and_up_again(empty: Engine) -> None:
+    migrate(empty)
+    with empty.begin() as connection:
+        command.downgrade(alembic_config(connection), "base")
+    assert set(inspect(empty).get_table_names(SCHEMA)) <= {"alembic_version"}
+    migrate(empty)
+    assert _differences(empty) == []
+
+
+def test_each_step_goes_down_and_up(empty: Engine) -> None:
+    migrate(empty)
+    with empty.connect() as connection:
+        revisions = [
+            script.revision for script in ScriptDirectory.from_config(alembic_config(connection)).walk_revisions()
+        ]
+    assert revisions
+    for _ in revisions:
+        with empty.begin() as connection:
+            command.downgrade(alembic_config(connection), "-1")
+    for _ in revisions:
+        with empty.begin() as connection:
+            command.upgrade(alembic_config(connection), "+1")
+    assert _differences(empty) == []

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.errors import FileMissing, InputError, PlatformError, TooFewVideos, UnknownVideo
+from reelmill.layout import OUTPUT_TYPES
+from reelmill.settings import get_settings
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+
+def _video(path: str, **facts: Any) -> Video:
+    kind, _, name = path.rpartition("/")
+    values: dict[str, Any] = {
+        "title": name,
+        "path": path,
+        "directory_type": kind.split("/")[0],
+        "filename": name,
+        "size": 10,
+        "mtime_ns": 1,
+        "duration": 5.0,
+    }
+    return Video(**(values | facts))
+
+
+def _add(*videos: Video) -> None:
+    with session() as opened:
+        queries.upsert_videos(opened, videos)
+
+
+def _get(path: str) -> Video:
+    with session() as opened:
+        video = queries.by_path(opened, path)
+    assert video is not None
+    return video
+
+
+def test_every_fact_comes_back() -> None:
+    facts: dict[str, Any] = {
+        "title": "Ferien 2019 – été ☀",
+        "filename": 'it\'s\n"odd".mp4',
+        "size": 2**40,
+        "mtime_ns": 1_700_000_000_123_456_789,
+        "container": "mov,mp4",
+        "video_codec": "h264",
+        "audio_codec": "aac",
+        "width": 1920,
+        "height": 1080,
+        "rotation": 90,
+        "orientation": "portrait",
+        "frame_rate": Fraction(30000, 1001),
+        "duration": 12.345,
+        "bit_rate": 2**33,
+        "audio_tracks": 2,
+        "subtitle_tracks": 1,
+        "is_valid": False,
+        "validation_error": "no",
+        "missing_since": datetime(2026, 1, 2, tzinfo=UTC),
+        "made_by": uuid.uuid4(),
+        "recipe": "r" * 32,
+    }
+    _add(_video("inbox/a.mp4", **facts))
+    found = _get("inbox/a.mp4")
+    assert {name: getattr(found, name) for name in facts} == facts
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(24000, 1001), Fraction(1, 10), None])
+def test_rates_are_exact(rate: Fraction | None) -> None:
+    _add(_video("inbox/a.mp4", frame_rate=rate))
+    assert _get("inbox/a.mp4").frame_rate == rate
+
+
+def test_a_known_path_is_refreshed_and_keeps_what_people_and_jobs_gave_it() -> None:
+    _add(_video("inbox/a.mp4", title="tag", thumbnail_path="t.jpg", recipe="r", made_by=uuid.UUID(int=7)))
+    before = _get("inbox/a.mp4")
+    with session() as opened:
+        queries.get_video(opened, before.id).title = "A person's title"
+    _add(_video("inbox/a.mp4", title="new tag", size=99, width=640, is_valid=False, validation_error="cut off"))
+    after = _get("inbox/a.mp4")
+    assert after.id == before.id
+    assert after.title == "A person's title"
+    assert (after.size, after.width, after.is_valid, after.validation_error) == (99, 640, False, "cut off")
+    assert (after.thumbnail_path, after.recipe, after.made_by) == ("t.jpg", "r", uuid.UUID(int=7))
+    assert after.created_at == before.created_at
+    assert after.updated_at > before.updated_at
+
+
+def test_nothing_to_upsert_is_nothing() -> None:
+    _add()
+    with session() as opened:
+        assert queries.search(opened, "") == []
+
+
+def test_many_in_one_statement() -> None:
+    _add(*(_video(f"inbox/{index}.mp4") for index in range(1500)))
+    with session() as opened:
+        assert len(queries.known_files(opened, "inbox")) == 1500
+
+
+@pytest.mark.parametrize(
+    ("words", "titles"),
+    [
+        ("summer", ["Summer 2019", "late summer"]),
+        ("SUMMER LATE", ["late summer"]),
+        ("19 sum", ["Summer 2019"]),
+        ("été", ["L'ÉTÉ"]),
+        ("100%", ["100% wool"]),
+        ("%", ["100% wool"]),
+        ("a_b", ["a_b"]),
+        ("_", ["a_b"]),
+        ("back\\slash", ["back\\slash"]),
+        ("'", ["L'ÉTÉ"]),
+        ("'; DROP TABLE video; --", []),
+        ("winter", []),
+    ],
+)
+def test_search(words: str, titles: list[str]) -> None:
+    every = ["Summer 2019", "late summer", "L'ÉTÉ", "100% wool", "1000 wool", "a_b", "axb", "back\\slash", "backslash"]
+    _add(*(_video(f"inbox/{index}.mp4", title=title) for index, title in enumerate(every)))
+    with session() as opened:
+        assert {video.title for video in queries.search(opened, words)} == set(titles)
+
+
+def test_search_is_in_order_and_limited() -> None:
+    _add(*(_video(f"inbox/{index}.mp4", title=f"film {index}") for index in (3, 1, 2)))
+    with session() as opened:
+        assert [video.title for video in queries.search(opened, "film", limit=2)] == ["film 1", "film 2"]
+
+
+@pytest.mark.parametrize("text", ["0f8fad5b-d9cb-469f-a165-70867728950e", " 0F8FAD5BD9CB469FA16570867728950E\n"])
+def test_an_id_is_read(text: str) -> None:
+    wanted = uuid.UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
+    assert queries.parse_id(text) == wanted
+    assert queries.parse_id(wanted) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "1", "holiday.mp4", "0f8fad5b-d9cb-469f-a165-70867728950", "ü" * 32])
+def test_what_is_no_id(text: str) -> None:
+    with pytest.raises(UnknownVideo) as refusal:
+        queries.parse_id(text)
+    assert repr(text) in str(refusal.value)
+
+
+def test_an_id_nobody_has() -> None:
+    nobody = uuid.uuid4()
+    with session() as opened, pytest.raises(UnknownVideo, match=str(nobody)):
+        queries.get_video(opened, nobody)
+
+
+def test_a_usable_video_and_others() -> None:
+    _add(
+        _video("inbox/good.mp4"),
+        _video("inbox/gone.mp4", missing_since=datetime.now(UTC)),
+        _video("inbox/bad.mp4", is_valid=False, validation_error="it is cut off"),
+    )
+    good, gone, bad = (_get(f"inbox/{name}.mp4").id for name in ("good", "gone", "bad"))
+    with session() as opened:
+        assert queries.usable_video(opened, str(good)).path == "inbox/good.mp4"
+        with pytest.raises(FileMissing, match=r"inbox/gone\.mp4"):
+            queries.usable_video(opened, gone)
+        with pytest.raises(InputError, match=r"inbox/bad\.mp4 .*it is cut off"):
+            queries.usable_video(opened, bad)
+        with pytest.raises(UnknownVideo):
+            queries.usable_video(opened, "nonsense")
+
+
+def test_known_files_are_of_one_type() -> None:
+    _add(_video("inbox/a.mp4", size=5, mtime_ns=6), _video("public/b.mp4"))
+    with session() as opened:
+        known = queries.known_files(opened, "inbox")
+        assert list(known) == ["inbox/a.mp4"]
+        assert (known["inbox/a.mp4"].size, known["inbox/a.mp4"].mtime_ns, known["inbox/a.mp4"].missing) == (5, 6, False)
+
+
+def test_missing_and_found_again() -> None:
+    _add(_video("inbox/a.mp4"), _video("inbox/b.mp4"))
+    first, gone_at = _get("inbox/a.mp4").id, datetime(2026, 5, 1, tzinfo=UTC)
+    with session() as opened:
+        queries.mark_missing(opened, [first], gone_at)
+        queries.mark_missing(opened, [], gone_at)
+    assert _get("inbox/a.mp4").missing_since == gone_at
+    assert _get("inbox/b.mp4").missing_since is None
+    with session() as opened:
+        queries.mark_found(opened, [first])
+    assert _get("inbox/a.mp4").missing_since is None
+
+
+def test_by_recipe() -> None:
+    _add(_video("playback/a.mp4", recipe="abc"), _video("inbox/b.mp4"))
+    with session() as opened:
+        found = queries.by_recipe(opened, "abc")
+        assert found is not None
+        assert found.path == "playback/a.mp4"
+        assert queries.by_recipe(opened, "abd") is None
+
+
+def _library() -> list[str]:
+    good = [f"inbox/{index}.mp4" for index in range(6)] + ["public/p.mp4"]
+    _add(
+        *map(_video, good),
+        *(_video(f"{kind}/made.mp4") for kind in OUTPUT_TYPES),
+        _video("inbox/invalid.mp4", is_valid=False),
+        _video("inbox/missing.mp4", missing_since=datetime.now(UTC)),
+        _video("inbox/empty.mp4", duration=0.0),
+        _video("inbox/unknown.mp4", duration=None),
+    )
+    return good
+
+
+def test_sources_are_good_different_and_none_of_ours() -> None:
+    good = _library()
+    with session() as opened:
+        for seed in range(20):
+            picked = [video.path for video in queries.pick_sources(opened, 4, seed)]
+            assert len(set(picked)) == 4
+            assert set(picked) <= set(good)
+        everyone = queries.pick_sources(opened, len(good), "all")
+        assert {video.path for video in everyone} == set(good)
+
+
+@pytest.mark.parametrize("seed", [0, 7, "a run's id"])
+def test_the_same_seed_picks_the_same(seed: int | str) -> None:
+    _library()
+    picks = []
+    for _ in range(2):
+        with session() as opened:
+            picks.append([video.path for video in queries.pick_sources(opened, 4, seed)])
+    assert picks[0] == picks[1]
+
+
+def test_another_seed_picks_another() -> None:
+    _library()
+    with session() as opened:
+        picks = {tuple(video.path for video in queries.pick_sources(opened, 4, seed)) for seed in range(10)}
+    assert len(picks) > 5
+
+
+def test_too_few() -> None:
+    good = _library()
+    with session() as opened, pytest.raises(TooFewVideos, match=f"needs {len(good) + 1} .* holds {len(good)}"):
+        queries.pick_sources(opened, len(good) + 1, 0)
+
+
+def test_a_session_rolls_back_on_an_error() -> None:
+    class Stop(Exception):
+        pass
+
+    with pytest.raises(Stop), session() as opened:
+        queries.upsert_videos(opened, [_video("inbox/a.mp4")])
+        raise Stop
+    with session() as opened:
+        assert queries.by_path(opened, "inbox/a.mp4") is None
+
+
+def test_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELMILL_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    get_settings.cache_clear()
+    with pytest.raises(PlatformError, match="does not answer") as failure, session():
+        pass
+    assert failure.value.retryable
