@@ -65,7 +65,13 @@ class Plan:
 
 
 def plan(
-    found: Sequence[Found], known: dict[str, Known], *, now: float, settle_seconds: float, skip_existing: bool
+    found: Sequence[Found],
+    known: dict[str, Known],
+    *,
+    now: float,
+    settle_seconds: float,
+    skip_existing: bool,
+    unseen: Sequence[str] = (),
 ) -> Plan:
     """Decide what to open (pure).
 
@@ -75,6 +81,7 @@ def plan(
         now: seconds since 1970.
         settle_seconds: a file changed more recently than this is still being written.
         skip_existing: leave files alone whose size and modification time are as the catalogue has them.
+        unseen: folders that could not be read; what the catalogue holds of them is not missing.
     """
     probe: list[Found] = []
     waiting: list[str] = []
@@ -98,7 +105,12 @@ def plan(
                 unchanged + same,
             )
     there = {file.path for file in found}
-    missing = tuple(video for path, video in known.items() if path not in there and not video.missing)
+    hidden = tuple(f"{folder}/" for folder in unseen)
+    missing = tuple(
+        video
+        for path, video in known.items()
+        if path not in there and not video.missing and not path.startswith(hidden)
+    )
     return Plan(tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing)
 
 
@@ -136,10 +148,13 @@ def scan(
     if not folder.is_dir():
         raise FileMissing(f"The folder {folder} is not there; is the media root mounted?")
     refused: list[str] = []
-    found = list(_walk(root, folder, frozenset(e.lower().lstrip(".") for e in extensions), refused))
+    unseen: list[str] = []
+    found = list(_walk(root, folder, frozenset(e.lower().lstrip(".") for e in extensions), refused, unseen))
     with session() as opened:
         known = queries.known_files(opened, directory_type)
-    decided = plan(found, known, now=time.time(), settle_seconds=settle_seconds, skip_existing=skip_existing)
+    decided = plan(
+        found, known, now=time.time(), settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=unseen
+    )
     for reason in refused:
         report.line(f"refused: {reason}")
     for path in decided.waiting:
@@ -178,37 +193,68 @@ def _read(root: MediaRoot, directory_type: str, files: Sequence[Found], report: 
     return invalid
 
 
-def _walk(root: MediaRoot, folder: Path, extensions: frozenset[str], refused: list[str]) -> Iterator[Found]:
-    """Files below ``folder`` with a wanted extension, hidden ones left out; why others were refused."""
+def _walk(
+    root: MediaRoot, folder: Path, extensions: frozenset[str], refused: list[str], unseen: list[str]
+) -> Iterator[Found]:
+    """Files below ``folder`` with a wanted extension, hidden ones left out.
+
+    Args:
+        root: the media root.
+        folder: where to begin.
+        extensions: in small letters, without dots.
+        refused: gets a sentence on each file or folder that was refused.
+        unseen: gets each folder that could not be read, relative to the root.
+    """
     prefix = len(os.fspath(root.path)) + 1
     waiting = [os.fspath(folder)]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                folder_itself = entry.is_dir(follow_symlinks=False)
-                if folder_itself:
-                    waiting.append(entry.path)
-                if entry.name.rpartition(".")[2].lower() not in extensions:
-                    continue
-                reason = (
-                    f"{entry.name} is a folder; what is in it was scanned." if folder_itself else _refusal(root, entry)
-                )
-                if reason is not None:
-                    refused.append(reason)
-                    continue
-                yield Found(entry.path[prefix:], entry.stat())
+        current = waiting.pop()
+        entries = _entries(current)
+        if isinstance(entries, OSError):
+            refused.append(f"{current[prefix:]} cannot be read ({entries.strerror}); what is known of it stays.")
+            unseen.append(current[prefix:])
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            folder_itself = entry.is_dir(follow_symlinks=False)
+            _, dot, extension = entry.name.rpartition(".")
+            wanted = bool(dot) and extension.lower() in extensions
+            reason = _refusal(root, entry) if wanted or folder_itself else None
+            if folder_itself and reason is None:
+                waiting.append(entry.path)
+                reason = f"{entry.name} is a folder; what is in it was scanned." if wanted else None
+            if reason is not None:
+                refused.append(reason)
+            elif wanted and (stat := _stat(entry)) is not None:
+                yield Found(entry.path[prefix:], stat)
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]] | OSError:
+    try:
+        with os.scandir(folder) as listing:
+            return list(listing)
+    except FileNotFoundError:  # removed while we walked
+        return []
+    except OSError as error:
+        return error
+
+
+def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        return entry.stat()
+    except FileNotFoundError:  # removed while we walked
+        return None
 
 
 def _refusal(root: MediaRoot, entry: os.DirEntry[str]) -> str | None:
     try:
         entry.name.encode()
     except UnicodeEncodeError:
-        return f"{os.fsencode(entry.name)!r} is not a UTF-8 name; rename the file."
+        return f"{os.fsencode(entry.name)!r} is not a UTF-8 name; rename it."
     if entry.is_symlink():
-        target = Path(entry.path).resolve()
-        if not target.is_relative_to(root.path.resolve()):
+        target = Path(os.path.realpath(entry.path))
+        if not target.is_relative_to(os.path.realpath(root.path)):
             return f"{entry.name} is a link out of the media root; copy the file in instead."
         if not target.exists():
             return f"{entry.name} is a link to nothing."

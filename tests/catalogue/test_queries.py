@@ -253,9 +253,13 @@ def test_a_session_rolls_back_on_an_error() -> None:
     class Stop(Exception):
         pass
 
-    with pytest.raises(Stop), session() as opened:
-        queries.upsert_videos(opened, [_video("inbox/a.mp4")])
-        raise Stop
+    def add_and_stop() -> None:
+        with session() as opened:
+            queries.upsert_videos(opened, [_video("inbox/a.mp4")])
+            raise Stop
+
+    with pytest.raises(Stop):
+        add_and_stop()
     with session() as opened:
         assert queries.by_path(opened, "inbox/a.mp4") is None
 

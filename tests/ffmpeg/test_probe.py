@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import csv
 import os
-import pwd
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +10,7 @@ import pytest
 
 from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo
 from reelmill.ffmpeg.probe import probe
-from tests.clips import clip, ffmpeg, overwritten
+from tests.clips import as_nobody, clip, ffmpeg, overwritten
 from tests.conftest import REAL_MEDIA
 
 #: The table's short names of containers and codecs, where they are not ffmpeg's own.
@@ -227,23 +224,11 @@ def test_missing(tmp_path: Path, plain: Path) -> None:
         assert path.name[:20] in str(refusal.value)
 
 
-@contextmanager
-def _as_nobody() -> Iterator[None]:
-    """Without root's right to read everything."""
-    me = os.geteuid()
-    if me == 0:
-        os.seteuid(pwd.getpwnam("nobody").pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(me)
-
-
 def test_unreadable(plain: Path, open_folder: Path) -> None:
     path = open_folder / "closed.mp4"
     shutil.copy(plain, path)
     path.chmod(0)
-    with _as_nobody(), pytest.raises(InputError, match=r"^closed\.mp4 may not be read"):
+    with as_nobody(), pytest.raises(InputError, match=r"^closed\.mp4 may not be read"):
         probe(path)
 
 

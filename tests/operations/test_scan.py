@@ -1,0 +1,424 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.catalogue.queries import Known
+from reelmill.errors import FileMissing, UserError
+from reelmill.layout import MediaRoot
+from reelmill.operations.scan import Found, ScanResult, plan, scan
+from tests.clips import Notes, as_nobody, clip, cut_off, ffmpeg
+
+_LONG_AGO = 1_600_000_000
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clip(tmp_path_factory.mktemp("original") / "original.mp4", seconds=0.2, size="64x48")
+
+
+class Library:
+    """A media root to put files into, and what a scan says of it."""
+
+    def __init__(self, root: MediaRoot, original: Path):
+        self.root, self.original = root, original
+        self.notes = Notes()
+
+    def put(self, path: str, source: Path | None = None, *, age: float | None = None) -> Path:
+        """A copy of a video, old enough to count as finished."""
+        target = self.root.path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source or self.original, target)
+        when = _LONG_AGO if age is None else time.time() - age
+        os.utime(target, (when, when))
+        return target
+
+    def scan(self, kind: str = "inbox", **options: Any) -> dict[str, int]:
+        """The counts that are not zero."""
+        self.notes = Notes()
+        types = options.pop("directory_types", ("inbox", "public", "films", "playback"))
+        result = scan(self.root, kind, directory_types=types, report=self.notes, **options)
+        assert isinstance(result, ScanResult)
+        return {name: count for name, count in result.model_dump().items() if count}
+
+    def record(self, path: str) -> Video:
+        with session() as opened:
+            video = queries.by_path(opened, path)
+        assert video is not None, path
+        return video
+
+    def paths(self) -> set[str]:
+        with session() as opened:
+            return {video.path for video in queries.search(opened, "", limit=10_000)}
+
+
+@pytest.fixture
+def library(catalogue: str, media_root: MediaRoot, original: Path) -> Library:
+    return Library(media_root, original)
+
+
+def test_an_empty_folder(library: Library) -> None:
+    assert library.scan() == {}
+    assert library.notes.fractions[-1] == 1.0
+
+
+def test_new_then_unchanged(library: Library) -> None:
+    library.put("inbox/a.mp4")
+    library.put("inbox/deep/er/b.mp4")
+    assert library.scan() == {"new": 2}
+    assert library.scan() == {"unchanged": 2}
+    assert library.paths() == {"inbox/a.mp4", "inbox/deep/er/b.mp4"}
+
+
+def test_the_facts_are_those_of_the_file(library: Library) -> None:
+    path = library.put("library/films/a.mp4")
+    assert library.scan("films") == {"new": 1}
+    video = library.record("library/films/a.mp4")
+    assert (video.directory_type, video.filename, video.title) == ("films", "a.mp4", "a")
+    assert (video.size, video.mtime_ns) == (path.stat().st_size, path.stat().st_mtime_ns)
+    assert (video.video_codec, video.audio_codec, video.width, video.height) == ("h264", "aac", 64, 48)
+    assert (video.frame_rate, video.duration, video.rotation) == (Fraction(25), 0.2, 0)
+    assert video.orientation == "landscape"
+    assert (video.audio_tracks, video.subtitle_tracks, video.is_valid) == (1, 0, True)
+    assert video.missing_since is None
+    assert video.validation_error is None
+
+
+def test_changed_by_size_or_by_time(library: Library, tmp_path: Path) -> None:
+    for name in ("same", "time", "size"):
+        library.put(f"inbox/{name}.mp4")
+    library.scan()
+    ids = {name: library.record(f"inbox/{name}.mp4").id for name in ("time", "size")}
+    os.utime(library.root.path / "inbox/time.mp4", (_LONG_AGO + 1, _LONG_AGO + 1))
+    library.put("inbox/size.mp4", clip(tmp_path / "other.mp4", seconds=0.4, size="128x96"))
+    assert library.scan() == {"changed": 2, "unchanged": 1}
+    assert library.record("inbox/size.mp4").width == 128
+    assert {name: library.record(f"inbox/{name}.mp4").id for name in ids} == ids
+    assert library.scan() == {"unchanged": 3}
+
+
+def test_every_file_again_when_asked(library: Library) -> None:
+    library.put("inbox/a.mp4")
+    library.scan()
+    with session() as opened:
+        queries.get_video(opened, library.record("inbox/a.mp4").id).width = 1
+    assert library.scan(skip_existing=False) == {"unchanged": 1}
+    assert library.record("inbox/a.mp4").width == 64
+
+
+def test_a_deleted_file_is_marked_and_its_record_kept(library: Library) -> None:
+    path = library.put("inbox/a.mp4")
+    library.put("inbox/b.mp4")
+    library.scan()
+    before = library.record("inbox/a.mp4")
+    path.unlink()
+    assert library.scan() == {"missing": 1, "unchanged": 1}
+    after = library.record("inbox/a.mp4")
+    assert (after.id, after.title, after.width) == (before.id, before.title, before.width)
+    assert after.missing_since is not None
+    assert library.scan() == {"unchanged": 1}  # it is missing once, not at every scan
+    assert library.record("inbox/a.mp4").missing_since == after.missing_since
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_file_that_comes_back_is_the_same_video(library: Library, touched: bool) -> None:
+    path = library.put("inbox/a.mp4")
+    library.scan()
+    before = library.record("inbox/a.mp4")
+    path.unlink()
+    library.scan()
+    library.put("inbox/a.mp4")
+    if touched:
+        os.utime(path, (_LONG_AGO + 5, _LONG_AGO + 5))
+    assert library.scan() == ({"changed": 1} if touched else {"unchanged": 1})
+    after = library.record("inbox/a.mp4")
+    assert (after.id, after.missing_since) == (before.id, None)
+
+
+def test_one_folder_says_nothing_of_another(library: Library) -> None:
+    library.put("inbox/a.mp4")
+    library.put("public/b.mp4")
+    assert library.scan("inbox") == {"new": 1}
+    assert library.scan("public") == {"new": 1}
+    (library.root.path / "public/b.mp4").unlink()
+    assert library.scan("inbox") == {"unchanged": 1}
+    assert library.record("public/b.mp4").missing_since is None
+
+
+def test_the_title_is_the_tag_else_the_stem(library: Library, tmp_path: Path) -> None:
+    tagged = tmp_path / "tagged.mp4"
+    ffmpeg("-i", library.original, "-c", "copy", "-metadata", "title=The Tag", tagged)
+    library.put("inbox/file name.with.dots.mp4", tagged)
+    library.put("inbox/file name.no.tag.mp4")
+    library.scan()
+    assert library.record("inbox/file name.with.dots.mp4").title == "The Tag"
+    assert library.record("inbox/file name.no.tag.mp4").title == "file name.no.tag"
+
+
+def test_a_persons_title_outlives_a_new_scan_of_a_changed_file(library: Library) -> None:
+    path = library.put("inbox/a.mp4")
+    library.scan()
+    with session() as opened:
+        queries.get_video(opened, library.record("inbox/a.mp4").id).title = "Grandma's birthday"
+    os.utime(path, (_LONG_AGO + 1, _LONG_AGO + 1))
+    assert library.scan() == {"changed": 1}
+    assert library.scan(skip_existing=False) == {"unchanged": 1}
+    assert library.record("inbox/a.mp4").title == "Grandma's birthday"
+
+
+def test_what_is_no_video_is_recorded_with_its_reason(library: Library, tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("not a video\n" * 100)
+    library.put("inbox/good.mp4")
+    library.put("inbox/text.mp4", text)
+    library.put("inbox/empty.mp4", Path(os.devnull))
+    library.put("inbox/cut.mp4", cut_off(library.original, tmp_path / "cut.mp4", keep=0.5))
+    assert library.scan() == {"new": 4, "invalid": 3}
+    for name in ("text", "empty", "cut"):
+        video = library.record(f"inbox/{name}.mp4")
+        assert not video.is_valid
+        assert f"{name}.mp4" in (video.validation_error or "")
+        assert library.notes.said(f"{name}.mp4")
+    assert library.record("inbox/good.mp4").is_valid
+    assert library.scan() == {"unchanged": 4}
+
+
+def test_a_file_that_was_mended_is_valid_again(library: Library) -> None:
+    library.put("inbox/a.mp4", Path(os.devnull))
+    library.scan()
+    library.put("inbox/a.mp4")
+    assert library.scan() == {"changed": 1}
+    video = library.record("inbox/a.mp4")
+    assert (video.is_valid, video.validation_error, video.width) == (True, None, 64)
+
+
+def test_a_file_that_went_bad_keeps_no_old_facts(library: Library) -> None:
+    library.put("inbox/a.mp4")
+    library.scan()
+    library.put("inbox/a.mp4", Path(os.devnull))
+    assert library.scan() == {"changed": 1, "invalid": 1}
+    video = library.record("inbox/a.mp4")
+    assert (video.is_valid, video.width, video.duration) == (False, None, None)
+
+
+def test_a_file_still_being_written_waits(library: Library) -> None:
+    path = library.put("inbox/a.mp4", age=5)
+    assert library.scan(settle_seconds=30) == {"waiting": 1}
+    assert library.notes.said("inbox/a.mp4")
+    assert library.paths() == set()
+    assert library.scan(settle_seconds=2) == {"new": 1}
+    path.write_bytes(path.read_bytes() + b"more")
+    assert library.scan(settle_seconds=30) == {"waiting": 1}
+    assert library.record("inbox/a.mp4").missing_since is None  # it waits, it is not gone
+
+
+def test_a_time_in_the_future_does_not_wait_for_ever(library: Library) -> None:
+    library.put("inbox/a.mp4", age=-1e6)
+    assert library.scan() == {"new": 1}
+
+
+def test_a_file_copied_with_its_old_time_while_it_grows_is_read_again_later(library: Library, tmp_path: Path) -> None:
+    """rsync and cp -p set the time at the end; a size that grew is a change."""
+    half = cut_off(library.original, tmp_path / "half.mp4", keep=0.5)
+    library.put("inbox/a.mp4", half)
+    assert library.scan() == {"new": 1, "invalid": 1}
+    library.put("inbox/a.mp4")
+    assert library.scan() == {"changed": 1}
+    assert library.record("inbox/a.mp4").is_valid
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["two\nlines.mp4", "🎬 動画.mp4", "-rf.mp4", 'it\'s "q".mp4', "a:b%20.mp4", "e\u0301te.mp4", "x" * 251 + ".mp4"],
+    ids=range(7),
+)
+def test_odd_names(library: Library, name: str) -> None:
+    library.put(f"inbox/{name}")
+    assert library.scan() == {"new": 1}
+    video = library.record(f"inbox/{name}")
+    assert (video.is_valid, video.filename) == (True, name)
+    assert library.scan() == {"unchanged": 1}
+
+
+def test_a_name_that_is_not_utf8_is_refused_and_the_rest_scanned(library: Library) -> None:
+    library.put("inbox/good.mp4")
+    library.put("inbox/" + os.fsdecode(b"caf\xe9.mp4"))
+    library.put("inbox/" + os.fsdecode(b"f\xffolder") + "/inside.mp4")
+    assert library.scan() == {"new": 1, "refused": 2}
+    assert library.paths() == {"inbox/good.mp4"}
+    for line in library.notes.lines:
+        line.encode()  # what is said of it can be written to a log
+
+
+def test_links(library: Library, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.mp4"
+    shutil.copy(library.original, outside)
+    library.put("public/real.mp4")
+    inbox = library.root.path / "inbox"
+    (inbox / "out.mp4").symlink_to(outside)
+    (inbox / "in.mp4").symlink_to(library.root.path / "public/real.mp4")
+    (inbox / "nowhere.mp4").symlink_to(inbox / "gone.mp4")
+    (inbox / "circle.mp4").symlink_to("circle.mp4")
+    (inbox / "folder.mp4").symlink_to(tmp_path)
+    assert library.scan() == {"new": 1, "refused": 4}
+    assert library.paths() == {"inbox/in.mp4"}
+    assert library.record("inbox/in.mp4").width == 64
+    assert library.scan() == {"unchanged": 1, "refused": 4}
+
+
+def test_a_linked_folder_cannot_send_the_walk_in_circles(library: Library) -> None:
+    library.put("inbox/a.mp4")
+    (library.root.path / "inbox/loop").symlink_to(library.root.path / "inbox")
+    assert library.scan() == {"new": 1}
+
+
+def test_a_folder_with_a_videos_name_is_refused_and_walked(library: Library) -> None:
+    library.put("inbox/folder.mp4/inside.mp4")
+    assert library.scan() == {"new": 1, "refused": 1}
+    assert library.paths() == {"inbox/folder.mp4/inside.mp4"}
+    assert library.notes.said("folder.mp4")
+
+
+def test_a_pipe_does_not_stop_the_scan(library: Library) -> None:
+    os.mkfifo(library.root.path / "inbox/pipe.mp4")
+    os.utime(library.root.path / "inbox/pipe.mp4", (_LONG_AGO, _LONG_AGO))
+    library.put("inbox/a.mp4")
+    library.scan()
+    assert library.record("inbox/a.mp4").is_valid
+
+
+def test_only_wanted_endings_and_nothing_hidden(library: Library) -> None:
+    for name in ("a.MP4", "b.mkv", "c.txt", "d", ".hidden.mp4", ".folder/e.mp4", "f.mp4.part", "mp4"):
+        library.put(f"inbox/{name}")
+    assert library.scan() == {"new": 2}
+    assert library.paths() == {"inbox/a.MP4", "inbox/b.mkv"}
+    assert library.scan(extensions=["TXT", ".part"]) == {"new": 2, "missing": 2}
+
+
+def test_a_type_the_site_does_not_have(library: Library) -> None:
+    with pytest.raises(UserError, match="'films' is not a directory type of this site; it has inbox, public"):
+        library.scan("films", directory_types=("public", "inbox"))
+
+
+def test_a_folder_that_is_not_there_marks_nothing_missing(library: Library) -> None:
+    """An unmounted disk must not empty the catalogue."""
+    library.put("library/films/a.mp4")
+    library.scan("films")
+    shutil.rmtree(library.root.path / "library/films")
+    with pytest.raises(FileMissing, match="mounted"):
+        library.scan("films")
+    assert library.record("library/films/a.mp4").missing_since is None
+
+
+def test_a_folder_that_cannot_be_read_marks_nothing_missing(catalogue: str, open_folder: Path, original: Path) -> None:
+    root = MediaRoot(open_folder / "closed-media")
+    root.create()
+    library = Library(root, original)
+    for name in ("closed/a.mp4", "closed-not/b.mp4", "c.mp4"):
+        library.put(f"inbox/{name}")
+    assert library.scan() == {"new": 3}
+    (root.path / "inbox/closed-not/b.mp4").unlink()
+    (root.path / "inbox/closed").chmod(0)
+    with as_nobody():
+        assert library.scan() == {"unchanged": 1, "refused": 1, "missing": 1}
+    assert library.notes.said("inbox/closed cannot be read")
+    (root.path / "inbox/closed").chmod(0o755)
+    assert library.scan() == {"unchanged": 2}
+
+
+def test_nothing_on_disk_is_changed(library: Library) -> None:
+    for name in ("a.mp4", "b/c.mp4"):
+        library.put(f"inbox/{name}")
+
+    def state() -> list[tuple[str, int, int]]:
+        files = sorted(path for path in library.root.path.rglob("*") if path.is_file())
+        return [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+
+    before = state()
+    library.scan()
+    library.scan(skip_existing=False)
+    assert state() == before
+
+
+def test_progress_never_goes_back(library: Library) -> None:
+    for index in range(10):
+        library.put(f"inbox/{index}.mp4")
+    library.scan()
+    assert library.notes.fractions == sorted(library.notes.fractions)
+    assert library.notes.fractions[-1] == 1.0
+
+
+_COUNT_OPENS = """
+import sys
+from pathlib import Path
+opened = set()
+def hook(event, arguments):
+    if event == "open" and isinstance(arguments[0], (str, bytes, Path)) and "inbox" in str(arguments[0]):
+        opened.add(str(arguments[0]))
+sys.addaudithook(hook)
+from reelmill.layout import MediaRoot
+from reelmill.operations import scan as module
+import reelmill.ffmpeg.probe as probe
+from av.container import core
+result = module.scan(MediaRoot(Path(sys.argv[1])), "inbox", directory_types=("inbox",))
+print(result.unchanged, result.new, len(opened))
+"""
+
+
+def test_a_second_scan_opens_no_file(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Access times would tell of an opening by native code too: they stay as they were."""
+    paths = [library.put(f"inbox/{index}.mp4") for index in range(5)]
+    library.scan()
+    for path in paths:
+        os.utime(path, (1, _LONG_AGO))  # an access time older than the modification: any read moves it
+    answer = subprocess.run(
+        [sys.executable, "-c", _COUNT_OPENS, str(library.root.path)], capture_output=True, text=True, check=False
+    )
+    assert answer.stdout.split() == ["5", "0", "0"], answer.stderr
+    assert [path.stat().st_atime for path in paths] == [1.0] * 5
+    library.scan(skip_existing=False)
+    assert [path.stat().st_atime for path in paths] != [1.0] * 5  # the trick does show a read
+
+
+def _found(path: str, size: int = 10, mtime: float = 1000.0) -> Found:
+    """A file without a disk."""
+    stamp = int(mtime)
+    values = (0o100644, 1, 1, 1, 0, 0, size, stamp, stamp, stamp, mtime, mtime, mtime)
+    nanoseconds = (stamp * 10**9,) * 3
+    return Found(path, os.stat_result((*values, *nanoseconds)))
+
+
+def test_the_plan_is_made_of_names_sizes_and_times() -> None:
+    def known(size: int = 10, mtime: int = 1000, *, missing: bool = False) -> Known:
+        return Known(uuid.uuid4(), size, mtime * 10**9, missing)
+
+    catalogue = {
+        "same": known(),
+        "grown": known(size=9),
+        "touched": known(mtime=999),
+        "back": known(missing=True),
+        "gone": known(),
+        "long gone": known(missing=True),
+    }
+    files = [_found(name) for name in ("same", "grown", "touched", "back", "new")] + [_found("hot", mtime=1995)]
+    decided = plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=True)
+    assert [file.path for file in decided.probe] == ["grown", "touched", "new"]
+    assert (decided.new, decided.changed, decided.unchanged) == (1, 2, 2)
+    assert decided.waiting == ("hot",)
+    assert decided.returned == (catalogue["back"],)
+    assert decided.missing == (catalogue["gone"],)
+    again = plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=False)
+    assert len(again.probe) == 5
+    assert (again.new, again.changed, again.unchanged) == (1, 2, 2)
