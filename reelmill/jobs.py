@@ -46,18 +46,15 @@ _BY_TYPE: Final = {
     "PAUSED": JobStatus.PAUSED,
 }
 
+#: State names that mean something else than their type does.
+_BY_NAME: Final = {"AwaitingConcurrencySlot": JobStatus.QUEUED}
+
 FINAL: Final = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 
 
 def status(state_type: str, state_name: str) -> JobStatus:
-    """The status of a job from its Prefect state.
-
-    Args:
-        state_type: Prefect's state type, which decides all but one case.
-        state_name: ``Resuming`` is typed SCHEDULED by Prefect and pending to us; other names never change the type's
-            answer.
-    """
-    return JobStatus.PENDING if state_name == "Resuming" else _BY_TYPE[state_type]
+    """The status of a job from its Prefect state: its type decides, but for the names listed above."""
+    return _BY_NAME.get(state_name) or _BY_TYPE[state_type]
 
 
 def canonical(job_type: str) -> str:

@@ -86,6 +86,9 @@ class EmbeddedPostgres:
             if self._users is None:
                 return
             users, self._users = self._users, None
+            if not self.folder.is_dir():  # somebody removed it, and the server's files with it
+                users.close()
+                return
             with users, self._starting():
                 try:
                     fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,147 @@
+"""The main jobs through their deployments, on a running site: submitted, worked on by the pools, looked at afterwards."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    FlowRunFilter,
+    FlowRunFilterId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from sqlmodel import select
+
+from blocks import MediaLibrary
+from blocks.stored import DEFAULT
+from deployments.site import Site
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.dispatch import Dispatcher, dispatcher
+from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.verify import faststart
+from reelmill.jobs import Job, JobStatus
+from tests.clips import clip
+
+pytestmark = pytest.mark.site
+
+
+@pytest.fixture
+def prefect(on_site: Site) -> Iterator[Dispatcher]:
+    MediaLibrary(settle_seconds=0).save(DEFAULT, overwrite=True)
+    with dispatcher() as opened:
+        yield opened
+
+
+def _library(site: Site) -> Path:
+    folder = site.settings.media_root / "library" / "videos"
+    folder.mkdir(parents=True)
+    for number, (size, seconds) in enumerate([("320x180", 2), ("180x320", 3), ("160x120", 2), ("320x240", 4)]):
+        clip(folder / f"clip {number}.mp4", size=size, seconds=seconds)
+    (folder / "broken.mp4").write_bytes(b"not a video")
+    return folder
+
+
+def _run(prefect: Dispatcher, job_type: str, **parameters: object) -> Job:
+    return prefect.wait([prefect.submit(job_type, parameters).id])[0]
+
+
+def _log(client: SyncPrefectClient, job: Job) -> str:
+    chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[job.id]))
+    return "\n".join(log.message for log in client.read_logs(log_filter=chosen, limit=200))
+
+
+def _artifact_types(client: SyncPrefectClient, job: Job) -> set[str | None]:
+    chosen = FlowRunFilter(id=FlowRunFilterId(any_=[job.id]))
+    return {
+        artifact.type for artifact in client.read_artifacts(artifact_filter=ArtifactFilter(), flow_run_filter=chosen)
+    }
+
+
+def _video(name: str) -> Video:
+    with session() as opened:
+        return opened.exec(select(Video).where(Video.filename == name)).one()
+
+
+def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None:
+    _library(on_site)
+    root = on_site.settings.media_root
+    scanned = _run(prefect, "scan", directory_type="videos")
+    assert (scanned.status, scanned.pool, scanned.priority) == (JobStatus.COMPLETED, "cpu", 5), scanned.message
+    assert not _video("broken.mp4").is_valid
+
+    source = _video("clip 1.mp4")
+    asked: dict[str, dict[str, object]] = {
+        "validate": {"video_id": str(source.id), "depth": "full"},
+        "thumbnail_generate": {"video_id": str(source.id), "width": 90},
+        "reencode_streaming": {"video_id": str(source.id), "preset": "ultrafast"},
+        "compile_quad": {"seed": 4, "audio": "mix"},
+        "digest": {"video_id": str(_video("clip 3.mp4").id), "target_length": 2},
+    }
+    ids = {job_type: prefect.submit(job_type, parameters).id for job_type, parameters in asked.items()}
+    jobs = dict(zip(ids, prefect.wait(list(ids.values())), strict=True))
+    assert {name: (job.status, job.message) for name, job in jobs.items() if job.status != "completed"} == {}
+    assert jobs["reencode_streaming"].type == "reencode"  # an older name is the same job
+    assert jobs["reencode_streaming"].pool == "gpu_encode"
+
+    copy = _made_by(jobs["reencode_streaming"])
+    assert copy.path == "playback/clip 1.mp4"
+    assert copy.source_video_id == source.id
+    assert _video_by_id(source.id).reencode_job_id == jobs["reencode_streaming"].id
+    assert faststart(root / copy.path)
+    assert check_whole(root / copy.path).frames == check_whole(root / source.path).frames == 75
+    thumbnail = _video_by_id(source.id).thumbnail_path
+    assert thumbnail is not None
+    assert (root / thumbnail).stat().st_size > 0
+    grid = probe(root / _made_by(jobs["compile_quad"]).path)
+    assert (grid.video.width, grid.video.height, grid.audio_tracks) == (1920, 1080, 1)
+    digest = check_whole(root / _made_by(jobs["digest"]).path)
+    assert digest.clean
+    assert digest.content is not None
+    assert abs(digest.content - 2) <= 0.5
+
+    with get_client(sync_client=True) as client:
+        log = _log(client, jobs["reencode_streaming"])
+        for expected in (r"start: reencode\(", r"input: library/videos/clip 1\.mp4", r"command: \S*ffmpeg\S* .*libx264",
+                         r"progress: 100 %", r"output: playback/clip 1\.mp4, \d+ bytes", r"completed: reencode in"):  # fmt: skip
+            assert re.search(expected, log), (expected, log)
+        assert "progress" in _artifact_types(client, jobs["reencode_streaming"])
+        assert "image" in _artifact_types(client, jobs["thumbnail_generate"])
+        run = client.read_flow_run(jobs["compile_quad"].id)
+        assert "gpu_encode" in run.tags
+
+
+def test_a_job_that_cannot_work_says_why_once(on_site: Site, prefect: Dispatcher) -> None:
+    _library(on_site)
+    _run(prefect, "scan", directory_type="videos")
+    before = sorted(path for path in on_site.settings.media_root.rglob("*") if path.is_file())
+    broken = prefect.submit("reencode", {"video_id": str(_video("broken.mp4").id)})
+    unknown = prefect.submit("validate", {"video_id": str(uuid.uuid4())})
+    malformed = prefect.submit("thumbnail_generate", {"video_id": "../../etc/passwd"})
+    jobs = prefect.wait([broken.id, unknown.id, malformed.id])
+    assert [job.status for job in jobs] == [JobStatus.FAILED] * 3
+    for job, words in zip(jobs, ("broken.mp4", "No video has the id", "is not a video id"), strict=True):
+        assert words in (job.message or "")
+    assert sorted(path for path in on_site.settings.media_root.rglob("*") if path.is_file()) == before
+    with get_client(sync_client=True) as client:
+        log = _log(client, jobs[0])
+        assert "--- ERROR ---" in log
+        assert log.count("input_error: library/videos/broken.mp4 is not a valid video") == 1
+        assert "AwaitingRetry" not in {state.name for state in client.read_flow_run_states(jobs[0].id)}
+
+
+def _made_by(job: Job) -> Video:
+    with session() as opened:
+        return opened.exec(select(Video).where(Video.made_by == job.id)).one()
+
+
+def _video_by_id(video_id: uuid.UUID) -> Video:
+    with session() as opened:
+        return opened.exec(select(Video).where(Video.id == video_id)).one()
