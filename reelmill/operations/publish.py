@@ -81,7 +81,8 @@ def publish(bench: Workbench, staged: Path, product: Product) -> Video:
     info = verify(staged, product.expected)
     fsync(staged)
     for relative in _candidates(product):
-        final = bench.root.resolve(relative)
+        folder, _, name = relative.rpartition("/")
+        final = bench.root.resolve(folder) / name  # not the name itself: a link there is a name that is taken
         if final.exists():
             continue
         final.parent.mkdir(parents=True, exist_ok=True)

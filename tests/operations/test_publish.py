@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.errors import DiskFull, OutputRejected, OutsideMediaRoot, UserError
+from reelmill.ffmpeg.verify import Expectation
+from reelmill.layout import MediaRoot
+from reelmill.operations.publish import (
+    Product,
+    _rename_noreplace,
+    existing,
+    fitting,
+    output_path,
+    place,
+    publish,
+)
+from reelmill.operations.workbench import Workbench
+from reelmill.operations.workspace import reconcile, workspace
+from tests.clips import Notes, clip, cut_off, tiny_disk
+from tests.operations.crashes import PRODUCT, RECIPE, WANTED, make
+
+_REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clip(tmp_path_factory.mktemp("original") / "original.mp4", seconds=0.2, size="64x48")
+
+
+def _records() -> list[Video]:
+    with session() as opened:
+        return list(opened.exec(select(Video)))
+
+
+def _files(root: MediaRoot) -> dict[str, bytes]:
+    """Everything under the root but the work folder's own."""
+    return {root.relative(path): path.read_bytes() for path in sorted(root.path.rglob("*")) if path.is_file()}
+
+
+def _publish(bench: Workbench, original: Path, product: Product = PRODUCT) -> Video:
+    with workspace(bench.root, product.recipe, bench.report) as folder:
+        staged = folder / "staged.mp4"
+        shutil.copyfile(original, staged)
+        return publish(bench, staged, product)
+
+
+def test_a_file_enters_with_its_record(bench: Workbench, original: Path) -> None:
+    video = _publish(bench, original)
+    assert _files(bench.root) == {WANTED: original.read_bytes()}
+    (record,) = _records()
+    assert record == video
+    stat = (bench.root.path / WANTED).stat()
+    assert (record.path, record.directory_type, record.filename) == (WANTED, "compilations", "out.mp4")
+    assert (record.size, record.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    assert (record.title, record.recipe, record.is_valid) == ("Out", RECIPE, True)
+    assert (record.video_codec, record.width, record.frame_rate) == ("h264", 64, Fraction(25))
+    assert stat.st_nlink == 1  # the staged name is gone
+    assert list(bench.root.work.iterdir()) == []
+
+
+def test_the_same_recipe_is_found_and_not_made_again(bench: Workbench, original: Path) -> None:
+    assert existing(bench, RECIPE) is None
+    assert make(bench.root, original) == "made"
+    before = _files(bench.root), _records()
+    assert make(bench.root, original) == "found"
+    assert (_files(bench.root), _records()) == before
+
+
+def test_a_result_that_was_removed_is_made_again(bench: Workbench, original: Path) -> None:
+    make(bench.root, original)
+    (first,) = _records()
+    (bench.root.path / WANTED).unlink()
+    assert make(bench.root, original) == "made"
+    (second,) = _records()
+    assert (second.id, second.recipe) == (first.id, RECIPE)
+    assert _files(bench.root) == {WANTED: original.read_bytes()}
+
+
+def test_a_result_that_was_replaced_is_left_alone_and_made_anew(bench: Workbench, original: Path) -> None:
+    make(bench.root, original)
+    (bench.root.path / WANTED).write_bytes(b"a person's own")
+    assert make(bench.root, original) == "made"
+    files = _files(bench.root)
+    assert files[WANTED] == b"a person's own"
+    assert files == {WANTED: b"a person's own", f"compilations/out-{RECIPE[:8]}.mp4": original.read_bytes()}
+    assert {video.path: video.recipe for video in _records()} == {
+        WANTED: None,
+        f"compilations/out-{RECIPE[:8]}.mp4": RECIPE,
+    }
+
+
+def test_taken_names_get_a_suffix_and_nothing_is_overwritten(bench: Workbench, original: Path) -> None:
+    names = [WANTED, f"compilations/out-{RECIPE[:8]}.mp4", f"compilations/out-{RECIPE[:8]}-2.mp4"]
+    for name in names:
+        (bench.root.path / name).write_bytes(name.encode())
+    video = _publish(bench, original)
+    assert video.path == f"compilations/out-{RECIPE[:8]}-3.mp4"
+    files = _files(bench.root)
+    assert files.pop(video.path) == original.read_bytes()
+    assert files == {name: name.encode() for name in names}
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "dead link"])
+def test_an_exact_path_that_is_taken_is_an_error(bench: Workbench, original: Path, kind: str) -> None:
+    final = bench.root.path / WANTED
+    if kind == "file":
+        final.write_bytes(b"theirs")
+    elif kind == "folder":
+        final.mkdir()
+    else:
+        final.symlink_to(bench.root.path / "compilations/gone.mp4")
+    before = sorted((path.name, path.is_symlink()) for path in final.parent.iterdir())
+    with pytest.raises(UserError, match=r"compilations/out\.mp4 is already there and is never overwritten"):
+        _publish(bench, original, replace(PRODUCT, exact=True))
+    assert sorted((path.name, path.is_symlink()) for path in final.parent.iterdir()) == before
+    assert kind != "file" or final.read_bytes() == b"theirs"
+    assert _records() == []
+
+
+def test_an_exact_path_that_is_free(bench: Workbench, original: Path) -> None:
+    path = "library/films/new folder/été.mp4"
+    assert _publish(bench, original, replace(PRODUCT, exact=True, path=path)).path == path
+    assert _files(bench.root) == {path: original.read_bytes()}
+
+
+@pytest.mark.parametrize("path", ["../out.mp4", "/etc/out.mp4", "out.mp4", ".reelmill/work/out.mp4"])
+def test_a_path_outside_the_library_is_refused(bench: Workbench, original: Path, path: str) -> None:
+    with pytest.raises(UserError):
+        _publish(bench, original, replace(PRODUCT, path=path))
+    assert _files(bench.root) == {}
+
+
+def test_a_bad_file_never_enters(bench: Workbench, original: Path, tmp_path: Path) -> None:
+    half = cut_off(original, tmp_path / "half.mp4", keep=0.5)
+    with pytest.raises(OutputRejected):
+        _publish(bench, half)
+    with pytest.raises(OutputRejected):
+        _publish(bench, original, replace(PRODUCT, expected=Expectation(frames=6)))
+    assert _files(bench.root) == {}
+    assert _records() == []
+
+
+def test_a_record_whose_file_vanished_is_taken_over(bench: Workbench, original: Path) -> None:
+    old = Video(title="old", path=WANTED, directory_type="compilations", filename="out.mp4", size=1, mtime_ns=1)
+    old.missing_since = old.created_at
+    with session() as opened:
+        opened.add(old)
+    _publish(bench, original)
+    (record,) = _records()
+    assert (record.id, record.title, record.recipe, record.missing_since) == (old.id, "Out", RECIPE, None)
+
+
+def test_two_that_slipped_past_the_lock_leave_one(bench: Workbench, original: Path) -> None:
+    first = _publish(bench, original)
+    second = _publish(bench, original)
+    assert second.id == first.id
+    assert _files(bench.root) == {WANTED: original.read_bytes()}
+    assert [record.id for record in _records()] == [first.id]
+
+
+@pytest.mark.parametrize(
+    ("stem", "ending"),
+    [("a", ".mp4"), ("x" * 300, ".mp4"), ("é" * 200, ".mp4"), ("🎬" * 80, "-01234567-12.mp4"), ("x" * 251, ".mp4")],
+)
+def test_fitting(stem: str, ending: str) -> None:
+    name = fitting(stem, ending)
+    assert len(name.encode()) <= 255
+    assert name.endswith(ending)
+    kept = name.removesuffix(ending)
+    assert stem.startswith(kept)
+    assert kept == stem or len((kept + stem[len(kept)] + ending).encode()) > 255  # not one character was lost in vain
+
+
+def test_long_names_and_their_suffixes_fit(bench: Workbench, original: Path) -> None:
+    product = replace(PRODUCT, path=f"compilations/{'動' * 100}.mp4")
+    first = _publish(bench, original, product)
+    other = replace(product, recipe="f" * 32)
+    second = _publish(bench, original, other)
+    assert first.filename == "動" * 83 + ".mp4"
+    assert second.filename == "動" * 80 + "-ffffffff.mp4"
+    assert set(_files(bench.root)) == {first.path, second.path}
+
+
+def test_place_never_overwrites(tmp_path: Path) -> None:
+    staged, final = tmp_path / "staged", tmp_path / "final"
+    staged.write_bytes(b"new")
+    final.write_bytes(b"old")
+    assert not place(staged, final)
+    assert (staged.read_bytes(), final.read_bytes()) == (b"new", b"old")
+    final.unlink()
+    assert place(staged, final)
+    assert final.read_bytes() == b"new"
+
+
+def test_rename_without_replacing(tmp_path: Path) -> None:
+    staged, final = tmp_path / "staged é\n", tmp_path / "final 🎬"
+    staged.write_bytes(b"new")
+    final.write_bytes(b"old")
+    assert not _rename_noreplace(staged, final)
+    assert (staged.read_bytes(), final.read_bytes()) == (b"new", b"old")
+    final.unlink()
+    assert _rename_noreplace(staged, final)
+    assert final.read_bytes() == b"new"
+    assert not staged.exists()
+    with pytest.raises(FileNotFoundError):
+        _rename_noreplace(staged, tmp_path / "other")
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK])
+def test_a_disk_without_hard_links(
+    bench: Workbench, original: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(source: object, target: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refuse)
+    (bench.root.path / WANTED).write_bytes(b"theirs")
+    video = _publish(bench, original)
+    assert _files(bench.root) == {WANTED: b"theirs", video.path: original.read_bytes()}
+    assert [record.path for record in _records()] == [video.path]
+
+
+def test_another_trouble_with_the_link_is_not_hidden(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        place(tmp_path / "gone", tmp_path / "final")
+
+
+@pytest.mark.parametrize("room", ["none for the file", "none for the intent"])
+def test_a_full_disk_leaves_nothing(catalogue: str, open_folder: Path, original: Path, room: str) -> None:
+    with tiny_disk(open_folder / "tiny-publish") as folder:
+        root = MediaRoot(folder)
+        root.create()
+        bench = Workbench(root=root, report=Notes())
+        with pytest.raises(DiskFull, match="full"), workspace(root, RECIPE, bench.report) as work:
+            _stage_and_fill(bench, work, original, room)
+        (folder / "filler").unlink()
+        assert _files(root) == {}
+        assert _records() == []
+        assert make(root, original) == "made"
+
+
+def _stage_and_fill(bench: Workbench, work: Path, original: Path, room: str) -> None:
+    staged = work / "staged.mp4"
+    if room == "none for the intent":
+        shutil.copyfile(original, staged)
+    with (bench.root.path / "filler").open("wb", buffering=0) as filler:
+        free = os.statvfs(bench.root.path)
+        filler.write(bytes(free.f_bavail * free.f_frsize))
+    if room == "none for the file":
+        shutil.copyfile(original, staged)
+    publish(bench, staged, PRODUCT)
+
+
+@pytest.mark.parametrize(
+    ("written", "relative"),
+    [("compilations/a.mp4", "compilations/a.mp4"), ("inbox/../digests/a.MP4", "digests/a.MP4")],
+)
+def test_output_path(media_root: MediaRoot, written: str, relative: str) -> None:
+    assert output_path(media_root, written) == relative
+    assert output_path(media_root, str(media_root.path / written)) == relative
+
+
+def test_an_output_path_that_will_not_do(media_root: MediaRoot) -> None:
+    with pytest.raises(OutsideMediaRoot):
+        output_path(media_root, "../a.mp4")
+    with pytest.raises(UserError, match=r"must end in \.mp4"):
+        output_path(media_root, "compilations/a.mkv")
+    with pytest.raises(UserError, match="no folder of the library"):
+        output_path(media_root, "a.mp4")
+
+
+# Killed at every boundary: nothing lost, nothing doubled, nothing left over.
+
+
+def _python(*arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.operations.crashes", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=_REPOSITORY,
+    )
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["name free", "name taken"])
+def test_killed_at_every_boundary(
+    catalogue: str, media_root: MediaRoot, original: Path, tmp_path: Path, taken: bool
+) -> None:
+    theirs = tmp_path / "theirs.mp4"
+    theirs.write_bytes(b"a person's own")
+    with _python(media_root.path, original, theirs if taken else "") as process:
+        said, trouble = process.communicate(timeout=200)
+    lives = [json.loads(line) for line in said.splitlines()]
+    assert lives, trouble
+    *killed, last = lives
+    assert last["ended"] == 0
+    assert len(killed) == last["count"] > 20
+    assert {life["ended"] for life in killed} == {-9}
+    ours = f"compilations/out-{RECIPE[:8]}.mp4" if taken else WANTED
+    before = {WANTED: len(theirs.read_bytes())} if taken else {}
+    ends = [_library_after(life["recovered"], ours, before) for life in lives]
+    assert sorted(ends) == ends  # once complete, complete at every later boundary
+    assert {"as it was", "complete"} == set(ends)
+    for life, end in zip(lives, ends, strict=True):
+        assert life["again"] == ("found" if end == "complete" else "made")
+        assert _library_after(life["after"], ours, before) == "complete"
+    adopted = [life for life in lives if any("recovered:" in line for line in life["said"])]
+    assert adopted
+
+
+def _library_after(state: dict[str, Any], ours: str, before: dict[str, int]) -> str:
+    """``as it was`` or ``complete``; everything else fails. In this order, which is also the alphabet's."""
+    assert state["work"] == []
+    files = {path: size for path, (size, _) in state["files"].items()}
+    mine = files.pop(ours, None)
+    assert files == before
+    if mine is None:
+        assert state["records"] == []
+        return "as it was"
+    (record,) = state["records"]
+    assert (record["path"], record["recipe"], record["title"], record["frame_rate"]) == (ours, RECIPE, "Out", "25")
+    assert record["stat"] == state["files"][ours]
+    return "complete"
+
+
+def test_reconcile_leaves_work_alone_that_somebody_is_in(bench: Workbench) -> None:
+    with workspace(bench.root, RECIPE, bench.report) as folder:
+        (folder / "half.mp4").write_bytes(b"half")
+        (bench.root.work / "abandoned").mkdir()
+        assert reconcile(bench.root, Notes()) == 1
+        assert (folder / "half.mp4").read_bytes() == b"half"
+    assert list(bench.root.work.iterdir()) == []
+
+
+def test_reconcile_before_there_is_a_root(catalogue: str, tmp_path: Path) -> None:
+    assert reconcile(MediaRoot(tmp_path / "nothing-here"), Notes()) == 0
+
+
+def test_two_processes_with_one_recipe_make_one_file(catalogue: str, media_root: MediaRoot, original: Path) -> None:
+    with _python(media_root.path, original) as one, _python(media_root.path, original) as two:
+        answers = [process.communicate(timeout=60) for process in (one, two)]
+    assert sorted(out.strip() for out, _ in answers) == ["found", "made"], answers
+    assert _files(media_root) == {WANTED: original.read_bytes()}
+    assert [record.path for record in _records()] == [WANTED]
