@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from distributed import LocalCluster
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
 from reelmill.settings import get_settings
@@ -28,6 +30,7 @@ def _cluster() -> Iterator[LocalCluster | str]:
         yield cluster
 
 
-def dask_runner() -> DaskTaskRunner:
+def dask_runner() -> TaskRunner[PrefectFuture[Any]]:
     """The task runner of a flow that fans out."""
-    return DaskTaskRunner(cluster_class=cast(Any, _cluster))  # entered, as its type does not say, as a context
+    # Their types do not say that the class may be any context, nor that a Dask runner is a task runner.
+    return cast(TaskRunner[PrefectFuture[Any]], DaskTaskRunner(cluster_class=cast(Any, _cluster)))

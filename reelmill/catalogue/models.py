@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import BigInteger, Column, DateTime, Dialect, Index, MetaData, String, TypeDecorator
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 SCHEMA: Final = "catalogue"
@@ -81,6 +82,9 @@ class Video(CatalogueModel, table=True):
     source_video_id: uuid.UUID | None = Field(default=None, foreign_key=f"{SCHEMA}.video.id", index=True)
     made_by: uuid.UUID | None = Field(default=None, description="the flow run that made this file")
     recipe: str | None = Field(default=None, unique=True, description="hash of what this file was made from and how")
+    details: dict[str, Any] | None = Field(
+        default=None, sa_type=JSONB, description="what its job wants remembered of it"
+    )
     reencode_job_id: uuid.UUID | None = Field(default=None, description="the last flow run that re-encoded it")
 
     created_at: datetime = _time()

@@ -252,21 +252,41 @@ def montage(
         h264: how to encode.
     """
     width, height = web_size(info)
-    rate = info.video.frame_rate or Fraction(25)
+    rate = montage_rate(info)
     streams: list[Any] = []
-    for start, end in parts:
+    for (start, end), frames in zip(parts, montage_frames(parts, rate), strict=True):
+        length = frames / rate
         media = ffmpeg.input(media_url(source), ss=seconds(start), t=seconds(end - start))
         video = upright(info, media[f"v:{info.video.index}"])
         video = video.filter("scale", width, height, out_range="tv").filter("setsar", 1)
-        streams.append(video.filter("fps", fps=str(rate)).filter("format", "yuv420p"))
+        video = video.filter("fps", fps=str(rate), start_time=0).filter("tpad", stop_mode="clone", stop=-1)
+        streams.append(video.filter("trim", end_frame=frames).filter("format", "yuv420p"))
         if info.audio_tracks:
-            streams.append(_part_sound(media, end - start))
+            streams.append(_part_sound(media, length))
     heard = 1 if info.audio_tracks else 0
     joined = ffmpeg.filter_multi_output(streams, "concat", n=len(parts), v=1, a=heard)
     options: dict[str, Any] = {**h264.options(), **_FASTSTART, "f": "mp4", **(_AAC if heard else {})}
     if info.video.hdr:
         options |= _SDR_TAGS
     return arguments(ffmpeg.output(*(joined[i] for i in range(1 + heard)), media_url(target), **options))
+
+
+def montage_rate(info: MediaInfo) -> Fraction:
+    """Frames per second of a montage: the source's own, where it is one that pictures can have."""
+    rate = info.video.frame_rate
+    return rate if rate is not None and 1 <= rate <= 120 else Fraction(25)
+
+
+def montage_frames(parts: Sequence[tuple[Fraction, Fraction]], rate: Fraction) -> list[int]:
+    """How many frames each stretch gets (pure): rounded so that the sum is off by half a frame at most, not by half a
+    frame a stretch.
+    """
+    counts, shown, total = [], 0, Fraction(0)
+    for start, end in parts:
+        total += end - start
+        counts.append(max(1, round(total * rate) - shown))
+        shown += counts[-1]
+    return counts
 
 
 def _part_sound(media: Any, length: Fraction) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +17,14 @@ from reelmill.ffmpeg.probe import main_video, open_media
 #: Longer side of a preview in pixels; at quality 75 that stays under 60 kB.
 SIDE: Final = 480
 _QUALITY: Final = 75
+_TILE: Final = 120  # height of one picture of a strip, in pixels
+_TILES: Final = 16
 
 
-def encode(pixels: NDArray[np.uint8]) -> bytes:
-    """A BGR picture, shrunk to ``SIDE``, as JPEG."""
+def encode(pixels: NDArray[np.uint8], *, side: int = SIDE) -> bytes:
+    """A BGR picture, its longer side shrunk to ``side`` pixels, as JPEG."""
     height, width = pixels.shape[:2]
-    scale = min(1.0, SIDE / max(height, width))
+    scale = min(1.0, side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     _, jpeg = cv2.imencode(
         ".jpg", cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
@@ -42,16 +45,50 @@ def of_picture(path: Path) -> bytes:
 
 
 def of_video(path: Path, at: float) -> bytes:
-    """A preview of one of our own videos (square pixels, upright): the keyframe nearest before ``at`` seconds.
+    """A preview of a video: the keyframe nearest before ``at`` seconds.
 
     Raises:
         NotAVideo: no picture decodes.
     """
+    return encode(_picture(path, at))
+
+
+def strip(path: Path, times: Sequence[float]) -> bytes:
+    """A row of pictures (several rows from five on) of a video at these seconds, each with its time written on it.
+
+    Raises:
+        NotAVideo: no picture decodes.
+    """
+    tiles = []
+    for at in times[:_TILES]:
+        picture = _picture(path, at)
+        height, width = picture.shape[:2]
+        tile = cv2.resize(picture, (max(1, round(width * _TILE / height)), _TILE), interpolation=cv2.INTER_AREA)
+        label = f"{int(at) // 60}:{int(at) % 60:02}"
+        for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            cv2.putText(tile, label, (4, _TILE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, thickness, cv2.LINE_AA)
+        tiles.append(np.asarray(tile, np.uint8))
+    columns = min(4, len(tiles))
+    blank = np.zeros_like(tiles[0])
+    tiles += [blank] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[first : first + columns]) for first in range(0, len(tiles), columns)]
+    return encode(np.vstack(rows), side=2 * SIDE)
+
+
+def _picture(path: Path, at: float) -> NDArray[np.uint8]:
+    """BGR pixels, upright, in true proportions."""
     with open_media(path) as container:
         found = main_video(container)
         if found is not None:
             stream = found[1]
-            container.seek(round(at * av.time_base), backward=True)
+            start = (container.start_time or 0) / av.time_base
+            container.seek(round((at + start) * av.time_base), backward=True)
             for picture in container.decode(stream):
-                return encode(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8))
+                pixels = np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
+                aspect = stream.sample_aspect_ratio or 1
+                if aspect != 1:
+                    pixels = np.asarray(
+                        cv2.resize(pixels, (max(1, round(picture.width * aspect)), picture.height)), np.uint8
+                    )
+                return np.rot90(pixels, round(picture.rotation / 90))  # both count counter-clockwise
     raise NotAVideo(f"{path.name} holds no picture that decodes.")

@@ -52,6 +52,7 @@ class Product:
     expected: Expectation
     title: str
     source_video_id: uuid.UUID | None = None
+    details: dict[str, Any] | None = None  # kept with the record, for a later run that finds it made
     exact: bool = False  # the path was asked for by a person: no suffix, a clash is an error
 
 
@@ -90,6 +91,7 @@ def publish(bench: Workbench, staged: Path, product: Product) -> Video:
         describe(video, info)
         video.title, video.recipe = product.title, product.recipe
         video.source_video_id, video.made_by = product.source_video_id, bench.run_id
+        video.details = product.details
         _write_intent(staged, video)
         if place(staged, final):
             return _record(bench.root, video)

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -40,6 +41,7 @@ def upgrade() -> None:
         sa.Column("source_video_id", sa.Uuid(), nullable=True),
         sa.Column("made_by", sa.Uuid(), nullable=True),
         sa.Column("recipe", sa.String(), nullable=True),
+        sa.Column("details", postgresql.JSONB(), nullable=True),
         sa.Column("reencode_job_id", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),

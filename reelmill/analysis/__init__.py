@@ -1,0 +1,1 @@
+"""What is seen and heard in a video, and what of it is worth keeping."""

@@ -1,0 +1,46 @@
+"""How much each second is worth showing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from reelmill.analysis.signals import Floats, Signals
+
+#: What counts, and how much; the weights sum to 1.
+WEIGHTS: Final = {"motion": 0.45, "loudness": 0.25, "sharpness": 0.20, "colourfulness": 0.10}
+
+#: How a person would say that a signal stands out.
+WORDS: Final = {
+    "motion": "much motion",
+    "loudness": "strong sound",
+    "sharpness": "a sharp picture",
+    "colourfulness": "strong colours",
+}
+
+#: Mean luma under which a picture counts as black.
+_BLACK: Final = 20.0
+#: What is left of a black second's score.
+_BLACK_LEFT: Final = 0.1
+
+
+def normalised(values: Floats) -> Floats:
+    """Scaled so that this video's 5th percentile is 0 and its 95th is 1; all 0 where they are the same."""
+    low, high = np.percentile(values, (5, 95))
+    if high - low < 1e-6:
+        return np.zeros_like(values)
+    return np.asarray(np.clip((values - low) / (high - low), 0, 1), np.float32)
+
+
+def parts(signals: Signals) -> dict[str, Floats]:
+    """Each weighted signal, normalised, shape (seconds,)."""
+    return {name: normalised(getattr(signals, name)) for name in WEIGHTS}
+
+
+def scores(signals: Signals) -> Floats:
+    """The score of each second, 0 to 1, shape (seconds,): the weighted sum of ``parts``; black counts a tenth."""
+    total = np.zeros(len(signals), np.float32)
+    for name, values in parts(signals).items():
+        total += WEIGHTS[name] * values
+    return np.where(signals.brightness < _BLACK, total * _BLACK_LEFT, total).astype(np.float32)

@@ -1,0 +1,145 @@
+"""Which stretches make up a digest: pure, and the same for the same input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from reelmill.analysis.scenes import Scene
+from reelmill.analysis.signals import Floats
+
+#: A stretch lasts an eighth of the digest, within these seconds: long enough to see, short enough for variety.
+SHORTEST: Final = 2
+LONGEST: Final = 6
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One stretch to show, in seconds of the source, and why it was taken."""
+
+    start: Fraction
+    end: Fraction
+    score: float
+    reason: str
+
+    @property
+    def length(self) -> Fraction:
+        """Seconds."""
+        return self.end - self.start
+
+
+Explain = Callable[[int, int], str]  # seconds first and end -> why they stand out
+
+
+def best(
+    scenes: Sequence[Scene], scores: Floats, duration: Fraction, target: Fraction, explain: Explain
+) -> list[Segment]:
+    """The best-scored stretches that sum to ``target`` seconds, in story order, none overlapping.
+
+    Args:
+        scenes: covering the video.
+        scores: one a second.
+        duration: of the video, seconds.
+        target: of the digest, seconds; a video no longer than that is taken whole.
+        explain: says why the seconds of a stretch stand out.
+    """
+    if target >= duration:
+        return [_whole(scores, duration)]
+    length = _length(target)
+    windows = [
+        (first, min(first + length, scene.end))
+        for scene in scenes
+        for first in range(scene.first, max(scene.first, scene.end - length) + 1)
+    ]
+    windows.sort(key=lambda window: (-float(scores[window[0] : window[1]].mean()), window))
+    taken: list[Segment] = []
+    left = target
+    for first, end in windows:
+        segment = _segment(first, end, scores, duration, explain(first, end))
+        if taken and left < Fraction(SHORTEST) / 2:
+            break
+        if any(segment.start < other.end and other.start < segment.end for other in taken):
+            continue
+        if segment.length > left:
+            segment = replace(segment, end=segment.start + left)
+        taken.append(segment)
+        left -= segment.length
+    return _fill(sorted(taken, key=lambda segment: segment.start), duration, target)
+
+
+def spread(scenes: Sequence[Scene], scores: Floats, duration: Fraction, target: Fraction) -> list[Segment]:
+    """Stretches that sum to ``target`` seconds, spread evenly over the scenes, in story order, none overlapping.
+
+    With at least as many scenes as stretches, evenly chosen scenes give one each, from their middle; with fewer, every
+    scene gives its share by length.
+    """
+    if target >= duration:
+        return [_whole(scores, duration)]
+    length = min(Fraction(_length(target)), target)
+    count = max(1, round(target / length))
+    segments: list[Segment] = []
+    for start, number in _places(scenes, duration, count, length):
+        begin = max(start, segments[-1].end if segments else Fraction(0))
+        end = min(begin + length, duration)
+        if end > begin:
+            score = float(scores[int(begin) : max(int(begin) + 1, int(end))].mean())
+            segments.append(Segment(begin, end, score, f"one of {count} even stretches, from scene {number}"))
+    over = sum((segment.length for segment in segments), Fraction(0)) - target
+    if over > 0:
+        each = over / len(segments)
+        segments = [replace(segment, end=segment.end - each) for segment in segments]
+    return _fill(segments, duration, target)
+
+
+def _places(scenes: Sequence[Scene], duration: Fraction, count: int, length: Fraction) -> list[tuple[Fraction, int]]:
+    """Where each even stretch begins, and in which scene (counted from 1) that is."""
+    numbered = list(enumerate(scenes, 1))
+    if len(scenes) >= count:
+        chosen = [numbered[(2 * i + 1) * len(scenes) // (2 * count)] for i in range(count)]
+        middles = [
+            ((Fraction(scene.first) + min(Fraction(scene.end), duration)) / 2, number) for number, scene in chosen
+        ]
+    else:
+        times = [duration * (2 * i + 1) / (2 * count) for i in range(count)]
+        middles = [(time, next(n for n, s in reversed(numbered) if s.first <= time)) for time in times]
+    return [(min(max(Fraction(0), middle - length / 2), duration - length), number) for middle, number in middles]
+
+
+def _length(target: Fraction) -> int:
+    return min(LONGEST, max(SHORTEST, round(target / 8)))
+
+
+def _whole(scores: Floats, duration: Fraction) -> Segment:
+    score = float(np.mean(scores)) if len(scores) else 0.0
+    return Segment(Fraction(0), duration, score, "the video is no longer than the digest")
+
+
+def _segment(first: int, end: int, scores: Floats, duration: Fraction, reason: str) -> Segment:
+    return Segment(Fraction(first), min(Fraction(end), duration), float(scores[first:end].mean()), reason)
+
+
+def _fill(segments: list[Segment], duration: Fraction, target: Fraction) -> list[Segment]:
+    """Lengthen stretches into the room after and before them until they sum to ``target``; join those that meet."""
+    missing = target - sum((segment.length for segment in segments), Fraction(0))
+    for index, segment in enumerate(segments):
+        limit = segments[index + 1].start if index + 1 < len(segments) else duration
+        more = max(Fraction(0), min(missing, limit - segment.end))
+        segments[index] = replace(segment, end=segment.end + more)
+        missing -= more
+    for index, segment in enumerate(segments):
+        limit = segments[index - 1].end if index else Fraction(0)
+        more = max(Fraction(0), min(missing, segment.start - limit))
+        segments[index] = replace(segment, start=segment.start - more)
+        missing -= more
+    joined: list[Segment] = []
+    for segment in segments:
+        if joined and joined[-1].end == segment.start:
+            last = joined.pop()
+            better = last if last.score >= segment.score else segment
+            segment = replace(better, start=last.start, end=segment.end)
+        joined.append(segment)
+    return joined
