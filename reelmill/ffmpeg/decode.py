@@ -70,6 +70,8 @@ class _Tally:
         at = None if packet.pts is None or packet.time_base is None else packet.pts * packet.time_base
         where = "" if at is None else f" at {float(at):.2f} s"
         kind = packet.stream.type
+        if packet.size == 0 and (packet.pts is not None or packet.dts is not None):
+            return at  # an empty packet in mid-stream: libavcodec refuses it, players skip it
         try:
             frames = packet.decode()
         except EOFError:  # a zero-length packet in mid-stream reads as a flush; players skip it

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from reelmill.layout import MediaRoot
 from reelmill.operations.publish import (
     Product,
     _rename_noreplace,
+    _write_intent,
     existing,
     fitting,
     output_path,
@@ -350,9 +352,65 @@ def test_reconcile_before_there_is_a_root(catalogue: str, tmp_path: Path) -> Non
     assert reconcile(MediaRoot(tmp_path / "nothing-here"), Notes()) == 0
 
 
-def test_two_processes_with_one_recipe_make_one_file(catalogue: str, media_root: MediaRoot, original: Path) -> None:
-    with _python(media_root.path, original) as one, _python(media_root.path, original) as two:
-        answers = [process.communicate(timeout=60) for process in (one, two)]
+def _left_behind(root: MediaRoot, original: Path) -> tuple[Path, Video]:
+    """A workspace as it is when its process is killed between the intent and the link."""
+    folder = root.work / RECIPE
+    folder.mkdir()
+    staged = folder / "staged.mp4"
+    shutil.copyfile(original, staged)
+    video = Video(
+        title="Out",
+        path=WANTED,
+        directory_type="compilations",
+        filename="out.mp4",
+        size=staged.stat().st_size,
+        mtime_ns=staged.stat().st_mtime_ns,
+        recipe=RECIPE,
+    )
+    _write_intent(staged, video)
+    return staged, video
+
+
+def test_recovery_does_not_take_a_file_that_came_to_the_same_path(bench: Workbench, original: Path) -> None:
+    """Same size and time, yet another file: somebody put it there after the kill."""
+    staged, _ = _left_behind(bench.root, original)
+    theirs = bench.root.path / WANTED
+    shutil.copy2(staged, theirs)
+    assert theirs.stat().st_mtime_ns == staged.stat().st_mtime_ns
+    assert reconcile(bench.root, Notes()) == 1
+    assert _records() == []
+    assert _files(bench.root) == {WANTED: original.read_bytes()}
+
+
+def test_recovery_leaves_a_finished_record_as_people_edited_it(bench: Workbench, original: Path) -> None:
+    staged, video = _left_behind(bench.root, original)
+    assert place(staged, bench.root.path / WANTED)
+    video.title = "A person's title"
+    with session() as opened:
+        opened.add(video)
+    notes = Notes()
+    reconcile(bench.root, notes)
+    assert [record.title for record in _records()] == ["A person's title"]
+    assert not notes.said("recovered")
+
+
+def test_an_intent_half_written_is_none(bench: Workbench, original: Path) -> None:
+    folder = bench.root.work / RECIPE
+    folder.mkdir()
+    (folder / "intent.json.new").write_text('{"inode": 12, "vid')
+    assert reconcile(bench.root, Notes()) == 1
+    assert _files(bench.root) == {}
+    assert make(bench.root, original) == "made"
+
+
+def test_two_processes_with_one_recipe_make_one_file(bench: Workbench, original: Path) -> None:
+    """Both wait while the recipe's workspace is held, and then the second finds what the first made."""
+    with workspace(bench.root, RECIPE, bench.report):
+        processes = [_python(bench.root.path, original) for _ in range(2)]
+        time.sleep(2.5)
+        assert [process.poll() for process in processes] == [None, None]
+        assert _records() == []
+    answers = [process.communicate(timeout=60) for process in processes]
     assert sorted(out.strip() for out, _ in answers) == ["found", "made"], answers
-    assert _files(media_root) == {WANTED: original.read_bytes()}
+    assert _files(bench.root) == {WANTED: original.read_bytes()}
     assert [record.path for record in _records()] == [WANTED]
