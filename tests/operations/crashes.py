@@ -94,7 +94,7 @@ def _in_a_life_of_its_own(act: Callable[[], Any]) -> tuple[int, Any]:
     return os.waitstatus_to_exitcode(status), json.loads(said) if said else None
 
 
-def _dying(root: MediaRoot, original: Path, taken: Path | None, last: int) -> int:
+def _dying(root: MediaRoot, original: Path, taken: Path, last: int) -> int:
     _empty(root, taken)
     boundaries = Boundaries(last)
     make(root, original)
@@ -131,13 +131,12 @@ def state(root: MediaRoot) -> dict[str, Any]:
     return {"records": records, "files": files, "work": [path.name for path in root.work.iterdir()]}
 
 
-def _empty(root: MediaRoot, taken: Path | None) -> None:
+def _empty(root: MediaRoot, taken: Path) -> None:
     with get_engine().begin() as connection:
         connection.execute(text("TRUNCATE catalogue.video CASCADE"))
     shutil.rmtree(root.path)
     root.create()
-    if taken is not None:
-        shutil.copyfile(taken, root.path / WANTED)
+    shutil.copyfile(taken, root.path / WANTED)
 
 
 def _afterwards(root: MediaRoot, original: Path) -> dict[str, Any]:
@@ -149,13 +148,13 @@ def _afterwards(root: MediaRoot, original: Path) -> dict[str, Any]:
 
 
 def main(folder: str, original: str, taken: str) -> None:
-    """One line of JSON for each boundary."""
+    """One line of JSON for each boundary; a copy of ``taken`` has the wanted name already."""
     root, source = MediaRoot(Path(folder)), Path(original)
     last = 0
     while True:
         last += 1
         ended, count = _in_a_life_of_its_own(
-            lambda last=last: _dying(root, source, Path(taken) if taken else None, last)  # type: ignore[misc]
+            lambda last=last: _dying(root, source, Path(taken), last)  # type: ignore[misc]
         )
         _, afterwards = _in_a_life_of_its_own(lambda: _afterwards(root, source))
         print(json.dumps({"ended": ended, "count": count, **afterwards}), flush=True)
