@@ -15,7 +15,7 @@ from typing import Any, Final
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from sqlmodel import col, select
 
 from blocks import MediaLibrary
@@ -177,7 +177,7 @@ def _invalid() -> list[Video]:
 
 
 def _table(root: MediaRoot, stages: Sequence[Stage]) -> Table:
-    table = Table("job", "path", "size", "length", "took", title="What was made")
+    table = Table("job", Column("path", overflow="fold"), "size", "length", "took", title="What was made")
     for stage in stages:
         for job in stage.jobs:
             made = _made(job)

@@ -256,7 +256,9 @@ def montage(
     streams: list[Any] = []
     for (start, end), frames in zip(parts, montage_frames(parts, rate), strict=True):
         length = frames / rate
-        media = ffmpeg.input(media_url(source), ss=seconds(start), t=seconds(end - start))
+        # On a picture's own time, less a tenth of a frame so that rounding to microseconds cannot skip that picture.
+        begin = max(Fraction(0), round(start * rate) / rate - 1 / (10 * rate))
+        media = ffmpeg.input(media_url(source), ss=seconds(begin), t=seconds(end - begin))
         video = upright(info, media[f"v:{info.video.index}"])
         video = video.filter("scale", width, height, out_range="tv").filter("setsar", 1)
         video = video.filter("fps", fps=str(rate), start_time=0).filter("tpad", stop_mode="clone", stop=-1)

@@ -1,0 +1,75 @@
+"""What every digest must be, whatever the video: found by trying many."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reelmill.analysis.scenes import Scene
+from reelmill.analysis.selection import Segment, best, spread
+
+
+@st.composite
+def _videos(draw: st.DrawFn) -> tuple[list[Scene], np.ndarray[tuple[int], np.dtype[np.float32]], Fraction, Fraction]:
+    hundredths = draw(st.integers(10, 30_000))
+    duration = Fraction(hundredths, 100)
+    seconds = -(-hundredths // 100)
+    cuts = sorted(draw(st.sets(st.integers(1, max(1, seconds - 1)), max_size=20)) & set(range(1, seconds)))
+    scenes = [Scene(first, end) for first, end in zip([0, *cuts], [*cuts, seconds], strict=True)]
+    scores = np.random.default_rng(draw(st.integers(0, 99))).random(seconds, np.float32)
+    target = Fraction(draw(st.integers(1, 12_000)), 100)
+    return scenes, scores, duration, target
+
+
+def _check(segments: list[Segment], duration: Fraction, target: Fraction) -> None:
+    assert sum(segment.length for segment in segments) == min(target, duration)
+    assert all(segment.length > 0 and segment.reason for segment in segments)
+    assert segments[0].start >= 0
+    assert segments[-1].end <= duration
+    for before, after in itertools.pairwise(segments):
+        assert before.end < after.start, "in story order, none overlapping, none that meet"
+
+
+@settings(max_examples=300, deadline=None)
+@given(_videos())
+def test_the_best_fill_the_budget_exactly(
+    video: tuple[list[Scene], np.ndarray[tuple[int], np.dtype[np.float32]], Fraction, Fraction],
+) -> None:
+    scenes, scores, duration, target = video
+    segments = best(scenes, scores, duration, target, lambda first, end: f"{first} to {end}")
+    _check(segments, duration, target)
+    assert segments == best(scenes, scores, duration, target, lambda first, end: f"{first} to {end}")
+
+
+@settings(max_examples=300, deadline=None)
+@given(_videos())
+def test_the_even_spread_fills_the_budget_exactly(
+    video: tuple[list[Scene], np.ndarray[tuple[int], np.dtype[np.float32]], Fraction, Fraction],
+) -> None:
+    scenes, scores, duration, target = video
+    _check(spread(scenes, scores, duration, target), duration, target)
+
+
+def test_the_best_are_the_best() -> None:
+    scores = np.zeros(100, np.float32)
+    scores[[20, 21, 22, 60, 61, 62]] = 1
+    segments = best([Scene(0, 100)], scores, Fraction(100), Fraction(6), lambda *_: "good")
+    covered = {second for s in segments for second in range(int(s.start), int(s.end))}
+    assert {20, 21, 60, 61} <= covered
+
+
+def test_an_even_spread_reaches_every_part_of_the_video() -> None:
+    scenes = [Scene(first, first + 10) for first in range(0, 100, 10)]
+    segments = spread(scenes, np.zeros(100, np.float32), Fraction(100), Fraction(20))
+    assert [int(s.start) // 10 for s in segments] == list(range(10))
+
+
+@pytest.mark.parametrize("target", [60, 61, 3600])
+def test_a_video_no_longer_than_the_digest_is_taken_whole(target: int) -> None:
+    (only,) = best([Scene(0, 60)], np.ones(60, np.float32), Fraction(60), Fraction(target), lambda *_: "")
+    assert [only.start, only.end] == [Fraction(0), Fraction(60)]

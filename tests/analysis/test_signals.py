@@ -1,0 +1,87 @@
+"""The signals of clips whose content is known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reelmill.analysis.scenes import AdaptiveChange
+from reelmill.analysis.scoring import scores
+from reelmill.analysis.signals import Range, Signals, join, measure
+from reelmill.analysis.sound import SILENCE
+from tests.clips import ffmpeg
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five seconds each: a still grey picture in silence, moving bars with a loud tone, black, a slow red fade."""
+    path = tmp_path_factory.mktemp("story") / "story.mp4"
+    parts = ["color=gray:s=160x120:r=25:d=5", "testsrc2=s=160x120:r=25:d=5",
+             "color=black:s=160x120:r=25:d=5", "color=red:s=160x120:r=25:d=5"]  # fmt: skip
+    sound = "aevalsrc='if(between(t,5,10),0.5*sin(880*t),0)':d=20"
+    inputs = [argument for part in parts for argument in ("-f", "lavfi", "-i", part)]
+    joined = "[0][1][2][3]concat=n=4[v]"
+    ffmpeg(*inputs, "-f", "lavfi", "-i", sound, "-filter_complex", joined, "-map", "[v]", "-map", "4:a",
+           "-c:v", "libx264", "-preset", "ultrafast", "-g", "50", path)  # fmt: skip
+    return path
+
+
+def _measured(path: Path, seconds: int, step: int) -> Signals:
+    return join([measure(Range(str(path), first, min(first + step, seconds))) for first in range(0, seconds, step)])
+
+
+def test_signals_tell_what_is_there(story: Path) -> None:
+    signals = _measured(story, 20, 20)
+    assert len(signals) == 20
+    assert signals.motion[1:5].max() < 0.01 < signals.motion[6:10].min()
+    assert signals.brightness[10:15].max() < 20 < signals.brightness[0:5].min()
+    assert signals.sharpness[6:10].min() > 100 * signals.sharpness[0:5].max()
+    assert signals.colourfulness[15:].min() > signals.colourfulness[0:5].max() + 20
+    assert signals.loudness[6:9] == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)), abs=0.5)
+    assert signals.loudness[[0, 1, 2, 12, 17]].max() < -60
+    assert scores(signals)[6:9].min() > scores(signals)[[1, 2, 3, 11, 12, 13]].max()
+
+
+def test_scenes_are_found_where_they_are(story: Path) -> None:
+    assert [scene.first for scene in AdaptiveChange().scenes(_measured(story, 20, 20))] == [0, 5, 10, 15]
+
+
+@pytest.mark.parametrize("step", [1, 3, 7, 19])
+def test_the_split_into_ranges_changes_nothing(story: Path, step: int) -> None:
+    whole, split = _measured(story, 20, 20), _measured(story, 20, step)
+    for field in fields(Signals):
+        np.testing.assert_array_equal(getattr(split, field.name), getattr(whole, field.name), field.name)
+
+
+def test_no_sound_is_silence_everywhere(tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=d=2:s=160x120", tmp_path / "mute.mp4")
+    assert (_measured(tmp_path / "mute.mp4", 2, 2).loudness == SILENCE).all()
+
+
+def test_a_slide_show_keeps_its_last_picture(tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "color=white:d=10:r=1/5:s=160x120", "-c:v", "libx264", tmp_path / "slides.mp4")
+    assert _measured(tmp_path / "slides.mp4", 10, 10).brightness.min() > 200
+
+
+@pytest.mark.real_media
+@pytest.mark.parametrize("name", ["open_hard.mp4", "open_mixed.mp4"])
+def test_real_cuts_are_found_to_the_second(real_media: Path, name: str) -> None:
+    truth = json.loads((real_media / "cuts" / "cuts.json").read_text())[name]
+    duration = int(truth["duration_s"]) + 1
+    found = [scene.first for scene in AdaptiveChange().scenes(_measured(real_media / "cuts" / name, duration, 60))][1:]
+    hits = sum(any(abs(second - cut) <= 1 for cut in truth["cuts_s"]) for second in found)
+    assert hits >= 0.85 * len(found), "few cuts are invented"
+    assert len(found) >= 0.5 * len(truth["cuts_s"]), "at one sample a second, half of quick cuts can be told"
+
+
+@pytest.mark.real_media
+@pytest.mark.parametrize("name", ["friday.mp4", "flower.webm", "video_with_rectangular_samples.mp4", "chaplin.mp4"])
+def test_real_sound_and_pictures_split_anywhere(real_media: Path, name: str) -> None:
+    whole, split = _measured(real_media / name, 5, 5), _measured(real_media / name, 5, 2)
+    for field in fields(Signals):
+        # A decoder that starts elsewhere rounds the last bit of a float differently.
+        np.testing.assert_allclose(getattr(split, field.name), getattr(whole, field.name), rtol=0, atol=1e-4)

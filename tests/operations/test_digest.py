@@ -1,0 +1,166 @@
+"""A digest on disk: as long as asked, from where it says, with the sound that belongs to it, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlmodel import select
+
+from reelmill.analysis.signals import Range, Signals, measure
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.errors import InputError, UnknownVideo, UserError
+from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.probe import probe
+from reelmill.operations.digest import Analyse, digest
+from reelmill.operations.workbench import Workbench
+from tests.clips import clip, ffmpeg
+from tests.operations.library import add
+
+
+def _lively_in_the_middle(path: Path, *, sound: bool = True, size: str = "160x120") -> Path:
+    """24 s: still, then 6 s of motion and tone from 10 s on, then still."""
+    still, lively = f"color=teal:s={size}:r=25", f"testsrc2=s={size}:r=25"
+    inputs = [
+        "-f",
+        "lavfi",
+        "-t",
+        "10",
+        "-i",
+        still,
+        "-f",
+        "lavfi",
+        "-t",
+        "6",
+        "-i",
+        lively,
+        "-f",
+        "lavfi",
+        "-t",
+        "8",
+        "-i",
+        still,
+    ]
+    tone = ["-f", "lavfi", "-i", "aevalsrc='if(between(t,10,16),0.4*sin(2000*t),0)':d=24"] if sound else []
+    maps = ["-map", "[v]", *(["-map", "3:a"] if sound else [])]
+    ffmpeg(
+        *inputs,
+        *tone,
+        "-filter_complex",
+        "[0][1][2]concat=n=3[v]",
+        *maps,
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        path,
+    )
+    return path
+
+
+def test_the_lively_part_is_what_remains(bench: Workbench) -> None:
+    video = add(bench, _lively_in_the_middle(bench.root.folder("inbox") / "a b.mp4"))
+    result = digest(bench, str(video.id), target_length=6)
+    assert result.path == "digests/a b-digest.mp4"
+    assert all(10 <= segment.start < segment.end <= 16 for segment in result.segments)
+    assert "motion" in result.segments[0].reason
+    made = bench.root.path / result.path
+    report = check_whole(made)
+    assert report.clean
+    assert report.frames == 150
+    assert abs(float(report.content or 0) - 6) <= 0.05
+    # Its pictures move and its sound is loud all the way, so they come from where it says, and together.
+    signals = measure(Range(str(made), 0, 6))
+    assert signals.motion[1:].min() > 0.01
+    assert signals.loudness.min() > -20
+
+
+def test_spread_evenly_it_shows_the_still_parts_too(bench: Workbench) -> None:
+    video = add(bench, _lively_in_the_middle(bench.root.folder("inbox") / "a.mp4"))
+    result = digest(bench, str(video.id), target_length=6, include_highlights=False)
+    assert result.segments[0].start < 10
+    assert result.segments[-1].end > 16
+    assert abs(result.duration - 6) <= 0.1
+
+
+def test_each_picture_is_the_sources_at_the_time_it_says(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "count.mp4", seconds=20, size="320x240"))
+    result = digest(bench, str(video.id), target_length=8, include_highlights=False)
+    shown = 0
+    for segment in result.segments:
+        first = _frame(bench.root.path / result.path, shown)
+        start = round(segment.start * 25)
+        near = {at: _frame(bench.root.path / video.path, at) for at in range(start - 2, start + 3)}
+        assert min(near, key=lambda at: float(np.abs(first - near[at]).mean())) == start
+        shown += round((segment.end - segment.start) * 25)
+
+
+@pytest.mark.parametrize(
+    ("size", "sound", "shown"),
+    [("120x160", True, (120, 160)), ("161x121", False, (162, 122))],
+    ids=["portrait", "mute"],
+)
+def test_odd_sources(bench: Workbench, size: str, sound: bool, shown: tuple[int, int]) -> None:
+    path = bench.root.folder("inbox") / "odd.mkv"
+    video = add(
+        bench,
+        clip(
+            path,
+            seconds=5,
+            size=size,
+            sound=int(sound),
+            options=["-vf", f"scale={size.replace('x', ':')}", "-pix_fmt", "yuv444p"],
+        ),
+    )
+    info = probe(bench.root.path / digest(bench, str(video.id), target_length=3).path)
+    assert (info.video.width, info.video.height) == shown
+    assert info.audio_tracks == int(sound)
+
+
+def test_a_short_video_is_taken_whole(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "short.mp4", seconds=3))
+    result = digest(bench, str(video.id), target_length=60)
+    assert [segment.start for segment in result.segments] == [0]
+    assert result.segments[0].end == pytest.approx(3, abs=0.05)
+    assert result.duration == pytest.approx(3, abs=0.1)
+
+
+def test_twice_gives_one_file_and_one_record(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "once.mp4", seconds=6))
+    first = digest(bench, str(video.id), target_length=3)
+    second = digest(bench, str(video.id), target_length=3, fan_out=_nothing_left_to_do)
+    assert second.reused
+    assert (second.video_id, second.path, second.segments) == (first.video_id, first.path, first.segments)
+    with session() as opened:
+        assert len(opened.exec(select(Video)).all()) == 2
+    assert [path.name for path in (bench.root.path / "digests").iterdir()] == ["once-digest.mp4"]
+
+
+def _nothing_left_to_do(_analyse: Analyse, _ranges: Sequence[Range]) -> list[Signals]:
+    raise AssertionError("a digest that is there must not be analysed again")
+
+
+def test_what_cannot_be_done_says_so(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "x.mp4"))
+    with pytest.raises(UserError, match=r"A digest of 0 s cannot be made"):
+        digest(bench, str(video.id), target_length=0)
+    with pytest.raises(UnknownVideo, match="is not a video id"):
+        digest(bench, "seventeen")
+    (bench.root.folder("inbox") / "y.mp4").write_bytes(b"")
+    broken = add(bench, bench.root.folder("inbox") / "y.mp4")
+    with pytest.raises(InputError, match=r"inbox/y\.mp4 is not a valid video: y\.mp4 is empty"):
+        digest(bench, str(broken.id))
+    assert not list((bench.root.path / "digests").iterdir())
+
+
+def _frame(path: Path, number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    import av
+
+    with av.open(str(path)) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index == number:
+                return np.asarray(frame.to_ndarray(format="gray"), np.float32)
+    raise AssertionError(f"{path.name} has no picture {number}")
