@@ -68,7 +68,7 @@ class H264:
         return options
 
 
-_MICROSECOND: Final = Fraction(1, 1_000_000)
+_ASIDE: Final = Fraction(1, 10_000)
 _AAC: Final = {"c:a": "aac", "b:a": "128k"}
 _FASTSTART: Final = {"movflags": "+faststart"}
 _SDR_TAGS: Final = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
@@ -135,33 +135,22 @@ def still(source: Path, info: MediaInfo, target: Path, *, at: Fraction, width: i
         source: the video.
         info: its facts.
         target: the picture.
-        at: seconds from the start.
+        at: seconds from the start, of the picture's own beginning (``decode.shown_at`` finds it).
         width: in pixels.
         keyframe: take the nearest keyframe before ``at`` instead of decoding up to it.
     """
-    seek: dict[str, Any] = {"ss": seconds(at)} if at > 0 else {}
+    # A little aside, so that rounding to microseconds skips neither the picture nor the keyframe that begins then.
+    begin = at + _ASIDE if keyframe else at - _ASIDE
+    seek: dict[str, Any] = {"ss": seconds(begin)} if begin > 0 else {}
     if keyframe:
         seek |= {"noaccurate_seek": None, "skip_frame": "nokey"}
-    video = ffmpeg.input(media_url(source), **seek)[f"v:{info.video.index}"]
-    return _picture(info, video, target, width, {"frames:v": 1})
-
-
-def still_before(source: Path, info: MediaInfo, target: Path, *, at: Fraction, width: int) -> tuple[str, ...]:
-    """Like ``still``, for the picture that is on show at ``at``: the last that begins before it or then."""
-    video = ffmpeg.input(media_url(source))[f"v:{info.video.index}"]
-    # trim counts in the track's own ticks, too coarse to tell "then" from "after"; it only ends the decoding early.
-    video = video.filter("trim", end=seconds(at + 1)).filter("select", f"lte(t,{seconds(at + _MICROSECOND)})")
-    return _picture(info, video, target, width, {})
-
-
-def _picture(info: MediaInfo, video: Any, target: Path, width: int, options: dict[str, Any]) -> tuple[str, ...]:
+    video = upright(info, ffmpeg.input(media_url(source), **seek)[f"v:{info.video.index}"])
     shown_width, shown_height = info.video.display_size
     height = max(2, round(Fraction(width * shown_height, shown_width)))
-    video = upright(info, video).filter("scale", width, height, out_range="pc").filter("setsar", 1)
+    video = video.filter("scale", width, height, out_range="pc").filter("setsar", 1)
     # Passed through, because a keyframe before the time asked for has a time below zero, which is dropped otherwise.
-    options = options | {"fps_mode:v": "passthrough"}
-    jpeg = {"c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p", "f": "image2", "update": 1}
-    return arguments(ffmpeg.output(video, media_url(target), **options, **jpeg))
+    jpeg = {"frames:v": 1, "fps_mode:v": "passthrough", "c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p"}
+    return arguments(ffmpeg.output(video, media_url(target), **jpeg, f="image2", update=1))
 
 
 def seconds(time: Fraction) -> str:

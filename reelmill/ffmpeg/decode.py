@@ -169,3 +169,33 @@ def _decode_until(tally: _Tally, packets: Iterable[Packet[Any]], end: Fraction) 
         at = tally.take(packet)
         if at is not None and at > end and packet.stream.type == "video":
             break
+
+
+def shown_at(path: Path, at: Fraction) -> Fraction:
+    """When the picture that is on show ``at`` seconds after the start began: the last that begins before it or then.
+
+    Raises:
+        NotAVideo: no picture decodes.
+    """
+    found: Fraction | None = None
+    with open_media(path) as container:
+        (video,) = _streams(path, container, audio=False)
+        offset = Fraction(container.start_time or 0, 1_000_000)
+        container.seek(int((offset + at) * 1_000_000), backward=True)
+        for packet in container.demux(video):
+            for time in _times(packet):
+                if found is not None and time - offset > at:
+                    return found
+                found = time - offset
+    if found is None:
+        raise NotAVideo(f"{path.name} holds no picture that decodes.")
+    return found
+
+
+def _times(packet: Packet[Any]) -> list[Fraction]:
+    """When the pictures of a packet begin; none where it does not decode."""
+    try:
+        frames = packet.decode()
+    except (EOFError, FFmpegError):
+        return []
+    return [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.time_base is not None]

@@ -14,6 +14,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import utc_now
 from reelmill.errors import OutputRejected, UserError
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.decode import shown_at
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.layout import THUMBNAILS
 from reelmill.operations.publish import place
@@ -88,11 +89,9 @@ def _when(name: str, info: MediaInfo, timestamp: float | None) -> tuple[Fraction
 
 def _make(bench: Workbench, source: Path, info: MediaInfo, target: Path, at: Fraction, width: int, exact: bool) -> None:
     bench.transcoder.require_tone_mapping(info)
+    if exact:
+        at = shown_at(source, at)
     bench.transcoder.run(build.still(source, info, target, at=at, width=width, keyframe=not exact), bench.report)
-    if not target.exists():
-        # The last picture may begin well before ``at`` and last beyond it, as in a slide show: take the last there is.
-        bench.report.line(f"no picture begins at or after {float(at):.3f} s; taking the one shown then")
-        bench.transcoder.run(build.still_before(source, info, target, at=at, width=width), bench.report)
     if not target.exists():
         raise OutputRejected(f"ffmpeg made no picture of {source.name} at {float(at):.3f} s.")
     _size(target)

@@ -12,7 +12,7 @@ import pytest
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.build import H264, Cell
-from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.decode import check_whole, shown_at
 from reelmill.ffmpeg.probe import MediaInfo, VideoTrack, probe
 from reelmill.ffmpeg.run import FfmpegRunner, Limits
 from tests.clips import clip, ffmpeg
@@ -51,7 +51,7 @@ _COMMANDS = {
     "reencode_nvenc": build.reencode(_SOURCE, _info(), _TARGET, H264(encoder="h264_nvenc", max_kbit=2500)),
     "still_keyframe": build.still(_SOURCE, _info(), _TARGET, at=Fraction(1, 3), width=320, keyframe=True),
     "still_first": build.still(_SOURCE, _info(), _TARGET, at=Fraction(0), width=320, keyframe=False),
-    "still_before": build.still_before(_SOURCE, _info(), _TARGET, at=Fraction(1, 3), width=320),
+    "still_exact": build.still(_SOURCE, _info(), _TARGET, at=Fraction(1, 3), width=320, keyframe=False),
     "quad": build.quad(_CELLS, _TARGET, H264(), size=(1280, 720), rate=Fraction(30), length=Fraction(5), sound=[0, 3]),
     "quad_silent": build.quad(
         _CELLS, _TARGET, H264(), size=(1280, 720), rate=Fraction(30), length=Fraction(5), sound=[]
@@ -208,15 +208,13 @@ def test_a_still_is_the_picture_of_its_time(
         (picture,) = _pictures(tmp_path / name)
         assert picture.shape == (32, 32, 3)
         assert _is(picture[16, 16], wanted), name
-    _run(build.still_before(traffic, info, tmp_path / "before.jpg", at=at, width=32))
-    assert _is(_pictures(tmp_path / "before.jpg")[0][16, 16], colour)
 
 
-def test_the_picture_on_show_at_the_end(traffic: Path, tmp_path: Path) -> None:
-    """No picture begins at or after 2.99 s; the last one is on show."""
-    info, at = probe(traffic), Fraction(299, 100)
-    _run(build.still_before(traffic, info, tmp_path / "before.jpg", at=at, width=32))
-    assert _is(_pictures(tmp_path / "before.jpg")[0][16, 16], _BLUE)
+@pytest.mark.parametrize(
+    ("at", "begun"), [("0", "0"), ("0.99", "0.96"), ("1", "1"), ("1.0399", "1"), ("2.99", "2.96"), ("100", "2.96")]
+)
+def test_the_picture_on_show_began_then(traffic: Path, at: str, begun: str) -> None:
+    assert shown_at(traffic, Fraction(at)) == Fraction(begun)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The main jobs through their deployments, on a running site: submitted, worked on by the pools, looked at afterwards."""
+"""The main jobs through their deployments on a running site: submitted, worked on by the pools, looked at after."""
 
 from __future__ import annotations
 
@@ -109,8 +109,14 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
 
     with get_client(sync_client=True) as client:
         log = _log(client, jobs["reencode_streaming"])
-        for expected in (r"start: reencode\(", r"input: library/videos/clip 1\.mp4", r"command: \S*ffmpeg\S* .*libx264",
-                         r"progress: 100 %", r"output: playback/clip 1\.mp4, \d+ bytes", r"completed: reencode in"):  # fmt: skip
+        for expected in (
+            r"start: reencode\(",
+            r"input: library/videos/clip 1\.mp4",
+            r"command: \S*ffmpeg\S* .*libx264",
+            r"progress: 100 %",
+            r"output: playback/clip 1\.mp4, \d+ bytes",
+            r"completed: reencode in",
+        ):
             assert re.search(expected, log), (expected, log)
         assert "progress" in _artifact_types(client, jobs["reencode_streaming"])
         assert "image" in _artifact_types(client, jobs["thumbnail_generate"])

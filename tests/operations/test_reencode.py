@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.errors import CapabilityError, DamagedVideo, DiskFull, OutputRejected
+from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
+from reelmill.ffmpeg.verify import faststart
+from reelmill.layout import MediaRoot
+from reelmill.operations.reencode import reencode
+from reelmill.operations.workbench import Workbench
+from tests.clips import clip, cut_off, tiny_disk
+from tests.operations.library import add
+
+
+def _records() -> int:
+    with session() as opened:
+        return len(opened.exec(select(Video)).all())
+
+
+def test_the_web_copy_is_all_it_should_be(bench: Workbench) -> None:
+    source = clip(bench.root.folder("inbox") / "Ferien – été ☀.mkv", seconds=4, size="320x240", sound=2)
+    video = add(bench, source)
+    before = source.read_bytes()
+    job = Workbench(root=bench.root, report=bench.report, run_id=uuid.uuid4())
+    result = reencode(job, str(video.id), preset="veryfast", target_bitrate=300)
+    copy = bench.root.path / result.path
+    info, report = probe(copy), check_whole(copy)
+    assert result.path == "playback/Ferien – été ☀.mp4"
+    assert (info.video.codec, info.video.pixel_format, info.audio_codecs) == ("h264", "yuv420p", ("aac", "aac"))
+    assert report.clean
+    assert report.frames == 100
+    assert faststart(copy)
+    assert result.size * 8 / 4 < (300 + 2 * 128) * 1000 * 1.5
+    assert result.cpu_seconds > 0
+    assert result.speed > 0
+    assert (result.source_size, result.size) == (len(before), copy.stat().st_size)
+    assert source.read_bytes() == before
+    with session() as opened:
+        made = queries.get_video(opened, result.video_id)
+        assert (made.source_video_id, made.made_by, made.title) == (video.id, job.run_id, video.title)
+        assert queries.get_video(opened, video.id).reencode_job_id == job.run_id
+    assert not list(bench.root.work.iterdir())
+
+
+def test_the_same_again_is_not_encoded_again(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4"))
+    first = reencode(bench, str(video.id), preset="ultrafast")
+    stamp = (bench.root.path / first.path).stat().st_mtime_ns
+    second = reencode(bench, str(video.id), preset="ultrafast")
+    assert (first.reused, second.reused) == (False, True)
+    assert (second.path, second.video_id, second.cpu_seconds) == (first.path, first.video_id, 0)
+    assert (bench.root.path / first.path).stat().st_mtime_ns == stamp
+    assert _records() == 2
+
+
+def test_other_settings_and_other_videos_of_that_name_get_a_suffix(bench: Workbench) -> None:
+    one = add(bench, clip(bench.root.folder("inbox") / "a.mp4"))
+    two = add(bench, clip(bench.root.folder("inbox") / "deeper" / "a.mp4", size="320x240"))
+    paths = [
+        reencode(bench, str(video.id), preset="ultrafast", crf=crf).path
+        for video, crf in ((one, 23), (one, 30), (two, 23))
+    ]
+    assert paths[0] == "playback/a.mp4"
+    assert len(set(paths)) == 3
+    assert all(path.startswith("playback/a-") for path in paths[1:])
+    assert [probe(bench.root.path / path).video.width for path in paths] == [160, 160, 320]
+
+
+def test_a_copy_somebody_removed_is_made_anew(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4"))
+    first = reencode(bench, str(video.id), preset="ultrafast")
+    (bench.root.path / first.path).unlink()
+    second = reencode(bench, str(video.id), preset="ultrafast")
+    assert not second.reused
+    assert (bench.root.path / second.path).is_file()
+    assert _records() == 2
+
+
+def test_two_runs_at_once_make_one_file(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=5))
+    results = []
+    runs = [
+        threading.Thread(target=lambda: results.append(reencode(bench, str(video.id), preset="ultrafast")))
+        for _ in range(2)
+    ]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert sorted(result.reused for result in results) == [False, True]
+    assert len({result.path for result in results}) == 1
+    assert _records() == 2
+
+
+def test_a_source_that_ends_early_is_named_as_the_trouble(bench: Workbench, tmp_path: Path) -> None:
+    good = clip(tmp_path / "good.mp4", seconds=20, options=["-movflags", "+faststart"])
+    video = add(bench, cut_off(good, bench.root.folder("inbox") / "half.mp4", keep=0.5))
+    assert video.is_valid  # it opens; only decoding shows
+    with pytest.raises(DamagedVideo, match=r"half\.mp4") as caught:
+        reencode(bench, str(video.id), preset="ultrafast")
+    assert not caught.value.retryable
+    assert not list((bench.root.path / "playback").iterdir())
+    assert not list(bench.root.work.iterdir())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        'head -c 20000 "$last.real" > "$last"',
+        'head -c 20000 /dev/urandom > "$last"',
+        'rm "$last.real"; : > "$last"',
+        "true",
+    ],
+    ids=["half a file", "garbage", "an empty file", "nothing"],
+)
+def test_an_ffmpeg_that_lies_is_found_out(bench: Workbench, tmp_path: Path, damage: str) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=4, size="320x240"))
+    real = bench.transcoder.ffmpeg
+    liar = tmp_path / "ffmpeg"
+    liar.write_text(f"""#!/bin/bash
+case "$*" in *playback*|*output.mp4*) ;; *) exec "{real}" "$@" ;; esac
+last="${{@: -1}}"; last="${{last#file:}}"
+"{real}" "${{@:1:$#-1}}" "$last.real" || exit 1
+{damage}
+exit 0
+""")
+    liar.chmod(0o755)
+    lied = Workbench(
+        root=bench.root, transcoder=Transcoder(options=TranscoderOptions(binary=liar)), report=bench.report
+    )
+    with pytest.raises(OutputRejected, match="thrown away"):
+        reencode(lied, str(video.id), preset="ultrafast")
+    assert not list((bench.root.path / "playback").iterdir())
+    assert _records() == 1
+
+
+def test_an_encoder_this_machine_lacks(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4"))
+    if bench.transcoder.h264_encoder("auto") == "h264_nvenc":
+        pytest.skip("this machine has the card")
+    with pytest.raises(CapabilityError, match="h264_nvenc does not work"):
+        reencode(bench, str(video.id), encoder="nvenc")
+
+
+def test_a_full_disk(bench: Workbench, tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "disk") as disk:
+        root = MediaRoot(disk)
+        root.create()
+        tight = Workbench(root=root, transcoder=bench.transcoder, report=bench.report)
+        video = add(tight, clip(root.folder("inbox") / "a.mp4", seconds=3, size="320x240"))
+        left = os.statvfs(disk)
+        (disk / "filler").write_bytes(bytes(left.f_bavail * left.f_frsize - 60_000))
+        with pytest.raises(DiskFull, match="full") as caught:
+            reencode(tight, str(video.id), preset="ultrafast", crf=0, target_bitrate=50_000)
+        assert caught.value.retryable
+        assert not list((root.path / "playback").iterdir())
+        assert not list(root.work.iterdir())

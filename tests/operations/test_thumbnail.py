@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.errors import UserError
+from reelmill.operations import previews
+from reelmill.operations.thumbnail import thumbnail
+from reelmill.operations.workbench import Workbench
+from tests.clips import clip, ffmpeg
+from tests.operations.library import add
+
+
+@pytest.fixture
+def colours(bench: Workbench) -> Path:
+    """Three seconds of red, green, blue at 10 pictures a second, one keyframe a second, in an inbox."""
+    path = bench.root.folder("inbox") / "colours.mp4"
+    inputs = [
+        argument
+        for name in ("red", "lime", "blue")
+        for argument in ("-f", "lavfi", "-i", f"color={name}:s=160x120:r=10:d=1")
+    ]
+    ffmpeg(*inputs, "-filter_complex", "concat=n=3", "-c:v", "libx264", "-g", "10", "-pix_fmt", "yuv420p", path)
+    return path
+
+
+def _mean(bench: Workbench, relative: str) -> list[int]:
+    pixels = cv2.imread(str(bench.root.path / relative))
+    assert pixels is not None
+    return [round(float(value) / 255) for value in np.asarray(pixels).reshape(-1, 3).mean(axis=0)[::-1]]
+
+
+@pytest.mark.parametrize(
+    ("at", "rgb"),
+    [(0, [1, 0, 0]), (0.95, [1, 0, 0]), (1.0, [0, 1, 0]), (1.9, [0, 1, 0]), (2.0, [0, 0, 1]), (2.99, [0, 0, 1])],
+)
+def test_a_given_moment_is_exact(bench: Workbench, colours: Path, at: float, rgb: list[int]) -> None:
+    result = thumbnail(bench, str(add(bench, colours).id), timestamp=at)
+    assert _mean(bench, result.path) == rgb
+    assert (result.exact, result.width, result.height) == (True, 640, 480)
+
+
+def test_the_default_is_the_keyframe_before_a_quarter_and_becomes_the_videos(bench: Workbench, colours: Path) -> None:
+    video = add(bench, colours)
+    result = thumbnail(bench, str(video.id), width=320)
+    assert not result.exact
+    assert _mean(bench, result.path) == [1, 0, 0]
+    with session() as opened:
+        assert queries.get_video(opened, video.id).thumbnail_path == result.path
+    again = thumbnail(bench, str(video.id), width=320)
+    assert again == result
+    assert len(list((bench.root.path / "thumbnails").iterdir())) == 1
+
+
+@pytest.mark.parametrize("at", [-1.0, 3.0, 1e9])
+def test_a_moment_outside_the_video_is_refused(bench: Workbench, colours: Path, at: float) -> None:
+    with pytest.raises(UserError, match=r"There is no picture at .* inbox/colours\.mp4 is 3\.00 s long"):
+        thumbnail(bench, str(add(bench, colours).id), timestamp=at)
+    assert not list((bench.root.path / "thumbnails").iterdir())
+
+
+def test_pixels_that_are_not_square(bench: Workbench) -> None:
+    path = clip(bench.root.folder("inbox") / "wide.mp4", size="160x120", options=["-vf", "setsar=2"])
+    result = thumbnail(bench, str(add(bench, path).id), width=320)
+    assert (result.width, result.height) == (320, 120)
+
+
+def test_a_turned_picture_stands_upright(bench: Workbench, tmp_path: Path) -> None:
+    half = "color=white:s=80x120:d=1[w];color=black:s=80x120:d=1[b];[w][b]hstack"
+    ffmpeg("-f", "lavfi", "-i", half, "-c:v", "libx264", "-pix_fmt", "yuv420p", tmp_path / "flat.mp4")
+    turned = bench.root.folder("inbox") / "turned.mp4"
+    ffmpeg("-display_rotation:v:0", "-90", "-i", tmp_path / "flat.mp4", "-c", "copy", turned)  # 90 degrees clockwise
+    video = add(bench, turned)
+    assert (video.rotation, video.orientation) == (90, "portrait")
+    result = thumbnail(bench, str(video.id), width=120)
+    assert (result.width, result.height) == (120, 160)
+    for jpeg in ((bench.root.path / result.path).read_bytes(), previews.of_video(turned, 0)):
+        pixels = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE))
+        height = pixels.shape[0]
+        assert pixels[: height // 3].mean() > 200  # what was left is on top
+        assert pixels[-height // 3 :].mean() < 50
+
+
+def test_a_strip_shows_each_moment(colours: Path) -> None:
+    pixels = np.asarray(cv2.imdecode(np.frombuffer(previews.strip(colours, [0, 1.2, 2.5]), np.uint8), cv2.IMREAD_COLOR))
+    thirds = [part.reshape(-1, 3).mean(axis=0).argmax() for part in np.array_split(pixels, 3, axis=1)]
+    assert thirds == [2, 1, 0]  # blue, green, red: OpenCV's order

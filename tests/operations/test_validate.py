@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import csv
+import shutil
+import uuid
+from pathlib import Path
+
+import pytest
+
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.errors import FileMissing, OutsideMediaRoot, UnknownVideo
+from reelmill.operations.validate import Depth, validate
+from reelmill.operations.workbench import Workbench
+from tests.clips import clip, cut_off, overwritten, promising
+from tests.operations.library import add
+
+
+def _inbox(bench: Workbench, name: str) -> Path:
+    return bench.root.folder("inbox") / name
+
+
+@pytest.mark.parametrize("depth", ["quick", "full"])
+def test_a_good_video_is_valid_and_its_facts_are_fresh(bench: Workbench, depth: Depth) -> None:
+    video = add(bench, clip(_inbox(bench, "a.mp4"), seconds=12))
+    clip(_inbox(bench, "a.mp4"), seconds=10, size="320x240")  # replaced behind the catalogue's back
+    result = validate(bench, str(video.id), depth=depth)
+    assert result.valid
+    assert result.frames == (250 if depth == "full" else result.frames)
+    with session() as opened:
+        record = queries.get_video(opened, video.id)
+    assert (record.width, record.height, record.size) == (320, 240, _inbox(bench, "a.mp4").stat().st_size)
+    assert record.duration == pytest.approx(10, abs=0.1)
+
+
+def test_damage_in_the_middle_is_found(bench: Workbench, tmp_path: Path) -> None:
+    good = clip(tmp_path / "good.mp4", seconds=20)
+    video = add(bench, overwritten(good, _inbox(bench, "hit.mp4"), at=0.3, count=4000))
+    result = validate(bench, str(video.id), depth="full")
+    assert not result.valid
+    assert (result.reason or "").startswith("hit.mp4 is damaged: ")
+    with session() as opened:
+        record = queries.get_video(opened, video.id)
+    assert (record.is_valid, record.validation_error) == (False, result.reason)
+
+
+@pytest.mark.parametrize("depth", ["quick", "full"])
+def test_a_file_that_ends_early_is_cut_short(bench: Workbench, tmp_path: Path, depth: Depth) -> None:
+    good = clip(tmp_path / "good.mp4", seconds=20, options=["-movflags", "+faststart"])
+    video = add(bench, cut_off(good, _inbox(bench, "half.mp4"), keep=0.5))
+    result = validate(bench, str(video.id), depth=depth)
+    assert not result.valid
+    assert "half.mp4" in (result.reason or "")
+
+
+def test_a_container_that_promises_an_hour(bench: Workbench, tmp_path: Path) -> None:
+    good = clip(tmp_path / "good.mkv", seconds=4)
+    video = add(bench, promising(good, _inbox(bench, "hour.mkv"), seconds=3604))
+    assert video.duration == pytest.approx(3604)
+    for depth in ("quick", "full"):
+        assert "3604.0 s" in (validate(bench, str(video.id), depth=depth).reason or "")
+
+
+def test_a_mended_file_is_valid_again(bench: Workbench, tmp_path: Path) -> None:
+    _inbox(bench, "a.mp4").write_bytes(b"")
+    video = add(bench, _inbox(bench, "a.mp4"))
+    assert not validate(bench, str(video.id)).valid
+    clip(_inbox(bench, "a.mp4"))
+    assert validate(bench, str(video.id)).valid
+
+
+def test_what_is_not_there(bench: Workbench) -> None:
+    video = add(bench, clip(_inbox(bench, "gone.mp4")))
+    _inbox(bench, "gone.mp4").unlink()
+    with pytest.raises(FileMissing, match=r"inbox/gone\.mp4 is not there any more"):
+        validate(bench, str(video.id))
+    with pytest.raises(UnknownVideo, match="No video has the id"):
+        validate(bench, str(uuid.uuid4()))
+    with pytest.raises(UnknownVideo, match="is not a video id"):
+        validate(bench, "0; drop table video")
+
+
+def test_a_file_that_became_a_link_out_of_the_root(bench: Workbench, tmp_path: Path) -> None:
+    video = add(bench, clip(_inbox(bench, "a.mp4")))
+    shutil.move(_inbox(bench, "a.mp4"), tmp_path / "outside.mp4")
+    _inbox(bench, "a.mp4").symlink_to(tmp_path / "outside.mp4")
+    with pytest.raises(OutsideMediaRoot, match="leads out of the media root"):
+        validate(bench, str(video.id))
+
+
+@pytest.mark.real_media
+def test_every_real_clip_is_judged_as_its_facts_say(bench: Workbench, real_media: Path) -> None:
+    rows = list(csv.DictReader((real_media / "files.csv").read_text(encoding="utf-8").splitlines()))
+    checked = 0
+    for row in rows:
+        source = real_media / row["file"]
+        if source.suffix[1:].lower() == "json" or row["file"] == "long1080.mp4" or "IMAGE ONLY: JPEG" in row["notes"]:
+            continue
+        target = _inbox(bench, source.name)
+        shutil.copy(source, target)
+        result = validate(bench, str(add(bench, target).id), depth="full")
+        bad = any(mark in row["notes"] for mark in ("BROKEN", "NOT A VIDEO", "AUDIO ONLY"))
+        assert result.valid is not bad, (row["file"], result.reason)
+        target.unlink()
+        checked += 1
+    assert checked > 60
