@@ -132,9 +132,13 @@ def digest(
         if made is None:
             chosen = _choose(bench, source, info, target, include_highlights, fan_out)
             made = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
-    choice = Choice.model_validate(made.details)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
+    return _result(video, made, reused, target_length, time.monotonic() - started)
+
+
+def _result(video: Video, made: Video, reused: bool, target_length: float, seconds: float) -> DigestResult:
+    choice = Choice.model_validate(made.details)
     return DigestResult(
         video_id=made.id,
         path=made.path,
@@ -145,7 +149,7 @@ def digest(
         scenes=choice.scenes,
         segments=choice.segments,
         analysis=ANALYSIS,
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         size=made.size,
     )
 

@@ -5,25 +5,18 @@ Steps, and what a crash after each leaves behind:
     1. verify            the workspace only; thrown away
     2. fsync the file    the same
     3. write the intent  the same: nothing is in the library yet
-    4. link into place   the file is in the library, the intent names it: ``settle`` records it
+    4. link into place   the file is in the library, the intent names it: ``intent.settle`` records it
     5. fsync the folder  the same
     6. catalogue record  complete
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import json
-import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
-
-from sqlalchemy.exc import IntegrityError
 
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
@@ -31,16 +24,12 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.ffmpeg.verify import Expectation, verify
 from reelmill.layout import MediaRoot
+from reelmill.operations import intent
+from reelmill.operations.durable import fsync, place
 from reelmill.operations.records import describe, new_record
 from reelmill.operations.workbench import Workbench
-from reelmill.operations.workspace import fsync
-from reelmill.report import Report
 
-_INTENT: Final = "intent.json"
 _NAME_MAX: Final = 255  # bytes of one file name
-_RENAME_NOREPLACE: Final = 1
-_AT_FDCWD: Final = -100
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -92,35 +81,10 @@ def publish(bench: Workbench, staged: Path, product: Product) -> Video:
         video.title, video.recipe = product.title, product.recipe
         video.source_video_id, video.made_by = product.source_video_id, bench.run_id
         video.details = product.details
-        _write_intent(staged, video)
+        intent.write(staged, video)
         if place(staged, final):
-            return _record(bench.root, video)
+            return intent.record(bench.root, video)
     raise UserError(f"{product.path} is already there and is never overwritten; choose another output path.")
-
-
-def place(staged: Path, final: Path) -> bool:
-    """Give ``staged`` its final name in one step; False, and nothing done, where that name is taken."""
-    try:
-        os.link(staged, final)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
-            raise
-        if not _rename_noreplace(staged, final):  # a file system without hard links
-            return False
-    fsync(final.parent)
-    return True
-
-
-def _rename_noreplace(staged: Path, final: Path) -> bool:
-    result = _libc.renameat2(_AT_FDCWD, os.fsencode(staged), _AT_FDCWD, os.fsencode(final), _RENAME_NOREPLACE)
-    if result == 0:
-        return True
-    code = ctypes.get_errno()
-    if code == errno.EEXIST:
-        return False
-    raise OSError(code, os.strerror(code), os.fspath(final))
 
 
 def _candidates(product: Product) -> Iterator[str]:
@@ -138,57 +102,6 @@ def fitting(stem: str, ending: str) -> str:
     """``stem + ending`` with the stem cut, at a character, to what one file name may hold (255 bytes)."""
     room = _NAME_MAX - len(ending.encode())
     return stem.encode()[:room].decode("utf-8", "ignore") + ending
-
-
-def _write_intent(staged: Path, video: Video) -> None:
-    stat = staged.stat()
-    intent = {"inode": stat.st_ino, "video": video.model_dump(mode="json")}
-    new = staged.with_name(f"{_INTENT}.new")
-    new.write_text(json.dumps(intent))
-    fsync(new)
-    new.rename(staged.with_name(_INTENT))
-    fsync(staged.parent)
-
-
-def _record(root: MediaRoot, video: Video) -> Video:
-    try:
-        with session() as opened:
-            stale = queries.by_path(opened, video.path)
-            if stale is not None:  # a record of a file that has since vanished from this path
-                video.id = stale.id
-            return opened.merge(video)
-    except IntegrityError:
-        # Our lock was lost and another run recorded the same work first: ours is the copy nobody needs.
-        with session() as opened:
-            first = queries.by_recipe(opened, video.recipe or "")
-        if first is None:
-            raise
-        (root.path / video.path).unlink()
-        return first
-
-
-def settle(root: MediaRoot, folder: Path, report: Report) -> None:
-    """Finish or undo what a killed run left in a workspace, then remove the workspace."""
-    intent_file = folder / _INTENT
-    if intent_file.exists():
-        intent = json.loads(intent_file.read_text())
-        video = Video.model_validate(intent["video"])
-        if _in_place(root.path / video.path, intent["inode"], video):
-            with session() as opened:
-                recorded = queries.by_recipe(opened, video.recipe or "") is not None
-            if not recorded:
-                _record(root, video)
-                report.line(f"recovered: {video.path} was complete and is now in the catalogue")
-    if folder.exists():
-        shutil.rmtree(folder)
-
-
-def _in_place(final: Path, inode: int, video: Video) -> bool:
-    try:
-        stat = final.stat()
-    except FileNotFoundError:
-        return False
-    return (stat.st_ino, stat.st_size, stat.st_mtime_ns) == (inode, video.size, video.mtime_ns)
 
 
 def output_path(root: MediaRoot, written: str) -> str:

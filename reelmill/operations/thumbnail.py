@@ -17,9 +17,9 @@ from reelmill.ffmpeg import build
 from reelmill.ffmpeg.decode import shown_at
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.layout import THUMBNAILS
-from reelmill.operations.publish import place
+from reelmill.operations.durable import fsync, place
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
-from reelmill.operations.workspace import fsync, workspace
+from reelmill.operations.workspace import workspace
 
 #: Where the default picture is taken, as a part of the video: past titles, before endings.
 _DEFAULT_AT: Final = Fraction(1, 4)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from sqlalchemy import text
 from reelmill.catalogue.engine import get_engine
 from reelmill.errors import DiskFull
 from reelmill.layout import MediaRoot
+from reelmill.operations.intent import settle
 from reelmill.report import Report
 
 _ASK_AGAIN: Final = 1.0  # seconds
@@ -30,13 +30,11 @@ _ASK_AGAIN: Final = 1.0  # seconds
 def workspace(root: MediaRoot, recipe: str, report: Report) -> Iterator[Path]:
     """An empty folder for the work of ``recipe``, ours alone until the block ends, then gone.
 
-    What a killed run left there is settled first: see ``publish.settle``.
+    What a killed run left there is settled first: see ``intent.settle``.
 
     Raises:
         DiskFull: there is no room for it.
     """
-    from reelmill.operations.publish import settle  # the door knows the workspace; this is its only way back
-
     with _locked(recipe, report), _disk_errors(root):
         folder = root.work / recipe
         settle(root, folder, report)
@@ -81,8 +79,6 @@ def _disk_errors(root: MediaRoot) -> Iterator[None]:
 
 def reconcile(root: MediaRoot, report: Report) -> int:
     """Settle every workspace nobody is in; answers how many there were. Run when a site starts."""
-    from reelmill.operations.publish import settle
-
     settled = 0
     folders = [folder for folder in root.work.iterdir() if folder.is_dir()] if root.work.is_dir() else []
     with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -96,12 +92,3 @@ def reconcile(root: MediaRoot, report: Report) -> int:
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
     return settled
-
-
-def fsync(path: Path) -> None:
-    """Force a file or folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

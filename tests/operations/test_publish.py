@@ -20,14 +20,13 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import DiskFull, OutputRejected, OutsideMediaRoot, UserError
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import MediaRoot
+from reelmill.operations import intent
+from reelmill.operations.durable import _rename_noreplace, place
 from reelmill.operations.publish import (
     Product,
-    _rename_noreplace,
-    _write_intent,
     existing,
     fitting,
     output_path,
-    place,
     publish,
 )
 from reelmill.operations.workbench import Workbench
@@ -362,7 +361,7 @@ def _left_behind(root: MediaRoot, original: Path) -> tuple[Path, Video]:
         mtime_ns=staged.stat().st_mtime_ns,
         recipe=RECIPE,
     )
-    _write_intent(staged, video)
+    intent.write(staged, video)
     return staged, video
 
 
