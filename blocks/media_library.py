@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 
 from blocks.stored import SiteBlock
+from reelmill.errors import UserError
 from reelmill.layout import INBOX, OWN_FOLDERS, MediaRoot
 from reelmill.operations.scan import EXTENSIONS
 
@@ -39,7 +40,10 @@ class MediaLibrary(SiteBlock):
         for name in names:
             if name in OWN_FOLDERS:
                 raise ValueError(f"{name!r} is a folder of its own; name folders of library/ here.")
-            MediaRoot.check_type(name)
+            try:
+                MediaRoot.check_type(name)
+            except UserError as error:
+                raise ValueError(str(error)) from error
         return names
 
     @property

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from blocks import MediaLibrary, Transcoder
+from blocks.stored import SiteBlock
+from deployments.site import Site
+from reelmill.ffmpeg.transcoder import TranscoderOptions
+from reelmill.operations.scan import EXTENSIONS
+
+
+@pytest.mark.parametrize("kind", [MediaLibrary, Transcoder])
+def test_a_person_finds_each_block_and_field_explained(kind: type[SiteBlock]) -> None:
+    assert kind.get_block_type_name().startswith("Reelmill ")
+    assert kind.get_description()
+    for name, field in kind.model_fields.items():
+        if name != "block_type_slug":
+            assert field.description, name
+            assert not field.is_required(), name
+
+
+@pytest.mark.site
+@pytest.mark.parametrize("kind", [MediaLibrary, Transcoder])
+def test_what_people_saved_is_what_flows_read(on_site: Site, kind: type[SiteBlock]) -> None:
+    assert kind.current().model_dump(exclude={"block_type_slug"})
+    if kind is Transcoder:
+        Transcoder(threads=3).save("default", overwrite=True)
+        assert Transcoder.current().threads == 3
+    else:
+        MediaLibrary(directory_types=["films"]).save("default", overwrite=True)
+        assert MediaLibrary.current().scannable == ("inbox", "films")
+    kind().save("default", overwrite=True)
+
+
+def test_defaults() -> None:
+    library = MediaLibrary()
+    assert library.scannable == ("inbox", "videos", "shows", "home")
+    assert tuple(library.extensions) == EXTENSIONS
+    assert Transcoder().options() == TranscoderOptions()
+    assert Transcoder(binary="/opt/ffmpeg").options().binary == Path("/opt/ffmpeg")
+
+
+@pytest.mark.parametrize("names", [["inbox"], ["playback"], ["a/b"], [".."], [""], []])
+def test_directory_types_are_plain_folder_names(names: list[str]) -> None:
+    with pytest.raises(ValidationError):
+        MediaLibrary(directory_types=names)

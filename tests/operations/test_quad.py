@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import shutil
+import uuid
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from reelmill.catalogue.models import Video
+from reelmill.errors import InputError, OutsideMediaRoot, TooFewVideos, UserError
+from reelmill.ffmpeg.build import Cell
+from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.probe import probe
+from reelmill.operations.quad import Length, Sound, compile_quad, plan
+from reelmill.operations.workbench import Workbench
+from tests.clips import clip, ffmpeg
+from tests.operations.library import add
+
+#: Colour, size, frames per second, seconds and tone of the four sources; the third has no sound.
+SOURCES = [
+    ("red", "160x120", "25", 2, 400),
+    ("lime", "90x160", "30", 3, 800),
+    ("blue", "320x180", "30000/1001", 4, None),
+    ("white", "64x64", "10", 2.5, 1600),
+]
+
+
+@pytest.fixture
+def four(bench: Workbench) -> list[Video]:
+    videos = []
+    for colour, size, rate, seconds, tone in SOURCES:
+        path = bench.root.folder("inbox") / f"{colour}.mp4"
+        sound = ["-f", "lavfi", "-i", f"sine=frequency={tone}:duration={seconds}"] if tone else []
+        ffmpeg("-f", "lavfi", "-i", f"color={colour}:s={size}:r={rate}:d={seconds}", *sound, "-c:v", "libx264",
+               "-preset", "ultrafast", "-pix_fmt", "yuv420p", path)  # fmt: skip
+        videos.append(add(bench, path))
+    return videos
+
+
+def _ids(videos: list[Video]) -> list[str]:
+    return [str(video.id) for video in videos]
+
+
+def _picture(path: Path, number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    with av.open(str(path)) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index == number:
+                return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    raise AssertionError(f"no picture {number}")
+
+
+def _tones(path: Path) -> set[int]:
+    """Which of the sources' tones are heard, by the spectrum."""
+    with av.open(str(path)) as container:
+        rate = container.streams.audio[0].rate
+        wave = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    spectrum = np.abs(np.fft.rfft(wave))
+    frequencies = np.fft.rfftfreq(len(wave), 1 / rate)
+    peak = {tone: spectrum[np.abs(frequencies - tone) < 10].max() for tone in (400, 800, 1600)}
+    return {tone for tone, value in peak.items() if value > 0.1 * max(peak.values())}
+
+
+def test_each_video_is_whole_in_its_cell(bench: Workbench, four: list[Video]) -> None:
+    result = compile_quad(bench, _ids(four))
+    path = bench.root.path / result.path
+    info, report = probe(path), check_whole(path)
+    assert (info.video.width, info.video.height, info.video.frame_rate) == (1920, 1080, Fraction(30))
+    assert report.clean
+    assert report.frames == 60  # as long as the shortest, 2 s, at the fastest source's rate
+    picture = _picture(path, 30)
+    for (top, left), rgb in {
+        (270, 480): (254, 0, 0),
+        (270, 1440): (0, 255, 0),
+        (810, 480): (0, 0, 254),
+        (810, 1440): (255,) * 3,
+    }.items():
+        assert np.abs(picture[top, left].astype(int) - rgb).max() <= 6
+    # The upright phone video stands between black bars, its height full, its width a sixteenth of nine.
+    row = picture[270, 960:1920].astype(int)
+    green = np.flatnonzero((row[:, 1] > 200) & (row[:, 0] < 60))
+    assert abs(len(green) - 540 * 90 / 160) <= 3
+    assert abs((green[0] + green[-1]) / 2 - 480) <= 2
+
+
+@pytest.mark.parametrize(
+    ("audio", "heard"), [(1, {400}), (2, {800}), (4, {1600}), ("mix", {400, 800, 1600}), (0, None), (3, None)]
+)
+def test_the_sound_that_was_asked_for(
+    bench: Workbench, four: list[Video], audio: Sound, heard: set[int] | None
+) -> None:
+    path = bench.root.path / compile_quad(bench, _ids(four), audio=audio).path
+    if heard is None:
+        assert probe(path).audio_tracks == 0
+    else:
+        assert _tones(path) == heard
+
+
+def test_the_longest_keeps_the_others_standing(bench: Workbench, four: list[Video]) -> None:
+    result = compile_quad(bench, _ids(four), length="longest")
+    assert result.duration == pytest.approx(4, abs=0.05)
+    last = _picture(bench.root.path / result.path, 118)
+    assert np.abs(last[270, 480].astype(int) - (254, 0, 0)).max() <= 6
+
+
+def test_a_seed_picks_the_same_again(bench: Workbench, four: list[Video]) -> None:
+    for number in range(4):
+        add(bench, clip(bench.root.folder("inbox") / f"more {number}.mp4"))
+    first, second = compile_quad(bench, seed=5), compile_quad(bench, seed=5)
+    assert (second.reused, second.sources, second.path) == (True, first.sources, first.path)
+    assert len(set(first.sources)) == 4
+    assert any(compile_quad(bench, seed=seed).sources != first.sources for seed in (6, 7))
+    # Without a seed the job's own id is the seed, so that a retry picks the same.
+    job = Workbench(root=bench.root, transcoder=bench.transcoder, report=bench.report, run_id=uuid.uuid4())
+    assert compile_quad(job).sources == compile_quad(job).sources
+
+
+def test_a_chosen_path_is_kept_and_never_overwritten(bench: Workbench, four: list[Video]) -> None:
+    assert compile_quad(bench, _ids(four), target="compilations/mine.mp4").path == "compilations/mine.mp4"
+    before = (bench.root.path / "compilations/mine.mp4").read_bytes()
+    with pytest.raises(UserError, match="already there and is never overwritten"):
+        compile_quad(bench, _ids(four[::-1]), target="compilations/mine.mp4")
+    assert (bench.root.path / "compilations/mine.mp4").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "words"),
+    [
+        ("../out.mp4", OutsideMediaRoot, "leads out of the media root"),
+        ("/etc/out.mp4", OutsideMediaRoot, "leads out of the media root"),
+        ("compilations/out.txt", UserError, "must end in .mp4"),
+        ("out.mp4", UserError, "in no folder of the library"),
+        (".reelmill/work/out.mp4", UserError, "in no folder of the library"),
+    ],
+)
+def test_a_path_that_may_not_be(
+    bench: Workbench, four: list[Video], target: str, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        compile_quad(bench, _ids(four), target=target)
+
+
+def test_too_few(bench: Workbench, four: list[Video]) -> None:
+    with pytest.raises(UserError, match="takes four videos and 3 were given"):
+        compile_quad(bench, _ids(four[:3]))
+    (bench.root.path / four[0].path).unlink()
+    add(bench, bench.root.path / four[1].path)  # a scan that finds the first one gone
+    with pytest.raises(TooFewVideos, match="needs 4 valid videos and the library holds 3"):
+        compile_quad(bench)
+
+
+@pytest.mark.parametrize(("length", "seconds"), [("shortest", 1), ("longest", 3)])
+def test_the_plan(tmp_path: Path, length: Length, seconds: int) -> None:
+    paths = [clip(tmp_path / f"{n}.mp4", seconds=n, rate=rate) for n, rate in ((1, 25), (2, 24), (3, 120), (2, 30))]
+    decided = plan([Cell(path, probe(path)) for path in paths], length, "mix")
+    assert abs(decided.length - seconds) < Fraction(1, 20)
+    assert decided.rate == 60
+    assert decided.sound == (0, 1, 2, 3)
+
+
+def test_a_video_that_does_not_say_how_long_it_is(bench: Workbench, four: list[Video]) -> None:
+    path = bench.root.folder("inbox") / "live.webm"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=d=1:s=64x64", "-c:v", "libvpx", "-f", "webm", "-live", "1", path)
+    video = add(bench, path)
+    assert video.duration is None
+    with pytest.raises(InputError, match=r"live\.webm does not say how long it is; re-encode it first"):
+        compile_quad(bench, [str(video.id), *_ids(four[1:])])
+
+
+@pytest.mark.real_media
+def test_any_four_real_clips(bench: Workbench, real_media: Path) -> None:
+    names = ["cursed-vfr.mp4", "rotated_hdr_video.mov", "interlaced_480i.mpg", "video_with_rectangular_samples.mp4"]
+    for name in names:
+        shutil.copy(real_media / name, bench.root.folder("inbox"))
+    videos = [add(bench, bench.root.folder("inbox") / name) for name in names]
+    result = compile_quad(bench, _ids(videos), audio=3)
+    report = check_whole(bench.root.path / result.path)
+    assert report.clean
+    assert report.content is not None
+    assert abs(report.content - Fraction(5, 3)) < Fraction(1, 10)
