@@ -141,7 +141,7 @@ class Dispatcher:
             parameters=run.parameters,
             pool=run.work_pool_name,
             priority=jobs.priority_of(run.work_queue_name),
-            message=state.message if state is not None else None,
+            message=jobs.reason(state.message) if state is not None else None,
             created=run.created,
             started=run.start_time,
             ended=run.end_time,

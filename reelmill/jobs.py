@@ -49,12 +49,21 @@ _BY_TYPE: Final = {
 #: State names that mean something else than their type does.
 _BY_NAME: Final = {"AwaitingConcurrencySlot": JobStatus.QUEUED}
 
+_INTRODUCTION: Final = "Flow run encountered an exception: "
+
 FINAL: Final = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 
 
 def status(state_type: str, state_name: str) -> JobStatus:
     """The status of a job from its Prefect state: its type decides, but for the names listed above."""
     return _BY_NAME.get(state_name) or _BY_TYPE[state_type]
+
+
+def reason(message: str | None) -> str | None:
+    """A state's message as a person wants it: the error's own sentence, without what Prefect puts before it."""
+    if message is None or not message.startswith(_INTRODUCTION):
+        return message
+    return message.removeprefix(_INTRODUCTION).partition(": ")[2] or message
 
 
 def canonical(job_type: str) -> str:

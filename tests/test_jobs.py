@@ -58,3 +58,19 @@ def test_older_names_lead_to_the_flows_name() -> None:
     assert jobs.canonical("reencode_streaming") == "reencode"
     assert jobs.canonical("digest_generate") == "digest"
     assert jobs.canonical("scan") == "scan"
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            "Flow run encountered an exception: UnknownVideo: No video has id 7: scan.",
+            "No video has id 7: scan.",
+        ),
+        ("Flow run encountered an exception: KeyError", "Flow run encountered an exception: KeyError"),
+        ("Worker is gone", "Worker is gone"),
+        (None, None),
+    ],
+)
+def test_a_failures_own_sentence_is_told(message: str | None, told: str | None) -> None:
+    assert jobs.reason(message) == told

@@ -29,7 +29,8 @@ class DecodeReport:
     audio_frames: int
     errors: tuple[str, ...]  # one sentence part each, with the time it happened
     start: Fraction | None
-    end: Fraction | None
+    last: Fraction | None  # when the last picture begins
+    end: Fraction | None  # when it ends
     audio_end: Fraction | None
     ordered: bool  # presentation times never go backwards
 
@@ -56,6 +57,7 @@ class _Tally:
         self.frames = self.audio_frames = 0
         self.errors: list[str] = []
         self.start: Fraction | None = None
+        self.last: Fraction | None = None
         self.end: Fraction | None = None
         self.audio_end: Fraction | None = None
         self.ordered = True
@@ -94,6 +96,7 @@ class _Tally:
             self.ordered = self.ordered and (self._previous is None or time >= self._previous)
             self._previous = time
             self.start = time if self.start is None else min(self.start, time)
+            self.last = time if self.last is None else max(self.last, time)
             self.end = time + length if self.end is None else max(self.end, time + length)
         return at
 
@@ -103,6 +106,7 @@ class _Tally:
             audio_frames=self.audio_frames,
             errors=tuple(self.errors),
             start=self.start,
+            last=self.last,
             end=self.end,
             audio_end=self.audio_end,
             ordered=self.ordered,
@@ -199,3 +203,19 @@ def _times(packet: Packet[Any]) -> list[Fraction]:
     except (EOFError, FFmpegError):
         return []
     return [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.time_base is not None]
+
+
+def last_hold(path: Path) -> Fraction:
+    """How many seconds the last picture stands, by its packet; 0 where that is not said. Nothing is decoded."""
+    last: Fraction | None = None
+    hold = Fraction(0)
+    with open_media(path) as container:
+        (video,) = _streams(path, container, audio=False)
+        if container.duration:
+            container.seek((container.start_time or 0) + container.duration, backward=True)
+        for packet in container.demux(video):
+            if packet.pts is not None and packet.time_base is not None:
+                time = packet.pts * packet.time_base
+                if last is None or time > last:
+                    last, hold = time, (packet.duration or 0) * packet.time_base
+    return hold

@@ -20,14 +20,20 @@ class Expectation:
     """What a finished video must be; None leaves a point open."""
 
     duration: Fraction | None = None  # seconds, of what can be seen and heard
+    hold: Fraction = Fraction(0)  # how long the last picture should stand; an mp4 with B-frames may cut that short
     frames: int | None = None
     size: tuple[int, int] | None = None  # pixels
     codec: str = "h264"
     audio_tracks: int | None = None
 
 
-def verify(path: Path, expected: Expectation) -> MediaInfo:
+def verify(path: Path, expected: Expectation, name: str | None = None) -> MediaInfo:
     """Probe and decode all of ``path`` and compare.
+
+    Args:
+        path: the finished file.
+        expected: what it must be.
+        name: what a person knows it by.
 
     Raises:
         OutputRejected: with every point in which it differs.
@@ -35,7 +41,7 @@ def verify(path: Path, expected: Expectation) -> MediaInfo:
     try:
         info = probe(path)
     except InputError as error:
-        raise OutputRejected(f"The finished file was thrown away: {error}") from error
+        raise OutputRejected(f"{name or path.name}, just made, was thrown away: {error}") from error
     report = check_whole(path)
     faults = list(report.errors[:3])
     if report.frames == 0:
@@ -44,9 +50,12 @@ def verify(path: Path, expected: Expectation) -> MediaInfo:
         faults.append("its pictures go back in time")
     if expected.frames is not None and report.frames != expected.frames:
         faults.append(f"{report.frames} pictures where {expected.frames} were encoded")
-    faults += _compare(info, report.content, expected)
+    content = report.content
+    if content is not None and report.start is not None and report.last is not None:
+        content = max(content, report.last - report.start + expected.hold)
+    faults += _compare(info, content, expected)
     if faults:
-        raise OutputRejected(f"The finished file was thrown away: {'; '.join(faults)}.")
+        raise OutputRejected(f"{name or path.name}, just made, was thrown away: {'; '.join(faults)}.")
     return info
 
 

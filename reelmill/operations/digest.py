@@ -170,6 +170,12 @@ def _choose(
     split = ranges(source, duration)
     bench.report.line(f"analysing {float(duration):.1f} s in {len(split)} ranges")
     signals = join(fan_out(measure, split))
+    if not signals.shown.any():
+        raise InputError(f"{source.name} shows nothing: no picture of it decodes.")
+    if signals.content < duration - 1:  # the container promises more than there is
+        bench.report.line(f"it says {float(duration):.1f} s; nothing comes after {signals.content} s")
+        duration = Fraction(signals.content)
+        signals = signals.until(signals.content)
     scenes = scene_detection.DEFAULT.scenes(signals)
     bench.report.progress(0.4, f"{len(scenes)} scenes found")
     worth = scores(signals)

@@ -68,7 +68,7 @@ def publish(bench: Workbench, staged: Path, product: Product) -> Video:
         OutputRejected: it is not what it should be; nothing entered the library.
         UserError: ``exact`` and the path is taken.
     """
-    info = verify(staged, product.expected)
+    info = verify(staged, product.expected, product.path)
     fsync(staged)
     for relative in _candidates(product):
         folder, _, name = relative.rpartition("/")

@@ -14,7 +14,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.errors import DamagedVideo, OutputRejected
 from reelmill.ffmpeg import build
-from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.decode import check_whole, last_hold
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.run import Finished
 from reelmill.ffmpeg.transcoder import Encoder
@@ -122,6 +122,7 @@ def _make(
         recipe=key,
         expected=Expectation(
             duration=info.duration,
+            hold=last_hold(source),
             frames=finished.last.frames,
             size=build.web_size(info),
             audio_tracks=info.audio_tracks,

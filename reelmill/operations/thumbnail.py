@@ -92,6 +92,9 @@ def _make(bench: Workbench, source: Path, info: MediaInfo, target: Path, at: Fra
     if exact:
         at = shown_at(source, at)
     bench.transcoder.run(build.still(source, info, target, at=at, width=width, keyframe=not exact), bench.report)
+    if not target.exists() and not exact:  # no keyframe is shown where an edit list begins past it
+        at = shown_at(source, at)
+        bench.transcoder.run(build.still(source, info, target, at=at, width=width, keyframe=False), bench.report)
     if not target.exists():
         raise OutputRejected(f"ffmpeg made no picture of {source.name} at {float(at):.3f} s.")
     _size(target)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelmill.analysis.scenes import Scene
-from reelmill.analysis.selection import Segment, best, spread
+from reelmill.analysis.selection import MOST, SHORTEST, Segment, best, spread
 
 
 @st.composite
@@ -53,6 +53,43 @@ def test_the_even_spread_fills_the_budget_exactly(
 ) -> None:
     scenes, scores, duration, target = video
     _check(spread(scenes, scores, duration, target), duration, target)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_videos())
+def test_the_best_are_long_enough_to_see(
+    video: tuple[list[Scene], np.ndarray[tuple[int], np.dtype[np.float32]], Fraction, Fraction],
+) -> None:
+    scenes, scores, duration, target = video
+    for segment in best(scenes, scores, duration, target, lambda *_: "good"):
+        assert segment.length >= min(SHORTEST, target, duration)
+
+
+def test_quick_cuts_make_no_slivers() -> None:
+    seconds = np.random.default_rng(3).random(120, np.float32)
+    scenes = [Scene(second, second + 1) for second in range(120)]
+    segments = best(scenes, seconds, Fraction(120), Fraction(30), lambda *_: "good")
+    assert 2 <= min(segment.length for segment in segments)
+    assert sum(segment.length for segment in segments) == 30
+
+
+def test_a_stretch_stays_clear_of_the_next_scene_where_it_can() -> None:
+    segments = best(
+        [Scene(0, 10), Scene(10, 40)], np.r_[np.ones(10), np.zeros(30)].astype(np.float32), Fraction(40),
+        Fraction(4), lambda *_: "good",
+    )  # fmt: skip
+    assert all(segment.end <= 9 for segment in segments)
+
+
+def test_a_long_digest_has_longer_stretches_rather_than_hundreds() -> None:
+    scores = np.random.default_rng(5).random(36_000, np.float32)
+    scenes = [Scene(first, first + 20) for first in range(0, 36_000, 20)]
+    for segments in (
+        best(scenes, scores, Fraction(36_000), Fraction(3600), lambda *_: "good"),
+        spread(scenes, scores, Fraction(36_000), Fraction(3600)),
+    ):
+        assert len(segments) <= 2 * MOST
+        assert sum(segment.length for segment in segments) == 3600
 
 
 def test_the_best_are_the_best() -> None:

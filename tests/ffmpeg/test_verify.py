@@ -121,7 +121,7 @@ def test_a_bad_file_is_thrown_away_with_its_reason(
     with pytest.raises(OutputRejected, match=reason) as refusal:
         verify(bad, _GOOD)
     sentence = str(refusal.value)
-    assert sentence.startswith("The finished file was thrown away: ")
+    assert sentence.startswith("bad.mp4, just made, was thrown away: ")
     assert sentence.endswith(".")
     assert not sentence.endswith("..")
     assert refusal.value.retryable

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 from sqlmodel import select
@@ -17,7 +20,7 @@ from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
 from reelmill.operations.digest import Analyse, digest
 from reelmill.operations.workbench import Workbench
-from tests.clips import clip, ffmpeg
+from tests.clips import clip, ffmpeg, promising
 from tests.operations.library import add
 
 
@@ -128,6 +131,31 @@ def test_a_short_video_is_taken_whole(bench: Workbench) -> None:
     assert result.duration == pytest.approx(3, abs=0.1)
 
 
+def test_a_promise_is_not_filled_with_a_frozen_picture(bench: Workbench, tmp_path: Path) -> None:
+    made = clip(tmp_path / "short.mkv", seconds=4)
+    video = add(bench, promising(made, bench.root.folder("inbox") / "long.mkv", seconds=200))
+    result = digest(bench, str(video.id), target_length=60)
+    assert 4 <= result.duration <= 5.1
+    assert check_whole(bench.root.path / result.path).clean
+
+
+def test_over_many_stretches_sound_and_picture_stay_together(bench: Workbench) -> None:
+    path = bench.root.folder("inbox") / "clap.mp4"
+    flash = "drawbox=color=white:t=fill:enable='between(mod(t,1),0.5,0.6)'"
+    beep = "aevalsrc='if(between(mod(t,1),0.5,0.6),0.5*sin(6000*t),0)':d=120"
+    ffmpeg("-f", "lavfi", "-i", "color=black:s=160x120:r=30000/1001:d=120", "-f", "lavfi", "-i", beep,
+           "-vf", flash, "-c:v", "libx264", "-preset", "ultrafast", path)  # fmt: skip
+    result = digest(bench, str(add(bench, path).id), target_length=40, include_highlights=False)
+    assert len(result.segments) >= 6
+    assert abs(float(check_whole(bench.root.path / result.path).content or 0) - 40) <= 0.05
+    flashes, beeps = _claps(bench.root.path / result.path)
+    assert len(flashes) >= 30
+    # A stretch may begin inside a flash, whose beep then fades in: that one tells nothing.
+    apart = sorted(float(np.abs(beeps - flash).min()) for flash in flashes)
+    assert apart[len(apart) * 8 // 10] <= 0.045
+    assert np.median(apart[-len(apart) // 2 :]) <= 0.05
+
+
 def test_twice_gives_one_file_and_one_record(bench: Workbench) -> None:
     video = add(bench, clip(bench.root.folder("inbox") / "once.mp4", seconds=6))
     first = digest(bench, str(video.id), target_length=3)
@@ -157,10 +185,24 @@ def test_what_cannot_be_done_says_so(bench: Workbench) -> None:
 
 
 def _frame(path: Path, number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    import av
-
     with av.open(str(path)) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index == number:
                 return np.asarray(frame.to_ndarray(format="gray"), np.float32)
     raise AssertionError(f"{path.name} has no picture {number}")
+
+
+def _claps(path: Path) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[Any]]]:
+    """Seconds at which the picture turns white, and at which the sound sets in."""
+    with av.open(str(path)) as container:
+        seen = [
+            (frame.time or 0.0, frame.to_ndarray(format="gray").mean() > 100) for frame in container.decode(video=0)
+        ]
+    with av.open(str(path)) as container:
+        frames = list(container.decode(audio=0))
+    rate = frames[0].sample_rate
+    loud = np.abs(np.concatenate([frame.to_ndarray()[0] for frame in frames])) > 0.1
+    smooth = np.convolve(loud, np.ones(rate // 100), "same") > 0
+    heard = np.flatnonzero(np.diff(smooth.astype(int)) == 1) / rate + (frames[0].time or 0.0) + 0.005
+    flashes = [now for (_, dark), (now, white) in itertools.pairwise(seen) if white and not dark]
+    return np.array(flashes), heard

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import uuid
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,18 @@ def test_a_full_disk(bench: Workbench, tmp_path: Path) -> None:
         assert caught.value.retryable
         assert not list((root.path / "playback").iterdir())
         assert not list(root.work.iterdir())
+
+
+@pytest.mark.real_media
+def test_a_last_picture_that_stands_long_is_no_loss(bench: Workbench, real_media: Path) -> None:
+    """With B-frames an mp4 forgets how long the last picture of this capture stands, 1.6 s; no picture is lost."""
+    shutil.copy(real_media / "cursed-vfr.mp4", bench.root.folder("inbox"))
+    video = add(bench, bench.root.folder("inbox") / "cursed-vfr.mp4")
+    result = reencode(bench, str(video.id), preset="veryfast")
+    source, copy = (check_whole(bench.root.path / path) for path in (video.path, result.path))
+    assert copy.frames == source.frames == 63
+    assert copy.last is not None
+    assert copy.start is not None
+    assert source.last is not None
+    assert source.start is not None
+    assert abs((copy.last - copy.start) - (source.last - source.start)) < Fraction(1, 1000)

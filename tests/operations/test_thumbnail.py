@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -90,3 +91,10 @@ def test_a_strip_shows_each_moment(colours: Path) -> None:
     pixels = np.asarray(cv2.imdecode(np.frombuffer(previews.strip(colours, [0, 1.2, 2.5]), np.uint8), cv2.IMREAD_COLOR))
     thirds = [part.reshape(-1, 3).mean(axis=0).argmax() for part in np.array_split(pixels, 3, axis=1)]
     assert thirds == [2, 1, 0]  # blue, green, red: OpenCV's order
+
+
+@pytest.mark.real_media
+def test_a_video_whose_edit_list_begins_past_its_keyframe(bench: Workbench, real_media: Path) -> None:
+    shutil.copy(real_media / "fixture.mov", bench.root.folder("inbox"))
+    result = thumbnail(bench, str(add(bench, bench.root.folder("inbox") / "fixture.mov").id), width=134)
+    assert (result.width, result.height) == (134, 78)
