@@ -30,7 +30,7 @@ class AdaptiveChange:
     """A scene begins where a second differs from the one before far more than its neighbours do.
 
     Like PySceneDetect's adaptive detector, on one sample a second: the change must reach ``least`` and be ``ratio``
-    times the mean of the ``window`` seconds on either side, so that steady motion is no cut.
+    times the median of the ``window`` seconds on either side, so that steady motion is no cut.
     """
 
     least: float = 0.16

@@ -23,6 +23,12 @@ WORDS: Final = {
 _BLACK: Final = 20.0
 #: What is left of a black second's score.
 _BLACK_LEFT: Final = 0.1
+#: Under this share of the video's median sharpness a picture counts as blurred.
+_BLURRED: Final = 0.25
+#: What is left of a blurred second's score.
+_BLURRED_LEFT: Final = 0.5
+#: Under this many dB below full scale all sound is the same silence, however empty the track.
+_QUIET: Final = -60.0
 
 
 def normalised(values: Floats) -> Floats:
@@ -35,12 +41,21 @@ def normalised(values: Floats) -> Floats:
 
 def parts(signals: Signals) -> dict[str, Floats]:
     """Each weighted signal, normalised, shape (seconds,)."""
-    return {name: normalised(getattr(signals, name)) for name in WEIGHTS}
+    values = {name: getattr(signals, name) for name in WEIGHTS}
+    values["loudness"] = np.maximum(signals.loudness, _QUIET)
+    return {name: normalised(value) for name, value in values.items()}
 
 
 def scores(signals: Signals) -> Floats:
-    """The score of each second, 0 to 1, shape (seconds,): the weighted sum of ``parts``; black counts a tenth."""
+    """The score of each second, 0 to 1, shape (seconds,): the weighted sum of ``parts``.
+
+    Black counts a tenth, blurred a half, and a second without a picture nothing.
+    """
     total = np.zeros(len(signals), np.float32)
     for name, values in parts(signals).items():
         total += WEIGHTS[name] * values
-    return np.where(signals.brightness < _BLACK, total * _BLACK_LEFT, total).astype(np.float32)
+    there = signals.shown > 0
+    usual = float(np.median(signals.sharpness[there])) if there.any() else 0.0
+    total[signals.sharpness < _BLURRED * usual] *= _BLURRED_LEFT
+    total[signals.brightness < _BLACK] *= _BLACK_LEFT
+    return np.where(there, total, 0).astype(np.float32)

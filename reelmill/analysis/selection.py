@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,6 +16,13 @@ from reelmill.analysis.signals import Floats
 #: A stretch lasts an eighth of the digest, within these seconds: long enough to see, short enough for variety.
 SHORTEST: Final = 2
 LONGEST: Final = 6
+#: A stretch grows to this many seconds before another is asked to.
+_GROWN: Final = 8
+#: More stretches than this are not made, they get longer instead: each is an input that ffmpeg holds open,
+#: some 20 MB at 1080p.
+MOST: Final = 60
+#: What counts of a stretch that runs up to the next scene: a scene's last second may already show that one.
+_AT_A_CUT: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -50,25 +58,42 @@ def best(
     if target >= duration:
         return [_whole(scores, duration)]
     length = _length(target)
-    windows = [
-        (first, min(first + length, scene.end))
-        for scene in scenes
-        for first in range(scene.first, max(scene.first, scene.end - length) + 1)
-    ]
-    windows.sort(key=lambda window: (-float(scores[window[0] : window[1]].mean()), window))
+    windows = [(_worth(scores, window, scenes), window) for window in _windows(scenes, length, duration)]
+    windows.sort(key=lambda rated: (-rated[0], rated[1]))
     taken: list[Segment] = []
     left = target
-    for first, end in windows:
+    for _, (first, end) in windows:
+        if taken and left < SHORTEST:
+            break  # no sliver: what is left makes the others longer
         segment = _segment(first, end, scores, duration, explain(first, end))
-        if taken and left < Fraction(SHORTEST) / 2:
-            break
         if any(segment.start < other.end and other.start < segment.end for other in taken):
             continue
         if segment.length > left:
             segment = replace(segment, end=segment.start + left)
         taken.append(segment)
         left -= segment.length
-    return _fill(sorted(taken, key=lambda segment: segment.start), duration, target)
+    return _fill(sorted(taken, key=lambda segment: segment.start), duration, target, scenes)
+
+
+def _windows(scenes: Sequence[Scene], length: int, duration: Fraction) -> list[tuple[int, int]]:
+    """Stretches to choose from: inside a scene, or a whole short one; one too short to see runs on into the next."""
+    last = math.floor(duration)
+    windows = set()
+    for scene in scenes:
+        end = min(scene.end, last)
+        if end - scene.first < max(SHORTEST, length // 2):
+            first = max(0, min(scene.first, last - length))
+            windows.add((first, min(first + length, last) or 1))
+            continue
+        starts = range(scene.first, max(scene.first, end - length) + 1)
+        windows |= {(first, min(first + length, end)) for first in starts}
+    return sorted(windows)
+
+
+def _worth(scores: Floats, window: tuple[int, int], scenes: Sequence[Scene]) -> float:
+    first, end = window
+    mean = float(scores[first:end].mean())
+    return mean * _AT_A_CUT if any(scene.first == end for scene in scenes) else mean
 
 
 def spread(scenes: Sequence[Scene], scores: Floats, duration: Fraction, target: Fraction) -> list[Segment]:
@@ -92,7 +117,7 @@ def spread(scenes: Sequence[Scene], scores: Floats, duration: Fraction, target: 
     if over > 0:
         each = over / len(segments)
         segments = [replace(segment, end=segment.end - each) for segment in segments]
-    return _fill(segments, duration, target)
+    return _fill(segments, duration, target, scenes)
 
 
 def _places(scenes: Sequence[Scene], duration: Fraction, count: int, length: Fraction) -> list[tuple[Fraction, int]]:
@@ -110,7 +135,7 @@ def _places(scenes: Sequence[Scene], duration: Fraction, count: int, length: Fra
 
 
 def _length(target: Fraction) -> int:
-    return min(LONGEST, max(SHORTEST, round(target / 8)))
+    return max(min(LONGEST, max(SHORTEST, round(target / 8))), math.ceil(target / MOST))
 
 
 def _whole(scores: Floats, duration: Fraction) -> Segment:
@@ -122,19 +147,28 @@ def _segment(first: int, end: int, scores: Floats, duration: Fraction, reason: s
     return Segment(Fraction(first), min(Fraction(end), duration), float(scores[first:end].mean()), reason)
 
 
-def _fill(segments: list[Segment], duration: Fraction, target: Fraction) -> list[Segment]:
-    """Lengthen stretches into the room after and before them until they sum to ``target``; join those that meet."""
+def _fill(segments: list[Segment], duration: Fraction, target: Fraction, scenes: Sequence[Scene]) -> list[Segment]:
+    """Lengthen stretches until they sum to ``target``; join those that meet.
+
+    First inside their scenes, a second clear of one another and none beyond ``_GROWN`` seconds; then wherever room is.
+    """
     missing = target - sum((segment.length for segment in segments), Fraction(0))
-    for index, segment in enumerate(segments):
-        limit = segments[index + 1].start if index + 1 < len(segments) else duration
-        more = max(Fraction(0), min(missing, limit - segment.end))
-        segments[index] = replace(segment, end=segment.end + more)
-        missing -= more
-    for index, segment in enumerate(segments):
-        limit = segments[index - 1].end if index else Fraction(0)
-        more = max(Fraction(0), min(missing, segment.start - limit))
-        segments[index] = replace(segment, start=segment.start - more)
-        missing -= more
+    for gently in (True, False):
+        for index, segment in enumerate(segments):
+            if missing <= 0:
+                break
+            low = segments[index - 1].end if index else Fraction(0)
+            high = segments[index + 1].start if index + 1 < len(segments) else duration
+            most = missing
+            if gently:
+                scene = next(s for s in reversed(scenes) if s.first <= segment.start)
+                low = max(low + 1 if index else low, Fraction(scene.first))
+                high = min(high - 1 if index + 1 < len(segments) else high, Fraction(scene.end))
+                most = min(missing, max(Fraction(0), _GROWN - segment.length))
+            after = max(Fraction(0), min(most, high - segment.end))
+            before = max(Fraction(0), min(most - after, segment.start - low))
+            segments[index] = replace(segment, start=segment.start - before, end=segment.end + after)
+            missing -= after + before
     joined: list[Segment] = []
     for segment in segments:
         if joined and joined[-1].end == segment.start:

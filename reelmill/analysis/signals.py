@@ -1,7 +1,7 @@
 """What a video shows and sounds like, second by second, measured over one time range at a time.
 
-Samples stand on one grid for the whole video (one at each full second), and each looks back only to the sample before
-it, so the signals do not depend on how the video was split into ranges.
+Samples stand on one grid for the whole video: a second is the first picture that begins in it, else the one still on
+show. Each looks back only to the second before, so the signals do not depend on how the video was split into ranges.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-import av
 import cv2
 import numpy as np
-from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from reelmill.analysis.sound import loudness
-from reelmill.ffmpeg.probe import main_video, open_media
+from reelmill.analysis.frames import pictures
+from reelmill.analysis.sound import SILENCE, loudness
 
 Floats = NDArray[np.float32]
 
@@ -43,7 +41,8 @@ class Range:
 class Signals:
     """One value a second, each array of shape (seconds,).
 
-    A second without a picture of its own repeats the last one; before the first picture everything is 0.
+    A second without a picture of its own repeats the one on show; where the file holds none, before the first and
+    after the last, what is seen is 0.
     """
 
     motion: Floats  # mean difference of luma to the second before, 0 to 1
@@ -52,9 +51,20 @@ class Signals:
     brightness: Floats  # mean luma, 0 to 255
     colourfulness: Floats  # Hasler and Süsstrunk (2003), "Measuring colourfulness in natural images"
     loudness: Floats  # RMS in dB below full scale, at least -100; all -100 without sound
+    shown: Floats  # 1 where there is a picture, else 0
 
     def __len__(self) -> int:
         return len(self.motion)
+
+    @property
+    def content(self) -> int:
+        """Seconds up to the last in which anything is seen or heard; a container may promise more."""
+        there = np.flatnonzero((self.shown > 0) | (self.loudness > SILENCE))
+        return int(there[-1]) + 1 if there.size else 0
+
+    def until(self, end: int) -> Signals:
+        """The first ``end`` seconds."""
+        return Signals(**{f.name: getattr(self, f.name)[:end] for f in fields(Signals)})
 
 
 def join(parts: Sequence[Signals]) -> Signals:
@@ -80,70 +90,52 @@ def measure(part: Range) -> Signals:
         NotAVideo, FileMissing, InputError: the file does not open.
     """
     path = Path(part.path)
-    count = part.end - part.first
-    names = [field.name for field in fields(Signals)][:5]
-    values = np.zeros((len(names), count), np.float32)
+    seen = np.zeros((6, part.end - part.first), np.float32)
     before: _Look | None = None
     # One second early: the first sample of a range looks back, too.
     for second, look in _looks(path, part.first - 1, part.end):
         if second >= part.first:
             motion, change = (0.0, 0.0) if before is None else _difference(before, look)
             column = second - part.first
-            values[:, column] = motion, change, look.sharpness, look.brightness, look.colourfulness
+            seen[:, column] = motion, change, look.sharpness, look.brightness, look.colourfulness, 1
         before = look
-    return Signals(**dict(zip(names, values, strict=True)), loudness=loudness(path, part.first, part.end))
+    motions, changes, sharpness, brightness, colourfulness, shown = seen
+    return Signals(
+        motion=motions,
+        change=changes,
+        sharpness=sharpness,
+        brightness=brightness,
+        colourfulness=colourfulness,
+        loudness=loudness(path, part.first, part.end),
+        shown=shown,
+    )
 
 
 def _looks(path: Path, first: int, end: int) -> Iterator[tuple[int, _Look]]:
-    """Each second of the range with what is on show then; a second without a new picture shows the last one."""
-    shown: _Look | None = None
+    """Each second of the range with what is on show then."""
+    last: VideoFrame | None = None
+    shown: _Look | None = None  # of ``last``, once somebody asked
+    until = Fraction(0)
     due = max(0, first)
-    for time, frame in _pictures(path, due):
-        if time < due:
-            continue
-        second = int(time)
-        while shown is not None and due < min(second, end):
+    for time, frame in pictures(path, due):
+        second = int(time // 1)
+        while last is not None and due < min(second, end):
+            shown = shown or _look(last)
             yield due, shown
             due += 1
         if second >= end:
             return
-        shown = _look(frame)
-        yield second, shown
-        due = second + 1
-    while shown is not None and due < end:
+        last, shown = frame, None
+        # At least a second: the very last pictures may have been skipped, and not every container has durations.
+        until = time + max(Fraction(1), (frame.duration or 0) * Fraction(frame.time_base or 0))
+        if second >= due:
+            shown = _look(frame)
+            yield second, shown
+            due = second + 1
+    while last is not None and due < until and due < end:
+        shown = shown or _look(last)
         yield due, shown
         due += 1
-
-
-def _pictures(path: Path, first: int) -> Iterator[tuple[Fraction, VideoFrame]]:
-    """Decoded pictures from the keyframe before ``first`` seconds on, with their time from the start of the video."""
-    with open_media(path) as container:
-        found = main_video(container)
-        if found is None:
-            return
-        stream = found[1]
-        stream.thread_type = "AUTO"
-        # Pictures no other refers to, and smoothing between blocks, change nothing that is measured here.
-        stream.codec_context.skip_frame = "NONREF"
-        stream.codec_context.options = {"skip_loop_filter": "all"}
-        offset = Fraction(container.start_time or 0, av.time_base)
-        if first > 0:
-            try:
-                container.seek(int((first + offset) * av.time_base), backward=True)
-            except FFmpegError:
-                container.seek(0)
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-                frames = [] if packet is None else packet.decode()
-            except (FFmpegError, EOFError):
-                continue
-            if packet is None:
-                return
-            for frame in frames:
-                if frame.pts is not None and frame.time_base is not None:
-                    yield frame.pts * frame.time_base - offset, frame
 
 
 def _look(frame: VideoFrame) -> _Look:

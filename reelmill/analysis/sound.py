@@ -22,25 +22,34 @@ _PREROLL: Final = 1
 def loudness(path: Path, first: int, end: int) -> NDArray[np.float32]:
     """RMS of the first sound track in dB below full scale, shape (end - first,); ``SILENCE`` where there is none.
 
-    A decoded frame of sound counts wholly to the second it begins in.
+    A decoded frame of sound counts wholly to the second it begins in; one without a time follows the one before.
     """
     power, samples = np.zeros(end - first), np.zeros(end - first)
     with open_media(path) as container:
         if container.streams.audio:
             stream = container.streams.audio[0]
             offset = (container.start_time or 0) / av.time_base
+            clock: float | None = None if first > _PREROLL else 0.0
             try:
                 if first > _PREROLL:
                     container.seek(int((first - _PREROLL + offset) * av.time_base), backward=True)
                 for packet in container.demux(stream):
                     if packet.pts is not None and float(packet.pts * (stream.time_base or 0)) - offset > end + _PREROLL:
                         break
+                    if packet.size == 0 and packet.pts is not None:
+                        continue  # libavcodec would take an empty packet in mid-stream for the end
+                    if packet.pts is not None and clock is None:
+                        clock = float(packet.pts * (stream.time_base or 0)) - offset
                     try:
                         frames = packet.decode()
                     except (FFmpegError, EOFError):
                         continue
                     for frame in frames:
-                        second = int(np.floor((frame.time or 0.0) - offset)) - first
+                        begin = clock if frame.time is None else frame.time - offset
+                        if begin is None:
+                            continue
+                        clock = begin + frame.samples / (frame.sample_rate or 1)
+                        second = int(np.floor(begin)) - first
                         if 0 <= second < len(power):
                             wave = _wave(frame)
                             power[second] += float(np.square(wave).sum())
@@ -57,7 +66,7 @@ def _wave(frame: AudioFrame) -> NDArray[np.float64]:
     samples: NDArray[Any] = frame.to_ndarray()
     wave = np.asarray(samples, np.float64)
     if np.issubdtype(samples.dtype, np.floating):
-        return wave
+        return np.clip(np.nan_to_num(wave), -1, 1)  # damaged sound decodes to anything
     if samples.dtype == np.uint8:
         return (wave - 128) / 128
     return wave / float(2 ** (8 * samples.dtype.itemsize - 1))

@@ -231,7 +231,7 @@ def montage(
     """Stretches of one video, cut frame-exactly and joined in the order given, sound with them.
 
     Each stretch is an input of its own, sought by keyframe and then decoded to its exact start, so that what lies
-    between the stretches is never decoded.
+    between the stretches is never decoded. One thread decodes each, since ffmpeg holds all of them open at once.
 
     Args:
         source: the video.
@@ -247,7 +247,7 @@ def montage(
         length = frames / rate
         # On a picture's own time, less a tenth of a frame so that rounding to microseconds cannot skip that picture.
         begin = max(Fraction(0), round(start * rate) / rate - 1 / (10 * rate))
-        media = ffmpeg.input(media_url(source), ss=seconds(begin), t=seconds(end - begin))
+        media = ffmpeg.input(media_url(source), ss=seconds(begin), t=seconds(end - begin), threads=1)
         video = upright(info, media[f"v:{info.video.index}"])
         video = video.filter("scale", width, height, out_range="tv").filter("setsar", 1)
         video = video.filter("fps", fps=str(rate), start_time=0).filter("tpad", stop_mode="clone", stop=-1)
