@@ -105,9 +105,10 @@ def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[s
     Every source picture is encoded once, at its own time, so variable frame rates stay what they are.
     """
     media = ffmpeg.input(media_url(source))
-    width, height = web_size(info)
-    video = upright(info, media[f"v:{info.video.index}"])
-    video = video.filter("scale", width, height, out_range="tv").filter("setsar", 1)
+    video = media[f"v:{info.video.index}"]
+    if not info.video.plain:
+        width, height = web_size(info)
+        video = upright(info, video).filter("scale", width, height, out_range="tv").filter("setsar", 1)
     streams = [video, *(media[f"a:{index}"] for index in range(info.audio_tracks))]
     subtitles = [i for i, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES]
     streams += [media[f"s:{index}"] for index in subtitles]
@@ -227,6 +228,7 @@ def montage(
     parts: Sequence[tuple[Fraction, Fraction]],
     target: Path,
     h264: H264,
+    begun: Sequence[Fraction] | None = None,
 ) -> tuple[str, ...]:
     """Stretches of one video, cut frame-exactly and joined in the order given, sound with them.
 
@@ -239,21 +241,29 @@ def montage(
         parts: start and end in seconds, none overlapping.
         target: the mp4 to write.
         h264: how to encode.
+        begun: when the picture on show at each start began, in seconds (``analysis.frames.begun`` finds it); else
+            each stretch must hold a picture that begins in it, which those of a slide show need not.
     """
     width, height = web_size(info)
     rate = montage_rate(info)
     streams: list[Any] = []
-    for (start, end), frames in zip(parts, montage_frames(parts, rate), strict=True):
+    shown = begun or [start for start, _ in parts]
+    for (start, end), on_show, frames in zip(parts, shown, montage_frames(parts, rate), strict=True):
         length = frames / rate
+        # Frames to leave out at the start, where the picture on show began long before.
+        late = round((start - on_show) * rate) if start - on_show > 1 / rate else 0
         # On a picture's own time, less a tenth of a frame so that rounding to microseconds cannot skip that picture.
-        begin = max(Fraction(0), round(start * rate) / rate - 1 / (10 * rate))
+        first = on_show if late else round(start * rate) / rate
+        begin = max(Fraction(0), first - 1 / (10 * rate))
         media = ffmpeg.input(media_url(source), ss=seconds(begin), t=seconds(end - begin), threads=1)
         video = upright(info, media[f"v:{info.video.index}"])
         video = video.filter("scale", width, height, out_range="tv").filter("setsar", 1)
         video = video.filter("fps", fps=str(rate), start_time=0).filter("tpad", stop_mode="clone", stop=-1)
+        if late:
+            video = video.filter("trim", start_frame=late).filter("setpts", "PTS-STARTPTS")
         streams.append(video.filter("trim", end_frame=frames).filter("format", "yuv420p"))
         if info.audio_tracks:
-            streams.append(_part_sound(media, length))
+            streams.append(_part_sound(media, length, late / rate))
     heard = 1 if info.audio_tracks else 0
     joined = ffmpeg.filter_multi_output(streams, "concat", n=len(parts), v=1, a=heard)
     options: dict[str, Any] = {**h264.options(), **_FASTSTART, "f": "mp4", **(_AAC if heard else {})}
@@ -280,10 +290,12 @@ def montage_frames(parts: Sequence[tuple[Fraction, Fraction]], rate: Fraction) -
     return counts
 
 
-def _part_sound(media: Any, length: Fraction) -> Any:
-    """Sound of exactly ``length`` seconds with edges softened over 20 ms, so that a join does not click."""
+def _part_sound(media: Any, length: Fraction, late: Fraction) -> Any:
+    """Sound of exactly ``length`` seconds from ``late`` on, edges softened over 20 ms so that a join does not click."""
     fade = Fraction(20, 1000)
     sound = media["a:0"].filter("aresample", 48000, **{"async": 1, "first_pts": 0})
+    if late:
+        sound = sound.filter("atrim", start=seconds(late)).filter("asetpts", "PTS-STARTPTS")
     sound = sound.filter("apad", whole_dur=seconds(length)).filter("atrim", duration=seconds(length))
     sound = sound.filter("afade", t="in", d=seconds(fade))
     return sound.filter("afade", t="out", st=seconds(max(Fraction(0), length - fade)), d=seconds(fade))

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis import scenes as scene_detection
+from reelmill.analysis.frames import begun
 from reelmill.analysis.scoring import WEIGHTS, WORDS, parts, scores
 from reelmill.analysis.selection import Segment, best, spread
 from reelmill.analysis.signals import Range, Signals, join, measure
@@ -213,7 +214,7 @@ def _make(
     scenes, segments = chosen
     length = sum((segment.length for segment in segments), Fraction(0))
     stretches = [(segment.start, segment.end) for segment in segments]
-    arguments = build.montage(source, info, stretches, staged, h264)
+    arguments = build.montage(source, info, stretches, staged, h264, begun(source, [start for start, _ in stretches]))
     bench.transcoder.run(arguments, Part(bench.report, 0.4, 0.95), length)
     product = Product(
         path=f"{DIGESTS}/{PurePosixPath(video.filename).stem}-digest.mp4",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from reelmill.analysis.frames import begun
 from reelmill.analysis.scenes import AdaptiveChange
 from reelmill.analysis.scoring import scores
 from reelmill.analysis.signals import Range, Signals, join, measure
@@ -87,6 +89,14 @@ def test_a_file_without_an_index_splits_anywhere(tmp_path: Path, name: str, code
     whole = _measured(tmp_path / name, 12, 12)
     for step in (1, 7):
         _assert_equal(_measured(tmp_path / name, 12, step), whole)
+
+
+def test_the_picture_on_show_is_told_without_decoding(tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=d=20:r=1/5:s=160x120", "-c:v", "libx264", tmp_path / "slides.mp4")
+    assert begun(tmp_path / "slides.mp4", [Fraction(n) for n in (0, 4, 5, 7, 12, 19)]) == [0, 0, 5, 5, 10, 15]
+    clip(tmp_path / "a.ts", seconds=6, gop=40, options=["-bf", "2"])
+    (found,) = begun(tmp_path / "a.ts", [Fraction(31, 10)])
+    assert 0 <= Fraction(31, 10) - found < Fraction(1, 25)
 
 
 def test_what_a_container_only_promises_is_not_there(tmp_path: Path) -> None:

@@ -139,6 +139,24 @@ def test_a_promise_is_not_filled_with_a_frozen_picture(bench: Workbench, tmp_pat
     assert check_whole(bench.root.path / result.path).clean
 
 
+@pytest.mark.parametrize("highlights", [True, False])
+def test_a_slide_show_shows_the_slide_that_was_on(bench: Workbench, highlights: bool) -> None:
+    path = bench.root.folder("inbox") / "slides.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=d=40:r=1/5:s=160x120", "-f", "lavfi", "-i", "sine=d=40",
+           "-c:v", "libx264", path)  # fmt: skip
+    result = digest(bench, str(add(bench, path).id), target_length=8, include_highlights=highlights)
+    made = bench.root.path / result.path
+    report = check_whole(made)
+    assert report.frames == 200
+    assert abs(float(report.content or 0) - 8) <= 0.05
+    at = 0
+    for segment in result.segments:
+        shown = _frame(made, at)
+        slides = [float(np.abs(_frame(path, number) - shown).mean()) for number in range(8)]
+        assert int(np.argmin(slides)) == int(segment.start // 5)
+        at += round((segment.end - segment.start) * 25)
+
+
 def test_over_many_stretches_sound_and_picture_stay_together(bench: Workbench) -> None:
     path = bench.root.folder("inbox") / "clap.mp4"
     flash = "drawbox=color=white:t=fill:enable='between(mod(t,1),0.5,0.6)'"
