@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlmodel import Session, col, select, update
 
 from reelmill.catalogue.models import Video, utc_now
@@ -18,11 +17,9 @@ from reelmill.errors import FileMissing, InputError, TooFewVideos, UnknownVideo
 from reelmill.layout import OUTPUT_TYPES
 
 
-@dataclass(frozen=True)
-class Known:
-    """What a scan needs to know of a file it may have seen before."""
+class Known(NamedTuple):
+    """What a scan needs to know of a file it may have seen before; there may be millions, so nothing more."""
 
-    id: uuid.UUID
     size: int
     mtime_ns: int
     missing: bool
@@ -74,12 +71,11 @@ def usable_video(session: Session, video_id: str | uuid.UUID) -> Video:
 
 def known_files(session: Session, directory_type: str) -> dict[str, Known]:
     """Every file the catalogue holds of a directory type, by path."""
-    rows = session.execute(
-        sqlalchemy.select(
-            col(Video.path), col(Video.id), col(Video.size), col(Video.mtime_ns), col(Video.missing_since)
-        ).where(col(Video.directory_type) == directory_type)
-    )
-    return {path: Known(id_, size, mtime_ns, gone is not None) for path, id_, size, mtime_ns, gone in rows}
+    # Columns over a plain connection: the ORM would take five times as long.
+    video = sqlalchemy.inspect(Video).local_table.c
+    wanted = sqlalchemy.select(video.path, video.size, video.mtime_ns, video.missing_since.is_not(None))
+    rows = session.connection().execute(wanted.where(video.directory_type == directory_type))
+    return {path: Known(size, mtime_ns, missing) for path, size, mtime_ns, missing in rows}
 
 
 #: Facts of a file that a new scan overwrites; the title stays, people may have edited it.
@@ -101,14 +97,21 @@ def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
     session.execute(statement.on_conflict_do_update(index_elements=["path"], set_=refreshed))
 
 
-def mark_missing(session: Session, ids: Iterable[uuid.UUID], at: datetime) -> None:
+def mark_missing(session: Session, paths: Collection[str], at: datetime) -> None:
     """These files were not there at ``at``; their records stay."""
-    session.execute(update(Video).where(col(Video.id).in_(list(ids))).values(missing_since=at, updated_at=at))
+    _mark(session, paths, missing_since=at, updated_at=at)
 
 
-def mark_found(session: Session, ids: Iterable[uuid.UUID]) -> None:
+def mark_found(session: Session, paths: Collection[str]) -> None:
     """These files are back, unchanged."""
-    session.execute(update(Video).where(col(Video.id).in_(list(ids))).values(missing_since=None, updated_at=utc_now()))
+    _mark(session, paths, missing_since=None, updated_at=utc_now())
+
+
+def _mark(session: Session, paths: Collection[str], **values: datetime | None) -> None:
+    if paths:
+        # One array rather than a parameter each: a folder that was not mounted may hold more than the 65,535 allowed.
+        named = sqlalchemy.any_(sqlalchemy.cast(list(paths), ARRAY(sqlalchemy.String)))
+        session.execute(update(Video).where(col(Video.path) == named).values(**values))
 
 
 def by_recipe(session: Session, recipe: str) -> Video | None:

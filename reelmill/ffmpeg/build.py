@@ -105,9 +105,10 @@ def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[s
     Every source picture is encoded once, at its own time, so variable frame rates stay what they are.
     """
     media = ffmpeg.input(media_url(source))
-    width, height = web_size(info)
-    video = upright(info, media[f"v:{info.video.index}"])
-    video = video.filter("scale", width, height, out_range="tv").filter("setsar", 1)
+    video = media[f"v:{info.video.index}"]
+    if not info.video.plain:
+        width, height = web_size(info)
+        video = upright(info, video).filter("scale", width, height, out_range="tv").filter("setsar", 1)
     streams = [video, *(media[f"a:{index}"] for index in range(info.audio_tracks))]
     subtitles = [i for i, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES]
     streams += [media[f"s:{index}"] for index in subtitles]

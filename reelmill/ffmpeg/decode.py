@@ -118,6 +118,8 @@ def _streams(path: Path, container: InputContainer, audio: bool) -> list[VideoSt
     if found is None:
         raise NotAVideo(f"{path.name} has no picture track.")
     video = found[1]
+    # Whether a picture decodes does not depend on how it is smoothed.
+    video.codec_context.options = {"skip_loop_filter": "all"}
     video.thread_type = "AUTO"
     return [video, *(container.streams.audio if audio else ())]
 

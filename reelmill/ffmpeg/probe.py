@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import av
 from av.container import InputContainer
@@ -23,7 +24,9 @@ _PICTURE_FORMATS: Final = ("image2", "_pipe")
 
 #: Sample entry of an encrypted picture track (ISO/IEC 14496-12, 8.12).
 _ENCRYPTED_ENTRY: Final = b"encv"
+_CONTAINERS: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 
+_FULL_RANGE: Final = 2  # AVColorRange JPEG
 _INTERLACED: Final = (2, 3, 4, 5)  # AVFieldOrder TT, BB, TB, BT
 
 
@@ -41,6 +44,7 @@ class VideoTrack:
     frame_rate: Fraction | None  # average; None where the file does not say
     frames: int | None  # as the container counts them
     pixel_format: str
+    full_range: bool  # luma from 0 to 255 rather than 16 to 235
     transfer: int  # H.273 code points
     interlaced: bool
     start: Fraction | None  # seconds
@@ -56,6 +60,13 @@ class VideoTrack:
         """Width and height as a player shows them: square pixels, turned upright."""
         width = max(1, round(self.width * self.sample_aspect))
         return (self.height, width) if self.rotation in (90, 270) else (width, self.height)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the pictures are already what web H.264 needs: 8 bit, limited range, square, upright, even."""
+        upright = self.rotation == 0 and self.sample_aspect == 1 and not self.interlaced
+        limited = self.pixel_format == "yuv420p" and not self.full_range and self.hdr is None
+        return upright and limited and self.width % 2 == 0 and self.height % 2 == 0
 
     @property
     def orientation(self) -> str:
@@ -130,11 +141,10 @@ def main_video(container: InputContainer) -> tuple[int, VideoStream] | None:
     return None
 
 
-def _rotation(path: Path, container: InputContainer, stream: VideoStream) -> int:
+def _rotation(container: InputContainer, stream: VideoStream) -> int:
     """Clockwise degrees from the display matrix, which PyAV shows on decoded frames only.
 
-    A first picture that does not decode leaves 0, unless the reason is encryption: whether the file plays is
-    for ``decode.check`` to say.
+    A first picture that does not decode leaves 0: whether the file plays is for ``decode.check_whole`` to say.
     """
     names = container.format.name
     if "mp4" not in names and "matroska" not in names:  # no other container here carries a display matrix
@@ -143,28 +153,34 @@ def _rotation(path: Path, container: InputContainer, stream: VideoStream) -> int
     try:
         for frame in container.decode(stream):
             return round(-frame.rotation / 90) * 90 % 360
-    except FFmpegError as error:
-        if "mp4" in names and _ENCRYPTED_ENTRY in _movie_box(path):
-            raise EncryptedVideo(f"{path.name} is encrypted (DRM); Reelmill has no key to it.") from error
+    except FFmpegError:
+        pass
     return 0
 
 
-def _movie_box(path: Path) -> bytes:
-    """The ``moov`` box of an mp4 file, found by walking its top-level boxes (ISO/IEC 14496-12, 4.2)."""
+def _encrypted(path: Path) -> bool:
+    """Whether an mp4's picture track is encrypted, by its sample entry; only box headers are read."""
     with path.open("rb") as file:
-        while len(header := file.read(8)) == 8:
-            size, kind, body = int.from_bytes(header[:4], "big"), header[4:], 8
-            if size == 1:
-                size, body = int.from_bytes(file.read(8), "big"), 16
-            if kind == b"moov":
-                return file.read(size - body if size else -1)
-            if size < body:  # 0: runs to the end of the file; anything else is damage
-                break
-            file.seek(size - body, 1)
-    return b""
+        return _ENCRYPTED_ENTRY in _sample_entries(file, path.stat().st_size)
 
 
-def _track(path: Path, container: InputContainer, index: int, stream: VideoStream) -> VideoTrack:
+def _sample_entries(file: BinaryIO, end: int) -> Iterator[bytes]:
+    """The first sample entry of each track between here and ``end`` (boxes as in ISO/IEC 14496-12, 4.2 and 8.5.2)."""
+    while file.tell() < end and len(header := file.read(8)) == 8:
+        start, size, kind = file.tell() - 8, int.from_bytes(header[:4], "big"), header[4:]
+        if size == 1:
+            size = int.from_bytes(file.read(8), "big")
+        stop = end if size == 0 else start + size
+        if stop < file.tell():  # damage
+            return
+        if kind == b"stsd":
+            yield file.read(16)[12:]  # version and flags, count, the entry's size, its name
+        elif kind in _CONTAINERS:
+            yield from _sample_entries(file, min(stop, end))
+        file.seek(stop)
+
+
+def _track(container: InputContainer, index: int, stream: VideoStream) -> VideoTrack:
     context = stream.codec_context
     rate = stream.average_rate or stream.guessed_rate
     return VideoTrack(
@@ -173,11 +189,12 @@ def _track(path: Path, container: InputContainer, index: int, stream: VideoStrea
         profile=stream.profile,
         width=context.width,
         height=context.height,
-        rotation=_rotation(path, container, stream),
+        rotation=_rotation(container, stream),
         sample_aspect=Fraction(stream.sample_aspect_ratio or 1),
         frame_rate=Fraction(rate) if rate else None,
         frames=stream.frames or None,
         pixel_format=context.pix_fmt or "",
+        full_range=int(context.color_range or 0) == _FULL_RANGE or (context.pix_fmt or "").startswith("yuvj"),
         transfer=int(context.color_trc or 0),
         interlaced=int(context.field_order or 0) in _INTERLACED,
         start=_seconds(stream.start_time, stream.time_base),
@@ -197,6 +214,8 @@ def probe(path: Path) -> MediaInfo:
     with open_media(path) as container:
         if any(mark in container.format.name for mark in _PICTURE_FORMATS):
             raise NotAVideo(f"{path.name} is a picture ({container.format.name}), not a video.")
+        if "mp4" in container.format.name and _encrypted(path):
+            raise EncryptedVideo(f"{path.name} is encrypted (DRM); Reelmill has no key to it.")
         found = main_video(container)
         if found is None:
             what = "only sound" if container.streams.audio else "no picture track"
@@ -210,7 +229,7 @@ def probe(path: Path) -> MediaInfo:
             size=path.stat().st_size,
             duration=_duration(container, stream),
             bit_rate=container.bit_rate or None,
-            video=_track(path, container, index, stream),
+            video=_track(container, index, stream),
             audio_codecs=tuple(_codec(stream) for stream in container.streams.audio),
             subtitle_codecs=tuple(_codec(stream) for stream in container.streams.subtitles),
         )

@@ -58,9 +58,14 @@ def new_record(path: str, directory_type: str, stat: os.stat_result) -> Video:
     )
 
 
-def read_record(root: MediaRoot, path: str, directory_type: str, stat: os.stat_result) -> Video:
-    """The full record of a file; one that cannot be read is a record with the reason."""
-    video = new_record(path, directory_type, stat)
+def read_record(root: MediaRoot, path: str, directory_type: str) -> Video:
+    """The full record of a file; one that cannot be read is a record with the reason.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    # Size and time are taken before it is opened: a file that changes meanwhile differs at the next scan.
+    video = new_record(path, directory_type, (root.path / path).stat())
     try:
         info = probe(root.path / path)
     except InputError as error:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -43,12 +44,12 @@ class ScanResult(BaseModel):
     refused: int = 0  # not UTF-8, a link out of the media root, or a folder with a video's name
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """One file a walk came across."""
 
-    path: str
-    stat: os.stat_result
+    path: str  # relative to the media root
+    size: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Plan:
     changed: int
     unchanged: int
     waiting: tuple[str, ...]
-    returned: tuple[Known, ...]
-    missing: tuple[Known, ...]
+    returned: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 def plan(
@@ -85,32 +86,27 @@ def plan(
     """
     probe: list[Found] = []
     waiting: list[str] = []
-    returned: list[Known] = []
+    returned: list[str] = []
     new = changed = unchanged = 0
+    rest = dict(known)
     for file in found:
-        before = known.get(file.path)
-        same = before is not None and (before.size, before.mtime_ns) == (file.stat.st_size, file.stat.st_mtime_ns)
-        if before is not None and same and skip_existing:
+        path, size, mtime_ns = file
+        before = rest.pop(path, None)
+        same = before is not None and before.size == size and before.mtime_ns == mtime_ns
+        if same and skip_existing:
             unchanged += 1
-            if before.missing:
-                returned.append(before)
+            if before is not None and before.missing:
+                returned.append(path)
         # A time in the future (a camera's clock) says nothing about being written now.
-        elif 0 <= now - file.stat.st_mtime < settle_seconds:
-            waiting.append(file.path)
+        elif 0 <= now - mtime_ns / 1e9 < settle_seconds:
+            waiting.append(path)
         else:
             probe.append(file)
-            new, changed, unchanged = (
-                new + (before is None),
-                changed + (before is not None and not same),
-                unchanged + same,
-            )
-    there = {file.path for file in found}
+            new += before is None
+            changed += before is not None and not same
+            unchanged += same
     hidden = tuple(f"{folder}/" for folder in unseen)
-    missing = tuple(
-        video
-        for path, video in known.items()
-        if path not in there and not video.missing and not path.startswith(hidden)
-    )
+    missing = tuple(path for path, video in rest.items() if not video.missing and not path.startswith(hidden))
     return Plan(tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing)
 
 
@@ -162,8 +158,8 @@ def scan(
     report.line(f"{len(found)} files, {len(decided.probe)} to open")
     invalid = _read(root, directory_type, decided.probe, report)
     with session() as opened:
-        queries.mark_found(opened, [video.id for video in decided.returned])
-        queries.mark_missing(opened, [video.id for video in decided.missing], utc_now())
+        queries.mark_found(opened, decided.returned)
+        queries.mark_missing(opened, decided.missing, utc_now())
     report.progress(1.0, "done")
     return ScanResult(
         new=decided.new,
@@ -177,19 +173,28 @@ def scan(
 
 
 def _read(root: MediaRoot, directory_type: str, files: Sequence[Found], report: Report) -> int:
+    """Open and record these files, a batch at a time; answers how many are invalid."""
     invalid = 0
-    batch: list[Video] = []
-    for count, file in enumerate(files, 1):
-        record = read_record(root, file.path, directory_type, file.stat)
-        if not record.is_valid:
-            invalid += 1
-            report.line(f"invalid: {record.validation_error}")
-        batch.append(record)
-        if len(batch) == _BATCH or count == len(files):
+
+    def read(file: Found) -> Video | None:
+        try:
+            return read_record(root, file.path, directory_type)
+        except FileNotFoundError:  # removed while we worked; the next scan marks it missing
+            return None
+
+    # Threads, because PyAV releases the GIL while it reads.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for start in range(0, len(files), _BATCH):
+            batch: list[Video] = []
+            for count, record in enumerate(pool.map(read, files[start : start + _BATCH]), start + 1):
+                if record is not None:
+                    batch.append(record)
+                    if not record.is_valid:
+                        invalid += 1
+                        report.line(f"invalid: {record.validation_error}")
+                report.progress(count / len(files), f"{count} of {len(files)} files")
             with session() as opened:
                 queries.upsert_videos(opened, batch)
-            batch = []
-        report.progress(count / len(files), f"{count} of {len(files)} files")
     return invalid
 
 
@@ -215,19 +220,22 @@ def _walk(
             unseen.append(current[prefix:])
             continue
         for entry in entries:
-            if entry.name.startswith("."):
+            name = entry.name
+            if name.startswith("."):
                 continue
             folder_itself = entry.is_dir(follow_symlinks=False)
-            _, dot, extension = entry.name.rpartition(".")
+            _, dot, extension = name.rpartition(".")
             wanted = bool(dot) and extension.lower() in extensions
-            reason = _refusal(root, entry) if wanted or folder_itself else None
+            if not (wanted or folder_itself):
+                continue
+            reason = _refusal(root, entry)
             if folder_itself and reason is None:
                 waiting.append(entry.path)
-                reason = f"{entry.name} is a folder; what is in it was scanned." if wanted else None
+                reason = f"{name} is a folder; what is in it was scanned." if wanted else None
             if reason is not None:
                 refused.append(reason)
             elif wanted and (stat := _stat(entry)) is not None:
-                yield Found(entry.path[prefix:], stat)
+                yield Found(entry.path[prefix:], stat.st_size, stat.st_mtime_ns)
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]] | OSError:
@@ -249,7 +257,8 @@ def _stat(entry: os.DirEntry[str]) -> os.stat_result | None:
 
 def _refusal(root: MediaRoot, entry: os.DirEntry[str]) -> str | None:
     try:
-        entry.name.encode()
+        if not entry.name.isascii():
+            entry.name.encode()
     except UnicodeEncodeError:
         return f"{os.fsencode(entry.name)!r} is not a UTF-8 name; rename it."
     if entry.is_symlink():

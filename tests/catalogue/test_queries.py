@@ -182,14 +182,14 @@ def test_known_files_are_of_one_type() -> None:
 
 def test_missing_and_found_again() -> None:
     _add(_video("inbox/a.mp4"), _video("inbox/b.mp4"))
-    first, gone_at = _get("inbox/a.mp4").id, datetime(2026, 5, 1, tzinfo=UTC)
+    gone_at = datetime(2026, 5, 1, tzinfo=UTC)
     with session() as opened:
-        queries.mark_missing(opened, [first], gone_at)
+        queries.mark_missing(opened, ["inbox/a.mp4"], gone_at)
         queries.mark_missing(opened, [], gone_at)
     assert _get("inbox/a.mp4").missing_since == gone_at
     assert _get("inbox/b.mp4").missing_since is None
     with session() as opened:
-        queries.mark_found(opened, [first])
+        queries.mark_found(opened, ["inbox/a.mp4"])
     assert _get("inbox/a.mp4").missing_since is None
 
 

@@ -32,6 +32,7 @@ def _info(audio: Sequence[str] = ("aac",), subtitles: Sequence[str] = (), **trac
         "frame_rate": Fraction(30000, 1001),
         "frames": 300,
         "pixel_format": "yuv420p",
+        "full_range": False,
         "transfer": 1,
         "interlaced": False,
         "start": Fraction(0),

@@ -1,0 +1,51 @@
+"""``rescan``: a library of 10,000 unchanged files, against a bare walk that asks each for its size and time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bench.harness import Row, compare, wall
+from bench.library import library
+from reelmill.ffmpeg.samples import tiny
+from reelmill.operations.scan import scan
+
+FILES = 10_000
+FOLDERS = 100
+LIMIT = "the walk itself, then fetching and comparing what the catalogue holds of each file"
+
+
+def run(runs: int) -> Row:
+    """Measure."""
+    with library() as bench:
+        folder = bench.root.folder("videos")
+        folder.mkdir()
+        first = tiny(bench.root.path, "first.mp4", seconds=1)
+        os.utime(first, (1e9, 1e9))
+        for number in range(FILES):
+            place = folder / f"folder {number % FOLDERS}" / f"video {number}.mp4"
+            place.parent.mkdir(exist_ok=True)
+            os.link(first, place)
+
+        def once() -> None:
+            result = scan(bench.root, "videos", directory_types=["videos"], report=bench.report)
+            assert result.unchanged + result.new == FILES, result
+
+        once()
+        return compare(
+            "rescan", f"os.scandir and stat ({FILES} files)", "seconds", 0.5, LIMIT,
+            ours=lambda: wall(once), theirs=lambda: wall(lambda: _walk(folder)), runs=runs,
+        )  # fmt: skip
+
+
+def _walk(folder: Path) -> None:
+    waiting, seen = [os.fspath(folder)], 0
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    stat = entry.stat()
+                    seen += stat.st_size > 0 and stat.st_mtime_ns > 0
+    assert seen == FILES

@@ -1,0 +1,43 @@
+"""``scan_cold``: the first scan of 200 files, against one ``ffmpeg -i`` a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from bench.harness import Row, compare, wall
+from bench.library import forget, library
+from reelmill.ffmpeg.samples import tiny
+from reelmill.operations.scan import scan
+
+FILES = 200
+LIMIT = "PyAV reading the container (80 % of the time); the catalogue takes the rest in one statement a batch"
+
+
+def run(runs: int) -> Row:
+    """Measure."""
+    with library() as bench:
+        folder = bench.root.folder("videos")
+        folder.mkdir()
+        first = tiny(folder, "video 0.mp4", seconds=2)
+        os.utime(first, (1e9, 1e9))
+        for number in range(1, FILES):
+            shutil.copy2(first, folder / f"video {number}.mp4")
+        files = sorted(folder.iterdir())
+
+        def ours() -> float:
+            forget()
+            return wall(lambda: scan(bench.root, "videos", directory_types=["videos"], report=bench.report))
+
+        return compare(
+            "scan_cold", f"ffmpeg -i, once a file ({FILES} files)", "seconds", 10, LIMIT,
+            ours=ours, theirs=lambda: wall(lambda: _ask_each(bench.transcoder.ffmpeg, files)), runs=runs,
+        )  # fmt: skip
+
+
+def _ask_each(ffmpeg: Path, files: list[Path]) -> None:
+    for path in files:
+        # Without an output ffmpeg ends with an error after it has told what the file is.
+        subprocess.run([str(ffmpeg), "-hide_banner", "-i", str(path)], capture_output=True, check=False)
