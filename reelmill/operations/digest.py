@@ -36,7 +36,7 @@ from reelmill.report import Part
 #: Seconds of video analysed in one go: enough to outweigh starting, little enough to spread over many machines.
 RANGE_SECONDS: Final = 60
 #: Which analysis made a result; part of its recipe.
-ANALYSIS: Final = "classical-1"
+ANALYSIS: Final = "classical-2"
 
 Analyse = Callable[[Range], Signals]
 FanOut = Callable[[Analyse, Sequence[Range]], list[Signals]]

@@ -9,14 +9,18 @@ from typing import Final
 import av
 import cv2
 import numpy as np
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from reelmill.errors import NotAVideo
 from reelmill.ffmpeg.probe import main_video, open_media
 
-#: Longer side of a preview in pixels; at quality 75 that stays under 60 kB.
+#: Longer side of a preview, in pixels.
 SIDE: Final = 480
-_QUALITY: Final = 75
+#: What a preview may take, since it travels inside an artifact; the quality is lowered until it fits.
+MAX_BYTES: Final = 60_000
+_QUALITIES: Final = (75, 50, 30, 15)
 _TILE: Final = 120  # height of one picture of a strip, in pixels
 _TILES: Final = 16
 
@@ -26,9 +30,11 @@ def encode(pixels: NDArray[np.uint8], *, side: int = SIDE) -> bytes:
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    _, jpeg = cv2.imencode(
-        ".jpg", cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-    )
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    for quality in _QUALITIES:
+        _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if jpeg.size <= MAX_BYTES:
+            break
     return jpeg.tobytes()
 
 
@@ -45,7 +51,7 @@ def of_picture(path: Path) -> bytes:
 
 
 def of_video(path: Path, at: float) -> bytes:
-    """A preview of a video: the keyframe nearest before ``at`` seconds.
+    """A preview of a video: the picture on show at ``at`` seconds.
 
     Raises:
         NotAVideo: no picture decodes.
@@ -83,12 +89,20 @@ def _picture(path: Path, at: float) -> NDArray[np.uint8]:
             stream = found[1]
             start = (container.start_time or 0) / av.time_base
             container.seek(round((at + start) * av.time_base), backward=True)
+            shown: VideoFrame | None = None
             for picture in container.decode(stream):
-                pixels = np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
-                aspect = stream.sample_aspect_ratio or 1
-                if aspect != 1:
-                    pixels = np.asarray(
-                        cv2.resize(pixels, (max(1, round(picture.width * aspect)), picture.height)), np.uint8
-                    )
-                return np.rot90(pixels, round(picture.rotation / 90))  # both count counter-clockwise
+                if shown is not None and (picture.time or 0.0) - start > at:
+                    break
+                shown = picture
+            if shown is not None:
+                return _upright(shown, stream)
     raise NotAVideo(f"{path.name} holds no picture that decodes.")
+
+
+def _upright(picture: VideoFrame, stream: VideoStream) -> NDArray[np.uint8]:
+    pixels = np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
+    aspect = stream.sample_aspect_ratio or 1
+    if aspect != 1:
+        size = (max(1, round(picture.width * aspect)), picture.height)
+        pixels = np.asarray(cv2.resize(pixels, size), np.uint8)
+    return np.rot90(pixels, round(picture.rotation / 90))  # both count counter-clockwise

@@ -93,6 +93,16 @@ def test_a_strip_shows_each_moment(colours: Path) -> None:
     assert thirds == [2, 1, 0]  # blue, green, red: OpenCV's order
 
 
+def test_a_preview_is_of_its_moment_and_small(tmp_path: Path) -> None:
+    """Noise, which JPEG cannot shrink, then white, with one keyframe at the start of all."""
+    noisy = "nullsrc=s=640x360:d=1:r=10,geq=random(1)*255:128:128[a];color=white:s=640x360:d=1:r=10[b];[a][b]concat"
+    video = tmp_path / "noisy.mp4"
+    ffmpeg("-filter_complex", noisy, "-c:v", "libx264", "-g", "100", "-sc_threshold", "0", "-pix_fmt", "yuv420p", video)
+    assert len(previews.strip(video, [0.1 * number for number in range(10)])) <= previews.MAX_BYTES
+    white = np.asarray(cv2.imdecode(np.frombuffer(previews.of_video(video, 1.5), np.uint8), cv2.IMREAD_GRAYSCALE))
+    assert white.min() > 200
+
+
 @pytest.mark.real_media
 def test_a_video_whose_edit_list_begins_past_its_keyframe(bench: Workbench, real_media: Path) -> None:
     shutil.copy(real_media / "fixture.mov", bench.root.folder("inbox"))
