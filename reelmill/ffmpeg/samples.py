@@ -196,7 +196,6 @@ def command(sample: Sample, target: Path) -> tuple[str, ...]:
         "g": round(2 * sample.rate),  # a keyframe every two seconds, so that players seek well
         "pix_fmt": "yuv420p",
         **_ENCODING.get(sample.codec, {}),
-        "metadata": f"title={Path(sample.name).stem}",
     }
     if sample.audio:
         options |= {"c:a": _SOUND.get(target.suffix, "aac"), "b:a": "96k"}
