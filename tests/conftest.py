@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shutil
@@ -21,6 +20,7 @@ from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.layout import MediaRoot
 from reelmill.operations.workbench import Workbench
 from reelmill.settings import Settings, get_settings
+from tests.processes import SESSION_PROCESSES, children
 
 REAL_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
 
@@ -46,26 +46,12 @@ def _no_error_logged(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRe
         assert not errors, [r.getMessage() for r in errors]
 
 
-#: Processes whose children belong to the whole session (the site), not to the test that runs.
-SESSION_PROCESSES: set[int] = set()
-
-
 @pytest.fixture(autouse=True)
 def _no_child_left() -> Iterator[None]:
-    before = _children()
+    before = children()
     yield
-    left = _children() - before
+    left = children() - before
     assert not left, [process.cmdline() for process in left]
-
-
-def _children() -> set[psutil.Process]:
-    found = set()
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            family = {child.pid, *(parent.pid for parent in child.parents())}
-            if child.status() != psutil.STATUS_ZOMBIE and not family & SESSION_PROCESSES:
-                found.add(child)
-    return found
 
 
 @pytest.fixture(scope="session")

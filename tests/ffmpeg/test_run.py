@@ -18,6 +18,7 @@ from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.progress import Progress
 from reelmill.ffmpeg.run import STDERR_LINES, FfmpegRunner, Limits
 from tests.clips import tiny_disk
+from tests.processes import children
 
 _PATTERN = ("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration={}")
 
@@ -115,7 +116,7 @@ def test_no_progress_ends_it(tmp_path: Path, script: str) -> None:
         _stand_in(tmp_path, script).run([], limits=Limits(stall=0.6))
     assert time.monotonic() - began < 3
     assert stall.value.retryable
-    assert not psutil.Process().children()
+    assert not children()
 
 
 def test_progress_is_not_a_stall_but_a_total_ends_it(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ def test_a_real_ffmpeg_is_ended_by_the_total(runner: FfmpegRunner) -> None:
     endless = ("-re", "-f", "lavfi", "-i", "testsrc2=size=64x64", "-f", "null", "-")
     with pytest.raises(Stalled):
         runner.run(endless, limits=Limits(total=0.5))
-    assert not psutil.Process().children()
+    assert not children()
 
 
 def test_an_error_in_the_callback_ends_it(runner: FfmpegRunner) -> None:
@@ -142,7 +143,7 @@ def test_an_error_in_the_callback_ends_it(runner: FfmpegRunner) -> None:
     endless = ("-re", "-f", "lavfi", "-i", "testsrc2=size=64x64", "-f", "null", "-")
     with pytest.raises(Enough):
         runner.run(endless, on_progress=enough)
-    assert not psutil.Process().children()
+    assert not children()
 
 
 def test_no_file_is_left_open(runner: FfmpegRunner, tmp_path: Path) -> None:
