@@ -7,8 +7,7 @@ import errno
 import logging
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Annotated, Any, Final
 
 from prefect import Task
@@ -98,20 +97,32 @@ def workbench() -> Workbench:
     return Workbench(transcoder=transcoder, report=_report(), run_id=run_id())
 
 
-@contextmanager
-def job(kind: str, **parameters: object) -> Iterator[None]:
-    """The frame of every job's log: start and end, or the reason it failed."""
-    logger = get_run_logger()
-    started = time.monotonic()
-    given = ", ".join(f"{name}={value!r}" for name, value in parameters.items() if value is not None)
-    logger.info("start: %s(%s)", kind, given)
-    try:
-        yield
-    except ReelmillError as error:
-        logger.error("--- ERROR ---")
-        logger.error("%s: %s", error.failure_class, error)
-        raise
-    logger.info("completed: %s in %.1f s", kind, time.monotonic() - started)
+class job:  # noqa: N801  (reads as what it is: ``with job("scan"):``)
+    """The frame of every job's log: start and end, or the reason it failed.
+
+    Args:
+        kind: the job type.
+        parameters: what it was asked; those that are None are left out.
+    """
+
+    def __init__(self, kind: str, **parameters: object):
+        self._kind = kind
+        self._given = ", ".join(f"{name}={value!r}" for name, value in parameters.items() if value is not None)
+        self._logger = get_run_logger()
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+        self._logger.info("start: %s(%s)", self._kind, self._given)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._logger.info("completed: %s in %.1f s", self._kind, time.monotonic() - self._started)
+        elif isinstance(error, Exception):  # a cancelled run ends without being a failure
+            whose = error.failure_class if isinstance(error, ReelmillError) else type(error).__name__
+            self._logger.error("--- ERROR ---")
+            self._logger.error("%s: %s", whose, error)
 
 
 def show(jpeg: bytes, description: str) -> None:
