@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from reelmill.ffmpeg.binary import find_ffmpeg, version
+
 RESULTS: Final = Path(__file__).parent / "RESULTS.md"
 _LINES: Final = Path(__file__).parent / "results.json"
 
@@ -111,7 +113,8 @@ def _machine() -> str:
         ),
         platform.machine(),
     )
-    return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}"
+    ffmpeg = version(find_ffmpeg())
+    return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}, ffmpeg {ffmpeg}"
 
 
 def _table(lines: dict[str, Any]) -> str:
