@@ -118,7 +118,7 @@ def main() -> None:
     try:
         app()
     except ReelmillError as error:
-        _console.print(f"[red]{error.failure_class}[/red] ", end="")
+        _console.print("[red]error[/red] ", end="")
         _console.print(str(error), markup=False)
         sys.exit(1)
 

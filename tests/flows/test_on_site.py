@@ -119,7 +119,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         ):
             assert re.search(expected, log), (expected, log)
         assert "progress" in _artifact_types(client, jobs["reencode_streaming"])
-        assert "image" in _artifact_types(client, jobs["thumbnail_generate"])
+        assert "markdown" in _artifact_types(client, jobs["thumbnail_generate"])
         run = client.read_flow_run(jobs["compile_quad"].id)
         assert "gpu_encode" in run.tags
 
