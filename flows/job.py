@@ -129,4 +129,4 @@ def show(jpeg: bytes, description: str) -> None:
     """A picture on the run's page; carried in the artifact itself, so keep it under 100 kB."""
     encoded = base64.b64encode(jpeg).decode()
     # Not an image artifact: its page prints the address below the picture, here that is the picture again as text.
-    create_markdown_artifact(f"![{description}](data:image/jpeg;base64,{encoded})", description=description)
+    create_markdown_artifact(f"![preview](data:image/jpeg;base64,{encoded})", description=description)
