@@ -26,7 +26,8 @@ from blocks import MediaLibrary, Transcoder
 from blocks.stored import DEFAULT
 from deployments.stanzas import Stanza, stanzas
 from reelmill.jobs import DEFAULT_PRIORITY, LANES, lane
-from workpools.pools import Pool, job_template, pools
+from workpools.configuration import job_template
+from workpools.pools import Pool, pools
 
 #: The queue Prefect makes with every pool; it becomes the lane of the default priority.
 _PREFECTS_QUEUE: Final = "default"

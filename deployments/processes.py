@@ -63,10 +63,14 @@ class Child:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGTERM)
 
-    def end(self, seconds: float) -> None:
-        """Wait for the end; whatever of the group is left after ``seconds`` is killed."""
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, at most so long."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
+
+    def end(self, seconds: float) -> None:
+        """Wait for the end; whatever of the group is left after ``seconds`` is killed."""
+        self.wait(seconds)
         deadline = time.monotonic() + 2
         with suppress(ProcessLookupError):
             while time.monotonic() < deadline:

@@ -36,6 +36,14 @@ _WORKER_SECONDS: Final = 60
 _END_SECONDS: Final = 15
 _HOST: Final = "127.0.0.1"
 
+#: Prefect's settings of our workers. Events wake them for new work, so they need not ask often; a database that
+#: restarts answers with 500, which Prefect's client would take for final.
+WORKER_ENVIRONMENT: Final = {
+    "PREFECT_WORKER_QUERY_SECONDS": "5",
+    "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
+    "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
+}
+
 
 class Site:
     """Use as a context: up inside the block, down after it.
@@ -139,7 +147,7 @@ class Site:
             time.sleep(0.2)
 
     def _start_workers(self) -> None:
-        env = {**self._environment(), "PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_HEARTBEAT_SECONDS": "10"}
+        env = {**self._environment(), **WORKER_ENVIRONMENT}
         for pool in pools():
             name = f"{self.settings.node_name}-{pool.name}"
             arguments = ["prefect", "worker", "start", "--pool", pool.name, "--name", name, "--type", pool.type]
@@ -161,13 +169,21 @@ class Site:
 
     def _end_children(self) -> None:
         """Workers first, all at once, while the server still takes their last word; then the server."""
-        self._say("ending")
+        self._say("ending; what runs may end first (Ctrl-C again: it goes back into its lane)")
         server, workers = self._children[:1], self._children[1:]
-        for group in (workers, server):
-            for child in group:
+        for child in workers:
+            child.ask_to_end()
+        try:
+            for child in workers:
+                child.wait(self.settings.drain_seconds + _END_SECONDS)
+        except KeyboardInterrupt:
+            for child in workers:
                 child.ask_to_end()
-            for child in group:
-                child.end(_END_SECONDS)
+        for child in workers:
+            child.end(_END_SECONDS)
+        for child in server:
+            child.ask_to_end()
+            child.end(_END_SECONDS)
         self._children.clear()
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from prefect import flow, task
 from pydantic import Field
 
-from flows.job import BRIEFLY_RETRIED, VideoId, job, show, workbench
+from flows.job import BRIEFLY_RETRIED, JOB, VideoId, job, show, workbench
 from reelmill.operations import previews
 from reelmill.operations import quad as operation
 from reelmill.operations.quad import Length, QuadResult, Sound
@@ -24,7 +24,7 @@ def make_grid(
     return result
 
 
-@flow(name="compile_quad", persist_result=True, result_serializer="json")
+@flow(name="compile_quad", **JOB)
 def compile_quad(
     video_ids: Annotated[list[VideoId], Field(min_length=4, max_length=4)] | None = None,
     seed: int | None = None,

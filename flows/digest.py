@@ -9,7 +9,7 @@ from prefect import flow, task
 from pydantic import Field
 
 from flows.fan_out import dask_runner
-from flows.job import BRIEFLY_RETRIED, VideoId, job, show, workbench
+from flows.job import BRIEFLY_RETRIED, JOB, VideoId, job, show, workbench
 from reelmill.analysis.signals import Range, Signals
 from reelmill.operations import digest as operation
 from reelmill.operations import previews
@@ -28,7 +28,7 @@ def fan_out(analyse: Analyse, parts: Sequence[Range]) -> list[Signals]:
     return [future.result() for future in futures]
 
 
-@flow(name="digest", task_runner=dask_runner(), persist_result=True, result_serializer="json")
+@flow(name="digest", task_runner=dask_runner(), **JOB)
 def digest(
     video_id: VideoId,
     target_length: Annotated[float, Field(gt=0, le=3600)] = 60,

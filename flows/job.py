@@ -10,20 +10,22 @@ import uuid
 from types import TracebackType
 from typing import Annotated, Any, Final
 
-from prefect import Task
+from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging import get_run_logger
 from prefect.tasks import exponential_backoff
 from pydantic import Field
 
 import blocks
-from reelmill.errors import PlatformError, ReelmillError
+from reelmill.errors import PlatformError, ReelmillError, classify
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.workbench import Workbench
 from reelmill.report import LogReport, Pace, Report
+from reelmill.scheduling.retries import CLASS_LABEL, RETRYABLE_LABEL
 
 VideoId = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -46,6 +48,24 @@ BRIEFLY_RETRIED: Final[dict[str, Any]] = {
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": passes,
     "cache_policy": NO_CACHE,
+}
+
+
+def record_failure(_flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
+    """Keep on the run whose trouble its failure is, for people to filter by and for the retry rule."""
+    error = state.result(raise_on_failure=False)
+    if not isinstance(error, BaseException):
+        return
+    failure_class, retryable = classify(error)
+    with get_client(sync_client=True) as client:
+        client.update_flow_run_labels(run.id, {CLASS_LABEL: failure_class.value, RETRYABLE_LABEL: retryable})
+
+
+#: Options of every flow.
+JOB: Final[dict[str, Any]] = {
+    "persist_result": True,
+    "result_serializer": "json",
+    "on_failure": [record_failure],
 }
 
 

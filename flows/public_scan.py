@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.job import job
+from flows.job import JOB, job
 from flows.scan import scan_folder
 from reelmill.layout import PUBLIC
 from reelmill.operations.scan import ScanResult
 
 
-@flow(name="public_scan", persist_result=True, result_serializer="json")
+@flow(name="public_scan", **JOB)
 def public_scan() -> ScanResult:
     """Bring the catalogue up to date with the folder of public videos.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from prefect import flow, task
 from pydantic import Field
 
-from flows.job import BRIEFLY_RETRIED, VideoId, job, workbench
+from flows.job import BRIEFLY_RETRIED, JOB, VideoId, job, workbench
 from reelmill.ffmpeg.transcoder import Encoder
 from reelmill.operations import reencode as operation
 from reelmill.operations.reencode import Preset, ReencodeResult
@@ -21,7 +21,7 @@ def encode_video(video_id: str, target_bitrate: int, preset: Preset, crf: int, e
     )
 
 
-@flow(name="reencode", persist_result=True, result_serializer="json")
+@flow(name="reencode", **JOB)
 def reencode(
     video_id: VideoId,
     target_bitrate: Annotated[int, Field(ge=50, le=200_000)] = 2000,

@@ -8,7 +8,7 @@ from prefect import flow, task
 from pydantic import Field
 
 from blocks import MediaLibrary
-from flows.job import BRIEFLY_RETRIED, job, workbench
+from flows.job import BRIEFLY_RETRIED, JOB, job, workbench
 from reelmill.operations import scan as operation
 from reelmill.operations.scan import ScanResult
 
@@ -35,7 +35,7 @@ def scan_folder(directory_type: str, skip_existing: bool, allowed: tuple[str, ..
     return result
 
 
-@flow(name="scan", persist_result=True, result_serializer="json")
+@flow(name="scan", **JOB)
 def scan(directory_type: DirectoryType = "videos", skip_existing: bool = True) -> ScanResult:
     """Bring the catalogue up to date with one folder: new, changed and vanished files.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from prefect import flow, task
 from pydantic import Field
 
-from flows.job import BRIEFLY_RETRIED, VideoId, job, show, workbench
+from flows.job import BRIEFLY_RETRIED, JOB, VideoId, job, show, workbench
 from reelmill.operations import previews
 from reelmill.operations import thumbnail as operation
 from reelmill.operations.thumbnail import ThumbnailResult
@@ -22,7 +22,7 @@ def make_thumbnail(video_id: str, timestamp: float | None, width: int) -> Thumbn
     return result
 
 
-@flow(name="thumbnail_generate", persist_result=True, result_serializer="json")
+@flow(name="thumbnail_generate", **JOB)
 def thumbnail_generate(
     video_id: VideoId,
     timestamp: Annotated[float, Field(ge=0)] | None = None,

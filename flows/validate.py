@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow, task
 
-from flows.job import BRIEFLY_RETRIED, VideoId, job, workbench
+from flows.job import BRIEFLY_RETRIED, JOB, VideoId, job, workbench
 from reelmill.operations import validate as operation
 from reelmill.operations.validate import Depth, ValidateResult
 
@@ -15,7 +15,7 @@ def validate_video(video_id: str, depth: Depth) -> ValidateResult:
     return operation.validate(workbench(), video_id, depth=depth)
 
 
-@flow(name="validate", persist_result=True, result_serializer="json")
+@flow(name="validate", **JOB)
 def validate(video_id: VideoId, depth: Depth = "quick") -> ValidateResult:
     """Check a video: a fresh probe, then a decode; its record says afterwards whether it is valid, and why not.
 

@@ -25,8 +25,9 @@ The message of each is one sentence for a person: it names the thing and, where 
 
 from __future__ import annotations
 
+import errno
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class FailureClass(StrEnum):
@@ -146,3 +147,40 @@ class SiteError(PlatformError):
     """The site cannot come up as asked; waiting does not help."""
 
     retryable = False
+
+
+#: What a programming error or a wrong value raises: the same again, however long one waits.
+_BUGS: Final = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, NotImplementedError,
+    TypeError, ValueError,
+)  # fmt: skip
+
+#: Errors of other libraries, by the name of the package they come from, whose server may be back in a minute.
+_SERVERS: Final = ("httpx", "httpcore", "sqlalchemy", "psycopg", "asyncpg", "distributed")
+
+
+def classify(error: BaseException) -> tuple[FailureClass, bool]:
+    """Whose trouble any error is, and whether waiting can help."""
+    if isinstance(error, ReelmillError):
+        return error.failure_class, error.retryable
+    if isinstance(error, TimeoutError):
+        return FailureClass.TIMEOUT, True
+    if isinstance(error, MemoryError):
+        return FailureClass.RESOURCE, True
+    if isinstance(error, OSError):
+        return _classify_os_error(error)
+    if type(error).__module__.partition(".")[0] in _SERVERS:
+        return FailureClass.PLATFORM, True
+    if type(error).__name__ in ("ParameterTypeError", "ParameterBindError", "ValidationError"):
+        return FailureClass.USER, False
+    return FailureClass.RUNTIME, not isinstance(error, _BUGS)
+
+
+def _classify_os_error(error: OSError) -> tuple[FailureClass, bool]:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
+        return FailureClass.RESOURCE, True
+    if isinstance(error, FileNotFoundError):
+        return FailureClass.INPUT, False
+    if isinstance(error, PermissionError):
+        return FailureClass.CAPABILITY, False
+    return FailureClass.RUNTIME, True

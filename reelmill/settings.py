@@ -9,6 +9,7 @@ import os
 import platform
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -41,6 +42,30 @@ class Settings(BaseSettings):
     dask_address: str | None = Field(
         default=None, description="a Dask scheduler (tcp://…) for fan-out; unset: threads of this machine"
     )
+    virtual_vram_mb: int = Field(
+        default=16_000, ge=0, description="the budget of GPU memory of a machine without a card, in MB"
+    )
+    software_gpu: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="whether a machine without a card serves the GPU pools: auto, while the site has no card",
+    )
+    retry_base_seconds: float = Field(
+        default=60.0, gt=0, description="a failed job is tried again after 2, 4, 8 … times this"
+    )
+    max_retries: int = Field(default=3, ge=0, description="how often, where the job itself does not say")
+    drain_seconds: float = Field(
+        default=60.0, ge=0, description="how long a worker told to stop lets its jobs end before it stops them"
+    )
+    silent_seconds: float = Field(
+        default=120.0, gt=0, description="jobs of a worker unheard of for longer go to the retry rule"
+    )
+    give_back_seconds: float = Field(
+        default=60.0, ge=0, description="a job that waits longer for GPU memory goes to another machine that has it"
+    )
+    breaker_failures: int = Field(
+        default=3, ge=1, description="a worker whose last jobs, so many, failed by its own fault pauses itself"
+    )
+    breaker_seconds: float = Field(default=30.0, gt=0, description="between two looks whether its fault is mended")
 
     @field_validator("data_dir", "media_root", "ffmpeg")
     @classmethod
@@ -56,6 +81,11 @@ class Settings(BaseSettings):
     def prefect_home(self) -> Path:
         """PREFECT_HOME of the site's server and workers."""
         return self.data_dir / "prefect"
+
+    @property
+    def worker_dir(self) -> Path:
+        """What the workers of this machine share: who is alive, and their book of GPU memory."""
+        return self.data_dir / "workers"
 
     @property
     def log_dir(self) -> Path:

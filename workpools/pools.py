@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import yaml
-from prefect.workers.process import ProcessWorker
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -19,6 +17,7 @@ class Pool(BaseModel):
     name: str
     type: str
     limit: int = Field(ge=1)
+    gpu: bool = False  # whether its work is made for a GPU
     description: str
 
 
@@ -29,18 +28,6 @@ def pools() -> tuple[Pool, ...]:
     return tuple(Pool(name=name, type=content["type"], **facts) for name, facts in content["pools"].items())
 
 
-def job_template() -> dict[str, Any]:
-    """Prefect's template of the process worker, with the job variable ``vram_mb`` added.
-
-    The process worker runs a job without looking at it; it is kept so that an admin finds and edits it today where the
-    admission of GPU memory will read it.
-    """
-    template: dict[str, Any] = ProcessWorker.get_default_base_job_template()
-    template["variables"]["properties"]["vram_mb"] = {
-        "type": "integer",
-        "minimum": 0,
-        "default": 0,
-        "title": "VRAM (MB)",
-        "description": "GPU memory a job takes, in MB.",
-    }
-    return template
+def needs_gpu(pool: str) -> bool:
+    """Whether the work of a pool is made for a GPU; a pool that is not ours has none such."""
+    return any(known.gpu for known in pools() if known.name == pool)

@@ -18,6 +18,7 @@ class Gpu:
     name: str
     total_mb: int | None
     free_mb: int | None
+    processes: tuple[tuple[int, int | None], ...] = ()
 
 
 @contextmanager

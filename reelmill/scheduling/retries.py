@@ -18,7 +18,6 @@ from reelmill.errors import FailureClass
 RETRIES_LABEL: Final = "reelmill.retries"  # how many retries of the present count are used up
 CLASS_LABEL: Final = "reelmill.failure-class"  # of the last failure, a FailureClass
 RETRYABLE_LABEL: Final = "reelmill.failure-retryable"  # whether waiting can help against it
-ATTEMPT_LABEL: Final = "reelmill.failure-attempt"  # which run of the job (Prefect's run_count) failed so
 
 #: Tag of a job that is out of retries.
 DEAD_LETTER: Final = "dead-letter"
@@ -85,8 +84,8 @@ def made_by_rule(state_name: str, message: str | None) -> bool:
     return state_name != "AwaitingRetry" or _OURS.match(message or "") is not None
 
 
-def recorded(labels: Mapping[str, Any], attempt: int) -> tuple[FailureClass, bool] | None:
-    """Class and retryability that the flow's hook recorded for this attempt; None where none ran."""
-    if labels.get(ATTEMPT_LABEL) != attempt or CLASS_LABEL not in labels:
+def recorded(labels: Mapping[str, Any]) -> tuple[FailureClass, bool] | None:
+    """Class and retryability that the flow's hook recorded; None where none ran, as in a process that was killed."""
+    if not labels.get(CLASS_LABEL):
         return None
     return FailureClass(labels[CLASS_LABEL]), bool(labels.get(RETRYABLE_LABEL, False))

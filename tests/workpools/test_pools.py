@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from workpools.pools import job_template, pools
+from workpools.configuration import job_template
+from workpools.pools import pools
 
 
 def test_the_pools_of_the_design() -> None:
     assert {pool.name: pool.limit for pool in pools()} == {"cpu": 5, "gpu_encode": 2, "gpu_ai": 1}
-    assert {pool.type for pool in pools()} == {"process"}
+    assert {pool.type for pool in pools()} == {"reelmill"}
 
 
 def test_vram_is_a_job_variable_an_admin_can_edit() -> None:
