@@ -112,6 +112,7 @@ def site(open_folder: Path) -> Iterator[Site]:
     settings = Settings(data_dir=open_folder / "site", media_root=open_folder / "media", prefect_port=4300)
     with pytest.MonkeyPatch.context() as patch:
         _point_at(patch, settings)
+        patch.setenv("REELMILL_RETRY_BASE_SECONDS", "0.5")  # a retry comes after 1, 2, 4 seconds
         with Site(settings) as up, temporary_settings({PREFECT_API_URL: up.api_url}):
             SESSION_PROCESSES.update(child.pid for child in psutil.Process().children())
             yield up

@@ -10,7 +10,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import anyio.to_thread
 import httpx
@@ -33,7 +33,6 @@ from workpools.watch import SERVER_TROUBLE
 _LEASE_SECONDS: Final = 60.0  # the shortest the server gives
 _RENEW_SECONDS: Final = 20.0
 _RENEW_AGAIN: Final = 2.0  # after the server did not answer
-_LEAK_SECONDS: Final = 90.0  # longer than a dead holder's share can take to come back
 
 
 @dataclass
@@ -50,6 +49,9 @@ class Grant:
 
 class Admission:
     """The one way to GPU memory for all runs of a worker."""
+
+    #: Seconds after which too much counted is wrong: longer than a dead holder's share can take to come back.
+    LEAK_SECONDS: ClassVar[float] = 90.0
 
     def __init__(self, client: PrefectClient, settings: Settings, worker: str, logger: logging.Logger | Any):
         self._client, self._settings, self._worker, self._logger = client, settings, worker, logger
@@ -247,7 +249,7 @@ class Admission:
     def _wrong(self, name: str, counted: int, held: int) -> bool:
         """Too little counted is wrong at once; too much only once no dead holder's lease can explain it."""
         if counted > held:
-            return time.monotonic() - self._excess_since.setdefault(name, time.monotonic()) > _LEAK_SECONDS
+            return time.monotonic() - self._excess_since.setdefault(name, time.monotonic()) > self.LEAK_SECONDS
         self._excess_since.pop(name, None)
         return counted < held
 

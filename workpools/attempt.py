@@ -96,7 +96,6 @@ class Attempt:
 
     async def _begin(self, held: Held) -> bool:
         """Look afresh, since the run may have been stopped after it was given to us; note a retry in its log."""
-        before = self._run.state
         try:
             run = await until_answered(lambda: self._tools.client.read_flow_run(self._run.id), self._logger)
         except ObjectNotFound:
@@ -106,11 +105,13 @@ class Attempt:
         if held.verdict is not Verdict.GO_ON:
             return False
         self._run = run  # what we were given does not name its lane
-        if run.run_count and before is not None:
-            await self._begin_again(run, before)
+        if run.run_count:
+            await self._begin_again(run)
         return True
 
-    async def _begin_again(self, run: FlowRun, before: State) -> None:
+    async def _begin_again(self, run: FlowRun) -> None:
+        states = await until_answered(lambda: self._tools.client.read_flow_run_states(run.id), self._logger)
+        before = [state for state in states if state.type is StateType.SCHEDULED][-1]
         if before.name != "AwaitingRetry":
             self._logger.info("--- GOES ON: run %d of this job ---", run.run_count + 1)
             return

@@ -17,7 +17,7 @@ def _load(names: list[str]) -> None:
     for name in names:
         try:
             importlib.import_module(name)
-        except Exception:  # noqa: BLE001  (whatever one flow's module does, the others must run)
+        except Exception:
             logging.getLogger(__name__).exception("%s could not be loaded ahead; its runs will say why", name)
 
 

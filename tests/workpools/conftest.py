@@ -1,0 +1,188 @@
+"""Jobs of the tests' own on the running site, and workers of the tests' own beside its three."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelling
+
+from deployments.site import WORKER_ENVIRONMENT, Site
+from reelmill.jobs import LANES, lane
+from tests.processes import SESSION_PROCESSES
+from workpools.configuration import job_template
+
+FINAL = {StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED}
+
+
+@dataclass
+class Engine:
+    """The site's server, seen from a test."""
+
+    client: SyncPrefectClient
+    site: Site
+
+    def pool(self, name: str, limit: int | None = None) -> str:
+        """A pool of the test's own with its lanes, and a deployment of ``work`` on it."""
+        self.client.create_work_pool(
+            WorkPoolCreate(name=name, type="reelmill", concurrency_limit=limit, base_job_template=job_template())
+        )
+        for queue in LANES:
+            self.client.create_work_queue(name=queue, work_pool_name=name)
+        self.deploy(name)
+        return name
+
+    def deploy(self, pool: str) -> uuid.UUID:
+        return self.client.create_deployment(
+            flow_id=self.client.create_flow_from_name("work"),
+            name=pool,
+            entrypoint="tests.workpools.work.work",
+            work_pool_name=pool,
+            work_queue_name=lane(5),
+            pull_steps=[],
+            tags=[pool],
+        )
+
+    def submit(self, pool: str, priority: int = 5, variables: Mapping[str, Any] | None = None, **given: Any) -> FlowRun:
+        """One run of ``work``."""
+        try:
+            deployment = self.client.read_deployment_by_name(f"work/{pool}").id
+        except ObjectNotFound:
+            deployment = self.deploy(pool)
+        return self.client.create_flow_run_from_deployment(
+            deployment, parameters=given, work_queue_name=lane(priority), job_variables=dict(variables or {})
+        )
+
+    def read(self, run: FlowRun) -> FlowRun:
+        return self.client.read_flow_run(run.id)
+
+    def until(self, run: FlowRun, what: Callable[[FlowRun], bool], seconds: float = 40) -> FlowRun:
+        """Wait until this holds of the run."""
+        deadline = time.monotonic() + seconds
+        while not what(found := self.read(run)):
+            assert time.monotonic() < deadline, (found.name, found.state, self.states(run), self.log(run))
+            time.sleep(0.1)
+        return found
+
+    def ended(self, run: FlowRun, seconds: float = 40) -> FlowRun:
+        """Wait for the end the rule leaves it at: an end that is tried again is none."""
+        return self.until(run, lambda found: found.state is not None and found.state.type in FINAL, seconds)
+
+    def named(self, run: FlowRun, state: str, seconds: float = 40) -> FlowRun:
+        return self.until(run, lambda found: found.state is not None and found.state.name == state, seconds)
+
+    def states(self, run: FlowRun) -> list[str]:
+        return [state.name or "" for state in self.client.read_flow_run_states(run.id)]
+
+    def log(self, run: FlowRun) -> str:
+        chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
+        return "\n".join(log.message for log in self.client.read_logs(log_filter=chosen, limit=200))
+
+    def logged(self, run: FlowRun, words: str, seconds: float = 10) -> str:
+        """Wait until the run's log has these words; log lines travel in batches."""
+        deadline = time.monotonic() + seconds
+        while words not in (text := self.log(run)):
+            assert time.monotonic() < deadline, text
+            time.sleep(0.1)
+        return text
+
+    def cancel(self, run: FlowRun) -> None:
+        self.client.set_flow_run_state(run.id, Cancelling())
+
+    @contextmanager
+    def worker(self, pool: str, name: str, limit: int = 1, **settings: Any) -> Iterator[WorkerProcess]:
+        """A worker of the test's own, up and heard of."""
+        env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
+            **WORKER_ENVIRONMENT,
+            "PREFECT_API_URL": self.site.api_url,
+            "PREFECT_HOME": str(self.site.settings.prefect_home),
+            "PREFECT_WORKER_HEARTBEAT_SECONDS": "1",
+            "REELMILL_DATABASE_URL": _database_url(self.site),
+            **{f"REELMILL_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        log = self.site.settings.log_dir / f"{name}.log"
+        command = ["prefect", "worker", "start", "--pool", pool, "--name", name, "--limit", str(limit)]
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        SESSION_PROCESSES.add(process.pid)  # its server of forks ends a moment after it
+        worker = WorkerProcess(process, log)
+        try:
+            worker.said("started!")
+            yield worker
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait(10)
+
+
+@dataclass
+class WorkerProcess:
+    """One worker of the test's own."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def said(self, words: str, seconds: float = 30) -> str:
+        """Wait until its log has these words."""
+        return said(self.log, words, seconds, lambda: self.process.poll() is None)
+
+
+def said(log: Path, words: str, seconds: float = 10, alive: Callable[[], bool] = lambda: True) -> str:
+    """Wait until a log has these words."""
+    deadline = time.monotonic() + seconds
+    while words not in (text := log.read_text()):
+        assert time.monotonic() < deadline, text
+        assert alive(), text
+        time.sleep(0.05)
+    return text
+
+
+def _database_url(site: Site) -> str:
+    from reelmill.catalogue.engine import database_url
+
+    return database_url(site.settings).replace("+psycopg", "")
+
+
+@pytest.fixture
+def engine(on_site: Site) -> Iterator[Engine]:
+    """The site, with a client; whatever a test left unfinished is cancelled."""
+    with get_client(sync_client=True) as client:
+        found = Engine(client, on_site)
+        before = set(_unfinished(client))
+        yield found
+        for run in set(_unfinished(client)) - before:
+            client.set_flow_run_state(run, Cancelling())
+
+
+def _unfinished(client: SyncPrefectClient) -> list[uuid.UUID]:
+    answer = client.request(
+        "POST",
+        "/flow_runs/filter",
+        json={
+            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}}},
+            "flows": {"name": {"any_": ["work"]}},
+        },
+    )
+    return [uuid.UUID(run["id"]) for run in answer.json()]

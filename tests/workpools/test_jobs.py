@@ -1,0 +1,135 @@
+"""What becomes of jobs on a real site: order, cancel, pause, retries, failures; asserted by what came out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import AwaitingRetry, Scheduled, Suspended
+
+from reelmill.scheduling import retries
+from tests.workpools.conftest import Engine
+
+pytestmark = pytest.mark.site
+
+
+def _family(folder: Path) -> list[psutil.Process]:
+    """The processes of the run that signed last, its children included."""
+    signed = sorted(folder.glob("*.run"))
+    process = psutil.Process(int(signed[-1].read_text()))
+    return [process, *process.children(recursive=True)]
+
+
+def _sleeping(engine: Engine, run: FlowRun, folder: Path) -> list[psutil.Process]:
+    """Wait until a sleeping run has its child."""
+    engine.until(run, lambda _: bool(list(folder.glob("*.run"))) and len(_family(folder)) > 1)
+    return _family(folder)
+
+
+def _gone(family: list[psutil.Process]) -> bool:
+    _, alive = psutil.wait_procs(family, timeout=5)
+    return not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_lanes_are_served_in_their_order_and_each_in_its_own(engine: Engine) -> None:
+    engine.client.update_work_pool("gpu_ai", WorkPoolUpdate(is_paused=True))
+    runs = [(priority, engine.submit("gpu_ai", priority)) for priority in (10, 5, 1, 5, 7, 1)]
+    engine.client.update_work_pool("gpu_ai", WorkPoolUpdate(is_paused=False))
+    ended = [(priority, engine.ended(run)) for priority, run in runs]
+    started = sorted(ended, key=lambda pair: pair[1].start_time or pytest.fail("never started"))
+    assert [priority for priority, _ in started] == [1, 1, 5, 5, 7, 10]
+    arrived = [[run.id for priority, run in pairs if priority == 5] for pairs in (runs, started)]
+    assert arrived[0] == arrived[1]
+
+
+def test_a_cancelled_job_is_gone_with_its_whole_family(engine: Engine, tmp_path: Path) -> None:
+    run = engine.submit("cpu", does="sleep", seconds=300, path=str(tmp_path))
+    family = _sleeping(engine, run, tmp_path)
+    engine.cancel(run)
+    ended = engine.ended(run, seconds=5)
+    assert ended.state is not None
+    assert (ended.state.type, ended.state.name) == (StateType.CANCELLED, "Cancelled")
+    assert _gone(family)
+    assert not (tmp_path / "done").exists()
+    assert "Crashed" not in engine.states(run)
+
+
+def test_a_waiting_job_is_cancelled_at_once_and_never_starts(engine: Engine, tmp_path: Path) -> None:
+    engine.client.update_work_pool("gpu_ai", WorkPoolUpdate(is_paused=True))
+    run = engine.submit("gpu_ai", path=str(tmp_path))
+    engine.cancel(run)
+    assert engine.states(run)[-1] == "Cancelled"
+    engine.client.update_work_pool("gpu_ai", WorkPoolUpdate(is_paused=False))
+    engine.ended(engine.submit("gpu_ai"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_paused_job_lets_go_of_its_slot_and_goes_on_later(engine: Engine, tmp_path: Path) -> None:
+    run = engine.submit("gpu_ai", does="sleep", seconds=2, path=str(tmp_path))
+    family = _sleeping(engine, run, tmp_path)
+    engine.client.set_flow_run_state(run.id, Suspended(timeout_seconds=None))  # type: ignore[arg-type]
+    assert _gone(family)
+    assert engine.ended(engine.submit("gpu_ai")).state_name == "Completed"  # in the one slot there is
+    assert engine.read(run).state_name == "Suspended"
+    engine.client.set_flow_run_state(run.id, Scheduled(), force=True)
+    assert engine.ended(run).state_name == "Completed"
+    assert (tmp_path / "done").exists()
+    assert engine.logged(run, "--- GOES ON").count("start: work(") == 2
+
+
+def test_a_failed_job_is_tried_again_and_holds_no_slot_meanwhile(engine: Engine, tmp_path: Path) -> None:
+    run = engine.submit("gpu_ai", does="fail", path=str(tmp_path), variables={"max_retries": 2})
+    waiting = engine.named(run, "AwaitingRetry")
+    assert waiting.state is not None
+    assert (waiting.state.message or "").startswith("Retry 1 of 2 at ")
+    other = engine.ended(engine.submit("gpu_ai"))  # the pool has one slot
+    assert other.state_name == "Completed"
+    assert engine.read(run).run_count == 1, "the other ran while this one waited"
+    ended = engine.until(run, lambda found: retries.DEAD_LETTER in found.tags)
+    assert ended.state_name == "Failed"
+    assert engine.states(run).count("AwaitingRetry") == 2
+    assert ended.labels[retries.CLASS_LABEL] == "runtime_error"
+    assert len(list(tmp_path.glob("*.run"))) == 3
+    log = engine.logged(run, "--- RETRY ATTEMPT 2 ---")
+    assert log.index("--- RETRY ATTEMPT 1 ---") < log.index("--- RETRY ATTEMPT 2 ---")
+    assert "--- RETRY ATTEMPT 3 ---" not in log
+
+    # A person sends it back: at once, the log kept, counting anew.
+    engine.client.set_flow_run_state(run.id, AwaitingRetry(message=retries.BY_HAND))
+    engine.until(run, lambda found: found.run_count > 3)
+    engine.named(run, "AwaitingRetry")
+    again = engine.read(run)
+    assert again.labels[retries.RETRIES_LABEL] == 1
+    assert retries.DEAD_LETTER not in again.tags
+    engine.logged(run, "--- RETRY ATTEMPT 3 ---")
+
+
+@pytest.mark.parametrize(("does", "failure_class"), [("input_error", "input_error"), ("bug", "runtime_error")])
+def test_what_waiting_cannot_help_fails_at_once(engine: Engine, does: str, failure_class: str) -> None:
+    run = engine.submit("cpu", does=does)
+    ended = engine.until(run, lambda found: retries.CLASS_LABEL in found.labels)
+    assert ended.state_name == "Failed"
+    assert ended.labels[retries.CLASS_LABEL] == failure_class
+    assert retries.DEAD_LETTER not in ended.tags
+    assert "AwaitingRetry" not in engine.states(run)
+
+
+def test_a_killed_process_is_tried_again_by_the_same_rule(engine: Engine, tmp_path: Path) -> None:
+    run = engine.submit("cpu", does="kill_once", path=str(tmp_path))
+    waiting = engine.named(run, "AwaitingRetry")
+    assert waiting.state is not None
+    assert "killed by signal 9" in (waiting.state.message or "")
+    assert engine.named(run, "Completed").run_count == 2
+
+
+def test_a_family_killed_from_outside_leaves_nobody_behind(engine: Engine, tmp_path: Path) -> None:
+    run = engine.submit("cpu", does="sleep", seconds=300, path=str(tmp_path), variables={"max_retries": 0})
+    family = _sleeping(engine, run, tmp_path)
+    os.kill(family[0].pid, 9)
+    assert engine.ended(run).state_name == "Crashed"
+    assert _gone(family)
+    assert retries.DEAD_LETTER in engine.until(run, lambda found: bool(found.tags)).tags
