@@ -22,6 +22,11 @@ class Transcoder(SiteBlock):
         default=None, description="Path of ffmpeg on every machine; empty: PATH, then the bundled one."
     )
     encoder: Encoder = Field(default="auto", description="H.264 encoder of jobs that leave it to the site.")
+    software_fallback: bool = Field(
+        default=True,
+        description="A GPU encode that fails for want of a session or memory is done in software instead; "
+        "off: the job waits and tries again.",
+    )
     threads: int | None = Field(default=None, ge=1, le=256, description="Encoder threads; empty: ffmpeg decides.")
     stall_timeout: float = Field(
         default=300.0, gt=0, description="Seconds without progress after which an ffmpeg is ended."
@@ -35,6 +40,7 @@ class Transcoder(SiteBlock):
         return TranscoderOptions(
             binary=Path(self.binary) if self.binary else None,
             encoder=self.encoder,
+            software_fallback=self.software_fallback,
             threads=self.threads,
             stall_timeout=self.stall_timeout,
             total_timeout=self.total_timeout,

@@ -12,7 +12,8 @@
     │   └── TooFewVideos
     ├── CapabilityError              capability_mismatch   no    this machine cannot do it
     ├── ResourceError                resource_error        yes   disk, memory or a device ran short
-    │   └── DiskFull
+    │   ├── DiskFull
+    │   └── GpuBusy
     ├── Stalled                      timeout               yes   no progress for too long
     ├── WorkError                    runtime_error         yes   the work went wrong
     │   ├── FfmpegFailed
@@ -104,6 +105,10 @@ class ResourceError(ReelmillError):
 
 class DiskFull(ResourceError):
     """No space left where the work is written."""
+
+
+class GpuBusy(ResourceError):
+    """The GPU had no encoder session or memory to give, or was away."""
 
 
 class Stalled(ReelmillError):

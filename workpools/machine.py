@@ -9,7 +9,7 @@ from typing import Any, Final
 import anyio.to_thread
 
 from reelmill.errors import CapabilityError
-from reelmill.ffmpeg.binary import find_ffmpeg, version
+from reelmill.ffmpeg.binary import find_ffmpeg, forget_trials, version
 from reelmill.ffmpeg.encoders import working_encoders
 from reelmill.scheduling.budget import serves_gpu_pools
 from reelmill.scheduling.hardware import hardware, live_load
@@ -58,6 +58,7 @@ class Machine:
 
 
 def _trouble(media_root: Path, ffmpeg: Path | None) -> str | None:
+    forget_trials()  # what worked an hour ago may not now
     if not media_root.is_dir():
         return f"the media root {media_root} is not there; mount it"
     free = shutil.disk_usage(media_root).free

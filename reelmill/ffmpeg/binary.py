@@ -7,10 +7,14 @@ import shutil
 import subprocess
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 import imageio_ffmpeg
 
 from reelmill.errors import CapabilityError
+
+#: Seconds a trial encode may take; a driver that hangs is as good as none.
+TRIAL_SECONDS: Final = 30.0
 
 
 def find_ffmpeg(wanted: Path | None = None) -> Path:
@@ -52,17 +56,41 @@ def filters(ffmpeg: Path) -> frozenset[str]:
     return frozenset(row[1] for row in _listing(ffmpeg, "-filters") if len(row) > 2 and "->" in row[2])
 
 
-@lru_cache(maxsize=32)
-def usable(ffmpeg: Path, encoder: str) -> bool:
-    """Whether ``encoder`` really encodes here, tried with one 256x256 frame."""
+def usable(ffmpeg: Path, encoder: str, *, seconds: float = TRIAL_SECONDS) -> bool:
+    """Whether ``encoder`` really encodes here, tried with one 256x256 frame.
+
+    A yes is remembered for as long as the process lives or until ``forget_trials``. A no is not: a card may have been
+    out of sessions, or its driver not up yet, only just then.
+
+    Args:
+        ffmpeg: the program.
+        encoder: ffmpeg's name of it.
+        seconds: how long the trial may take; a longer one counts as a no.
+    """
     if encoder not in encoders(ffmpeg):
         return False
+    try:
+        _one_frame(ffmpeg, encoder, seconds)
+    except subprocess.SubprocessError:  # it failed, or it hung
+        return False
+    return True
+
+
+def forget_trials() -> None:
+    """Make the next ``usable`` try each encoder anew, also those that worked."""
+    _one_frame.cache_clear()
+
+
+@lru_cache(maxsize=32)
+def _one_frame(ffmpeg: Path, encoder: str, seconds: float) -> None:
+    """Encode a frame. An error is no result, so the cache keeps successes only."""
+    # 256x256 because NVENC takes no less than 145 pixels a side.
     source = ["-f", "lavfi", "-i", "color=size=256x256:rate=1:duration=1"]
-    trial = subprocess.run(
+    subprocess.run(
         [str(ffmpeg), "-v", "error", *source, "-frames:v", "1", "-c:v", encoder, "-f", "null", "-"],
-        capture_output=True,
         stdin=subprocess.DEVNULL,
-        timeout=30,
-        check=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=seconds,
+        check=True,
     )
-    return trial.returncode == 0

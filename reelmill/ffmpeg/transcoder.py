@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from reelmill.errors import CapabilityError, FfmpegFailed
-from reelmill.ffmpeg.binary import filters, find_ffmpeg, usable
+from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy
+from reelmill.ffmpeg.binary import encoders, filters, find_ffmpeg, usable
+from reelmill.ffmpeg.build import H264
+from reelmill.ffmpeg.encoders import gpu_trouble
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.progress import Progress
 from reelmill.ffmpeg.run import FfmpegRunner, Finished, Limits, Runner
 from reelmill.report import Report
-from reelmill.scheduling.devices import gpus
+from reelmill.scheduling.devices import NVML, Devices
 from reelmill.settings import get_settings
 
 Encoder = Literal["auto", "x264", "nvenc"]
+
+_SOFTWARE: Final = "libx264"
+_GPU: Final = "h264_nvenc"
 
 
 @dataclass(frozen=True)
@@ -26,9 +31,17 @@ class TranscoderOptions:
 
     binary: Path | None = None
     encoder: Encoder = "auto"
+    software_fallback: bool = True  # for a GPU encode that fails for want of a session or memory
     threads: int | None = None
     stall_timeout: float = 300.0
     total_timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Encoded(Finished):
+    """What one encode cost, and which encoder did it in the end."""
+
+    encoder: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,7 @@ class Transcoder:
     options: TranscoderOptions = TranscoderOptions()
     ffmpeg: Path = field(init=False)
     runner: Runner | None = None
+    devices: Devices = NVML
 
     def __post_init__(self) -> None:
         found = find_ffmpeg(get_settings().ffmpeg or self.options.binary)
@@ -55,10 +69,14 @@ class Transcoder:
             CapabilityError: the chosen one does not work here.
         """
         choice = self.options.encoder if wanted == "auto" else wanted
+        cards = choice != "x264" and bool(self.devices.gpus())
         if choice == "auto":
-            choice = "nvenc" if gpus() and usable(self.ffmpeg, "h264_nvenc") else "x264"
-        name = {"x264": "libx264", "nvenc": "h264_nvenc"}[choice]
-        if not usable(self.ffmpeg, name):
+            choice = "nvenc" if cards and usable(self.ffmpeg, _GPU) else "x264"
+        name = {"x264": _SOFTWARE, "nvenc": _GPU}[choice]
+        # Asked for with a card there, NVENC gets its chance: a trial now may meet other jobs on all sessions, and a
+        # card that cannot do it is what ``encode`` falls back from.
+        able = name in encoders(self.ffmpeg) if name == _GPU and cards else usable(self.ffmpeg, name)
+        if not able:
             raise CapabilityError(
                 f"The encoder {name} does not work with {self.ffmpeg} on this machine; choose encoder=auto."
             )
@@ -74,6 +92,36 @@ class Transcoder:
             raise CapabilityError(
                 f"The source is HDR and {self.ffmpeg} lacks the filter zscale (libzimg); use the bundled ffmpeg."
             )
+
+    def encode(
+        self, build: Callable[[H264], Sequence[str]], h264: H264, report: Report, length: Fraction | None = None
+    ) -> Encoded:
+        """Run an H.264 encode; one that the GPU has no room for is done in software, where the site allows it.
+
+        Args:
+            build: makes the command line for a way to encode, as ``build``'s functions do.
+            h264: how to encode. What is made in its stead in software keeps all settings but the encoder.
+            report: where lines and progress go.
+            length: expected seconds of output, which progress is measured against.
+
+        Raises:
+            GpuBusy: the GPU could not encode, and ``software_fallback`` is off.
+            FfmpegFailed, Stalled, DiskFull.
+        """
+        try:
+            return _encoded(self.run(build(h264), report, length), h264)
+        except FfmpegFailed as error:
+            trouble = gpu_trouble(error) if h264.encoder == _GPU else None
+            if trouble is None:
+                raise
+            if not self.options.software_fallback:
+                raise GpuBusy(
+                    f"The GPU could not encode ({trouble}); run the job again later, or allow software_fallback "
+                    "in the Reelmill transcoder block."
+                ) from error
+        report.line(f"the GPU could not encode ({trouble}); encoding in software instead ({_SOFTWARE})")
+        h264 = replace(h264, encoder=_SOFTWARE)
+        return _encoded(self.run(build(h264), report, length), h264)
 
     def run(self, arguments: Sequence[str], report: Report, length: Fraction | None = None) -> Finished:
         """Run one command, its line to paste logged first.
@@ -100,3 +148,7 @@ class Transcoder:
             for line in error.stderr_tail:
                 report.line(f"ffmpeg: {line}")
             raise
+
+
+def _encoded(finished: Finished, h264: H264) -> Encoded:
+    return Encoded(**vars(finished), encoder=h264.encoder)

@@ -106,7 +106,7 @@ def digest(
     Raises:
         UnknownVideo, InputError: the source cannot be used.
         UserError: the length makes no sense.
-        FfmpegFailed, Stalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
+        GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
     """
     started = time.monotonic()
     if not 0 < target_length < math.inf:
@@ -214,8 +214,13 @@ def _make(
     scenes, segments = chosen
     length = sum((segment.length for segment in segments), Fraction(0))
     stretches = [(segment.start, segment.end) for segment in segments]
-    arguments = build.montage(source, info, stretches, staged, h264, begun(source, [start for start, _ in stretches]))
-    bench.transcoder.run(arguments, Part(bench.report, 0.4, 0.95), length)
+    begins = begun(source, [start for start, _ in stretches])
+    bench.transcoder.encode(
+        lambda way: build.montage(source, info, stretches, staged, way, begins),
+        h264,
+        Part(bench.report, 0.4, 0.95),
+        length,
+    )
     product = Product(
         path=f"{DIGESTS}/{PurePosixPath(video.filename).stem}-digest.mp4",
         recipe=key,

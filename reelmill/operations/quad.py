@@ -103,7 +103,7 @@ def compile_quad(
 
     Raises:
         UserError, InputError: what was asked for cannot be done.
-        FfmpegFailed, Stalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
+        GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
     """
     started = time.monotonic()
     wanted = None if target is None else output_path(bench.root, target)
@@ -159,10 +159,10 @@ def _make(
     key: str,
     wanted: str | None,
 ) -> Video:
-    arguments = build.quad(
-        cells, staged, h264, size=SIZE, rate=decided.rate, length=decided.length, sound=decided.sound
-    )
-    finished = bench.transcoder.run(arguments, Part(bench.report, 0.0, 0.95), decided.length)
+    def arguments(way: build.H264) -> Sequence[str]:
+        return build.quad(cells, staged, way, size=SIZE, rate=decided.rate, length=decided.length, sound=decided.sound)
+
+    finished = bench.transcoder.encode(arguments, h264, Part(bench.report, 0.0, 0.95), decided.length)
     product = Product(
         path=wanted or f"{COMPILATIONS}/{videos[0].title.replace('/', '-')} quad.mp4",
         recipe=key,

@@ -16,8 +16,7 @@ from reelmill.errors import DamagedVideo, OutputRejected
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.decode import check_whole, last_hold
 from reelmill.ffmpeg.probe import MediaInfo, probe
-from reelmill.ffmpeg.run import Finished
-from reelmill.ffmpeg.transcoder import Encoder
+from reelmill.ffmpeg.transcoder import Encoded, Encoder
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import PLAYBACK
 from reelmill.operations.publish import Product, existing, publish
@@ -29,6 +28,14 @@ from reelmill.report import Part
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
 
+class Making(BaseModel):
+    """How a copy was made where it may be otherwise than asked; kept with its record."""
+
+    model_config = ConfigDict(frozen=True)
+
+    encoder: str
+
+
 class ReencodeResult(BaseModel):
     """What was made and what it cost."""
 
@@ -37,7 +44,7 @@ class ReencodeResult(BaseModel):
     video_id: uuid.UUID  # of the new record
     path: str
     source: str
-    encoder: str
+    encoder: str  # that made it: libx264 where the GPU was asked and had no room
     reused: bool  # an earlier run had made it
     duration: float  # seconds of video
     seconds: float  # wall time of this run
@@ -68,7 +75,8 @@ def reencode(
 
     Raises:
         UnknownVideo, InputError: the source cannot be used.
-        CapabilityError, FfmpegFailed, Stalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
+        CapabilityError, GpuBusy: the encoder cannot be used here, or not now.
+        FfmpegFailed, Stalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
     """
     started = time.monotonic()
     with session() as opened:
@@ -85,7 +93,7 @@ def reencode(
         threads=bench.transcoder.options.threads,
     )
     key = recipe("reencode", [fingerprint(video, source)], **h264.options())
-    finished: Finished | None = None
+    finished: Encoded | None = None
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         if made is None:
@@ -101,7 +109,7 @@ def reencode(
         video_id=made.id,
         path=made.path,
         source=video.path,
-        encoder=h264.encoder,
+        encoder=Making.model_validate(made.details).encoder if made.details else h264.encoder,
         reused=finished is None,
         duration=duration,
         seconds=time.monotonic() - started,
@@ -114,9 +122,10 @@ def reencode(
 
 def _make(
     bench: Workbench, video: Video, source: Path, info: MediaInfo, h264: build.H264, staged: Path, key: str
-) -> tuple[Video, Finished]:
-    arguments = build.reencode(source, info, staged, h264)
-    finished = bench.transcoder.run(arguments, Part(bench.report, 0.0, 0.95), info.duration)
+) -> tuple[Video, Encoded]:
+    finished = bench.transcoder.encode(
+        lambda way: build.reencode(source, info, staged, way), h264, Part(bench.report, 0.0, 0.95), info.duration
+    )
     product = Product(
         path=f"{PLAYBACK}/{PurePosixPath(video.filename).stem}.mp4",
         recipe=key,
@@ -129,6 +138,7 @@ def _make(
         ),
         title=video.title,
         source_video_id=video.id,
+        details=Making(encoder=finished.encoder).model_dump(),
     )
     try:
         return publish(bench, staged, product), finished

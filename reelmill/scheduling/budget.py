@@ -1,4 +1,4 @@
-"""The budgets of GPU memory a machine gives, and whether it serves GPU work at all: pure policy."""
+"""The policy of GPU memory: which budgets a node keeps, and whether it serves the GPU pools at all (pure)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,36 @@ from typing import Literal
 from reelmill.scheduling.devices import Gpu
 from reelmill.scheduling.node import VirtualGpu
 
+SoftwareGpu = Literal["auto", "always", "never"]
+
 
 def budgets(node: str, gpus: Sequence[Gpu], *, virtual_mb: int) -> list[VirtualGpu]:
-    """One budget a card, or a virtual one of ``virtual_mb`` where there is none."""
+    """One budget a card; a node without one keeps a virtual budget, so that limits work the same everywhere.
+
+    Args:
+        node: the node's name in the site.
+        gpus: its cards.
+        virtual_mb: MB of a budget that no card tells the size of.
+    """
     if not gpus:
         return [VirtualGpu(f"vram-{node}-virtual", "virtual", virtual_mb)]
-    return [VirtualGpu(f"vram-{node}-gpu{gpu.index}", f"gpu{gpu.index}", gpu.total_mb or virtual_mb) for gpu in gpus]
+    return [
+        VirtualGpu(
+            limit_name=f"vram-{node}-gpu{gpu.index}",
+            device=f"gpu{gpu.index}",
+            total_mb=virtual_mb if gpu.total_mb is None else gpu.total_mb,
+        )
+        for gpu in gpus
+    ]
 
 
-def serves_gpu_pools(software_gpu: Literal["auto", "always", "never"], has_gpu: bool, site_has_gpu: bool) -> bool:
-    """Whether a machine takes GPU work: with a card always, without one by its setting."""
-    return has_gpu or software_gpu == "always" or (software_gpu == "auto" and not site_has_gpu)
+def serves_gpu_pools(software_gpu: SoftwareGpu, has_gpu: bool, site_has_gpu: bool) -> bool:
+    """Whether a node takes jobs of the GPU pools.
+
+    Args:
+        software_gpu: what a node without a card does: ``auto`` stands in, in software, while nobody in the site has
+            a card; ``always`` does so beside cards too; ``never`` leaves those jobs waiting.
+        has_gpu: whether this node has a card.
+        site_has_gpu: whether any node of the site has one.
+    """
+    return has_gpu or {"auto": not site_has_gpu, "always": True, "never": False}[software_gpu]

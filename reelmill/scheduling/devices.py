@@ -2,61 +2,175 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
 
 import pynvml
+
+Told = TypeVar("Told")
+
+#: A card that answers with one of these is gone, whatever the list of cards says.
+_GONE: Final = frozenset({pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_GPU_NOT_FOUND})
+
+_COMPUTE_MODES: Final = {
+    pynvml.NVML_COMPUTEMODE_DEFAULT: "default",
+    pynvml.NVML_COMPUTEMODE_EXCLUSIVE_THREAD: "exclusive_thread",
+    pynvml.NVML_COMPUTEMODE_PROHIBITED: "prohibited",
+    pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS: "exclusive_process",
+}
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One card."""
+    """One card. Memory in MB of 2**20 bytes; None wherever the card does not say."""
 
-    index: int
+    index: int  # NVML's, in PCI order; CUDA may count otherwise, so name a card to it by its uuid
     uuid: str
     name: str
     total_mb: int | None
     free_mb: int | None
-    processes: tuple[tuple[int, int | None], ...] = ()
+    processes: tuple[tuple[int, int | None], ...] = ()  # (pid, MB it uses), each pid once
+    compute_mode: str | None = None  # default, exclusive_process, prohibited
+    gpu_percent: int | None = None  # of the last sampling period, 1 s or less
+    encoder_percent: int | None = None
+
+    @property
+    def used_mb(self) -> int | None:
+        """Memory taken by anything at all."""
+        return None if self.total_mb is None or self.free_mb is None else self.total_mb - self.free_mb
 
 
-@contextmanager
-def _nvml() -> Iterator[bool]:
-    """NVML, initialised for this process (again after a fork); False where there is no driver or no card."""
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        pynvml.nvmlShutdown()
+class Devices(Protocol):
+    """The machine's cards, asked for anew in each call."""
+
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The cards as they are now; empty without a driver."""
+
+    def driver_version(self) -> str | None:
+        """The NVIDIA driver's version, e.g. ``570.124.06``; None without one."""
+
+
+@dataclass(frozen=True)
+class FakeDevices:
+    """Cards as plain data, for tests and for trying a placement out."""
+
+    cards: tuple[Gpu, ...] = ()
+    driver: str | None = None
+
+    def gpus(self) -> tuple[Gpu, ...]:
+        """See ``Devices.gpus``."""
+        return self.cards
+
+    def driver_version(self) -> str | None:
+        """See ``Devices.driver_version``."""
+        return self.driver
+
+
+class NvmlDevices:
+    """The real cards, through NVML.
+
+    NVML sees every card of the machine whatever ``CUDA_VISIBLE_DEVICES`` says: that variable is what jobs are
+    given, and the budgets are of the whole machine. A card that is lost is left out, the others stay.
+    Process ids are the host's, so inside a container they may name nobody.
+    """
+
+    def __init__(self, nvml: Any = pynvml):
+        """Ask ``nvml``: the module ``pynvml``, or an object with the functions of it used here."""
+        self._nvml = nvml
+
+    def gpus(self) -> tuple[Gpu, ...]:
+        """See ``Devices.gpus``."""
+        with self._ready() as ready:
+            count = self._told(self._nvml.nvmlDeviceGetCount) if ready else None
+            cards = (self._card(index) for index in range(count or 0))
+            return tuple(card for card in cards if card is not None)
+
+    def driver_version(self) -> str | None:
+        """See ``Devices.driver_version``."""
+        with self._ready() as ready:
+            version = self._told(self._nvml.nvmlSystemGetDriverVersion) if ready else None
+            return None if version is None else _text(version)
+
+    @contextmanager
+    def _ready(self) -> Iterator[bool]:
+        """NVML, initialised for this call; False where there is no driver.
+
+        Not kept between calls: a forked process must initialise it again, and a driver may come and go.
+        """
+        try:
+            self._nvml.nvmlInit()
+        except pynvml.NVMLError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with suppress(pynvml.NVMLError):
+                self._nvml.nvmlShutdown()
+
+    def _card(self, index: int) -> Gpu | None:
+        nvml = self._nvml
+        try:
+            handle = nvml.nvmlDeviceGetHandleByIndex(index)
+            uuid, name = _text(nvml.nvmlDeviceGetUUID(handle)), _text(nvml.nvmlDeviceGetName(handle))
+            memory = self._told(nvml.nvmlDeviceGetMemoryInfo, handle)  # boards of unified memory do not say
+            mode = self._told(nvml.nvmlDeviceGetComputeMode, handle)
+            rates = self._told(nvml.nvmlDeviceGetUtilizationRates, handle)
+            encoder = self._told(nvml.nvmlDeviceGetEncoderUtilization, handle)
+            processes = self._processes(handle)
+        except pynvml.NVMLError:  # lost, or it does not even say which card it is
+            return None
+        return Gpu(
+            index=index,
+            uuid=uuid,
+            name=name,
+            total_mb=None if memory is None else memory.total // 2**20,
+            free_mb=None if memory is None else memory.free // 2**20,
+            processes=processes,
+            compute_mode=_COMPUTE_MODES.get(mode),
+            gpu_percent=None if rates is None else rates.gpu,
+            encoder_percent=None if encoder is None else encoder[0],
+        )
+
+    def _processes(self, handle: Any) -> tuple[tuple[int, int | None], ...]:
+        """A process with a compute and a graphics context is in both lists, with all its memory in each."""
+        used: dict[int, int | None] = {}
+        for ask in (self._nvml.nvmlDeviceGetComputeRunningProcesses, self._nvml.nvmlDeviceGetGraphicsRunningProcesses):
+            for process in self._told(ask, handle) or ():
+                amount = None if process.usedGpuMemory is None else process.usedGpuMemory // 2**20
+                known = [mb for mb in (used.get(process.pid), amount) if mb is not None]
+                used[process.pid] = max(known, default=None)
+        return tuple(sorted(used.items()))
+
+    @staticmethod
+    def _told(ask: Callable[..., Told], *arguments: Any) -> Told | None:
+        """The answer, or None where there is none to be had.
+
+        Raises:
+            NVMLError: the card is gone.
+        """
+        try:
+            return ask(*arguments)
+        except pynvml.NVMLError as error:
+            if error.value in _GONE:
+                raise
+            return None
+
+
+#: This machine's cards. It keeps nothing between calls, so one serves all.
+NVML: Final[Devices] = NvmlDevices()
 
 
 def gpus() -> tuple[Gpu, ...]:
     """The machine's NVIDIA cards; empty without a driver."""
-    with _nvml() as ready:
-        if not ready:
-            return ()
-        return tuple(_gpu(index) for index in range(pynvml.nvmlDeviceGetCount()))
+    return NVML.gpus()
 
 
-def _gpu(index: int) -> Gpu:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-    try:
-        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-        total, free = memory.total // 2**20, memory.free // 2**20
-    except pynvml.NVMLError:  # unified-memory boards answer "not supported"
-        total = free = None
-    return Gpu(
-        index=index,
-        uuid=_text(pynvml.nvmlDeviceGetUUID(handle)),
-        name=_text(pynvml.nvmlDeviceGetName(handle)),
-        total_mb=total,
-        free_mb=free,
-    )
+def driver_version() -> str | None:
+    """The NVIDIA driver's version; None without one."""
+    return NVML.driver_version()
 
 
 def _text(value: str | bytes) -> str:

@@ -40,6 +40,7 @@ def test_defaults() -> None:
     assert library.scannable == ("inbox", "videos", "shows", "home")
     assert tuple(library.extensions) == EXTENSIONS
     assert Transcoder().options() == TranscoderOptions()
+    assert not Transcoder(software_fallback=False).options().software_fallback
     assert Transcoder(binary="/opt/ffmpeg").options().binary == Path("/opt/ffmpeg")
 
 

@@ -13,7 +13,7 @@ from sqlmodel import select
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.errors import CapabilityError, DamagedVideo, DiskFull, OutputRejected
+from reelmill.errors import CapabilityError, DamagedVideo, DiskFull, GpuBusy, OutputRejected
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
@@ -22,6 +22,7 @@ from reelmill.layout import MediaRoot
 from reelmill.operations.reencode import reencode
 from reelmill.operations.workbench import Workbench
 from tests.clips import clip, cut_off, tiny_disk
+from tests.ffmpeg.nvenc import FullGpu, Lines
 from tests.operations.library import add
 
 
@@ -149,10 +150,45 @@ exit 0
 
 def test_an_encoder_this_machine_lacks(bench: Workbench) -> None:
     video = add(bench, clip(bench.root.folder("inbox") / "a.mp4"))
-    if bench.transcoder.h264_encoder("auto") == "h264_nvenc":
-        pytest.skip("this machine has the card")
+    if bench.transcoder.devices.gpus():
+        pytest.skip("this machine has a card, which gets its chance")
     with pytest.raises(CapabilityError, match="h264_nvenc does not work"):
         reencode(bench, str(video.id), encoder="nvenc")
+
+
+def _beside_a_full_gpu(bench: Workbench, report: Lines, options: TranscoderOptions) -> tuple[Workbench, FullGpu]:
+    gpu = FullGpu(bench.transcoder.ffmpeg)
+    transcoder = Transcoder(options=options, runner=gpu, devices=gpu.devices)
+    return Workbench(root=bench.root, transcoder=transcoder, report=report), gpu
+
+
+def test_a_full_gpu_is_stood_in_for(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=2, size="320x240"))
+    report = Lines()
+    here, gpu = _beside_a_full_gpu(bench, report, TranscoderOptions())
+    result = reencode(here, str(video.id), encoder="nvenc", preset="ultrafast")
+    assert gpu.encoders == ["h264_nvenc", "libx264"]
+    assert [line for line in report.lines if "in software" in line] == [
+        "the GPU could not encode (no encoder session or no GPU memory is left); encoding in software instead (libx264)"
+    ]
+    assert result.encoder == "libx264"
+    copy = bench.root.path / result.path
+    assert probe(copy).video.codec == "h264"
+    assert (check_whole(copy).clean, check_whole(copy).frames) == (True, 50)
+    assert b"x264 - core" in copy.read_bytes()  # its own mark in the stream
+    again = reencode(here, str(video.id), encoder="nvenc", preset="ultrafast")
+    assert (again.reused, again.video_id, again.encoder) == (True, result.video_id, "libx264")
+    assert not reencode(here, str(video.id), encoder="x264", preset="ultrafast").reused  # other work was asked for
+
+
+def test_a_full_gpu_is_waited_for_where_the_site_says_so(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4"))
+    here, gpu = _beside_a_full_gpu(bench, Lines(), TranscoderOptions(software_fallback=False))
+    with pytest.raises(GpuBusy, match="no encoder session or no GPU memory is left") as caught:
+        reencode(here, str(video.id), encoder="nvenc")
+    assert caught.value.retryable
+    assert gpu.encoders == ["h264_nvenc"]
+    assert not list((bench.root.path / "playback").iterdir())
 
 
 def test_a_full_disk(bench: Workbench, tmp_path: Path) -> None:

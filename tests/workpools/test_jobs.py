@@ -71,7 +71,7 @@ def test_a_waiting_job_is_cancelled_at_once_and_never_starts(engine: Engine, tmp
 def test_a_paused_job_lets_go_of_its_slot_and_goes_on_later(engine: Engine, tmp_path: Path) -> None:
     run = engine.submit("gpu_ai", does="sleep", seconds=2, path=str(tmp_path))
     family = _sleeping(engine, run, tmp_path)
-    engine.client.set_flow_run_state(run.id, Suspended(timeout_seconds=None))  # type: ignore[arg-type]
+    engine.client.set_flow_run_state(run.id, Suspended(timeout_seconds=None))
     assert _gone(family)
     assert engine.ended(engine.submit("gpu_ai")).state_name == "Completed"  # in the one slot there is
     assert engine.read(run).state_name == "Suspended"
