@@ -20,7 +20,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from deployments.apply import apply
 from deployments.processes import Child
 from deployments.profile import write_profile
-from reelmill.catalogue.engine import database_url, embedded, get_engine
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import database_url, embedded, get_engine, session
 from reelmill.errors import SiteError
 from reelmill.layout import MediaRoot
 from reelmill.operations.workspace import reconcile
@@ -93,10 +94,11 @@ class Site:
             folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(_alone(settings.data_dir))
         root = MediaRoot(settings.media_root)
-        root.create()
         self._say("database")
         get_engine(settings)
         stack.callback(_release_database, settings)
+        _check_mounted(root)
+        root.create()
         settled = reconcile(root, LogReport())
         if settled:
             self._say(f"{settled} unfinished pieces of work of an earlier run tidied")
@@ -204,6 +206,16 @@ def _alone(data_dir: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _check_mounted(root: MediaRoot) -> None:
+    """A catalogue full of videos and a root without one file: the library is not mounted."""
+    with session() as opened:
+        known = queries.count_videos(opened)
+    if known and not root.mounted:
+        raise SiteError(
+            f"The media root {root.path} is empty, and the catalogue knows {known} videos in it; mount it first."
+        )
 
 
 def _release_database(settings: Settings) -> None:

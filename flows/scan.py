@@ -19,6 +19,7 @@ DirectoryType = Annotated[str, Field(min_length=1, max_length=100)]
 def scan_folder(directory_type: str, skip_existing: bool, allowed: tuple[str, ...]) -> ScanResult:
     """Walk, probe what is new or changed, and record it."""
     library, bench = MediaLibrary.current(), workbench()
+    bench.root.require()  # before its folders are made, which would hide that it is not mounted
     bench.root.create()
     if directory_type in library.directory_types:  # a type somebody just added is a folder to fill
         bench.root.folder(directory_type).mkdir(exist_ok=True)

@@ -13,6 +13,7 @@
     ├── CapabilityError              capability_mismatch   no    this machine cannot do it
     ├── ResourceError                resource_error        yes   disk, memory or a device ran short
     │   ├── DiskFull
+    │   ├── NotMounted
     │   └── GpuBusy
     ├── Stalled                      timeout               yes   no progress for too long
     ├── WorkError                    runtime_error         yes   the work went wrong
@@ -109,6 +110,10 @@ class DiskFull(ResourceError):
 
 class GpuBusy(ResourceError):
     """The GPU had no encoder session or memory to give, or was away."""
+
+
+class NotMounted(ResourceError):
+    """The media root is not there, or an empty mount point stands in its place."""
 
 
 class Stalled(ReelmillError):

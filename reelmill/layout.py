@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from reelmill.errors import OutsideMediaRoot, UserError
+from reelmill.errors import NotMounted, OutsideMediaRoot, UserError
 
 INBOX: Final = "inbox"
 PUBLIC: Final = "public"
@@ -33,6 +33,19 @@ class MediaRoot:
         """Make the folders that are not there yet."""
         for folder in (*OWN_FOLDERS, LIBRARY, THUMBNAILS, WORK):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def mounted(self) -> bool:
+        """Whether anything is there: a library that is not mounted leaves an empty folder, or none."""
+        try:
+            return any(self.path.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def require(self) -> None:
+        """Raises NotMounted if nothing is there."""
+        if not self.mounted:
+            raise NotMounted(f"The media root {self.path} is empty or not there; mount it and run the job again.")
 
     @property
     def work(self) -> Path:

@@ -11,6 +11,7 @@ import anyio.to_thread
 from reelmill.errors import CapabilityError
 from reelmill.ffmpeg.binary import find_ffmpeg, forget_trials, version
 from reelmill.ffmpeg.encoders import working_encoders
+from reelmill.layout import MediaRoot
 from reelmill.scheduling.budget import serves_gpu_pools
 from reelmill.scheduling.hardware import hardware, live_load
 from reelmill.settings import Settings
@@ -59,8 +60,8 @@ class Machine:
 
 def _trouble(media_root: Path, ffmpeg: Path | None) -> str | None:
     forget_trials()  # what worked an hour ago may not now
-    if not media_root.is_dir():
-        return f"the media root {media_root} is not there; mount it"
+    if not MediaRoot(media_root).mounted:
+        return f"the media root {media_root} is empty or not there; mount it"
     free = shutil.disk_usage(media_root).free
     if free < _LEAST_FREE:
         return f"the disk of {media_root} is full ({free // 2**20} MB free); make room"

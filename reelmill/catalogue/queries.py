@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, func, select, update
 
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.errors import FileMissing, InputError, TooFewVideos, UnknownVideo
@@ -67,6 +67,11 @@ def usable_video(session: Session, video_id: str | uuid.UUID) -> Video:
     if not video.is_valid:
         raise InputError(f"{video.path} is not a valid video: {video.validation_error}")
     return video
+
+
+def count_videos(session: Session) -> int:
+    """How many records there are, of missing files too."""
+    return session.exec(select(func.count()).select_from(Video)).one()
 
 
 def known_files(session: Session, directory_type: str) -> dict[str, Known]:

@@ -134,12 +134,14 @@ def scan(
     Raises:
         UserError: the site has no such directory type.
         FileMissing: its folder is not there.
+        NotMounted: nothing is.
     """
     report = report or LogReport()
     if directory_type not in directory_types:
         raise UserError(
             f"{directory_type!r} is not a directory type of this site; it has {', '.join(sorted(directory_types))}."
         )
+    root.require()
     folder = root.folder(directory_type)
     if not folder.is_dir():
         raise FileMissing(f"The folder {folder} is not there; is the media root mounted?")

@@ -35,10 +35,12 @@ class Workbench:
 
         Raises:
             FileMissing: it is not there any more.
+            NotMounted: nothing is.
             OutsideMediaRoot: a link leads out of the root.
         """
         path = self.root.resolve(video.path)
         if not path.exists():
+            self.root.require()
             raise FileMissing(f"{video.path} is not there any more; put it back, or scan again.")
         return path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,6 +139,11 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up]) -> No
     get_engine().dispose()
     os.killpg(third.process.pid, signal.SIGTERM)
     assert third.process.wait(60) == 0, third.said()
+
+    shutil.rmtree(env["REELMILL_MEDIA_ROOT"])  # as if the library were not mounted
+    refused = _run(env, REELMILL, "up")
+    assert refused.returncode == 1
+    assert "is empty, and the catalogue knows 1 videos in it; mount it first." in refused.stderr
 
 
 def _postgres(data_dir: Path) -> list[psutil.Process]:

@@ -15,9 +15,10 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.queries import Known
-from reelmill.errors import FileMissing, UserError
+from reelmill.errors import FileMissing, NotMounted, UserError
 from reelmill.layout import MediaRoot
 from reelmill.operations.scan import Found, ScanResult, plan, scan
+from reelmill.operations.workbench import Workbench
 from tests.clips import Notes, as_nobody, clip, cut_off, ffmpeg
 
 _LONG_AGO = 1_600_000_000
@@ -418,3 +419,20 @@ def test_the_plan_is_made_of_names_sizes_and_times() -> None:
     again = plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=False)
     assert len(again.probe) == 5
     assert (again.new, again.changed, again.unchanged) == (1, 2, 2)
+
+
+def test_a_library_that_is_not_mounted_is_told_from_an_empty_one(bench: Workbench, tmp_path: Path) -> None:
+    unmounted = MediaRoot(tmp_path / "mount point")
+    unmounted.path.mkdir()
+    with pytest.raises(NotMounted, match="is empty or not there; mount it"):
+        scan(unmounted, "videos", directory_types=["videos"])
+    with pytest.raises(FileMissing, match="is the media root mounted"):
+        scan(bench.root, "videos", directory_types=["videos"])
+
+
+def test_a_video_of_an_unmounted_library_is_waited_for_rather_than_given_up(tmp_path: Path, bench: Workbench) -> None:
+    video = Video(path="library/videos/a.mp4", filename="a.mp4", directory_type="videos")
+    with pytest.raises(FileMissing):
+        bench.source(video)
+    with pytest.raises(NotMounted):
+        Workbench(root=MediaRoot(tmp_path / "nothing")).source(video)

@@ -66,9 +66,9 @@ def test_a_worker_whose_jobs_all_fail_by_its_fault_pauses_itself_until_it_is_wel
             engine.named(run, "AwaitingRetry")
         worker.said("pauses itself: its last 2 jobs failed: The disk is full.")
         waiting = engine.submit(pool)
-        worker.said(f"still paused: the media root {root} is not there; mount it")
+        worker.said(f"still paused: the media root {root} is empty or not there; mount it")
         assert engine.read(waiting).state_name == "Scheduled", "one bad node does not eat the queue"
-        root.mkdir()
+        (root / "library").mkdir(parents=True)
         worker.said("takes jobs again")
         assert engine.ended(waiting).state_name == "Completed"
 
