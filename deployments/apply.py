@@ -24,6 +24,7 @@ from prefect.utilities.callables import parameter_schema
 
 from blocks import MediaLibrary, Transcoder
 from blocks.stored import DEFAULT
+from deployments.pool_type import put_back, take_down_if_of_another_type
 from deployments.stanzas import Stanza, stanzas
 from reelmill.jobs import DEFAULT_PRIORITY, LANES, lane
 from workpools.configuration import job_template
@@ -43,12 +44,15 @@ def apply(client: SyncPrefectClient, *, reset: bool = False, say: Say = lambda _
         reset: put back what an admin changed.
         say: told, in a line each, what was created or reset.
     """
+    waiting = []
     for pool in pools():
+        waiting += take_down_if_of_another_type(client, pool, say)
         _pool(client, pool, reset, say)
         _lanes(client, pool, reset, say)
     _blocks(reset, say)
     for stanza in stanzas():
         _deployment(client, stanza, reset, say)
+    put_back(client, waiting, say)
 
 
 def _pool(client: SyncPrefectClient, pool: Pool, reset: bool, say: Say) -> None:
@@ -138,6 +142,8 @@ def _deployment(client: SyncPrefectClient, stanza: Stanza, reset: bool, say: Say
     client.update_deployment(
         existing.id,
         DeploymentUpdate(
+            work_pool_name=existing.work_pool_name or stanza.work_pool.name,
+            work_queue_name=existing.work_queue_name or stanza.work_pool.work_queue_name,
             description=flow.description,
             entrypoint=stanza.entrypoint,
             parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
@@ -157,7 +163,7 @@ def _create(client: SyncPrefectClient, stanza: Stanza, flow: Flow[..., object]) 
         parameters=stanza.parameters,
         work_pool_name=stanza.work_pool.name,
         work_queue_name=stanza.work_pool.work_queue_name,
-        job_variables=stanza.work_pool.job_variables.model_dump(),
+        job_variables=stanza.work_pool.job_variables.model_dump(exclude_none=True),
         schedules=[
             DeploymentScheduleCreate(
                 schedule=CronSchedule(cron=schedule.cron, timezone=schedule.timezone),

@@ -23,6 +23,7 @@ class JobVariables(_Strict):
     """What a job tells its worker."""
 
     vram_mb: int = Field(ge=0)
+    max_retries: int | None = Field(default=None, ge=0)
 
 
 class WorkPool(_Strict):

@@ -107,6 +107,8 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
         for endless in (self._watch.serve(), self._admission.keep(), self._sweep.serve(self._admission.audit)):
             self._spawn(endless)
         self._spawn(self._watch.listen(self.work_pool.id, self._ask_soon))
+        await until_answered(self._tell_facts, self._logger)
+        self._say(f"waiting for jobs: {self._why_idle() or self._free()}")
 
     async def teardown(self, *exc_info: Any) -> None:
         """See ``BaseWorker.teardown``."""

@@ -431,7 +431,8 @@ def test_a_library_that_is_not_mounted_is_told_from_an_empty_one(bench: Workbenc
 
 
 def test_a_video_of_an_unmounted_library_is_waited_for_rather_than_given_up(tmp_path: Path, bench: Workbench) -> None:
-    video = Video(path="library/videos/a.mp4", filename="a.mp4", directory_type="videos")
+    path = "library/videos/a.mp4"
+    video = Video(path=path, filename="a.mp4", directory_type="videos", title="a", size=1, mtime_ns=1)
     with pytest.raises(FileMissing):
         bench.source(video)
     with pytest.raises(NotMounted):
