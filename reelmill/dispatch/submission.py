@@ -123,6 +123,10 @@ class Submission(Connection):
 
     def _checked(self, job_type: str, deployment: DeploymentResponse, given: Mapping[str, Any], force: bool) -> _Asked:
         schema = deployment.parameter_openapi_schema or {}
+        known = schema.get("properties", {})
+        strange = [name for name in given if name not in known]
+        if strange:  # the server lets these pass, and the flow fails over them
+            raise UserError(f"{job_type} has no parameter {strange[0]!r}; it takes {', '.join(known) or 'none'}.")
         try:
             validate({**deployment.parameters, **given}, schema, raise_on_error=True)
         except (ValidationError, CircularSchemaRefError) as error:
@@ -159,7 +163,11 @@ class Submission(Connection):
             new = [one for one in asked if one.run_id is None]
             if not new:
                 return
-            refusal = self._create(deployment, new, fixed) or refusal
+            refused = self._create(deployment, new, fixed)
+            if refused is not None:
+                # Somebody creates the same many in another order, and the database ended the lock they had on each
+                # other by undoing us. In the order of the keys that cannot happen twice.
+                refusal, asked = refused, sorted(asked, key=lambda one: one.key or "")
             found = {run.id: run for run in self._runs(one.run_id for one in new if one.run_id is not None)}
             for one in new:
                 run = found.get(one.run_id) if one.run_id is not None else None
