@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from reelmill.errors import UserError
+from reelmill.errors import FailureClass, UserError
+from reelmill.scheduling.retries import CLASS_LABEL, DEAD_LETTER, RETRIES_LABEL
 
 #: Older names of job types that the API and the CLI still accept.
 ALIASES: Final = {"reencode_streaming": "reencode", "digest_generate": "digest"}
@@ -20,6 +22,20 @@ LANES: Final = (
 )  # fmt: skip
 
 DEFAULT_PRIORITY: Final = 5
+
+#: The same ten said as (queue type, level); ``idle`` has no level.
+QUEUE_TYPES: Final = ("live", "default", "batch", "idle")
+LEVELS: Final = ("high", "medium", "low")
+
+#: Job variables: what a job tells its worker.
+VRAM: Final = "vram_mb"
+MAX_RETRIES: Final = "max_retries"
+
+#: How often a job is retried where neither it nor its deployment says.
+DEFAULT_MAX_RETRIES: Final = 3
+
+#: A job due by less than this is due: the clocks of two machines never agree to the second.
+CLOCKS_APART: Final = timedelta(seconds=5)
 
 
 class JobStatus(StrEnum):
@@ -46,8 +62,20 @@ _BY_TYPE: Final = {
     "PAUSED": JobStatus.PAUSED,
 }
 
+#: A state of type SCHEDULED that is further on than that.
+AWAITING_SLOT: Final = "AwaitingConcurrencySlot"
+
+#: State of a job that the retry rule, or a person, has sent back into its lane.
+AWAITING_RETRY: Final = "AwaitingRetry"
+
+#: State of a job whose worker waits for GPU memory; its message says how much.
+WAITING_FOR_VRAM: Final = "WaitingForVram"
+
+#: State of a paused job that holds no process.
+SUSPENDED: Final = "Suspended"
+
 #: State names that mean something else than their type does.
-_BY_NAME: Final = {"AwaitingConcurrencySlot": JobStatus.QUEUED}
+_BY_NAME: Final = {AWAITING_SLOT: JobStatus.QUEUED}
 
 _INTRODUCTION: Final = "Flow run encountered an exception: "
 
@@ -87,20 +115,86 @@ def priority_of(work_queue: str | None) -> int | None:
     return LANES.index(work_queue) + 1 if work_queue in LANES else None
 
 
+def resolve_lane(priority: int | None = None, queue: str | None = None, level: str | None = None) -> str:
+    """The work queue of a priority from 1 to 10, or of a queue type and level; ``default-medium`` when nothing is said.
+
+    Args:
+        priority: 1 (first) to 10.
+        queue: live, default, batch or idle; or a lane's whole name.
+        level: high, medium (unless said) or low; idle has none.
+
+    Raises:
+        UserError: both were given, or no lane is named so.
+    """
+    if priority is not None and (queue is not None or level is not None):
+        raise UserError("Give either a priority or a queue with its level, not both: they are the same thing.")
+    if priority is not None:
+        return lane(priority)
+    if queue in LANES and level is None:
+        return str(queue)
+    if queue is not None and queue not in QUEUE_TYPES:
+        raise UserError(f"The queue {queue!r} does not exist; there are {', '.join(QUEUE_TYPES)}.")
+    if level is not None and level not in LEVELS:
+        raise UserError(f"The level {level!r} does not exist; there are {', '.join(LEVELS)}.")
+    if queue == "idle":
+        if level is None:
+            return queue
+        raise UserError("The queue idle has no levels; leave the level out.")
+    return f"{queue or 'default'}-{level or 'medium'}"
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What Prefect holds of one flow run, as plain values."""
+
+    id: uuid.UUID
+    name: str
+    type: str
+    state_type: str
+    state_name: str
+    message: str | None
+    scheduled: datetime | None  # the state's own time, where it is one of type SCHEDULED
+    expected: datetime | None  # when it was first to start
+    parameters: dict[str, Any]
+    pool: str | None
+    lane: str | None
+    tags: tuple[str, ...]
+    labels: Mapping[str, Any]
+    variables: Mapping[str, Any]  # job variables, the deployment's among them
+    attempt: int  # how many times it has started
+    created: datetime | None
+    started: datetime | None
+    ended: datetime | None
+
+
 @dataclass(frozen=True)
 class Job:
     """One job, as people see it."""
 
     id: uuid.UUID
+    name: str
     type: str
     status: JobStatus
+    state: str  # the name of Prefect's own state
     parameters: dict[str, Any]
     pool: str | None
+    lane: str | None
     priority: int | None
+    tags: tuple[str, ...]
     message: str | None  # of the state: the reason, where it failed
+    retries: int  # used up in the present count
+    max_retries: int
+    retry_at: datetime | None  # while it waits for a retry
+    failure_class: FailureClass | None  # of its last failure, until it has completed
+    dead_letter: bool
+    vram_mb: int
+    attempt: int  # 0 until it has started
+    not_due: bool  # made ahead by a schedule: neither waiting nor late
+    scheduled: datetime | None  # when it is, or was, due
     created: datetime | None
     started: datetime | None
     ended: datetime | None
+    waiting_reason: str | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -111,3 +205,60 @@ class Job:
     def over(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.status in FINAL
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is due and no process works on it."""
+        return self.status in (JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PAUSED) and not self.not_due
+
+
+def view(run: RunFacts, now: datetime) -> Job:
+    """A flow run as a job.
+
+    Args:
+        run: what Prefect holds of it.
+        now: the present, with its zone.
+    """
+    what = status(run.state_type, run.state_name)
+    failure = run.labels.get(CLASS_LABEL)
+    retrying = run.state_name == AWAITING_RETRY
+    return Job(
+        id=run.id,
+        name=run.name,
+        type=run.type,
+        status=what,
+        state=run.state_name,
+        parameters=run.parameters,
+        pool=run.pool,
+        lane=run.lane,
+        priority=priority_of(run.lane),
+        tags=run.tags,
+        message=reason(run.message),
+        retries=_number(run.labels.get(RETRIES_LABEL), 0),
+        max_retries=_number(run.variables.get(MAX_RETRIES), DEFAULT_MAX_RETRIES),
+        retry_at=run.scheduled if retrying else None,
+        failure_class=_failure_class(failure) if what is not JobStatus.COMPLETED else None,
+        dead_letter=DEAD_LETTER in run.tags and what is JobStatus.FAILED,
+        vram_mb=_number(run.variables.get(VRAM), 0),
+        attempt=run.attempt,
+        not_due=what is JobStatus.PENDING and not retrying and _ahead(run.scheduled, now),
+        scheduled=run.scheduled or run.expected,
+        created=run.created,
+        started=run.started,
+        ended=run.ended if what in FINAL else None,
+    )
+
+
+def _ahead(at: datetime | None, now: datetime) -> bool:
+    return at is not None and at > now + CLOCKS_APART
+
+
+def _number(value: object, otherwise: int) -> int:
+    """A whole number that an admin may have typed."""
+    if isinstance(value, (int, float)):
+        return int(value)
+    return int(value) if isinstance(value, str) and value.isdigit() else otherwise
+
+
+def _failure_class(label: object) -> FailureClass | None:
+    return FailureClass(label) if label in {known.value for known in FailureClass} else None

@@ -1,11 +1,38 @@
 from __future__ import annotations
 
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from prefect.client.schemas.objects import StateType
 
 from reelmill import jobs
-from reelmill.errors import UserError
-from reelmill.jobs import JobStatus
+from reelmill.errors import FailureClass, UserError
+from reelmill.jobs import JobStatus, RunFacts
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+RUN = RunFacts(
+    id=uuid.uuid4(),
+    name="quiet-otter",
+    type="reencode",
+    state_type="SCHEDULED",
+    state_name="Scheduled",
+    message=None,
+    scheduled=NOW - timedelta(minutes=1),
+    expected=NOW - timedelta(minutes=1),
+    parameters={"video_id": "7"},
+    pool="gpu_encode",
+    lane="batch-low",
+    tags=("gpu_encode",),
+    labels={},
+    variables={"vram_mb": 4000},
+    attempt=0,
+    created=NOW - timedelta(minutes=1),
+    started=None,
+    ended=None,
+)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +101,70 @@ def test_older_names_lead_to_the_flows_name() -> None:
 )
 def test_a_failures_own_sentence_is_told(message: str | None, told: str | None) -> None:
     assert jobs.reason(message) == told
+
+
+@pytest.mark.parametrize("priority", range(1, 11))
+def test_a_queue_and_level_are_a_priority_said_in_words(priority: int) -> None:
+    queue, _, level = jobs.lane(priority).partition("-")
+    assert jobs.resolve_lane(queue=queue, level=level or None) == jobs.resolve_lane(priority)
+    assert jobs.resolve_lane(queue=jobs.lane(priority)) == jobs.lane(priority)
+
+
+def test_what_is_left_out_of_a_lane_is_the_middle() -> None:
+    assert jobs.resolve_lane() == "default-medium"
+    assert jobs.resolve_lane(queue="live") == "live-medium"
+    assert jobs.resolve_lane(level="high") == "default-high"
+    assert jobs.resolve_lane(queue="idle") == "idle"
+
+
+@pytest.mark.parametrize(
+    ("priority", "queue", "level", "words"),
+    [
+        (5, "live", None, "not both"),
+        (5, None, "high", "not both"),
+        (0, None, None, "Priority 0 does not exist"),
+        (None, "urgent", None, "'urgent' does not exist; there are live, default, batch, idle"),
+        (None, "live", "top", "'top' does not exist; there are high, medium, low"),
+        (None, "idle", "low", "idle has no levels"),
+        (None, "live-high", "low", "'live-high' does not exist"),
+    ],
+)
+def test_a_lane_that_makes_no_sense_is_refused(
+    priority: int | None, queue: str | None, level: str | None, words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        jobs.resolve_lane(priority, queue, level)
+
+
+def test_a_view_says_what_the_run_holds() -> None:
+    job = jobs.view(RUN, NOW)
+    assert (job.status, job.state, job.lane, job.priority) == (JobStatus.PENDING, "Scheduled", "batch-low", 9)
+    assert (job.vram_mb, job.retries, job.max_retries, job.attempt) == (4000, 0, jobs.DEFAULT_MAX_RETRIES, 0)
+    assert (job.waits, job.not_due, job.over, job.dead_letter) == (True, False, False, False)
+
+
+def test_a_job_variable_that_an_admin_typed_as_text_counts() -> None:
+    typed = replace(RUN, variables={"vram_mb": "6000", "max_retries": "1"})
+    assert (jobs.view(typed, NOW).vram_mb, jobs.view(typed, NOW).max_retries) == (6000, 1)
+    assert jobs.view(replace(RUN, variables={"vram_mb": "much"}), NOW).vram_mb == 0
+
+
+def test_a_run_made_ahead_is_not_waiting_and_a_retry_ahead_is() -> None:
+    ahead = replace(RUN, scheduled=NOW + timedelta(hours=3))
+    assert jobs.view(ahead, NOW).not_due
+    assert not jobs.view(ahead, NOW).waits
+    retry = jobs.view(replace(ahead, state_name="AwaitingRetry", labels={"reelmill.retries": 2}), NOW)
+    assert (retry.waits, retry.not_due, retry.retries, retry.retry_at) == (True, False, 2, ahead.scheduled)
+    assert not jobs.view(replace(RUN, scheduled=NOW + timedelta(seconds=1)), NOW).not_due  # clocks differ
+
+
+def test_a_failure_is_told_until_the_job_has_completed() -> None:
+    labels = {"reelmill.failure-class": "resource_error", "reelmill.retries": 3}
+    failed = replace(RUN, state_type="FAILED", state_name="Failed", tags=("dead-letter",), labels=labels, ended=NOW)
+    job = jobs.view(failed, NOW)
+    assert (job.failure_class, job.dead_letter, job.over, job.ended) == (FailureClass.RESOURCE, True, True, NOW)
+    again = jobs.view(replace(failed, state_type="RUNNING", state_name="Running"), NOW)
+    assert (again.failure_class, again.dead_letter, again.ended) == (FailureClass.RESOURCE, False, None)
+    done = jobs.view(replace(failed, state_type="COMPLETED", state_name="Completed"), NOW)
+    assert done.failure_class is None
+    assert jobs.view(replace(failed, labels={"reelmill.failure-class": "bad luck"}), NOW).failure_class is None

@@ -1,0 +1,222 @@
+"""Jobs steered on a running site. A run said to be running here has no process: that is the worker's part."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import State
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
+
+from reelmill.dispatch import Asked, Dispatcher
+from reelmill.errors import UserError
+from reelmill.jobs import Job, JobStatus
+from reelmill.scheduling.retries import BY_HAND, made_by_rule
+
+pytestmark = pytest.mark.site
+
+VRAM = Pending(name="WaitingForVram", message="8000 MB of VRAM needed")
+
+
+@pytest.fixture
+def job(prefect: Dispatcher) -> Job:
+    return prefect.submit("validate", {"video_id": str(uuid.uuid4())}, priority=8, vram_mb=77)
+
+
+def _put(client: SyncPrefectClient, job: Job, state: State[object]) -> None:
+    client.set_flow_run_state(job.id, state, force=True)
+
+
+@pytest.mark.parametrize("state", [Failed(), Crashed(), Cancelled()])
+def test_what_ended_badly_is_sent_back_at_once(
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job, state: State[object]
+) -> None:
+    _put(client, job, state)
+    client.update_flow_run(job.id, tags=[*job.tags, "dead-letter"], infrastructure_pid="far:1:2")
+    again = prefect.retry(job.id)
+    assert (again.status, again.state, again.lane) == (JobStatus.PENDING, "AwaitingRetry", "batch-medium")
+    assert (again.message or "").startswith(BY_HAND)
+    assert not made_by_rule(again.state, again.message)  # counting begins anew
+    assert again.tags == job.tags
+    assert again.retry_at is not None
+    assert again.retry_at <= datetime.now(UTC)
+    assert client.read_flow_run(job.id).infrastructure_pid is None
+
+
+@pytest.mark.parametrize(
+    ("state", "called"),
+    [(None, "pending"), (VRAM, "queued"), (Running(), "running"), (Completed(), "completed")],
+)
+def test_what_waits_runs_or_is_done_is_not_sent_back(
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job, state: State[object] | None, called: str
+) -> None:
+    if state is not None:
+        _put(client, job, state)
+    with pytest.raises(UserError, match=f"is {called}; only a failed or cancelled job"):
+        prefect.retry(job.id)
+
+
+def test_all_dead_letters_are_sent_back(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    jobs = prefect.submit_many("validate", [{"video_id": str(uuid.uuid4())} for _ in range(4)])
+    for dead in jobs[:3]:
+        _put(client, dead, Failed())
+    for dead in jobs[:2]:
+        client.update_flow_run(dead.id, tags=[*dead.tags, "dead-letter"])
+    assert {sent.id for sent in prefect.retry_dead_letters()} == {jobs[0].id, jobs[1].id}
+    assert prefect.list(Asked(dead_letter=True)).total == 0
+    assert prefect.read(jobs[2].id).status is JobStatus.FAILED
+
+
+@pytest.mark.parametrize("state", [None, VRAM, AwaitingRetry(scheduled_time=datetime.now(UTC) + timedelta(hours=1))])
+def test_a_waiting_job_is_cancelled_at_once(
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job, state: State[object] | None
+) -> None:
+    client.update_flow_run(job.id, infrastructure_pid="far:1:2")  # of an earlier attempt
+    if state is not None:
+        _put(client, job, state)
+    gone = prefect.cancel(job.id)
+    assert (gone.status, gone.message) == (JobStatus.CANCELLED, "Cancelled by hand")
+    with pytest.raises(UserError, match="is over: it is cancelled"):
+        prefect.cancel(job.id)
+
+
+@pytest.mark.parametrize("state", [Running(), Pending(name="Submitting")])
+def test_a_running_job_is_left_to_its_worker_to_stop(
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job, state: State[object]
+) -> None:
+    _put(client, job, state)
+    for _ in range(2):  # asked twice, it is asked once
+        stopping = prefect.cancel(job.id)
+        assert (stopping.status, stopping.state) == (JobStatus.RUNNING, "Cancelling")
+    assert [change.state for change in prefect.states(job.id)].count("Cancelling") == 1
+
+
+def test_a_paused_job_is_cancelled_at_once(prefect: Dispatcher, job: Job) -> None:
+    prefect.pause(job.id)
+    assert prefect.cancel(job.id).status is JobStatus.CANCELLED
+
+
+def test_a_waiting_job_is_held_and_comes_back_to_its_place(prefect: Dispatcher, job: Job) -> None:
+    held = prefect.pause(job.id)
+    assert (held.status, held.state, held.waiting_reason) == (JobStatus.PAUSED, "Suspended", "paused by an admin")
+    assert prefect.pause(job.id).id == job.id
+    assert prefect.list(Asked(statuses=(JobStatus.PAUSED,))).total == 1
+    back = prefect.resume(job.id)
+    assert (back.status, back.scheduled, back.lane) == (JobStatus.PENDING, job.scheduled, "batch-medium")
+    with pytest.raises(UserError, match="is not paused: it is pending"):
+        prefect.resume(job.id)
+
+
+def test_a_retry_that_was_held_is_the_same_retry_after(
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job
+) -> None:
+    at = datetime.now(UTC) + timedelta(minutes=4)
+    _put(client, job, AwaitingRetry(scheduled_time=at, message="Retry 2 of 3 at 10:42:00: full"))
+    prefect.pause(job.id)
+    back = prefect.resume(job.id)
+    assert (back.state, back.retry_at, back.message) == ("AwaitingRetry", at, "Retry 2 of 3 at 10:42:00: full")
+    assert made_by_rule(back.state, back.message)
+
+
+@pytest.mark.parametrize("state", [Running(), VRAM])
+def test_a_job_that_a_worker_has_is_held_and_begins_again(
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job, state: State[object]
+) -> None:
+    _put(client, job, state)
+    client.update_flow_run(job.id, infrastructure_pid="far:1:2")
+    assert prefect.pause(job.id).state == "Suspended"
+    assert client.read_flow_run(job.id).state.state_details.pause_timeout is None  # type: ignore[union-attr]
+    assert prefect.resume(job.id).scheduled == job.scheduled
+    assert client.read_flow_run(job.id).infrastructure_pid is None
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (Completed(), "cannot be paused: it is completed"),
+        (Cancelling(), "cannot be paused: it is running"),
+        (Pending(), "is just being started"),
+    ],
+)
+def test_what_cannot_be_held_says_so(
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job, state: State[object], words: str
+) -> None:
+    if state.is_cancelling():
+        _put(client, job, Running())  # from any other state the server makes it Cancelled
+    _put(client, job, state)
+    with pytest.raises(UserError, match=words):
+        prefect.pause(job.id)
+    assert prefect.states(job.id)[-1].state == state.name
+
+
+def test_another_lane_is_another_job_and_the_old_one_names_it(
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job
+) -> None:
+    client.update_flow_run_labels(job.id, {"reelmill.retries": 2, "reelmill.failure-attempt": 3})
+    moved = prefect.prioritise(job.id, queue="live", level="high")
+    assert moved.id != job.id
+    assert (moved.lane, moved.parameters, moved.name) == ("live-high", job.parameters, job.name)
+    assert (moved.status, moved.scheduled, moved.vram_mb, moved.retries) == (JobStatus.PENDING, job.scheduled, 77, 2)
+    assert set(moved.tags) == {*job.tags, f"replaces:{job.id}"}
+    assert "reelmill.failure-attempt" not in client.read_flow_run(moved.id).labels
+    old = prefect.read(job.id)
+    assert (old.status, old.message) == (JobStatus.CANCELLED, f"Replaced by {moved.id} in the lane live-high")
+    with pytest.raises(UserError, match=f"Replaced by {moved.id}"):
+        prefect.retry(job.id)
+    assert prefect.submit("validate", job.parameters).id == moved.id  # the same work is under way
+    assert prefect.prioritise(moved.id, 1).id == moved.id
+    assert set(prefect.prioritise(moved.id, 10).tags) == {*job.tags, f"replaces:{moved.id}"}
+
+
+def test_a_held_job_is_held_in_its_new_lane_too(prefect: Dispatcher, job: Job) -> None:
+    prefect.pause(job.id)
+    moved = prefect.prioritise(job.id, 2)
+    assert (moved.status, moved.lane) == (JobStatus.PAUSED, "live-medium")
+    assert prefect.resume(moved.id).status is JobStatus.PENDING
+
+
+def test_a_job_that_runs_stays_where_it_is(prefect: Dispatcher, client: SyncPrefectClient, job: Job) -> None:
+    _put(client, job, Running())
+    for move in (lambda: prefect.prioritise(job.id, 1), lambda: prefect.move_to_front(job.id)):
+        with pytest.raises(UserError, match="does not wait: it is running"):
+            move()
+
+
+def test_a_job_that_starts_while_it_is_moved_stays_and_its_copy_goes(
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = prefect._held_copy
+
+    def start_meanwhile(run: object, lane: str) -> uuid.UUID:
+        _put(client, job, Running())
+        return copy(run, lane)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(prefect, "_held_copy", start_meanwhile)
+    with pytest.raises(UserError, match="has started meanwhile; it stays in the lane batch-medium"):
+        prefect.prioritise(job.id, 1)
+    assert prefect.read(job.id).status is JobStatus.RUNNING
+    (left,) = prefect.list(Asked(tag=f"replaces:{job.id}")).jobs
+    assert left.status is JobStatus.CANCELLED
+
+
+def test_the_front_of_a_lane_is_what_its_worker_is_given_next(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    videos = [{"video_id": str(uuid.uuid4())} for _ in range(4)]
+    first, second, third, retry = prefect.submit_many("validate", videos, queue="idle")
+    at = datetime.now(UTC) + timedelta(minutes=4)
+    _put(client, retry, AwaitingRetry(scheduled_time=at, message="Retry 2 of 3 at 10:42:00: full"))
+    front = prefect.move_to_front(third.id)
+    assert (front.id, front.lane) == (third.id, "idle")
+    assert prefect.move_to_front(third.id).scheduled == front.scheduled  # it is there already
+    sooner = prefect.move_to_front(retry.id)
+    assert (sooner.state, sooner.message) == ("AwaitingRetry", "Retry 2 of 3 at 10:42:00: full")
+    prefect.pause_lane("cpu", "default-medium")
+    prefect.undrain("cpu")
+    try:
+        given = client.get_scheduled_flow_runs_for_work_pool("cpu", work_queue_names=["idle"])
+    finally:
+        prefect.drain("cpu")
+        prefect.resume_lane("cpu", "default-medium")
+    ours = [answer.flow_run.id for answer in given]
+    assert ours == [retry.id, third.id, first.id, second.id] or ours == []  # the worker was quicker

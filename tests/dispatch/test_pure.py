@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reelmill.dispatch.duplicates import same, whole
+from reelmill.dispatch.filters import Asked, of_statuses, wanted
+from reelmill.dispatch.nodes import NodeStatus, WorkerState, joined
+from reelmill.dispatch.statistics import of_history
+from reelmill.jobs import CLOCKS_APART, JobStatus
+from reelmill.scheduling.node import VirtualGpu, WorkerFacts
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+SCHEMA = {"properties": {"video_id": {"type": "string"}, "depth": {"default": "header"}, "seed": {"default": None}}}
+
+
+def test_a_default_said_aloud_is_the_same_as_one_left_out() -> None:
+    plain = whole(SCHEMA, {}, {"video_id": "a"})
+    assert plain == {"video_id": "a", "depth": "header", "seed": None}
+    assert same("validate", plain) == same("validate", whole(SCHEMA, {}, {"depth": "header", "video_id": "a"}))
+    assert same("validate", plain) != same("validate", whole(SCHEMA, {"depth": "full"}, {"video_id": "a"}))
+    assert same("validate", plain) != same("digest", plain)
+
+
+@pytest.mark.parametrize(
+    ("job_type", "parameters", "ever"),
+    [
+        ("scenario", {"seconds": 1}, False),
+        ("compile_quad", {"seed": None, "video_ids": None}, False),
+        ("compile_random", {"seed": None}, False),
+        ("compile_mega", {}, False),
+        ("compile_quad", {"seed": 4}, True),
+        ("compile_quad", {"seed": None, "video_ids": ["a", "b", "c", "d"]}, True),
+        ("scan", {"directory_type": "videos"}, True),
+    ],
+)
+def test_work_that_picks_anew_is_never_the_same(job_type: str, parameters: dict[str, Any], ever: bool) -> None:
+    assert (same(job_type, parameters) is not None) is ever
+
+
+def test_statuses_in_the_words_of_the_server() -> None:
+    slot = ["AwaitingConcurrencySlot"]
+    assert of_statuses([JobStatus.PENDING]) == {"type": {"any_": ["SCHEDULED"]}, "name": {"not_any_": slot}}
+    assert of_statuses([JobStatus.QUEUED]) == {
+        "operator": "or_",
+        "type": {"any_": ["PENDING"]},
+        "name": {"any_": slot},
+    }
+    assert of_statuses([JobStatus.QUEUED, JobStatus.PENDING]) == {"type": {"any_": ["PENDING", "SCHEDULED"]}}
+    assert of_statuses([JobStatus.FAILED]) == {"type": {"any_": ["CRASHED", "FAILED"]}}
+
+
+def test_what_is_not_due_is_left_out_unless_asked_for() -> None:
+    present = (NOW + CLOCKS_APART).isoformat()
+    assert wanted(Asked(), NOW)["flow_runs"] == {"expected_start_time": {"before_": present}}
+    later = Asked(until=NOW + timedelta(days=1))
+    assert wanted(later, NOW)["flow_runs"] == {"expected_start_time": {"before_": present}}
+    assert wanted(Asked(include_not_due=True), NOW)["flow_runs"] == {}
+
+
+def test_a_text_is_looked_for_as_it_is() -> None:
+    assert wanted(Asked(text="50%_a"), NOW)["flow_runs"]["name"] == {"like_": r"50\%\_a"}
+
+
+def _worker(pool: str, online: bool, active: int, paused: str | None = None, said: bool = True) -> WorkerState:
+    gpu = VirtualGpu("vram-vm-gpu0", "gpu0", 8000)
+    facts = WorkerFacts(f"vm-{pool}", "vm", pool, 2, active, paused, [gpu], {"cores": 8}, {"cpu": 0.1})
+    return WorkerState(f"vm-{pool}", pool, online, NOW, facts if said else None)
+
+
+@pytest.mark.parametrize(
+    ("workers", "status"),
+    [
+        ([_worker("cpu", True, 0), _worker("gpu_ai", True, 2)], NodeStatus.AVAILABLE),
+        ([_worker("cpu", True, 2), _worker("gpu_ai", True, 0, "hot")], NodeStatus.BUSY),
+        ([_worker("cpu", True, 2), _worker("gpu_ai", False, 0)], NodeStatus.BUSY),
+        ([_worker("cpu", True, 0, said=False)], NodeStatus.AVAILABLE),
+        ([_worker("cpu", False, 2), _worker("gpu_ai", False, 0)], NodeStatus.OFFLINE),
+    ],
+)
+def test_the_workers_of_a_machine_make_one_row(workers: list[WorkerState], status: NodeStatus) -> None:
+    (node,) = joined(workers)
+    assert (node.name, node.status, node.last_heartbeat) == ("vm", status, NOW)
+    assert node.pools == tuple(sorted(worker.pool for worker in workers))
+
+
+def test_a_machine_counts_its_shared_budget_once_and_its_dead_workers_jobs_not_at_all() -> None:
+    (node,) = joined([_worker("cpu", True, 1), _worker("gpu_ai", False, 2)])
+    assert (node.max_jobs, node.active_jobs, len(node.vram), node.hardware) == (4, 1, 1, {"cores": 8})
+
+
+def test_the_mean_is_of_the_last_interval_and_the_counts_of_all() -> None:
+    done = {"state_type": "COMPLETED", "state_name": "Completed", "count_runs": 2, "sum_estimated_run_time": 10.0}
+    failed = {"state_type": "CRASHED", "state_name": "Crashed", "count_runs": 1, "sum_estimated_run_time": 99.0}
+    old = {**done, "sum_estimated_run_time": 5000.0}
+    found = of_history([{"states": [old]}, {"states": []}, {"states": [done, failed]}])
+    assert found.by_status == {JobStatus.COMPLETED: 4, JobStatus.FAILED: 1}
+    assert found.mean_seconds == 5.0
+    assert of_history([{"states": [old]}, {"states": []}]).mean_seconds is None
+    assert of_history([]).mean_seconds is None

@@ -1,0 +1,228 @@
+"""Jobs looked at on a running site."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, VariableCreate
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import AwaitingRetry, Completed, Crashed, Failed, Pending, Running, Scheduled
+
+from reelmill.dispatch import Asked, Dispatcher, NodeStatus, dispatcher
+from reelmill.errors import PlatformError, UserError
+from reelmill.jobs import JobStatus
+from reelmill.scheduling.node import VirtualGpu, WorkerFacts, variable_name
+
+pytestmark = pytest.mark.site
+
+
+def _video() -> dict[str, str]:
+    return {"video_id": str(uuid.uuid4())}
+
+
+def _mark(prefect: Dispatcher, *, number: int = 1, **options: object) -> list[uuid.UUID]:
+    videos = [_video() for _ in range(number)]
+    return [job.id for job in prefect.submit_many("validate", videos, **options)]  # type: ignore[arg-type]
+
+
+def test_jobs_are_found_by_what_they_are(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    waiting, queued, failed, crashed, done = _mark(prefect, number=5, priority=2)
+    client.set_flow_run_state(queued, Pending(), force=True)
+    client.set_flow_run_state(failed, Failed(message="no luck"), force=True)
+    client.update_flow_run(failed, name="a 50% Unlucky one", tags=["cpu", "dead-letter"])
+    client.set_flow_run_state(crashed, Crashed(), force=True)
+    client.set_flow_run_state(done, Completed(), force=True)
+    (gpu,) = [prefect.submit("digest", _video())]
+
+    def found(**asked: object) -> set[uuid.UUID]:
+        return {job.id for job in prefect.list(Asked(since=began, **asked), size=200).jobs}  # type: ignore[arg-type]
+
+    assert found() == {waiting, queued, failed, crashed, done, gpu.id}
+    assert found(statuses=(JobStatus.PENDING,)) == {waiting, gpu.id}
+    assert found(statuses=(JobStatus.QUEUED,)) == {queued}
+    assert found(statuses=(JobStatus.FAILED, JobStatus.COMPLETED)) == {failed, crashed, done}
+    assert found(types=("digest_generate",)) == {gpu.id}  # an older name
+    assert found(pool="gpu_ai") == {gpu.id}
+    assert found(lane="live-medium") == {waiting, queued, failed, crashed, done}
+    assert found(tag="gpu_ai") == {gpu.id}
+    assert found(dead_letter=True) == {failed}
+    assert found(text="50% unlucky") == {failed}
+    assert found(until=began) == set()
+    job = prefect.read(failed)
+    assert (job.status, job.message, job.dead_letter, job.waiting_reason) == (JobStatus.FAILED, "no luck", True, None)
+
+
+def test_a_list_comes_in_pages_with_totals(prefect: Dispatcher) -> None:
+    ids = _mark(prefect, number=5, queue="idle")
+    asked = Asked(lane="idle", statuses=(JobStatus.PENDING,))
+    pages = [prefect.list(asked, page=page, size=2) for page in (1, 2, 3)]
+    assert [(page.total, page.pages, len(page.jobs)) for page in pages] == [(5, 3, 2), (5, 3, 2), (5, 3, 1)]
+    assert [job.id for page in pages for job in page.jobs] == ids[::-1]
+    with pytest.raises(UserError, match="pages count from 1"):
+        prefect.list(asked, page=0)
+
+
+def test_what_is_not_due_is_left_out_unless_asked_for(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    deployment = client.read_deployment_by_name("validate/cpu")
+    tomorrow = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1))
+    ahead = client.create_flow_run_from_deployment(
+        deployment.id, parameters=_video(), state=tomorrow, work_queue_name="batch-high"
+    )
+    lane = Asked(lane="batch-high", statuses=(JobStatus.PENDING,))
+    assert prefect.list(lane).total == 0
+    (job,) = prefect.list(Asked(lane="batch-high", statuses=(JobStatus.PENDING,), include_not_due=True)).jobs
+    assert (job.id, job.not_due, job.waiting_reason) == (ahead.id, True, None)
+    (retry,) = _mark(prefect, queue="batch", level="high")
+    client.set_flow_run_state(retry, AwaitingRetry(scheduled_time=tomorrow.state_details.scheduled_time), force=True)
+    assert [job.id for job in prefect.list(lane).jobs] == [retry]
+
+
+def test_a_waiting_job_says_why(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    (job,) = _mark(prefect, queue="batch", level="low")
+
+    def why() -> str | None:
+        return prefect.read(job).waiting_reason
+
+    assert why() == "the pool cpu is drained: it takes nothing new"
+    client.set_flow_run_state(job, Pending(name="WaitingForVram", message="8000 MB of VRAM needed"), force=True)
+    assert why() == "8000 MB of VRAM needed"
+    again = datetime.now(UTC) + timedelta(minutes=2)
+    client.set_flow_run_state(
+        job, AwaitingRetry(scheduled_time=again, message="Retry 1 of 3 at 10:42:00: full"), force=True
+    )
+    assert why() == "retry 1 of 3 at 10:42:00: full"
+    client.set_flow_run_state(job, Running(), force=True)
+    assert why() is None
+    client.set_flow_run_state(job, Scheduled(), force=True)
+    prefect.pause_lane("cpu", "batch-low")
+    try:
+        prefect.undrain("cpu")
+        assert why() == "the lane batch-low is paused"
+        assert prefect.read(job).status is JobStatus.PENDING
+    finally:
+        prefect.drain("cpu")
+        prefect.resume_lane("cpu", "batch-low")
+
+
+def test_a_real_job_leaves_log_and_states_and_keeps_them_when_sent_back(prefect: Dispatcher) -> None:
+    prefect.undrain("cpu")
+    job = prefect.wait([prefect.submit("validate", _video()).id])[0]
+    assert job.status is JobStatus.FAILED
+    assert "No video has the id" in (job.message or "")
+    log = prefect.log(job.id)
+    assert [line.time for line in log] == sorted(line.time for line in log)
+    assert "INFO" in {line.level for line in log}
+    assert prefect.log(job.id, tail=3) == log[-3:]
+    states = prefect.states(job.id)
+    assert [change.state for change in states][:1] + [change.status for change in states][-2:] == [
+        "Scheduled",
+        JobStatus.RUNNING,
+        JobStatus.FAILED,
+    ]
+    again = prefect.retry(job.id)
+    assert (again.id, again.status) == (job.id, JobStatus.PENDING)
+    assert prefect.wait([job.id])[0].attempt == 2
+    assert list(prefect.log(job.id, tail=200))[: len(log)] == log
+
+
+def test_lanes_count_what_waits(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    _mark(prefect, number=2, priority=3)
+    running = _mark(prefect, number=3, priority=7)[0]
+    client.set_flow_run_state(running, Running(), force=True)
+    cpu, ai, encode = prefect.lanes()
+    assert (cpu.name, cpu.limit, cpu.active, cpu.drained, cpu.waiting) == ("cpu", 5, 1, True, 4)
+    assert [lane.priority for lane in cpu.lanes] == list(range(1, 11))
+    assert {lane.name: lane.waiting for lane in cpu.lanes if lane.waiting} == {"live-low": 2, "batch-high": 2}
+    assert (ai.waiting, encode.waiting, ai.limit, encode.limit) == (0, 0, 1, 2)
+
+
+def test_lanes_pause_and_pools_drain(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    prefect.pause_lane("gpu_ai", "idle")
+    assert [lane.name for lane in prefect.lanes()[1].lanes if lane.paused] == ["idle"]
+    prefect.resume_lane("gpu_ai", "idle")
+    queue = next(queue for queue in client.read_work_queues("gpu_ai") if queue.name == "idle")
+    assert (queue.concurrency_limit, queue.is_paused) == (None, False)
+    prefect.undrain("gpu_ai")
+    assert not prefect.lanes()[1].drained
+    for wrong in (prefect.drain, prefect.undrain):
+        with pytest.raises(UserError, match="no pool 'tape'; there are cpu, gpu_ai, gpu_encode"):
+            wrong("tape")
+    with pytest.raises(UserError, match="no pool 'tape'"):
+        prefect.pause_lane("tape", "idle")
+    with pytest.raises(UserError, match="The pool cpu has no lane 'slow'; it has live-high"):
+        prefect.pause_lane("cpu", "slow")
+
+
+def test_the_site_in_numbers(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    before = prefect.statistics()
+    done, running, waiting = _mark(prefect, number=3)
+    for job in (done, running):
+        client.set_flow_run_state(job, Running(), force=True)
+    client.set_flow_run_state(done, Completed(), force=True)
+    client.create_global_concurrency_limit(_budget("vram-far-gpu0", 8000, 2000))
+    client.create_global_concurrency_limit(_budget("vram-far-gpu1", 4000, 0))
+    client.create_global_concurrency_limit(_budget("something-else", 5, 1))
+    try:
+        after = prefect.statistics()
+    finally:
+        for name in ("vram-far-gpu0", "vram-far-gpu1", "something-else"):
+            client.delete_global_concurrency_limit_by_name(name)
+    more = {status: after.by_status[status] - before.by_status[status] for status in JobStatus}
+    assert {status: count for status, count in more.items() if count} == {
+        JobStatus.COMPLETED: 1,
+        JobStatus.RUNNING: 1,
+        JobStatus.PENDING: 1,
+    }
+    validate = after.by_type["validate"]
+    assert validate.by_status[JobStatus.RUNNING] == 1
+    assert validate.mean_seconds is not None
+    assert 0 <= validate.mean_seconds < 5
+    far = [budget for budget in after.vram if "-far-" in budget.name]
+    assert [(budget.total_mb, budget.used_mb) for budget in far] == [(8000, 2000), (4000, 0)]
+    assert after.vram_total_mb >= 12000
+    assert "something-else" not in {budget.name for budget in after.vram}
+    with pytest.raises(UserError, match="1 to 365"):
+        prefect.statistics(days=0)
+
+
+def _budget(name: str, limit: int, used: int) -> GlobalConcurrencyLimitCreate:
+    return GlobalConcurrencyLimitCreate(name=name, limit=limit, active_slots=used)
+
+
+def test_nodes_are_workers_joined_with_their_own_word(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    gpu = VirtualGpu("vram-far-gpu0", "gpu0", 8000)
+    said = WorkerFacts("far-gpu_ai", "far", "gpu_ai", 1, 1, "the GPU is hot", [gpu], {"cores": 4}, {"cpu": 0.5})
+    client.send_worker_heartbeat("gpu_ai", "far-gpu_ai", heartbeat_interval_seconds=10)
+    client.create_variable(VariableCreate(name=variable_name("far-gpu_ai"), value=said.to_json()))
+    client.create_variable(VariableCreate(name=variable_name("far-odd"), value={"of": "another version"}))
+    try:
+        nodes = {node.name: node for node in prefect.nodes()}
+    finally:
+        client.delete_variable_by_name(variable_name("far-gpu_ai"))
+        client.delete_variable_by_name(variable_name("far-odd"))
+        client.request("DELETE", "/work_pools/gpu_ai/workers/far-gpu_ai")  # type: ignore[arg-type]
+    far = nodes.pop("far")
+    assert (far.status, far.active_jobs, far.max_jobs, far.pools) == (NodeStatus.BUSY, 1, 1, ("gpu_ai",))
+    assert (far.paused, far.vram, far.hardware) == (("the GPU is hot",), (gpu,), {"cores": 4})
+    assert far.last_heartbeat is not None
+    (own,) = nodes.values()
+    assert own.status is not NodeStatus.OFFLINE
+    assert own.pools == ("cpu", "gpu_ai", "gpu_encode")
+
+
+def test_an_unknown_id_is_said_to_be_one(prefect: Dispatcher) -> None:
+    nobody = uuid.uuid4()
+    for ask in (prefect.read, prefect.log, prefect.states, prefect.retry, prefect.cancel, prefect.pause):
+        with pytest.raises(UserError, match=f"No job has the id {nobody}"):
+            ask(nobody)
+
+
+def test_a_server_that_is_away_is_said_to_be() -> None:
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), dispatcher() as nobody:
+        for ask in (nobody.lanes, nobody.nodes, nobody.list, nobody.statistics, nobody.retry_dead_letters):
+            with pytest.raises(PlatformError, match="does not answer; is the site up"):
+                ask()
