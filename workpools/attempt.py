@@ -82,7 +82,7 @@ class Attempt:
         held = self._tools.watch.hold(self._run.id, self._run.state or State(type=StateType.PENDING))
         try:
             if not await self._begin(held):
-                return Outcome(f"not started: it is {held.state.name}")
+                return await self._settle("Its state was changed before it began.")
             grant = await self._admit(held)
             if isinstance(grant, Outcome):
                 return grant
@@ -96,10 +96,7 @@ class Attempt:
 
     async def _begin(self, held: Held) -> bool:
         """Look afresh, since the run may have been stopped after it was given to us; note a retry in its log."""
-        try:
-            run = await until_answered(lambda: self._tools.client.read_flow_run(self._run.id), self._logger)
-        except ObjectNotFound:
-            return False
+        run = await until_answered(lambda: self._tools.client.read_flow_run(self._run.id), self._logger)
         if run.state is not None:
             held.saw(run.state)
         if held.verdict is not Verdict.GO_ON:

@@ -22,6 +22,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
 from deployments.site import WORKER_ENVIRONMENT, Site
+from reelmill.dispatch import Dispatcher
 from reelmill.jobs import LANES, lane
 from tests.processes import SESSION_PROCESSES
 from workpools.configuration import job_template
@@ -35,6 +36,11 @@ class Engine:
 
     client: SyncPrefectClient
     site: Site
+
+    @property
+    def dispatch(self) -> Dispatcher:
+        """What a person steers by."""
+        return Dispatcher(self.client)
 
     def pool(self, name: str, limit: int | None = None) -> str:
         """A pool of the test's own with its lanes, and a deployment of ``work`` on it."""
@@ -100,9 +106,6 @@ class Engine:
             time.sleep(0.1)
         return text
 
-    def cancel(self, run: FlowRun) -> None:
-        self.client.set_flow_run_state(run.id, Cancelling())
-
     @contextmanager
     def worker(self, pool: str, name: str, limit: int = 1, **settings: Any) -> Iterator[WorkerProcess]:
         """A worker of the test's own, up and heard of."""
@@ -112,6 +115,7 @@ class Engine:
             "PREFECT_API_URL": self.site.api_url,
             "PREFECT_HOME": str(self.site.settings.prefect_home),
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "1",
+            "PREFECT_WORKER_QUERY_SECONDS": "600",  # what moves is moved by events and by slots that come free
             "REELMILL_DATABASE_URL": _database_url(self.site),
             **{f"REELMILL_{name.upper()}": str(value) for name, value in settings.items()},
         }

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.states import AwaitingRetry, Scheduled, Suspended
 
+from reelmill.dispatch import NodeStatus
+from reelmill.jobs import JobStatus
 from reelmill.scheduling import retries
 from tests.workpools.conftest import Engine
 
@@ -36,9 +36,9 @@ def _gone(family: list[psutil.Process]) -> bool:
 
 
 def test_lanes_are_served_in_their_order_and_each_in_its_own(engine: Engine) -> None:
-    engine.client.update_work_pool("gpu_ai", WorkPoolUpdate(is_paused=True))
+    engine.dispatch.drain("gpu_ai")
     runs = [(priority, engine.submit("gpu_ai", priority)) for priority in (10, 5, 1, 5, 7, 1)]
-    engine.client.update_work_pool("gpu_ai", WorkPoolUpdate(is_paused=False))
+    engine.dispatch.undrain("gpu_ai")
     ended = [(priority, engine.ended(run)) for priority, run in runs]
     started = sorted(ended, key=lambda pair: pair[1].start_time or pytest.fail("never started"))
     assert [priority for priority, _ in started] == [1, 1, 5, 5, 7, 10]
@@ -49,7 +49,7 @@ def test_lanes_are_served_in_their_order_and_each_in_its_own(engine: Engine) -> 
 def test_a_cancelled_job_is_gone_with_its_whole_family(engine: Engine, tmp_path: Path) -> None:
     run = engine.submit("cpu", does="sleep", seconds=300, path=str(tmp_path))
     family = _sleeping(engine, run, tmp_path)
-    engine.cancel(run)
+    engine.dispatch.cancel(run.id)
     ended = engine.ended(run, seconds=5)
     assert ended.state is not None
     assert (ended.state.type, ended.state.name) == (StateType.CANCELLED, "Cancelled")
@@ -59,11 +59,11 @@ def test_a_cancelled_job_is_gone_with_its_whole_family(engine: Engine, tmp_path:
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_never_starts(engine: Engine, tmp_path: Path) -> None:
-    engine.client.update_work_pool("gpu_ai", WorkPoolUpdate(is_paused=True))
+    engine.dispatch.drain("gpu_ai")
     run = engine.submit("gpu_ai", path=str(tmp_path))
-    engine.cancel(run)
+    engine.dispatch.cancel(run.id)
     assert engine.states(run)[-1] == "Cancelled"
-    engine.client.update_work_pool("gpu_ai", WorkPoolUpdate(is_paused=False))
+    engine.dispatch.undrain("gpu_ai")
     engine.ended(engine.submit("gpu_ai"))
     assert list(tmp_path.iterdir()) == []
 
@@ -71,11 +71,11 @@ def test_a_waiting_job_is_cancelled_at_once_and_never_starts(engine: Engine, tmp
 def test_a_paused_job_lets_go_of_its_slot_and_goes_on_later(engine: Engine, tmp_path: Path) -> None:
     run = engine.submit("gpu_ai", does="sleep", seconds=2, path=str(tmp_path))
     family = _sleeping(engine, run, tmp_path)
-    engine.client.set_flow_run_state(run.id, Suspended(timeout_seconds=None))
+    assert engine.dispatch.pause(run.id).status is JobStatus.PAUSED
     assert _gone(family)
     assert engine.ended(engine.submit("gpu_ai")).state_name == "Completed"  # in the one slot there is
     assert engine.read(run).state_name == "Suspended"
-    engine.client.set_flow_run_state(run.id, Scheduled(), force=True)
+    engine.dispatch.resume(run.id)
     assert engine.ended(run).state_name == "Completed"
     assert (tmp_path / "done").exists()
     assert engine.logged(run, "--- GOES ON").count("start: work(") == 2
@@ -99,7 +99,7 @@ def test_a_failed_job_is_tried_again_and_holds_no_slot_meanwhile(engine: Engine,
     assert "--- RETRY ATTEMPT 3 ---" not in log
 
     # A person sends it back: at once, the log kept, counting anew.
-    engine.client.set_flow_run_state(run.id, AwaitingRetry(message=retries.BY_HAND))
+    engine.dispatch.retry(run.id)
     engine.until(run, lambda found: found.run_count > 3)
     engine.named(run, "AwaitingRetry")
     again = engine.read(run)
@@ -133,3 +133,35 @@ def test_a_family_killed_from_outside_leaves_nobody_behind(engine: Engine, tmp_p
     assert engine.ended(run).state_name == "Crashed"
     assert _gone(family)
     assert retries.DEAD_LETTER in engine.until(run, lambda found: bool(found.tags)).tags
+
+
+def test_every_waiting_job_says_why_and_can_be_moved_forward(engine: Engine, tmp_path: Path) -> None:
+    holds = engine.submit("gpu_ai", does="sleep", seconds=60, path=str(tmp_path))
+    _sleeping(engine, holds, tmp_path)
+    first, second = engine.submit("gpu_ai", 8), engine.submit("gpu_ai", 8)
+    assert engine.dispatch.read(second.id).waiting_reason == "pool full (1 of 1)"
+    ahead = engine.dispatch.prioritise(second.id, priority=2)
+    assert ahead.lane == "live-medium"
+    assert engine.read(second).state_name == "Cancelled"
+
+    engine.dispatch.pause_lane("gpu_ai", "live-medium")
+    engine.dispatch.cancel(holds.id)
+    engine.ended(first)  # the higher lane is paused, so the lower one is served
+    assert engine.dispatch.read(ahead.id).waiting_reason == "the lane live-medium is paused"
+    engine.dispatch.resume_lane("gpu_ai", "live-medium")
+    assert engine.dispatch.wait([ahead.id])[0].status is JobStatus.COMPLETED
+
+
+def test_the_machine_shows_with_what_it_has_and_does(engine: Engine, tmp_path: Path) -> None:
+    run = engine.submit("gpu_ai", does="sleep", seconds=60, path=str(tmp_path), variables={"vram_mb": 5000})
+    _sleeping(engine, run, tmp_path)
+    (node,) = [node for node in engine.dispatch.nodes() if node.name == engine.site.settings.node_name]
+    assert node.status in (NodeStatus.AVAILABLE, NodeStatus.BUSY)
+    assert node.max_jobs == 8  # 5, 2 and 1
+    assert node.hardware["cores"] == os.cpu_count()
+    assert "libx264" in node.hardware["encoders"]
+    (budget,) = [b for b in engine.dispatch.statistics().vram if b.name == f"vram-{node.name}-virtual"]
+    assert (budget.total_mb, budget.used_mb) == (16_000, 5000)
+    engine.dispatch.cancel(run.id)
+    engine.ended(run, seconds=5)
+    assert not [b for b in engine.dispatch.statistics().vram if b.name == budget.name and b.used_mb]

@@ -7,7 +7,9 @@ import uuid
 from pathlib import Path
 
 import pytest
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import VariableFilter
+from prefect.client.schemas.objects import FlowRun
 
 from reelmill.scheduling import retries
 from reelmill.scheduling.node import WorkerFacts, variable_name
@@ -54,6 +56,20 @@ def test_told_to_stop_it_lets_its_jobs_end_and_told_twice_it_puts_them_back(engi
         assert "the worker was stopped" in (back.state.message or "" if back.state else "")
 
 
+def test_both_limits_hold_and_a_freed_slot_is_filled_at_once(engine: Engine) -> None:
+    pool, name = engine.pool(_name("limited")), _name("limited")
+    with engine.worker(pool, name, limit=3):
+        # Every claim after the first is made by a slot that came free: the next poll would be in ten minutes.
+        assert _most_at_once(engine, [engine.submit(pool, does="sleep", seconds=0.5) for _ in range(5)]) == 3
+        engine.client.update_work_pool(pool, WorkPoolUpdate(concurrency_limit=2))
+        assert _most_at_once(engine, [engine.submit(pool, does="sleep", seconds=0.5) for _ in range(4)]) == 2
+
+
+def _most_at_once(engine: Engine, runs: list[FlowRun]) -> int:
+    times = [(run.start_time, run.end_time) for run in (engine.ended(run) for run in runs)]
+    return max(sum(begun <= at < ended for begun, ended in times if begun and ended) for at, _ in times if at)
+
+
 def test_a_worker_whose_jobs_all_fail_by_its_fault_pauses_itself_until_it_is_well(
     engine: Engine, tmp_path: Path
 ) -> None:
@@ -96,7 +112,7 @@ def test_a_job_that_waited_long_for_vram_goes_to_a_neighbour_that_has_it(engine:
                 large.state.message or ""
             )
             assert _facts(engine, neighbour).vram[0].total_mb == 8000
-        engine.cancel(holds)
+        engine.dispatch.cancel(holds.id)
         engine.named(holds, "Cancelled", seconds=5)
 
 
