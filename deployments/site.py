@@ -43,6 +43,9 @@ WORKER_ENVIRONMENT: Final = {
     "PREFECT_WORKER_QUERY_SECONDS": "5",
     "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
     "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
+    # Questions each client would ask first; the server is of this very installation and has no CSRF tokens.
+    "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
 }
 
 
@@ -138,6 +141,7 @@ class Site:
             "PREFECT_API_DATABASE_CONNECTION_URL": database_url(self.settings, "asyncpg"),
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             "PREFECT_UI_API_URL": self.api_url,
+            "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "false",
         }
         arguments = ["prefect", "server", "start", "--host", _HOST, "--port", str(port)]
         server = self._start("server", arguments, env)

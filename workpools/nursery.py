@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Final
 
 import anyio.to_thread
+from prefect.settings import get_current_settings
 
-from workpools import child, preload
+from workpools import child
+
+#: Modules to load ahead, joined by commas: the server of forks reads it as it starts.
+VARIABLE: Final = "REELMILL_PRELOAD"
 
 _KILL_SECONDS: Final = 2.0  # for the kernel to be done with a killed group
 
@@ -71,9 +75,11 @@ class Nursery:
 
     def __init__(self, modules: Sequence[str]):
         """``modules`` are loaded ahead."""
-        os.environ[preload.VARIABLE] = ",".join(modules)
+        os.environ[VARIABLE] = ",".join(modules)
+        # Prefect hands its settings to every run in these very words, and what a run finds unchanged it need not read.
+        os.environ.update(get_current_settings().to_environment_variables(exclude_unset=True))
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([preload.__name__])
+        self._context.set_forkserver_preload(["workpools.preload"])
 
     async def warm_up(self) -> None:
         """Start the server and wait until it has loaded everything."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
 
-#: Modules to load, joined by commas: the worker sets it before the server starts.
-VARIABLE = "REELMILL_PRELOAD"
+import anyio
+
+from workpools import child, nursery
 
 #: What the engine and a flow would otherwise each import for themselves.
-ALWAYS = ("prefect.flow_engine", "prefect.cli", "prefect_dask", "workpools.child")
+ALWAYS = (
+    "prefect.flow_engine",
+    "prefect.workers.base",
+    "prefect.cli",
+    "prefect_dask",
+    "pydantic.v1",
+)
 
 
 def _load(names: list[str]) -> None:
@@ -21,4 +29,9 @@ def _load(names: list[str]) -> None:
             logging.getLogger(__name__).exception("%s could not be loaded ahead; its runs will say why", name)
 
 
-_load([*ALWAYS, *filter(None, os.environ.get(VARIABLE, "").split(","))])
+_load([*ALWAYS, *filter(None, os.environ.get(nursery.VARIABLE, "").split(","))])
+anyio.run(anyio.sleep, 0)  # a first event loop loads more
+child.settle_settings()
+# Nothing loaded here is ever garbage: children need not look through it, nor copy its pages while they look.
+gc.collect()
+gc.freeze()

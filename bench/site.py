@@ -1,0 +1,151 @@
+"""A site to measure on: its own data folder, server and database, and further workers beside those it has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import psutil
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.workers.process import ProcessWorker
+
+import bench
+from deployments.processes import Child
+from deployments.site import WORKER_ENVIRONMENT, Site
+from reelmill.settings import Settings, get_settings
+from workpools.configuration import WORKER_TYPE, job_template
+
+#: The type of Prefect's own worker that needs nothing else installed.
+PROCESS: Final = "process"
+
+_PORT: Final = 4900  # the first tried
+_WAIT_SECONDS: Final = 120.0
+_UNDER_WAY: Final = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """CPU seconds used so far, or between two readings."""
+
+    worker: float
+    server: float
+    database: float
+
+    def __sub__(self, earlier: Cpu) -> Cpu:
+        return Cpu(self.worker - earlier.worker, self.server - earlier.server, self.database - earlier.database)
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A pool beside those of the site, with one worker, and the deployment of the empty flow that it runs."""
+
+    pool: str
+    deployment: UUID
+    process: psutil.Process
+
+
+class BenchSite:
+    """The site that is up, and a client of its server."""
+
+    def __init__(self, site: Site, client: SyncPrefectClient, stack: ExitStack):
+        self.site, self.client, self._stack = site, client, stack
+        port = site.ui_url.rpartition(":")[2]
+        me = psutil.Process().children()
+        self._server = next(child for child in me if {"server", port} <= set(child.cmdline()))
+        postmaster = next(site.settings.postgres_dir.rglob("postmaster.pid"))
+        self._database = psutil.Process(int(postmaster.read_text().split()[0]))
+
+    def add_pool(self, worker_type: str, *, limit: int) -> Extra:
+        """A pool, its worker, and the empty flow deployed to it; the worker has nothing but Prefect's own settings."""
+        pool = f"bench-{worker_type}"
+        template = job_template() if worker_type == WORKER_TYPE else ProcessWorker.get_default_base_job_template()
+        self.client.create_work_pool(
+            WorkPoolCreate(name=pool, type=worker_type, base_job_template=template, concurrency_limit=limit)
+        )
+        deployment = self.client.create_deployment(
+            flow_id=self.client.create_flow_from_name("empty"),
+            name=pool,
+            entrypoint="bench.empty.empty",
+            work_pool_name=pool,
+            pull_steps=[],
+        )
+        child = self._worker(worker_type, pool, limit)
+        return Extra(pool, deployment, psutil.Process(child.pid))
+
+    def _worker(self, worker_type: str, pool: str, limit: int) -> Child:
+        settings = self.site.settings
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        environment |= {
+            "PYTHONPATH": str(Path(bench.__file__).parents[1]),  # runs import this very code
+            "PREFECT_HOME": str(settings.prefect_home),
+            "PREFECT_API_URL": self.site.api_url,
+        }
+        if worker_type == WORKER_TYPE:
+            environment |= WORKER_ENVIRONMENT
+        arguments = ["prefect", "worker", "start", "--pool", pool, "--name", pool, "--type", worker_type]
+        child = Child(f"worker-{pool}", [*arguments, "--limit", str(limit)], environment, settings.log_dir)
+        self._stack.callback(child.end, 20)
+        self._stack.callback(child.ask_to_end)
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not self._online(pool):
+            child.check()
+            assert time.monotonic() < deadline, f"no worker for {pool}: see {child.log}"
+            time.sleep(0.2)
+        return child
+
+    def _online(self, pool: str) -> bool:
+        return any(worker.status == "ONLINE" for worker in self.client.read_workers_for_work_pool(pool))
+
+    def wait(self, deployment: UUID) -> None:
+        """Until no run of a deployment waits or runs any more."""
+        chosen = {"deployments": {"id": {"any_": [str(deployment)]}}}
+        body: dict[str, Any] = {**chosen, "flow_runs": {"state": {"type": {"any_": list(_UNDER_WAY)}}}}
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while self.client.request("POST", "/flow_runs/count", json=body).json():
+            assert time.monotonic() < deadline, "the runs do not end"
+            time.sleep(0.1)
+
+    def cpu(self, extra: Extra) -> Cpu:
+        """What a worker with all it has started, the server and its database have used so far."""
+        return Cpu(_tree(extra.process), _tree(self._server), _tree(self._database))
+
+
+def _tree(process: psutil.Process) -> float:
+    """CPU seconds of a process and its descendants, those included that have ended and were waited for."""
+    total = 0.0
+    for member in [process, *process.children(recursive=True)]:
+        try:
+            times = member.cpu_times()
+        except psutil.NoSuchProcess:
+            continue  # its parent counts it from now on
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+@contextmanager
+def bench_site() -> Iterator[BenchSite]:
+    """A whole site as ``reelmill up`` makes it, on an empty library of its own, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="reelmill-bench-"))
+    folder.chmod(0o755)  # under root PostgreSQL runs as another account, which must be let in
+    own = {"REELMILL_DATA_DIR": str(folder / "data"), "REELMILL_MEDIA_ROOT": str(folder / "media")}
+    os.environ |= own | {"REELMILL_PREFECT_PORT": str(_PORT), "REELMILL_DRAIN_SECONDS": "5"}
+    os.environ.pop("REELMILL_DATABASE_URL", None)
+    get_settings.cache_clear()
+    try:
+        with ExitStack() as stack:
+            site = stack.enter_context(Site(Settings()))
+            stack.enter_context(temporary_settings({PREFECT_API_URL: site.api_url}))
+            client = stack.enter_context(get_client(sync_client=True))
+            yield BenchSite(site, client, stack)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
