@@ -116,10 +116,12 @@ def test_a_real_job_leaves_log_and_states_and_keeps_them_when_sent_back(prefect:
     job = prefect.wait([prefect.submit("validate", _video()).id])[0]
     assert job.status is JobStatus.FAILED
     assert "No video has the id" in (job.message or "")
+    log = prefect.log(job.id)
     deadline = time.monotonic() + 10
-    while not any("--- ERROR ---" in line.text for line in (log := prefect.log(job.id))):
-        assert time.monotonic() < deadline, log  # a run's last lines are sent as its process ends
+    while not any("--- ERROR ---" in line.text for line in log):  # the last lines are sent as the process ends
+        assert time.monotonic() < deadline, log
         time.sleep(0.1)
+        log = prefect.log(job.id)
     assert [line.time for line in log] == sorted(line.time for line in log)
     assert "INFO" in {line.level for line in log}
     assert prefect.log(job.id, tail=3) == log[-3:]
