@@ -16,6 +16,9 @@ from typing import Final
 from reelmill.errors import SiteError
 
 _PR_SET_PDEATHSIG: Final = 1
+#: More deaths than this within that many seconds are no accident.
+_DEATHS: Final = 5
+_DEATHS_SECONDS: Final = 120.0
 _libc = ctypes.CDLL(None)
 
 
@@ -32,10 +35,15 @@ class Child:
     def __init__(self, name: str, arguments: Sequence[str], env: Mapping[str, str], log_dir: Path):
         self.name = name
         self.log = log_dir / f"{name}.log"
+        self._arguments, self._env = arguments, env
+        self._deaths: list[float] = []
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
-                env=dict(env),
+            return subprocess.Popen(
+                [sys.executable, "-m", *self._arguments],
+                env=dict(self._env),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -57,6 +65,23 @@ class Child:
             last = lines[-1] if lines else "it wrote nothing"
             raise SiteError(f"{self.name} ended with code {code}: {last} (all of it: {self.log})")
 
+    def revive(self) -> int | None:
+        """Start it again if it has ended by itself; answers with the code it ended with.
+
+        Raises:
+            SiteError: it ends again and again.
+        """
+        code = self._process.poll()
+        if code is None:
+            return None
+        now = time.monotonic()
+        self._deaths = [at for at in self._deaths if now - at < _DEATHS_SECONDS] + [now]
+        if len(self._deaths) > _DEATHS:
+            self.check()
+        self._kill_group(0.2)  # what it left behind holds its port, or its name
+        self._process = self._start()
+        return code
+
     def ask_to_end(self) -> None:
         """Send SIGTERM to the process; it ends its own children."""
         if self._process.poll() is None:
@@ -71,9 +96,12 @@ class Child:
     def end(self, seconds: float) -> None:
         """Wait for the end; whatever of the group is left after ``seconds`` is killed."""
         self.wait(seconds)
-        deadline = time.monotonic() + 2
+        self._kill_group(2.0)
+        self._process.wait()
+
+    def _kill_group(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         with suppress(ProcessLookupError):
             while time.monotonic() < deadline:
                 os.killpg(self.pid, signal.SIGKILL)
                 time.sleep(0.05)
-        self._process.wait()

@@ -22,7 +22,7 @@ from deployments.processes import Child
 from deployments.profile import write_profile
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import database_url, embedded, get_engine, session
-from reelmill.errors import SiteError
+from reelmill.errors import PlatformError, SiteError
 from reelmill.layout import MediaRoot
 from reelmill.operations.workspace import reconcile
 from reelmill.report import LogReport
@@ -80,16 +80,28 @@ class Site:
         self._stack.close()
 
     def watch(self, seconds: float) -> None:
-        """Wait, looking after the parts.
+        """Wait, looking after the parts: one that was killed is started again.
 
         Raises:
-            SiteError: one of them ended.
+            SiteError: one of them ends again and again.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            self._revive_database()
             for child in self._children:
-                child.check()
+                code = child.revive()
+                if code is not None:
+                    self._say(f"{child.name} ended with code {code}; started again")
             time.sleep(min(0.5, seconds))
+
+    def _revive_database(self) -> None:
+        if self.settings.database_url is not None:  # an external server is not ours to start
+            return
+        try:
+            if embedded(self.settings.postgres_dir).keep_up():
+                self._say("the database was killed; started again")
+        except PlatformError as error:  # the killed one's processes take a moment to be gone
+            self._say(str(error))
 
     def _up(self, stack: ExitStack) -> None:
         settings = self.settings

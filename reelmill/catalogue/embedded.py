@@ -97,6 +97,29 @@ class EmbeddedPostgres:
                 if self.running():
                     self._control("stop", "-m", "fast")
 
+    def keep_up(self) -> bool:
+        """For a user of it: start it again if it was killed; answers whether it had to.
+
+        Raises:
+            PlatformError: it does not come up, yet.
+        """
+        with self._held:
+            if self._users is None or self._alive():
+                return False
+            with self._starting():
+                if self.running():
+                    return False
+                self._start()
+            return True
+
+    def _alive(self) -> bool:
+        """Whether its process is there: a look that costs nothing, unlike ``running``."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split()[0])
+            return (Path("/proc") / str(pid) / "comm").read_text().startswith("postgres")
+        except (OSError, ValueError, IndexError):
+            return False
+
     def running(self) -> bool:
         """Whether the server of this folder is up (``pg_ctl status``, which checks the process itself)."""
         if not (self.data / "postmaster.pid").exists():

@@ -49,6 +49,13 @@ class Up:
         assert found is not None
         return found[1]
 
+    def until(self, pattern: str) -> None:
+        """Wait until it has said this."""
+        deadline = time.monotonic() + 60
+        while not re.search(pattern, self.said()):
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.2)
+
     def said(self) -> str:
         return self.log.read_text()
 
@@ -107,6 +114,13 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up]) -> No
     assert second.returncode == 1
     assert re.search(r"already up on .*up/data \(process \d+\)", second.stderr)
 
+    # Its parts are looked after: killed, they are there again, and whoever talks to them waits rather than fails.
+    for process in [*_part(first.process.pid, "server start"), *_part(first.process.pid, "--pool cpu")]:
+        process.kill()
+    _postgres(Path(env["REELMILL_DATA_DIR"]))[0].kill()
+    for part in ("server", "worker-cpu", "the database"):
+        first.until(rf"{part} .*started again")
+
     # The profile that `up` wrote is how Prefect's own command line finds the site, from any terminal.
     folder = Path(env["REELMILL_MEDIA_ROOT"]) / "library" / "videos"
     folder.mkdir(parents=True)
@@ -144,6 +158,10 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up]) -> No
     refused = _run(env, REELMILL, "up")
     assert refused.returncode == 1
     assert "is empty, and the catalogue knows 1 videos in it; mount it first." in refused.stderr
+
+
+def _part(up: int, words: str) -> list[psutil.Process]:
+    return [child for child in psutil.Process(up).children() if words in " ".join(child.cmdline())]
 
 
 def _postgres(data_dir: Path) -> list[psutil.Process]:
