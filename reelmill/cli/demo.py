@@ -149,7 +149,8 @@ def _making(valid: Sequence[Video]) -> list[Stage]:
 def _submit(prefect: Dispatcher, bars: Progress, stage: Stage) -> None:
     total = len(stage.parameters)
     stage.bar = bars.add_task(stage.job_type, total=total or 1, shown=f"0/{total}")
-    stage.ids = [prefect.submit(stage.job_type, parameters).id for parameters in stage.parameters]
+    # A demo shows what happens now: nobody waits minutes for a second try.
+    stage.ids = [job.id for job in prefect.submit_many(stage.job_type, stage.parameters, max_retries=0)]
 
 
 def _finish(prefect: Dispatcher, bars: Progress, stage: Stage) -> Stage:
