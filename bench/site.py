@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,9 @@ from uuid import UUID
 
 import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.workers.process import ProcessWorker
 
@@ -30,6 +32,7 @@ PROCESS: Final = "process"
 
 _PORT: Final = 4900  # the first tried
 _WAIT_SECONDS: Final = 120.0
+_LOOK_SECONDS: Final = 0.2
 _UNDER_WAY: Final = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
 
 
@@ -65,8 +68,14 @@ class BenchSite:
         postmaster = next(site.settings.postgres_dir.rglob("postmaster.pid"))
         self._database = psutil.Process(int(postmaster.read_text().split()[0]))
 
-    def add_pool(self, worker_type: str, *, limit: int) -> Extra:
-        """A pool, its worker, and the empty flow deployed to it; the worker has nothing but Prefect's own settings."""
+    def add_pool(self, worker_type: str, *, limit: int, settings: Mapping[str, str] | None = None) -> Extra:
+        """A pool, its worker, and the empty flow deployed to it.
+
+        Args:
+            worker_type: ours, which has the settings of a site's, or one of Prefect's, which has its defaults.
+            limit: how many runs at once, of the worker and of the pool.
+            settings: further ones of Prefect's, as environment variables.
+        """
         pool = f"bench-{worker_type}"
         template = job_template() if worker_type == WORKER_TYPE else ProcessWorker.get_default_base_job_template()
         self.client.create_work_pool(
@@ -79,10 +88,10 @@ class BenchSite:
             work_pool_name=pool,
             pull_steps=[],
         )
-        child = self._worker(worker_type, pool, limit)
+        child = self._worker(worker_type, pool, limit, settings or {})
         return Extra(pool, deployment, psutil.Process(child.pid))
 
-    def _worker(self, worker_type: str, pool: str, limit: int) -> Child:
+    def _worker(self, worker_type: str, pool: str, limit: int, further: Mapping[str, str]) -> Child:
         settings = self.site.settings
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         environment |= {
@@ -90,8 +99,8 @@ class BenchSite:
             "PREFECT_HOME": str(settings.prefect_home),
             "PREFECT_API_URL": self.site.api_url,
         }
-        if worker_type == WORKER_TYPE:
-            environment |= WORKER_ENVIRONMENT
+        environment |= WORKER_ENVIRONMENT if worker_type == WORKER_TYPE else {}
+        environment |= further
         arguments = ["prefect", "worker", "start", "--pool", pool, "--name", pool, "--type", worker_type]
         child = Child(f"worker-{pool}", [*arguments, "--limit", str(limit)], environment, settings.log_dir)
         self._stack.callback(child.end, 20)
@@ -106,14 +115,39 @@ class BenchSite:
     def _online(self, pool: str) -> bool:
         return any(worker.status == "ONLINE" for worker in self.client.read_workers_for_work_pool(pool))
 
-    def wait(self, deployment: UUID) -> None:
-        """Until no run of a deployment waits or runs any more."""
-        chosen = {"deployments": {"id": {"any_": [str(deployment)]}}}
-        body: dict[str, Any] = {**chosen, "flow_runs": {"state": {"type": {"any_": list(_UNDER_WAY)}}}}
+    def submit(self, extra: Extra, count: int) -> list[UUID]:
+        """Hand in runs of the empty flow, all at once."""
+        path = f"/deployments/{extra.deployment}/create_flow_run/bulk"
+        answer = self._post(path, [{} for _ in range(count)])
+        return [UUID(result["flow_run_id"]) for result in answer["results"]]
+
+    def completed(self, run_ids: Sequence[UUID]) -> list[FlowRun]:
+        """Wait until runs have ended, all of them well."""
+        chosen = {"id": {"any_": [str(run_id) for run_id in run_ids]}}
+        body = {"flow_runs": {**chosen, "state": {"type": {"any_": list(_UNDER_WAY)}}}}
         deadline = time.monotonic() + _WAIT_SECONDS
-        while self.client.request("POST", "/flow_runs/count", json=body).json():
+        while self._post("/flow_runs/count", body):
             assert time.monotonic() < deadline, "the runs do not end"
-            time.sleep(0.1)
+            time.sleep(_LOOK_SECONDS)
+        runs = self.client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(chosen))
+        assert [run.state_name for run in runs] == ["Completed"] * len(run_ids), runs
+        return runs
+
+    def pause(self, pool: str) -> None:
+        """Let nothing of a pool start."""
+        self.client.update_work_pool(pool, WorkPoolUpdate(is_paused=True))
+
+    def resume(self, pool: str) -> None:
+        """Let its runs start."""
+        self.client.update_work_pool(pool, WorkPoolUpdate(is_paused=False))
+
+    def forget_runs(self) -> None:
+        """Delete every run there is."""
+        while self._post("/flow_runs/bulk_delete", {})["deleted"]:
+            pass
+
+    def _post(self, path: Any, body: Any) -> Any:
+        return self.client.request("POST", path, json=body).json()
 
     def cpu(self, extra: Extra) -> Cpu:
         """What a worker with all it has started, the server and its database have used so far."""
