@@ -69,7 +69,7 @@ class Admission:
         for budget in self.budgets:
             await until_answered(partial(self._ensure, budget), self._logger)
         async with self._book.open() as page:
-            await self._bury(page)
+            await self._bury(page, earlier=True)
 
     async def _ensure(self, budget: VirtualGpu) -> None:
         try:
@@ -215,9 +215,15 @@ class Admission:
             )
         return cards
 
-    async def _bury(self, page: Page) -> None:
-        """Give back at once what dead workers of this machine held; their processes are ended first."""
-        left = page.without_dead(lambda worker: alive(self._settings.worker_dir, worker))
+    async def _bury(self, page: Page, *, earlier: bool = False) -> None:
+        """Give back at once what dead workers of this machine held; their processes are ended first.
+
+        Args:
+            page: of the book.
+            earlier: whether all that stands under our own name is of an earlier worker that went by it.
+        """
+        folder = self._settings.worker_dir
+        left = page.without_dead(lambda worker: not (earlier and worker == self._worker) and alive(folder, worker))
         for lease_id, held in left.items():
             if held.process is not None:
                 with suppress(ValueError):

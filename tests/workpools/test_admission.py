@@ -107,6 +107,18 @@ def test_what_a_dead_worker_held_is_given_back_by_the_next_that_asks(on_site: Si
     asyncio.run(all_of_it())
 
 
+def test_what_an_earlier_worker_of_the_same_name_held_is_given_back_at_the_start(on_site: Site, tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+
+    async def all_of_it() -> None:
+        async with _worker(settings, "again") as first:
+            assert isinstance(await first.ask(uuid.uuid4(), 10_000, 5, 0.0), Grant)
+        async with _worker(settings, "again") as second:
+            assert isinstance(await second.ask(uuid.uuid4(), 16_000, 5, 0.0), Grant)
+
+    asyncio.run(all_of_it())
+
+
 def test_a_job_larger_than_any_card_is_told_so(on_site: Site, tmp_path: Path) -> None:
     async def ask() -> object:
         async with _worker(_settings(tmp_path), "one") as one:
