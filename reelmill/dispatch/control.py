@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from prefect.client.schemas.objects import FlowRun, State, StateType
@@ -22,12 +22,13 @@ from reelmill.dispatch.filters import Asked
 from reelmill.dispatch.reading import Reading
 from reelmill.errors import UserError
 from reelmill.jobs import AWAITING_RETRY, SUSPENDED, WAITING_FOR_VRAM, Job, JobStatus
-from reelmill.scheduling.retries import BY_HAND, DEAD_LETTER
+from reelmill.scheduling.retries import BY_HAND, DEAD_LETTER, clock
 
 #: What the message of a cancelled job begins with that another has taken the place of.
 REPLACED: Final = "Replaced by"
 
 _TRIES: Final = 10
+_LETTING_GO: Final = timedelta(seconds=10)
 _BETWEEN: Final = 0.2  # seconds; a worker takes about a second over starting a process
 
 
@@ -36,7 +37,7 @@ class Control(Reading):
 
     @told
     def retry(self, job_id: uuid.UUID) -> Job:
-        """Send a failed or cancelled job back at once, with its log and a fresh count of retries.
+        """Send a failed or cancelled job back with its log and a fresh count of retries: at once, or after ten seconds.
 
         Raises:
             UserError: there is none of this id, or it waits, runs, has completed or was replaced.
@@ -51,7 +52,8 @@ class Control(Reading):
         self._forget_process(run)
         if DEAD_LETTER in run.tags:  # before it starts again: its next failure may bring the tag back
             self._client.update_flow_run(job_id, tags=[tag for tag in run.tags if tag != DEAD_LETTER])
-        sent: State[Any] = AwaitingRetry(scheduled_time=_now(), message=f"{BY_HAND} at {_now().astimezone():%H:%M:%S}")
+        at = max(_now(), _let_go(self._history(job_id)))
+        sent: State[Any] = AwaitingRetry(scheduled_time=at, message=f"{BY_HAND} at {clock(at)}")
         if not self._set_if(job_id, [state.type.value], sent):
             raise UserError(f"The job {job_id} has changed this very moment; look at it again.")
         return self._explained([self._run(job_id)])[0]
@@ -168,10 +170,12 @@ class Control(Reading):
 
     def _place(self, run: FlowRun) -> State[Any]:
         """The state that puts a run where it last waited in its lane."""
-        waited = [state for state in self._history(run.id) if state.type is StateType.SCHEDULED]
+        history = self._history(run.id)
+        waited = [state for state in history if state.type is StateType.SCHEDULED]
         if not waited:
             return Scheduled(scheduled_time=run.expected_start_time or _now())
-        return again(waited[-1], waited[-1].state_details.scheduled_time or _now())
+        place = waited[-1].state_details.scheduled_time or _now()
+        return again(waited[-1], place if _let_go(history) <= _now() else _let_go(history))
 
 
 def again(state: State[Any], at: datetime) -> State[Any]:
@@ -179,6 +183,20 @@ def again(state: State[Any], at: datetime) -> State[Any]:
     if state.name == AWAITING_RETRY:
         return AwaitingRetry(scheduled_time=at, message=state.message)
     return Scheduled(scheduled_time=at)
+
+
+def _let_go(history: Sequence[State[Any]]) -> datetime:
+    """When no worker holds a run any more.
+
+    A worker that still looks after the end of a run and is handed the same run again ends itself with "this borrower is
+    already holding one of this CapacityLimiter's tokens". It may not prefetch either, or it is handed it early.
+
+    Args:
+        history: its states; the last is the present one.
+    """
+    *before, present = history
+    held = bool(before) and before[-1].type is not StateType.SCHEDULED
+    return present.timestamp + _LETTING_GO if held else present.timestamp
 
 
 def waits(state: State[Any]) -> bool:

@@ -17,7 +17,7 @@ from reelmill.scheduling.retries import BY_HAND, made_by_rule
 
 pytestmark = pytest.mark.site
 
-VRAM = Pending(name="WaitingForVram", message="8000 MB of VRAM needed")
+VRAM: State[object] = Pending(name="WaitingForVram", message="8000 MB of VRAM needed")
 
 
 @pytest.fixture
@@ -122,14 +122,27 @@ def test_a_retry_that_was_held_is_the_same_retry_after(
 
 @pytest.mark.parametrize("state", [Running(), VRAM])
 def test_a_job_that_a_worker_has_is_held_and_begins_again(
-    prefect: Dispatcher, client: SyncPrefectClient, job: Job, state: State[object]
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job, state: State[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _put(client, job, state)
     client.update_flow_run(job.id, infrastructure_pid="far:1:2")
     assert prefect.pause(job.id).state == "Suspended"
+    monkeypatch.setattr("reelmill.dispatch.control._LETTING_GO", timedelta(0))
     assert client.read_flow_run(job.id).state.state_details.pause_timeout is None  # type: ignore[union-attr]
     assert prefect.resume(job.id).scheduled == job.scheduled
     assert client.read_flow_run(job.id).infrastructure_pid is None
+
+
+def test_a_job_whose_worker_may_still_hold_it_comes_back_a_little_later(
+    prefect: Dispatcher, client: SyncPrefectClient, job: Job
+) -> None:
+    _put(client, job, Running())
+    soon = prefect.states(prefect.pause(job.id).id)[-1].time + timedelta(seconds=10)
+    assert prefect.resume(job.id).scheduled == soon
+    _put(client, job, Running())
+    _put(client, job, Failed())
+    soon = prefect.states(job.id)[-1].time + timedelta(seconds=10)
+    assert prefect.retry(job.id).retry_at == soon
 
 
 @pytest.mark.parametrize(
@@ -179,9 +192,10 @@ def test_a_held_job_is_held_in_its_new_lane_too(prefect: Dispatcher, job: Job) -
 
 def test_a_job_that_runs_stays_where_it_is(prefect: Dispatcher, client: SyncPrefectClient, job: Job) -> None:
     _put(client, job, Running())
-    for move in (lambda: prefect.prioritise(job.id, 1), lambda: prefect.move_to_front(job.id)):
-        with pytest.raises(UserError, match="does not wait: it is running"):
-            move()
+    with pytest.raises(UserError, match="does not wait: it is running"):
+        prefect.prioritise(job.id, 1)
+    with pytest.raises(UserError, match="does not wait: it is running"):
+        prefect.move_to_front(job.id)
 
 
 def test_a_job_that_starts_while_it_is_moved_stays_and_its_copy_goes(
