@@ -33,6 +33,7 @@ from workpools.sweep import Sweep
 from workpools.watch import SERVER_TROUBLE, Watch
 
 _COALESCE_SECONDS: Final = 0.05  # news that come together are asked about once
+_ASK_AGAIN_SECONDS: Final = 0.3
 _POLL_AFTER_GIVING_BACK: Final = 5.0  # so that the other machine is first
 
 
@@ -180,6 +181,11 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
                 return await super().get_and_submit_flow_runs()
             except SERVER_TROUBLE as error:
                 self._say(f"the Prefect server does not answer ({type(error).__name__})")
+                return []
+            except RuntimeError as error:
+                # How the base class meets a run sent back while we still see to the end of its last process.
+                self._logger.debug("a run came back before it was let go: %s", error)
+                asyncio.get_running_loop().call_later(_ASK_AGAIN_SECONDS, self._ask_soon)
                 return []
 
     def _why_idle(self) -> str | None:

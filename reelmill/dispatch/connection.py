@@ -41,6 +41,8 @@ def told(
             return method(self, *args, **kwargs)
         except (httpx.TransportError, PrefectHTTPStatusError) as error:
             raise _ours(error) from error
+        except ObjectNotFound as error:  # deleted between two of our questions
+            raise UserError("What this is about has just been deleted from the Prefect server; look again.") from error
 
     return guarded
 

@@ -22,7 +22,7 @@ from reelmill.dispatch.filters import Asked
 from reelmill.dispatch.reading import Reading
 from reelmill.errors import UserError
 from reelmill.jobs import AWAITING_RETRY, SUSPENDED, WAITING_FOR_VRAM, Job, JobStatus
-from reelmill.scheduling.retries import BY_HAND, DEAD_LETTER
+from reelmill.scheduling.retries import BY_HAND, DEAD_LETTER, clock
 
 #: What the message of a cancelled job begins with that another has taken the place of.
 REPLACED: Final = "Replaced by"
@@ -51,7 +51,8 @@ class Control(Reading):
         self._forget_process(run)
         if DEAD_LETTER in run.tags:  # before it starts again: its next failure may bring the tag back
             self._client.update_flow_run(job_id, tags=[tag for tag in run.tags if tag != DEAD_LETTER])
-        sent: State[Any] = AwaitingRetry(scheduled_time=_now(), message=f"{BY_HAND} at {_now().astimezone():%H:%M:%S}")
+        now = _now()
+        sent: State[Any] = AwaitingRetry(scheduled_time=now, message=f"{BY_HAND} at {clock(now)}")
         if not self._set_if(job_id, [state.type.value], sent):
             raise UserError(f"The job {job_id} has changed this very moment; look at it again.")
         return self._explained([self._run(job_id)])[0]

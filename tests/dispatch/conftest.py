@@ -27,11 +27,16 @@ def prefect(client: SyncPrefectClient) -> Iterator[Dispatcher]:
         pools = [pool.name for pool in opened.lanes()]
         for pool in pools:
             opened.drain(pool)
-        yield opened
-        # Forced, because no process stands behind what a test says is running. A schedule's runs come again.
-        body = {"flow_runs": _UNDER_WAY, **_GONE}
-        route: Any = "/flow_runs/bulk_set_state"  # newer than the client's own list of routes
-        while client.request("POST", route, json=body).json()["results"]:
-            pass
-        for pool in pools:
-            opened.undrain(pool)
+        try:
+            yield opened
+        finally:
+            while _end_all(client):
+                pass
+            for pool in pools:
+                opened.undrain(pool)
+
+
+def _end_all(client: SyncPrefectClient) -> bool:
+    """Forced, because no process stands behind what a test says is running. A schedule's runs come again."""
+    route: Any = "/flow_runs/bulk_set_state"
+    return bool(client.request("POST", route, json={"flow_runs": _UNDER_WAY, **_GONE}).json()["results"])

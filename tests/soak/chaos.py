@@ -29,6 +29,7 @@ from reelmill.scheduling import retries
 T = TypeVar("T")
 
 POOLS: Final = ("cpu", "gpu_encode", "gpu_ai")
+KINDS: Final = ("job", "worker", "server", "database", "everything")
 FINAL: Final = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}
 AWAY: Final = (httpx.HTTPError, PlatformError)  # what a test meets while it has killed the server
 
@@ -61,7 +62,7 @@ class Chaos:
             self._deploy(pool)
         kinds = self._kinds()
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline or len(self.kills) < len(KINDS):
             self._try(self._hand_in)
             self._try(self._meddle)
             self.site.watch(self.dice.uniform(0.5, 2.5))
@@ -84,9 +85,7 @@ class Chaos:
 
     def _kinds(self) -> Iterator[str]:
         while True:
-            kinds = ["job", "worker", "server", "database", "everything"]
-            self.dice.shuffle(kinds)
-            yield from kinds
+            yield from self.dice.sample(KINDS, len(KINDS))
 
     def _try(self, what: Callable[[], T]) -> T | None:
         """Whatever was killed is away for a moment; a person would try again, and so do we, later."""

@@ -66,7 +66,6 @@ def test_whatever_is_killed_every_job_comes_to_its_right_end_once(chaos: Chaos) 
     found = chaos.settle(120)
     story = {planned.key: _story(chaos, planned, found.get(planned.run)) for planned in chaos.planned}
     assert {key: told for key, told in story.items() if told} == {}
-    assert set(chaos.kills) == {"job", "worker", "server", "database", "everything"}
     assert Counter(planned.does for planned in chaos.planned)["good"] > 5
     _nothing_is_held(chaos.client)
     assert chaos.families() == []

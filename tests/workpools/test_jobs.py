@@ -118,6 +118,17 @@ def test_what_waiting_cannot_help_fails_at_once(engine: Engine, does: str, failu
     assert "AwaitingRetry" not in engine.states(run)
 
 
+def test_a_job_sent_back_while_its_last_process_still_ends_is_run_again(engine: Engine, tmp_path: Path) -> None:
+    run = engine.submit("gpu_ai", does="input_error", path=str(tmp_path))
+    for runs in (2, 3):
+        engine.until(run, lambda found: found.state_name == "Failed")  # the process has its last lines to send
+        engine.dispatch.retry(run.id)
+        engine.until(run, lambda found, runs=runs: found.run_count == runs)  # type: ignore[misc]
+    engine.ended(run)
+    assert len(list(tmp_path.glob("*.run"))) == 3
+    assert engine.ended(engine.submit("gpu_ai")).state_name == "Completed", "the worker lives"
+
+
 def test_a_killed_process_is_tried_again_by_the_same_rule(engine: Engine, tmp_path: Path) -> None:
     run = engine.submit("cpu", does="kill_once", path=str(tmp_path))
     waiting = engine.named(run, "AwaitingRetry")
