@@ -6,14 +6,17 @@ READY  := $(VENV)/ready
 MEDIA  ?=
 ROW    ?=
 RUNS   ?= 3
+SEED   ?= 1
+SOAK_MINUTES ?= 30
 
-.PHONY: help setup demo up deploy test check bench clean
+.PHONY: help setup demo up deploy test check bench soak clean
 
 help:
 	@echo "make demo [MEDIA=folder]  everything once, on samples or on up to 40 of your own files"
 	@echo "make up                   the site, until Ctrl-C"
 	@echo "make deploy               apply prefect.yaml, pools and blocks to the running site"
 	@echo "make test | check         the test suite | ruff, mypy --strict, the layer test"
+	@echo "make soak [SOAK_MINUTES=30] [SEED=1]   kill everything at random for so long, and look what became of the jobs"
 	@echo "make bench [ROW=rescan]   speed against named peers, into bench/RESULTS.md"
 
 setup: $(READY)
@@ -44,6 +47,9 @@ check: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench --runs $(RUNS) $(if $(ROW),--row $(ROW))
+
+soak: $(READY)
+	SOAK_MINUTES=$(SOAK_MINUTES) SEED=$(SEED) $(BIN)/pytest -s tests/soak
 
 clean:
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache

@@ -61,15 +61,16 @@ class Chaos:
         for pool in POOLS:
             self._deploy(pool)
         kinds = self._kinds()
+        self._hand_in(10)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline or len(self.kills) < len(KINDS):
-            self._try(self._hand_in)
+            self._try(partial(self._hand_in, self.dice.randint(1, 3)))
             self._try(self._meddle)
-            self.site.watch(self.dice.uniform(0.5, 2.5))
+            self.site.watch(self.dice.uniform(0.2, 1.5))
             kind = next(kinds)
             getattr(self, f"_kill_{kind}")()
             self.kills[kind] += 1
-            self.site.watch(self.dice.uniform(1.0, 3.0))
+            self.site.watch(self.dice.uniform(0.2, 1.0))
         self._resume_all()
 
     def settle(self, seconds: float) -> dict[uuid.UUID, FlowRun]:
@@ -89,10 +90,21 @@ class Chaos:
 
     def _try(self, what: Callable[[], T]) -> T | None:
         """Whatever was killed is away for a moment; a person would try again, and so do we, later."""
+        self._until_up()
         try:
             return what()
         except AWAY:
             return None
+
+    def _until_up(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            self.site.watch(0.2)
+            try:
+                if httpx.get(f"{self.site.api_url}/ready", timeout=2).is_success:
+                    return
+            except httpx.TransportError:
+                continue
 
     def _deploy(self, pool: str) -> None:
         self.client.create_deployment(
@@ -105,8 +117,8 @@ class Chaos:
             tags=[pool],
         )
 
-    def _hand_in(self) -> None:
-        for _ in range(self.dice.randint(1, 3)):
+    def _hand_in(self, count: int) -> None:
+        for _ in range(count):
             pool = self.dice.choice(POOLS)
             key = f"{len(self.planned):04}"
             does = self.dice.choices(("good", "flaky", "bad"), (8, 2, 1))[0]
