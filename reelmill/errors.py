@@ -165,7 +165,8 @@ _BUGS: Final = (
     TypeError, ValueError,
 )  # fmt: skip
 
-#: Errors of other libraries, by the name of the package they come from, whose server may be back in a minute.
+#: Errors of other libraries, by the name of the package they or what they inherit from (Prefect's from httpx) come
+#: from, whose server may be back in a minute.
 _SERVERS: Final = ("httpx", "httpcore", "sqlalchemy", "psycopg", "asyncpg", "distributed")
 
 
@@ -179,7 +180,7 @@ def classify(error: BaseException) -> tuple[FailureClass, bool]:
         return FailureClass.RESOURCE, True
     if isinstance(error, OSError):
         return _classify_os_error(error)
-    if type(error).__module__.partition(".")[0] in _SERVERS:
+    if any(kind.__module__.partition(".")[0] in _SERVERS for kind in type(error).__mro__):
         return FailureClass.PLATFORM, True
     if type(error).__name__ in ("ParameterTypeError", "ParameterBindError", "ValidationError"):
         return FailureClass.USER, False

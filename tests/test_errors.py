@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import errno
 import re
 
+import httpx
+import psycopg
 import pytest
+from prefect.exceptions import ParameterBindError, ParameterTypeError, PrefectHTTPStatusError
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from reelmill import errors
-from reelmill.errors import FailureClass, ReelmillError
+from reelmill.errors import FailureClass, ReelmillError, classify
 
 _LINE = re.compile(r"^ {4}(?P<branch>[│├└─ ]*)(?P<name>[A-Z]\w+) *(?P<rest>.*)$")
 
@@ -63,3 +70,88 @@ def test_what_is_not_drawn_is_as_its_parent(name: str) -> None:
 
 def test_every_failure_class_is_some_errors() -> None:
     assert {kind.failure_class for kind in _classes().values()} == set(FailureClass)
+
+
+# --- any error at all -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(_drawn()))
+def test_our_own_errors_are_what_they_say(name: str) -> None:
+    kind = _classes()[name]
+    error = kind.__new__(kind)  # some want arguments, which are nothing to the answer
+    assert classify(error) == (kind.failure_class, kind.retryable)
+
+
+def _os_error(number: int) -> OSError:
+    return OSError(number, "as the kernel says")
+
+
+def _not_an_int() -> ValidationError:
+    with pytest.raises(ValidationError) as raised:
+        TypeAdapter(int).validate_python("seven")
+    return raised.value
+
+
+_REQUEST = httpx.Request("GET", "http://localhost/api")
+_STATUS = httpx.HTTPStatusError("503", request=_REQUEST, response=httpx.Response(503, request=_REQUEST))
+
+
+@pytest.mark.parametrize(
+    ("error", "failure_class", "retryable"),
+    [
+        pytest.param(_os_error(errno.ENOSPC), FailureClass.RESOURCE, True, id="ENOSPC"),
+        pytest.param(_os_error(errno.EDQUOT), FailureClass.RESOURCE, True, id="EDQUOT"),
+        pytest.param(_os_error(errno.ENOMEM), FailureClass.RESOURCE, True, id="ENOMEM"),
+        pytest.param(_os_error(errno.EMFILE), FailureClass.RESOURCE, True, id="EMFILE"),
+        pytest.param(_os_error(errno.ENFILE), FailureClass.RESOURCE, True, id="ENFILE"),
+        pytest.param(_os_error(errno.ENOENT), FailureClass.INPUT, False, id="ENOENT"),
+        pytest.param(_os_error(errno.EACCES), FailureClass.CAPABILITY, False, id="EACCES"),
+        pytest.param(_os_error(errno.EPERM), FailureClass.CAPABILITY, False, id="EPERM"),
+        pytest.param(_os_error(errno.ETIMEDOUT), FailureClass.TIMEOUT, True, id="ETIMEDOUT"),
+        pytest.param(_os_error(errno.EIO), FailureClass.RUNTIME, True, id="EIO"),
+        pytest.param(_os_error(errno.ESTALE), FailureClass.RUNTIME, True, id="ESTALE"),
+        pytest.param(OSError("no number"), FailureClass.RUNTIME, True, id="an OSError of no number"),
+        pytest.param(TimeoutError(), FailureClass.TIMEOUT, True, id="TimeoutError"),
+        pytest.param(MemoryError(), FailureClass.RESOURCE, True, id="MemoryError"),
+        pytest.param(httpx.ConnectError("refused"), FailureClass.PLATFORM, True, id="httpx.ConnectError"),
+        pytest.param(httpx.ReadTimeout("slow"), FailureClass.PLATFORM, True, id="httpx.ReadTimeout"),
+        pytest.param(_STATUS, FailureClass.PLATFORM, True, id="httpx.HTTPStatusError"),
+        pytest.param(
+            PrefectHTTPStatusError.from_httpx_error(_STATUS), FailureClass.PLATFORM, True, id="Prefect's heir of httpx"
+        ),
+        pytest.param(
+            OperationalError("SELECT 1", {}, Exception("the server is shutting down")),
+            FailureClass.PLATFORM,
+            True,
+            id="sqlalchemy OperationalError",
+        ),
+        pytest.param(PoolTimeout("QueuePool"), FailureClass.PLATFORM, True, id="sqlalchemy TimeoutError"),
+        pytest.param(psycopg.OperationalError("gone"), FailureClass.PLATFORM, True, id="psycopg.OperationalError"),
+        pytest.param(_not_an_int(), FailureClass.USER, False, id="pydantic ValidationError"),
+        pytest.param(ParameterTypeError("quality"), FailureClass.USER, False, id="Prefect ParameterTypeError"),
+        pytest.param(ParameterBindError("quality"), FailureClass.USER, False, id="Prefect ParameterBindError"),
+        pytest.param(KeyError("x"), FailureClass.RUNTIME, False, id="KeyError"),
+        pytest.param(IndexError(), FailureClass.RUNTIME, False, id="IndexError"),
+        pytest.param(ValueError(), FailureClass.RUNTIME, False, id="ValueError"),
+        pytest.param(TypeError(), FailureClass.RUNTIME, False, id="TypeError"),
+        pytest.param(AttributeError(), FailureClass.RUNTIME, False, id="AttributeError"),
+        pytest.param(ZeroDivisionError(), FailureClass.RUNTIME, False, id="ZeroDivisionError"),
+        pytest.param(AssertionError(), FailureClass.RUNTIME, False, id="AssertionError"),
+        pytest.param(NotImplementedError(), FailureClass.RUNTIME, False, id="NotImplementedError"),
+        pytest.param(ModuleNotFoundError(), FailureClass.RUNTIME, False, id="ModuleNotFoundError"),
+        pytest.param(UnboundLocalError(), FailureClass.RUNTIME, False, id="UnboundLocalError"),
+        pytest.param(RuntimeError("odd"), FailureClass.RUNTIME, True, id="RuntimeError"),
+        pytest.param(Exception("odd"), FailureClass.RUNTIME, True, id="Exception"),
+    ],
+)
+def test_an_error_of_others_is_put_where_it_belongs(
+    error: BaseException, failure_class: FailureClass, retryable: bool
+) -> None:
+    assert classify(error) == (failure_class, retryable)
+
+
+@pytest.mark.parametrize("bug", [KeyError, ValueError, OSError], ids=lambda kind: kind.__name__)
+def test_the_cause_of_our_own_error_does_not_change_the_answer(bug: type[Exception]) -> None:
+    error = errors.DiskFull("No space left in /media.")
+    error.__cause__ = bug("beneath")
+    assert classify(error) == (FailureClass.RESOURCE, True)

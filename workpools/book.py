@@ -68,7 +68,7 @@ class Book:
     def __init__(self, folder: Path, node: str):
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"vram-{node}.json"
-        self._lock = folder / f"vram-{node}.lock"
+        self._lock = folder / f"vram-{node}.book"  # no worker's name makes that: see ``presence``
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Page]:
@@ -89,12 +89,12 @@ class Book:
     def _read(self) -> Page:
         try:
             kept = json.loads(self._path.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return Page()
-        return Page(
-            waiting={run_id: Queued(**entry) for run_id, entry in kept["waiting"].items()},
-            leases={lease_id: Lease(**entry) for lease_id, entry in kept["leases"].items()},
-        )
+            return Page(
+                waiting={run_id: Queued(**entry) for run_id, entry in kept["waiting"].items()},
+                leases={lease_id: Lease(**entry) for lease_id, entry in kept["leases"].items()},
+            )
+        except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+            return Page()  # none yet, torn by a power cut, or of another version
 
     def _write(self, page: Page) -> None:
         new = self._path.with_suffix(".new")

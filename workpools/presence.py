@@ -30,7 +30,7 @@ class Presence:
     @classmethod
     def first_free(cls, folder: Path, name: str) -> Presence:
         """Take ``name``, or with a number after it the first that nobody goes by."""
-        for number in range(1, _MOST):
+        for number in range(1, _MOST + 1):
             try:
                 return cls(folder, name if number == 1 else f"{name}-{number}")
             except SiteError:

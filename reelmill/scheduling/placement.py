@@ -1,8 +1,9 @@
 """Which job gets GPU memory where: a pure policy over plain values.
 
 Jobs are taken in order, by lane and then by arrival. One that fits goes to the card it fills best. One that does not
-keeps the card with the most to give for itself: nothing behind it is put there, so the card drains for it, and a stream
-of small jobs cannot starve a big one. The other cards stay open to the jobs behind it.
+keeps a card for itself, of those that will have room once our jobs there have ended the one with the most to give:
+nothing behind it is put there, so the card drains for it, and a stream of small jobs cannot starve a big one. The other
+cards stay open to the jobs behind it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,13 @@ class Card:
             return max(0, unleased)
         promised = sum(max(0, share.mb - share.used_mb) for share in self.shares)
         return max(0, min(unleased, self.free_mb - promised))
+
+    @property
+    def drained_mb(self) -> int:
+        """What it will have to give once our jobs on it have ended, in MB: all but what others hold."""
+        if self.free_mb is None:
+            return self.total_mb
+        return min(self.total_mb, self.free_mb + sum(share.used_mb for share in self.shares))
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def _decide(job: Waiting, cards: dict[str, Card], kept_for: dict[str, Waiting]) 
     if not free:
         first = min((kept_for[card.name] for card in able), key=lambda other: (other.priority, other.arrived))
         return Waits(f"{job.need_mb} MB of VRAM needed; a job before it waits for {first.need_mb} MB")
-    best = max(free, key=lambda card: (card.to_give, card.name))
+    best = max(free, key=lambda card: (card.drained_mb >= job.need_mb, card.to_give, card.name))
     kept_for[best.name] = job
     return Waits(f"{job.need_mb} MB of VRAM needed and {best.to_give} free on {best.name}{_outside(best)}")
 

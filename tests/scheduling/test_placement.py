@@ -1,0 +1,441 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reelmill.scheduling.placement import (
+    Card,
+    Decision,
+    Impossible,
+    Placed,
+    Share,
+    Waiting,
+    Waits,
+    need_of,
+    place,
+)
+
+
+def job(id: str, need_mb: int, priority: int = 5, arrived: float = 0.0) -> Waiting:
+    return Waiting(id, need_mb, priority, arrived)
+
+
+def cards_of(decisions: dict[str, Decision]) -> dict[str, str]:
+    """The card of each placed job."""
+    return {id: decision.card for id, decision in decisions.items() if isinstance(decision, Placed)}
+
+
+# --- what a card has to give ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("card", "to_give"),
+    [
+        pytest.param(Card("gpu0", 8000), 8000, id="an empty virtual budget gives all"),
+        pytest.param(Card("gpu0", 8000, leased_mb=6000), 2000, id="a virtual budget gives what is not leased"),
+        pytest.param(Card("gpu0", 8000, leased_mb=9000), 0, id="overleased is never below 0"),
+        pytest.param(Card("gpu0", 8000, free_mb=8000), 8000, id="an empty card gives all"),
+        pytest.param(Card("gpu0", 8000, free_mb=3000), 3000, id="memory of others is not ours to give"),
+        pytest.param(
+            Card("gpu0", 8000, 4000, free_mb=8000, shares=(Share(4000),)), 4000, id="a share not yet allocated is kept"
+        ),
+        pytest.param(
+            Card("gpu0", 8000, 4000, free_mb=4000, shares=(Share(4000, 4000),)), 4000, id="allocated is counted once"
+        ),
+        pytest.param(
+            Card("gpu0", 8000, 4000, free_mb=7000, shares=(Share(4000, 1000),)), 4000, id="half allocated, nobody else"
+        ),
+        pytest.param(
+            Card("gpu0", 8000, 4000, free_mb=5000, shares=(Share(4000, 1000),)), 2000, id="half allocated, and others"
+        ),
+        pytest.param(
+            Card("gpu0", 9000, 6000, free_mb=1000, shares=(Share(2000, 5000), Share(4000, 3000))),
+            0,
+            id="a job over its share is no credit for the next",
+        ),
+        pytest.param(
+            Card("gpu0", 8000, 4000, free_mb=8000), 4000, id="the lease of the dead counts until its time is up"
+        ),
+        pytest.param(Card("gpu0", 8000, free_mb=500, shares=(Share(4000),)), 0, id="promised beyond free is never < 0"),
+    ],
+)
+def test_to_give_is_the_smaller_of_unleased_and_unpromised(card: Card, to_give: int) -> None:
+    assert card.to_give == to_give
+
+
+# --- which card -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cards", "need_mb", "card"),
+    [
+        pytest.param([Card("gpu0", 8000)], 8000, "gpu0", id="an exact fit is a fit"),
+        pytest.param([Card("gpu0", 24000), Card("gpu1", 8000)], 4000, "gpu1", id="the smaller card of two"),
+        pytest.param([Card("gpu0", 8000), Card("gpu1", 24000)], 9000, "gpu1", id="the only card large enough"),
+        pytest.param([Card("gpu0", 24000, 18000), Card("gpu1", 8000)], 4000, "gpu0", id="the fuller card"),
+        pytest.param([Card("gpu1", 8000), Card("gpu0", 8000)], 4000, "gpu0", id="by name among equals"),
+        pytest.param(
+            [Card("gpu0", 8000, free_mb=3000), Card("gpu1", 24000)], 4000, "gpu1", id="not where others hold the memory"
+        ),
+        pytest.param(
+            [Card("gpu0", 24000, free_mb=5000), Card("gpu1", 8000)],
+            4000,
+            "gpu0",
+            id="best by what is free, not by size",
+        ),
+    ],
+)
+def test_a_job_goes_to_the_card_it_fills_best(cards: list[Card], need_mb: int, card: str) -> None:
+    assert place(cards, [job("a", need_mb)]) == {"a": Placed(card)}
+
+
+def test_each_job_is_decided_as_if_those_before_it_had_been_admitted() -> None:
+    cards = [Card("gpu0", 8000, free_mb=8000), Card("gpu1", 8000, free_mb=8000)]
+    jobs = [job(name, 4000, arrived=at) for at, name in enumerate("abcd")]
+    assert cards_of(place(cards, jobs)) == {"a": "gpu0", "b": "gpu0", "c": "gpu1", "d": "gpu1"}
+
+
+def test_deciding_changes_no_card() -> None:
+    card = Card("gpu0", 8000)
+    place([card], [job("a", 4000)])
+    assert card == Card("gpu0", 8000)
+
+
+def test_nobody_waits_nothing_is_decided() -> None:
+    assert place([Card("gpu0", 8000)], []) == {}
+
+
+# --- in what order ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(job("b", 4000, 1, 9.0), job("a", 4000, 2, 0.0), id="lane before arrival"),
+        pytest.param(job("b", 4000, 5, 1.0), job("a", 4000, 5, 2.0), id="arrival before id"),
+        pytest.param(job("a", 4000, 5, 1.0), job("b", 4000, 5, 1.0), id="id among equals"),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True], ids=["in order", "turned round"])
+def test_jobs_are_taken_by_lane_then_arrival_then_id(first: Waiting, second: Waiting, turned: bool) -> None:
+    waiting = [second, first] if turned else [first, second]
+    assert set(cards_of(place([Card("gpu0", 6000)], waiting))) == {first.id}
+
+
+# --- what keeps a card ------------------------------------------------------------------------------------------------
+
+
+def test_nothing_slips_past_a_big_job_on_its_card() -> None:
+    decisions = place([Card("gpu0", 8000, 4000)], [job("big", 8000), job("small", 4000, arrived=1.0)])
+    assert decisions == {
+        "big": Waits("8000 MB of VRAM needed and 4000 free on gpu0"),
+        "small": Waits("4000 MB of VRAM needed; a job before it waits for 8000 MB"),
+    }
+
+
+def test_a_lower_lane_never_passes_a_blocked_higher_one() -> None:
+    waiting = [job("low", 1000, 10, arrived=0.0), job("high", 8000, 1, arrived=99.0)]
+    assert cards_of(place([Card("gpu0", 8000, 4000)], waiting)) == {}
+
+
+def test_a_higher_lane_passes_a_blocked_lower_one() -> None:
+    waiting = [job("low", 8000, 10, arrived=0.0), job("high", 4000, 1, arrived=99.0)]
+    assert cards_of(place([Card("gpu0", 8000, 4000)], waiting)) == {"high": "gpu0"}
+
+
+def test_other_cards_stay_usable() -> None:
+    cards = [Card("gpu0", 8000, 3000), Card("gpu1", 8000, 4000)]
+    waiting = [job("big", 8000), job("small", 4000, arrived=1.0)]
+    assert place(cards, waiting) == {
+        "big": Waits("8000 MB of VRAM needed and 5000 free on gpu0"),
+        "small": Placed("gpu1"),
+    }
+
+
+def test_a_card_too_small_for_the_blocked_job_is_never_kept_for_it() -> None:
+    cards = [Card("gpu0", 8000, 7000), Card("gpu1", 4000)]
+    assert cards_of(place(cards, [job("big", 8000), job("small", 4000, arrived=1.0)])) == {"small": "gpu1"}
+
+
+def test_a_card_that_can_drain_is_kept_rather_than_one_others_sit_on() -> None:
+    full = Card("gpu1", 8000, 8000, free_mb=0, shares=(Share(8000, 8000),))
+    waiting = [job("big", 8000), job("small", 4000, arrived=1.0)]
+    assert place([Card("gpu0", 10000, free_mb=5000), full], waiting) == {
+        "big": Waits("8000 MB of VRAM needed and 0 free on gpu1"),
+        "small": Placed("gpu0"),
+    }
+
+
+def test_two_big_jobs_keep_a_card_each() -> None:
+    cards = [Card("gpu0", 8000, 1000), Card("gpu1", 8000, 2000)]
+    waiting = [job("a", 8000), job("b", 7000, arrived=1.0), job("c", 1000, arrived=2.0)]
+    assert place(cards, waiting) == {
+        "a": Waits("8000 MB of VRAM needed and 7000 free on gpu0"),
+        "b": Waits("7000 MB of VRAM needed and 6000 free on gpu1"),
+        "c": Waits("1000 MB of VRAM needed; a job before it waits for 8000 MB"),
+    }
+
+
+def test_an_impossible_job_keeps_nobody_waiting() -> None:
+    decisions = place([Card("gpu0", 8000)], [job("huge", 9000, 1), job("small", 4000)])
+    assert isinstance(decisions["huge"], Impossible)
+    assert decisions["small"] == Placed("gpu0")
+
+
+# --- what is said -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cards", "need_mb", "decision"),
+    [
+        pytest.param(
+            [Card("gpu0", 8000, 2000)], 8000, Waits("8000 MB of VRAM needed and 6000 free on gpu0"), id="one card"
+        ),
+        pytest.param(
+            [Card("gpu0", 8000, 6000), Card("gpu1", 8000, 5000)],
+            8000,
+            Waits("8000 MB of VRAM needed and 3000 free on gpu1"),
+            id="the card with the most to give is named",
+        ),
+        pytest.param(
+            [Card("gpu0", 8000, free_mb=3000)],
+            4000,
+            Waits("4000 MB of VRAM needed and 3000 free on gpu0 (5000 MB of it used by others)"),
+            id="others hold it",
+        ),
+        pytest.param(
+            [Card("gpu0", 8000, 4000, free_mb=3000, shares=(Share(4000, 4000),))],
+            4000,
+            Waits("4000 MB of VRAM needed and 3000 free on gpu0 (1000 MB of it used by others)"),
+            id="ours are no others",
+        ),
+        pytest.param(
+            [Card("gpu0", 8000, free_mb=7200)],
+            8000,
+            Waits("8000 MB of VRAM needed and 7200 free on gpu0"),
+            id="a tenth is the desktop's, and not worth a word",
+        ),
+        pytest.param(
+            [Card("gpu0", 8000), Card("gpu1", 24000)],
+            32000,
+            Impossible(
+                "The job needs 32000 MB of VRAM and the largest GPU alive, gpu1, has 24000 MB; "
+                "lower its vram_mb, or add a larger GPU."
+            ),
+            id="too large for any",
+        ),
+        pytest.param(
+            [], 4000, Impossible("The job needs 4000 MB of VRAM and no GPU is alive here."), id="no cards at all"
+        ),
+    ],
+)
+def test_the_reason_is_a_sentence_with_the_numbers(cards: list[Card], need_mb: int, decision: Decision) -> None:
+    assert place(cards, [job("a", need_mb)]) == {"a": decision}
+
+
+def test_a_full_card_makes_a_job_wait_rather_than_impossible() -> None:
+    assert isinstance(place([Card("gpu0", 8000, 8000)], [job("a", 8000)])["a"], Waits)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "virtual", "need"),
+    [
+        pytest.param({}, False, 4000, id="a card, encoder unsaid"),
+        pytest.param({"encoder": "auto"}, False, 4000, id="a card, any encoder"),
+        pytest.param({"encoder": "nvenc"}, False, 4000, id="a card, its encoder"),
+        pytest.param({"encoder": "x264"}, False, 0, id="a card that is not touched"),
+        pytest.param({"encoder": "x264"}, True, 4000, id="no card: as if there were one"),
+        pytest.param({}, True, 4000, id="no card, encoder unsaid"),
+    ],
+)
+def test_a_job_takes_memory_only_where_its_back_end_touches_the_card(
+    parameters: dict[str, Any], virtual: bool, need: int
+) -> None:
+    assert need_of(4000, parameters, virtual=virtual) == need
+
+
+# --- whatever comes ---------------------------------------------------------------------------------------------------
+
+_sizes = st.integers(0, 24).map(lambda thousands: thousands * 1000)
+_shares = st.lists(st.builds(Share, mb=_sizes, used_mb=_sizes), max_size=3).map(tuple)
+_any_card = st.builds(
+    Card,
+    name=st.just(""),
+    total_mb=st.integers(1, 24).map(lambda thousands: thousands * 1000),
+    leased_mb=_sizes,
+    free_mb=st.none() | _sizes,
+    shares=_shares,
+)
+_machines = st.lists(_any_card, max_size=4).map(
+    lambda cards: [replace(card, name=f"gpu{index}") for index, card in enumerate(cards)]
+)
+_lines = st.lists(
+    st.tuples(st.integers(1, 26), st.integers(1, 3), st.integers(0, 5)),
+    max_size=12,
+).map(lambda rows: [job(f"j{n}", need * 1000, lane, float(at)) for n, (need, lane, at) in enumerate(rows)])
+
+
+def _in_order(waiting: Sequence[Waiting]) -> list[Waiting]:
+    return sorted(waiting, key=lambda one: (one.priority, one.arrived, one.id))
+
+
+@given(_machines, _lines)
+def test_what_is_admitted_never_exceeds_what_is_unleased_nor_what_is_free(
+    cards: list[Card], waiting: list[Waiting]
+) -> None:
+    decisions = cards_of(place(cards, waiting))
+    for card in cards:
+        admitted = sum(one.need_mb for one in waiting if decisions.get(one.id) == card.name)
+        if admitted:
+            assert card.leased_mb + admitted <= card.total_mb
+            assert card.free_mb is None or (
+                admitted + sum(max(0, share.mb - share.used_mb) for share in card.shares) <= card.free_mb
+            )
+
+
+@given(_machines, _lines, st.randoms(use_true_random=False))
+def test_every_job_is_decided_whatever_order_they_are_listed_in(
+    cards: list[Card], waiting: list[Waiting], dice: Any
+) -> None:
+    decisions = place(cards, waiting)
+    assert set(decisions) == {one.id for one in waiting}
+    assert place(cards, dice.sample(waiting, len(waiting))) == decisions
+
+
+@given(_machines, _lines)
+def test_impossible_is_who_is_larger_than_every_card_and_nobody_else(cards: list[Card], waiting: list[Waiting]) -> None:
+    decisions = place(cards, waiting)
+    largest = max((card.total_mb for card in cards), default=-1)
+    for one in waiting:
+        assert isinstance(decisions[one.id], Impossible) == (one.need_mb > largest)
+
+
+@given(_machines, _lines)
+def test_who_comes_later_changes_nothing_for_those_before(cards: list[Card], waiting: list[Waiting]) -> None:
+    line = _in_order(waiting)
+    decisions = place(cards, line)
+    for length in range(len(line)):
+        for one in line[:length]:
+            assert place(cards, line[:length])[one.id] == decisions[one.id]
+
+
+@given(_machines, _lines)
+def test_the_first_in_line_gets_memory_wherever_there_is_enough(cards: list[Card], waiting: list[Waiting]) -> None:
+    line = _in_order(waiting)
+    if line and any(card.to_give >= line[0].need_mb and card.total_mb >= line[0].need_mb for card in cards):
+        assert isinstance(place(cards, line)[line[0].id], Placed)
+
+
+# --- no job starves ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Machine:
+    """Cards whose jobs run for a known number of steps; the policy decides, time goes by."""
+
+    cards: list[Card]
+    running: list[tuple[str, int, int]] = field(default_factory=list)  # card, MB, steps left
+    line: list[Waiting] = field(default_factory=list)
+    steps_of: dict[str, int] = field(default_factory=dict)
+    now: int = 0
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def arrive(self, need_mb: int, steps: int, priority: int = 5) -> str:
+        arrival = job(f"j{next(self.numbers):06}", need_mb, priority, float(self.now))
+        self.line.append(arrival)
+        self.steps_of[arrival.id] = steps
+        return arrival.id
+
+    def step(self) -> dict[str, str]:
+        """One unit of time: jobs end, then those that wait are asked for; answers with those that start."""
+        self.now += 1
+        self.running = [(card, mb, left - 1) for card, mb, left in self.running if left > 1]
+        placed = cards_of(place([self._card(card) for card in self.cards], self.line))
+        for waiting in [one for one in self.line if one.id in placed]:
+            self.line.remove(waiting)
+            self.running.append((placed[waiting.id], waiting.need_mb, self.steps_of[waiting.id]))
+        return placed
+
+    def _card(self, card: Card) -> Card:
+        shares = tuple(Share(mb, mb) for name, mb, _ in self.running if name == card.name)
+        taken = sum(share.mb for share in shares)
+        free = None if card.free_mb is None else card.free_mb - taken
+        return replace(card, leased_mb=card.leased_mb + taken, free_mb=free, shares=shares)
+
+
+def _steps_until_the_big_one_starts(machine: Machine, stream: Sequence[Sequence[int]], need_mb: int) -> int:
+    """With 4000 MB jobs arriving for ever, counted from when nobody is before it in the line."""
+    for durations in stream:
+        for steps in durations:
+            machine.arrive(4000, steps)
+        machine.step()
+    before = {waiting.id for waiting in machine.line}
+    big = machine.arrive(need_mb, 3)
+    waited = 0
+    for number in range(60):
+        for steps in stream[number % len(stream)]:
+            machine.arrive(4000, steps)
+        if big in machine.step():
+            return waited
+        waited += not before & {waiting.id for waiting in machine.line}
+    raise AssertionError(f"the big job starved: {machine.running}")
+
+
+_LONGEST = 5  # steps a small job runs
+_streams = st.lists(st.lists(st.integers(1, _LONGEST), min_size=1, max_size=4), min_size=1, max_size=8)
+
+
+def test_an_unending_stream_of_small_jobs_does_not_starve_a_big_one() -> None:
+    machine = Machine([Card("gpu0", 8000)])
+    # One of two jobs ends at every other step, so the card is never empty unless it is kept.
+    assert _steps_until_the_big_one_starts(machine, [[4], [4], [4]], 8000) <= 4
+
+
+@given(_streams)
+def test_no_stream_starves_a_big_job_on_one_card(stream: list[list[int]]) -> None:
+    assert _steps_until_the_big_one_starts(Machine([Card("gpu0", 8000)]), stream, 8000) <= _LONGEST
+
+
+@given(_streams, st.sampled_from([8000, 12000, 16000]), st.sampled_from([None, 16000]))
+def test_no_stream_starves_a_big_job_on_two_cards(stream: list[list[int]], need_mb: int, free_mb: int | None) -> None:
+    machine = Machine([Card("gpu0", 16000, free_mb=free_mb), Card("gpu1", 16000, free_mb=free_mb)])
+    # Another card may get ahead of the one that is kept, and is kept from then on: once for each 4000 MB at most.
+    assert _steps_until_the_big_one_starts(machine, stream, need_mb) <= _LONGEST * (need_mb // 4000)
+
+
+@given(_streams)
+def test_a_card_others_sit_on_is_not_kept_while_another_can_drain(stream: list[list[int]]) -> None:
+    machine = Machine([Card("gpu0", 10000, free_mb=5000), Card("gpu1", 8000, free_mb=8000)])
+    assert _steps_until_the_big_one_starts(machine, stream, 8000) <= _LONGEST
+
+
+@given(_streams)
+def test_no_stream_of_a_lower_lane_holds_up_a_higher_one_longer_than_what_runs(stream: list[list[int]]) -> None:
+    machine = Machine([Card("gpu0", 8000)])
+    for number in range(20):
+        for steps in stream[number % len(stream)]:
+            machine.arrive(4000, steps, priority=6)
+        machine.step()
+    big = machine.arrive(8000, 1, priority=5)
+    assert any(big in machine.step() for _ in range(_LONGEST + 1))
+
+
+@given(_streams)
+def test_small_jobs_use_the_other_card_while_one_drains(stream: list[list[int]]) -> None:
+    machine = Machine([Card("gpu0", 8000), Card("gpu1", 4000)])
+    machine.running.append(("gpu0", 4000, 50))
+    big = machine.arrive(8000, 1)
+    started: dict[str, str] = {}
+    for number in range(40):
+        for steps in stream[number % len(stream)]:
+            machine.arrive(4000, steps)
+        started |= machine.step()
+    assert big not in started
+    assert set(started.values()) == {"gpu1"}
+    assert len(started) >= 40 // _LONGEST
