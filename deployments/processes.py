@@ -17,7 +17,7 @@ from reelmill.errors import SiteError
 
 _PR_SET_PDEATHSIG: Final = 1
 #: More deaths than this within that many seconds are no accident.
-_DEATHS: Final = 5
+DEATHS: Final = 5
 _DEATHS_SECONDS: Final = 120.0
 _libc = ctypes.CDLL(None)
 
@@ -76,7 +76,7 @@ class Child:
             return None
         now = time.monotonic()
         self._deaths = [at for at in self._deaths if now - at < _DEATHS_SECONDS] + [now]
-        if len(self._deaths) > _DEATHS:
+        if len(self._deaths) > DEATHS:
             self.check()
         self._kill_group(0.2)  # what it left behind holds its port, or its name
         self._process = self._start()

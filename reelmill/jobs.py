@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from reelmill.errors import FailureClass, UserError
-from reelmill.scheduling.retries import CLASS_LABEL, DEAD_LETTER, RETRIES_LABEL
+from reelmill.scheduling.retries import CLASS_LABEL, DEAD_LETTER, RETRIES_LABEL, RETRYABLE_LABEL
 
 #: Older names of job types that the API and the CLI still accept.
 ALIASES: Final = {"reencode_streaming": "reencode", "digest_generate": "digest"}
@@ -36,6 +36,10 @@ DEFAULT_MAX_RETRIES: Final = 3
 
 #: A job due by less than this is due: the clocks of two machines never agree to the second.
 CLOCKS_APART: Final = timedelta(seconds=5)
+
+
+#: A worker applies the rule once the process of a failed run is gone, which takes a second.
+_RULE_TIME: Final = timedelta(seconds=10)
 
 
 class JobStatus(StrEnum):
@@ -194,6 +198,7 @@ class Job:
     created: datetime | None
     started: datetime | None
     ended: datetime | None
+    settling: bool = False  # it failed, and its worker is about to say whether it is tried again
     waiting_reason: str | None = None
 
     @property
@@ -204,7 +209,7 @@ class Job:
     @property
     def over(self) -> bool:
         """Whether nothing more will happen to it."""
-        return self.status in FINAL
+        return self.status in FINAL and not self.settling
 
     @property
     def waits(self) -> bool:
@@ -246,7 +251,14 @@ def view(run: RunFacts, now: datetime) -> Job:
         created=run.created,
         started=run.started,
         ended=run.ended if what in FINAL else None,
+        settling=what is JobStatus.FAILED and not _settled(run, now),
     )
+
+
+def _settled(run: RunFacts, now: datetime) -> bool:
+    """Whether the retry rule has given a failed run up; where no worker of ours applies it, time does."""
+    given_up = DEAD_LETTER in run.tags or run.labels.get(RETRYABLE_LABEL) is False
+    return given_up or run.ended is None or now - run.ended > _RULE_TIME
 
 
 def _ahead(at: datetime | None, now: datetime) -> bool:

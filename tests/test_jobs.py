@@ -168,3 +168,22 @@ def test_a_failure_is_told_until_the_job_has_completed() -> None:
     done = jobs.view(replace(failed, state_type="COMPLETED", state_name="Completed"), NOW)
     assert done.failure_class is None
     assert jobs.view(replace(failed, labels={"reelmill.failure-class": "bad luck"}), NOW).failure_class is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "tags", "ago", "over"),
+    [
+        pytest.param({}, (), 1, False, id="the rule is about to be applied"),
+        pytest.param({"reelmill.failure-retryable": True}, (), 1, False, id="and will say: again"),
+        pytest.param({"reelmill.failure-retryable": False}, (), 1, True, id="waiting cannot help"),
+        pytest.param({"reelmill.failure-retryable": True}, ("dead-letter",), 1, True, id="out of retries"),
+        pytest.param({}, (), 60, True, id="nobody applies a rule here"),
+    ],
+)
+def test_a_failure_is_the_end_once_the_retry_rule_has_given_it_up(
+    labels: dict[str, object], tags: tuple[str, ...], ago: float, over: bool
+) -> None:
+    failed = replace(
+        RUN, state_type="FAILED", state_name="Failed", labels=labels, tags=tags, ended=NOW - timedelta(seconds=ago)
+    )
+    assert jobs.view(failed, NOW).over is over

@@ -230,7 +230,7 @@ def test_what_dead_workers_left_is_struck_out_and_their_leases_come_back() -> No
 def test_where_all_live_nothing_is_struck_out() -> None:
     page = Page({"run": QUEUED}, {"lease": LEASE})
     before = asdict(page)
-    assert page.without_dead(lambda worker: True) == {}
+    assert page.without_dead(lambda _: True) == {}
     assert asdict(page) == before
 
 
