@@ -181,10 +181,16 @@ def classify(error: BaseException) -> tuple[FailureClass, bool]:
     if isinstance(error, OSError):
         return _classify_os_error(error)
     if any(kind.__module__.partition(".")[0] in _SERVERS for kind in type(error).__mro__):
-        return FailureClass.PLATFORM, True
+        return FailureClass.PLATFORM, _server_may_be_back(error)
     if type(error).__name__ in ("ParameterTypeError", "ParameterBindError", "ValidationError"):
         return FailureClass.USER, False
     return FailureClass.RUNTIME, not isinstance(error, _BUGS)
+
+
+def _server_may_be_back(error: Exception) -> bool:
+    """Not where it answered, and the answer was no: the question was wrong, and stays so."""
+    refused = getattr(getattr(error, "response", None), "status_code", 500) < 500
+    return not refused and type(error).__name__ not in ("IntegrityError", "ProgrammingError", "DataError")
 
 
 def _classify_os_error(error: OSError) -> tuple[FailureClass, bool]:
@@ -194,4 +200,6 @@ def _classify_os_error(error: OSError) -> tuple[FailureClass, bool]:
         return FailureClass.INPUT, False
     if isinstance(error, PermissionError):
         return FailureClass.CAPABILITY, False
+    if isinstance(error, ConnectionError):
+        return FailureClass.PLATFORM, True
     return FailureClass.RUNTIME, True

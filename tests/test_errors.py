@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from prefect.exceptions import ParameterBindError, ParameterTypeError, PrefectHTTPStatusError
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from reelmill import errors
@@ -93,6 +93,7 @@ def _not_an_int() -> ValidationError:
 
 
 _REQUEST = httpx.Request("GET", "http://localhost/api")
+_REFUSED = httpx.HTTPStatusError("422", request=_REQUEST, response=httpx.Response(422, request=_REQUEST))
 _STATUS = httpx.HTTPStatusError("503", request=_REQUEST, response=httpx.Response(503, request=_REQUEST))
 
 
@@ -111,6 +112,7 @@ _STATUS = httpx.HTTPStatusError("503", request=_REQUEST, response=httpx.Response
         pytest.param(_os_error(errno.EIO), FailureClass.RUNTIME, True, id="EIO"),
         pytest.param(_os_error(errno.ESTALE), FailureClass.RUNTIME, True, id="ESTALE"),
         pytest.param(OSError("no number"), FailureClass.RUNTIME, True, id="an OSError of no number"),
+        pytest.param(ConnectionRefusedError(), FailureClass.PLATFORM, True, id="ConnectionRefusedError"),
         pytest.param(TimeoutError(), FailureClass.TIMEOUT, True, id="TimeoutError"),
         pytest.param(MemoryError(), FailureClass.RESOURCE, True, id="MemoryError"),
         pytest.param(httpx.ConnectError("refused"), FailureClass.PLATFORM, True, id="httpx.ConnectError"),
@@ -125,6 +127,10 @@ _STATUS = httpx.HTTPStatusError("503", request=_REQUEST, response=httpx.Response
             True,
             id="sqlalchemy OperationalError",
         ),
+        pytest.param(
+            IntegrityError("INSERT", {}, Exception("duplicate key")), FailureClass.PLATFORM, False, id="IntegrityError"
+        ),
+        pytest.param(_REFUSED, FailureClass.PLATFORM, False, id="httpx 422"),
         pytest.param(PoolTimeout("QueuePool"), FailureClass.PLATFORM, True, id="sqlalchemy TimeoutError"),
         pytest.param(psycopg.OperationalError("gone"), FailureClass.PLATFORM, True, id="psycopg.OperationalError"),
         pytest.param(_not_an_int(), FailureClass.USER, False, id="pydantic ValidationError"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Final
 
 from reelmill.errors import SiteError
 
+_TRIES: Final = 5
+_BETWEEN: Final = 0.05  # seconds
 _MOST: Final = 100  # workers of one pool on one machine
 
 
@@ -24,6 +27,11 @@ class Presence:
         folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self._lock = _take(_file(folder, name))
+        for _ in range(_TRIES):
+            if self._lock is not None:
+                return
+            time.sleep(_BETWEEN)  # somebody may only be looking whether one of this name lives
+            self._lock = _take(_file(folder, name))
         if self._lock is None:
             raise SiteError(f"A worker named {name} is already up on this machine; give this one another --name.")
 
@@ -54,7 +62,7 @@ def alive(folder: Path, name: str) -> bool:
 
 
 def _file(folder: Path, name: str) -> Path:
-    return folder / f"{name}.lock"
+    return folder / f"{name.replace('/', '_')}.lock"  # Prefect itself refuses such a name, in its own words
 
 
 def _take(path: Path) -> int | None:

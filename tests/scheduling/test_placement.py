@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import count
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,6 +98,11 @@ def test_each_job_is_decided_as_if_those_before_it_had_been_admitted() -> None:
     cards = [Card("gpu0", 8000, free_mb=8000), Card("gpu1", 8000, free_mb=8000)]
     jobs = [job(name, 4000, arrived=at) for at, name in enumerate("abcd")]
     assert cards_of(place(cards, jobs)) == {"a": "gpu0", "b": "gpu0", "c": "gpu1", "d": "gpu1"}
+
+
+def test_a_second_job_is_not_promised_the_free_memory_of_the_first() -> None:
+    card = Card("gpu0", 24000, free_mb=6000)  # 18000 of it are others'
+    assert cards_of(place([card], [job("a", 4000), job("b", 4000, arrived=1.0)])) == {"a": "gpu0"}
 
 
 def test_deciding_changes_no_card() -> None:
@@ -262,12 +266,12 @@ def test_a_job_takes_memory_only_where_its_back_end_touches_the_card(
 
 # --- whatever comes ---------------------------------------------------------------------------------------------------
 
-_sizes = st.integers(0, 24).map(lambda thousands: thousands * 1000)
+_sizes = st.integers(0, 12).map(lambda thousands: thousands * 1000)
 _shares = st.lists(st.builds(Share, mb=_sizes, used_mb=_sizes), max_size=3).map(tuple)
 _any_card = st.builds(
     Card,
     name=st.just(""),
-    total_mb=st.integers(1, 24).map(lambda thousands: thousands * 1000),
+    total_mb=st.integers(1, 12).map(lambda thousands: thousands * 1000),
     leased_mb=_sizes,
     free_mb=st.none() | _sizes,
     shares=_shares,
@@ -276,7 +280,7 @@ _machines = st.lists(_any_card, max_size=4).map(
     lambda cards: [replace(card, name=f"gpu{index}") for index, card in enumerate(cards)]
 )
 _lines = st.lists(
-    st.tuples(st.integers(1, 26), st.integers(1, 3), st.integers(0, 5)),
+    st.tuples(st.integers(1, 13), st.integers(1, 3), st.integers(0, 5)),
     max_size=12,
 ).map(lambda rows: [job(f"j{n}", need * 1000, lane, float(at)) for n, (need, lane, at) in enumerate(rows)])
 
@@ -330,112 +334,3 @@ def test_the_first_in_line_gets_memory_wherever_there_is_enough(cards: list[Card
     line = _in_order(waiting)
     if line and any(card.to_give >= line[0].need_mb and card.total_mb >= line[0].need_mb for card in cards):
         assert isinstance(place(cards, line)[line[0].id], Placed)
-
-
-# --- no job starves ---------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Machine:
-    """Cards whose jobs run for a known number of steps; the policy decides, time goes by."""
-
-    cards: list[Card]
-    running: list[tuple[str, int, int]] = field(default_factory=list)  # card, MB, steps left
-    line: list[Waiting] = field(default_factory=list)
-    steps_of: dict[str, int] = field(default_factory=dict)
-    now: int = 0
-    numbers: Iterator[int] = field(default_factory=count)
-
-    def arrive(self, need_mb: int, steps: int, priority: int = 5) -> str:
-        arrival = job(f"j{next(self.numbers):06}", need_mb, priority, float(self.now))
-        self.line.append(arrival)
-        self.steps_of[arrival.id] = steps
-        return arrival.id
-
-    def step(self) -> dict[str, str]:
-        """One unit of time: jobs end, then those that wait are asked for; answers with those that start."""
-        self.now += 1
-        self.running = [(card, mb, left - 1) for card, mb, left in self.running if left > 1]
-        placed = cards_of(place([self._card(card) for card in self.cards], self.line))
-        for waiting in [one for one in self.line if one.id in placed]:
-            self.line.remove(waiting)
-            self.running.append((placed[waiting.id], waiting.need_mb, self.steps_of[waiting.id]))
-        return placed
-
-    def _card(self, card: Card) -> Card:
-        shares = tuple(Share(mb, mb) for name, mb, _ in self.running if name == card.name)
-        taken = sum(share.mb for share in shares)
-        free = None if card.free_mb is None else card.free_mb - taken
-        return replace(card, leased_mb=card.leased_mb + taken, free_mb=free, shares=shares)
-
-
-def _steps_until_the_big_one_starts(machine: Machine, stream: Sequence[Sequence[int]], need_mb: int) -> int:
-    """With 4000 MB jobs arriving for ever, counted from when nobody is before it in the line."""
-    for durations in stream:
-        for steps in durations:
-            machine.arrive(4000, steps)
-        machine.step()
-    before = {waiting.id for waiting in machine.line}
-    big = machine.arrive(need_mb, 3)
-    waited = 0
-    for number in range(60):
-        for steps in stream[number % len(stream)]:
-            machine.arrive(4000, steps)
-        if big in machine.step():
-            return waited
-        waited += not before & {waiting.id for waiting in machine.line}
-    raise AssertionError(f"the big job starved: {machine.running}")
-
-
-_LONGEST = 5  # steps a small job runs
-_streams = st.lists(st.lists(st.integers(1, _LONGEST), min_size=1, max_size=4), min_size=1, max_size=8)
-
-
-def test_an_unending_stream_of_small_jobs_does_not_starve_a_big_one() -> None:
-    machine = Machine([Card("gpu0", 8000)])
-    # One of two jobs ends at every other step, so the card is never empty unless it is kept.
-    assert _steps_until_the_big_one_starts(machine, [[4], [4], [4]], 8000) <= 4
-
-
-@given(_streams)
-def test_no_stream_starves_a_big_job_on_one_card(stream: list[list[int]]) -> None:
-    assert _steps_until_the_big_one_starts(Machine([Card("gpu0", 8000)]), stream, 8000) <= _LONGEST
-
-
-@given(_streams, st.sampled_from([8000, 12000, 16000]), st.sampled_from([None, 16000]))
-def test_no_stream_starves_a_big_job_on_two_cards(stream: list[list[int]], need_mb: int, free_mb: int | None) -> None:
-    machine = Machine([Card("gpu0", 16000, free_mb=free_mb), Card("gpu1", 16000, free_mb=free_mb)])
-    # Another card may get ahead of the one that is kept, and is kept from then on: once for each 4000 MB at most.
-    assert _steps_until_the_big_one_starts(machine, stream, need_mb) <= _LONGEST * (need_mb // 4000)
-
-
-@given(_streams)
-def test_a_card_others_sit_on_is_not_kept_while_another_can_drain(stream: list[list[int]]) -> None:
-    machine = Machine([Card("gpu0", 10000, free_mb=5000), Card("gpu1", 8000, free_mb=8000)])
-    assert _steps_until_the_big_one_starts(machine, stream, 8000) <= _LONGEST
-
-
-@given(_streams)
-def test_no_stream_of_a_lower_lane_holds_up_a_higher_one_longer_than_what_runs(stream: list[list[int]]) -> None:
-    machine = Machine([Card("gpu0", 8000)])
-    for number in range(20):
-        for steps in stream[number % len(stream)]:
-            machine.arrive(4000, steps, priority=6)
-        machine.step()
-    big = machine.arrive(8000, 1, priority=5)
-    assert any(big in machine.step() for _ in range(_LONGEST + 1))
-
-
-@given(_streams)
-def test_small_jobs_use_the_other_card_while_one_drains(stream: list[list[int]]) -> None:
-    machine = Machine([Card("gpu0", 8000), Card("gpu1", 4000)])
-    machine.running.append(("gpu0", 4000, 50))
-    big = machine.arrive(8000, 1)
-    started: dict[str, str] = {}
-    for number in range(40):
-        for steps in stream[number % len(stream)]:
-            machine.arrive(4000, steps)
-        started |= machine.step()
-    assert big not in started
-    assert set(started.values()) == {"gpu1"}
-    assert len(started) >= 40 // _LONGEST

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import sys
 import textwrap
@@ -120,6 +121,13 @@ def test_a_half_written_new_page_does_not_hide_the_old(book: Book, tmp_path: Pat
     assert read(book) == Page({"run": QUEUED}, {"lease": LEASE})
 
 
+def test_who_reads_while_a_page_is_written_sees_the_old_one_whole(book: Book, tmp_path: Path) -> None:
+    write(book, _both)
+    with (tmp_path / "workers" / "vram-here.json").open() as reader:
+        write(book, lambda page: page.waiting.clear())
+        assert set(json.load(reader)["waiting"]) == {"run"}
+
+
 # --- one at a time ----------------------------------------------------------------------------------------------------
 
 
@@ -230,7 +238,7 @@ def test_what_dead_workers_left_is_struck_out_and_their_leases_come_back() -> No
 def test_where_all_live_nothing_is_struck_out() -> None:
     page = Page({"run": QUEUED}, {"lease": LEASE})
     before = asdict(page)
-    assert page.without_dead(lambda _: True) == {}
+    assert page.without_dead({"w1"}.__contains__) == {}
     assert asdict(page) == before
 
 

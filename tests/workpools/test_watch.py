@@ -39,7 +39,7 @@ def test_a_new_state_is_noted_and_told() -> None:
 
 
 def test_the_same_state_seen_again_is_no_news() -> None:
-    state: State[object] = Running()
+    state: State = Running()
     held = Held(uuid.uuid4(), state)
     held.saw(state.model_copy())
     assert not held.changed.is_set()
