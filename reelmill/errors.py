@@ -187,7 +187,7 @@ def classify(error: BaseException) -> tuple[FailureClass, bool]:
     return FailureClass.RUNTIME, not isinstance(error, _BUGS)
 
 
-def _server_may_be_back(error: Exception) -> bool:
+def _server_may_be_back(error: BaseException) -> bool:
     """Not where it answered, and the answer was no: the question was wrong, and stays so."""
     refused = getattr(getattr(error, "response", None), "status_code", 500) < 500
     return not refused and type(error).__name__ not in ("IntegrityError", "ProgrammingError", "DataError")

@@ -10,7 +10,6 @@ from typing import Final
 
 from reelmill.errors import SiteError
 
-_TRIES: Final = 5
 _BETWEEN: Final = 0.05  # seconds
 _MOST: Final = 100  # workers of one pool on one machine
 
@@ -18,8 +17,8 @@ _MOST: Final = 100  # workers of one pool on one machine
 class Presence:
     """The name a worker goes by, and its proof that it lives."""
 
-    def __init__(self, folder: Path, name: str):
-        """Take the name.
+    def __init__(self, folder: Path, name: str, *, tries: int = 5):
+        """Take the name; more tries, since somebody may only be looking whether one of this name lives.
 
         Raises:
             SiteError: a living worker of this machine goes by it.
@@ -27,11 +26,9 @@ class Presence:
         folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self._lock = _take(_file(folder, name))
-        for _ in range(_TRIES):
-            if self._lock is not None:
-                return
-            time.sleep(_BETWEEN)  # somebody may only be looking whether one of this name lives
-            self._lock = _take(_file(folder, name))
+        while self._lock is None and tries > 1:
+            time.sleep(_BETWEEN)
+            self._lock, tries = _take(_file(folder, name)), tries - 1
         if self._lock is None:
             raise SiteError(f"A worker named {name} is already up on this machine; give this one another --name.")
 
@@ -40,7 +37,7 @@ class Presence:
         """Take ``name``, or with a number after it the first that nobody goes by."""
         for number in range(1, _MOST + 1):
             try:
-                return cls(folder, name if number == 1 else f"{name}-{number}")
+                return cls(folder, name if number == 1 else f"{name}-{number}", tries=1)
             except SiteError:
                 continue
         raise SiteError(f"{_MOST} workers named {name} are up on this machine; stop some.")
