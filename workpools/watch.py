@@ -89,7 +89,6 @@ class Watch:
     def hold(self, run_id: uuid.UUID, state: State) -> Held:
         """Begin to watch a run."""
         self._held[run_id] = Held(run_id, state)
-        self._bell.set()
         return self._held[run_id]
 
     def release(self, run_id: uuid.UUID) -> None:
@@ -105,7 +104,7 @@ class Watch:
         """Look, again and again."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), _LOOK_SECONDS if self._held else None)
+                await asyncio.wait_for(self._bell.wait(), _LOOK_SECONDS)
             self._bell.clear()
             try:
                 await self.look()

@@ -32,7 +32,8 @@ from workpools.settle import Outcome, Settler, until_answered
 from workpools.sweep import Sweep
 from workpools.watch import SERVER_TROUBLE, Watch
 
-_COALESCE_SECONDS: Final = 0.05  # news that come together are asked about once
+_COALESCE_SECONDS: Final = 0.01  # news that come together are asked about once
+_CLAIM_SECONDS: Final = 10.0
 _ASK_AGAIN_SECONDS: Final = 0.3
 _POLL_AFTER_GIVING_BACK: Final = 5.0  # so that the other machine is first
 
@@ -178,7 +179,9 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
                 self._say(f"at limit ({len(self._attempts)}/{int(self.limiter.total_tokens)})")
                 return []
             try:
-                return await super().get_and_submit_flow_runs()
+                claimed = await super().get_and_submit_flow_runs()
+                await self._until_claimed({run.id for run in claimed})
+                return claimed
             except SERVER_TROUBLE as error:
                 self._say(f"the Prefect server does not answer ({type(error).__name__})")
                 return []
@@ -187,6 +190,15 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
                 self._logger.debug("a run came back before it was let go: %s", error)
                 asyncio.get_running_loop().call_later(_ASK_AGAIN_SECONDS, self._ask_soon)
                 return []
+
+    async def _until_claimed(self, run_ids: set[uuid.UUID]) -> None:
+        """Wait until the server counts these runs: asked before, it would give a pool more than its limit."""
+        deadline = asyncio.get_running_loop().time() + _CLAIM_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            on_the_way = run_ids & set(self.limiter.statistics().borrowers) - set(self._attempts)
+            if not on_the_way:
+                return
+            await asyncio.sleep(0.01)
 
     def _why_idle(self) -> str | None:
         if self._draining:

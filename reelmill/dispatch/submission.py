@@ -112,7 +112,12 @@ class Submission(Connection):
         variables = _variables(vram_mb, max_retries)
         deployment = self._deployment(job_type, pool)
         asked = [self._checked(job_type, deployment, given, force) for given in parameters]
-        fixed = {"work_queue_name": lane, "job_variables": variables}
+        # What the deployment says anyway, and what we have checked, the server need not look up for each of them.
+        fixed: dict[str, Any] = {"enforce_parameter_schema": False}
+        if lane != deployment.work_queue_name:
+            fixed["work_queue_name"] = lane
+        if variables:
+            fixed["job_variables"] = variables
         runs: dict[uuid.UUID, FlowRun] = {}
         for start in range(0, len(asked), _AT_ONCE):
             self._hand_in(deployment, asked[start : start + _AT_ONCE], fixed, runs)

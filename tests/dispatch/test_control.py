@@ -66,7 +66,8 @@ def test_all_dead_letters_are_sent_back(prefect: Dispatcher, client: SyncPrefect
         _put(client, dead, Failed())
     for dead in jobs[:2]:
         client.update_flow_run(dead.id, tags=[*dead.tags, "dead-letter"])
-    assert {sent.id for sent in prefect.retry_dead_letters()} == {jobs[0].id, jobs[1].id}
+    sent = {job.id for job in prefect.retry_dead_letters()}  # and whatever other tests have left
+    assert sent & {job.id for job in jobs} == {jobs[0].id, jobs[1].id}
     assert prefect.list(Asked(dead_letter=True)).total == 0
     assert prefect.read(jobs[2].id).status is JobStatus.FAILED
 

@@ -194,7 +194,8 @@ class Chaos:
         _kill([*self._parts("worker start"), *self._parts("server start"), *self._database(), *self.families()])
 
     def _parts(self, words: str) -> list[psutil.Process]:
-        return [child for child in psutil.Process().children() if words in " ".join(child.cmdline())]
+        port = self.site.api_url.rpartition(":")[2].removesuffix("/api")
+        return [child for child in psutil.Process().children() if _is_part(child, words, port)]
 
     def _database(self) -> list[psutil.Process]:
         try:
@@ -216,6 +217,15 @@ class Chaos:
             except psutil.NoSuchProcess:
                 continue
         return found
+
+
+def _is_part(process: psutil.Process, words: str, port: str) -> bool:
+    """Whether this is the server, or a worker, of the site on this port; other sites have parts like these."""
+    try:
+        ours = f"127.0.0.1:{port}/" in process.environ().get("PREFECT_API_URL", "")
+        return ours and words in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # killed before, and not asked for its end yet
+        return False
 
 
 def _kill(processes: list[psutil.Process]) -> None:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -23,7 +22,6 @@ from deployments import site as site_module
 from deployments.site import Site
 from reelmill.scheduling import retries
 from reelmill.settings import Settings, get_settings
-from tests.processes import SESSION_PROCESSES
 from tests.soak.chaos import Chaos, Planned
 from tests.soak.load import Notes
 
@@ -54,7 +52,6 @@ def site(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         temporary_settings({PREFECT_API_URL: up.api_url, PREFECT_CLIENT_RETRY_EXTRA_CODES: "500"}),
     ):
         yield up
-    SESSION_PROCESSES.difference_update({child.pid for child in psutil.Process().children()})
 
 
 @pytest.fixture
