@@ -154,6 +154,9 @@ class Site:
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             "PREFECT_UI_API_URL": self.api_url,
             "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "false",
+            # Waiting hours for its turn is no fault of a job, and naming a thousand of them late, one by one, slowed
+            # the server to half.
+            "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
         }
         arguments = ["prefect", "server", "start", "--host", _HOST, "--port", str(port)]
         server = self._start("server", arguments, env)

@@ -22,7 +22,8 @@ from reelmill.scheduling.node import WorkerFacts
 from reelmill.settings import get_settings
 from workpools.admission import Admission
 from workpools.attempt import Attempt, Tools
-from workpools.configuration import WORKER_TYPE, JobConfiguration, JobVariables, Result
+from workpools.bell import Bell
+from workpools.configuration import WORKER_TYPE, JobConfiguration, JobVariables, Result, job_template
 from workpools.machine import Machine
 from workpools.neighbours import Neighbours, able, silent, site_has_gpu
 from workpools.nursery import Nursery, end_by_identifier
@@ -32,9 +33,7 @@ from workpools.settle import Outcome, Settler, until_answered
 from workpools.sweep import Sweep
 from workpools.watch import SERVER_TROUBLE, Watch
 
-_COALESCE_SECONDS: Final = 0.01  # news that come together are asked about once
 _CLAIM_SECONDS: Final = 10.0
-_ASK_AGAIN_SECONDS: Final = 0.3
 _POLL_AFTER_GIVING_BACK: Final = 5.0  # so that the other machine is first
 
 
@@ -45,6 +44,11 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
     job_configuration = JobConfiguration
     job_configuration_variables = JobVariables
     _description = "Runs Reelmill's jobs: warm processes, GPU memory admission, retries that hold no slot."
+
+    @classmethod
+    def get_default_base_job_template(cls) -> dict[str, Any]:
+        """What Prefect gives a pool of this type that it makes itself, as `prefect work-pool create` does."""
+        return job_template()
 
     def __init__(self, work_pool_name: str, name: str | None = None, limit: int | None = None, **options: Any):
         self._settings = get_settings()
@@ -62,7 +66,7 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
         self._attempts: dict[uuid.UUID, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._asking = asyncio.Lock()
-        self._asked_for = False
+        self._bell = Bell(self._ask, self._spawn)
         self._hold_off_until = 0.0
         self._draining = False
         self._breaker = Breaker(self._settings.breaker_failures)
@@ -108,7 +112,7 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
         await self._nursery.warm_up()
         for endless in (self._watch.serve(), self._admission.keep(), self._sweep.serve(self._admission.audit)):
             self._spawn(endless)
-        self._spawn(self._watch.listen(self.work_pool.id, self._ask_soon))
+        self._spawn(self._watch.listen(self.work_pool.id, self._bell.news))
         await until_answered(self._tell_facts, self._logger)
         self._say(f"waiting for jobs: {self._why_idle() or self._free()}")
 
@@ -188,7 +192,7 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
             except RuntimeError as error:
                 # How the base class meets a run sent back while we still see to the end of its last process.
                 self._logger.debug("a run came back before it was let go: %s", error)
-                asyncio.get_running_loop().call_later(_ASK_AGAIN_SECONDS, self._ask_soon)
+                self._bell.ring_again()
                 return []
 
     async def _until_claimed(self, run_ids: set[uuid.UUID]) -> None:
@@ -205,20 +209,10 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
             return "draining"
         return self._left_alone or self._breaker.reason
 
-    def _ask_soon(self) -> None:
-        """Ask for work now rather than at the next poll; many calls at once are one."""
-        if self._asked_for or self._draining or self.limiter.available_tokens == 0:
-            return
-        self._asked_for = True
-
-        def ask() -> None:
-            self._asked_for = False
-            self._spawn(self._ask())
-
-        asyncio.get_running_loop().call_later(_COALESCE_SECONDS, ask)
-
-    async def _ask(self) -> None:
-        await self.get_and_submit_flow_runs()
+    async def _ask(self) -> list[FlowRun]:
+        if self._draining or self.limiter.available_tokens == 0:
+            return []
+        return await self.get_and_submit_flow_runs()
 
     async def run(
         self,
@@ -236,7 +230,7 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
         finally:
             del self._attempts[flow_run.id]
             # The base class frees the slot once we have returned; then the next job may come.
-            asyncio.get_running_loop().call_soon(self._ask_soon)
+            asyncio.get_running_loop().call_soon(self._bell.ring)
         if outcome.given_back:
             self._hold_off_until = asyncio.get_running_loop().time() + _POLL_AFTER_GIVING_BACK
         self._ended(outcome)
@@ -274,7 +268,7 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
             trouble = await self._machine.trouble()
             self._breaker = self._breaker.probed(trouble)
             self._say(f"still paused: {trouble}" if trouble else "takes jobs again")
-        self._ask_soon()
+        self._bell.ring()
 
     async def sync_with_backend(self) -> None:
         """See ``BaseWorker.sync_with_backend``; our own facts go along."""

@@ -23,9 +23,13 @@ def test_vram_is_a_whole_number_from_0_on_the_form() -> None:
 
 def test_retries_are_a_whole_number_from_0_on_the_form_or_left_empty() -> None:
     field = _form()["max_retries"]
-    assert (field["title"], field["default"]) == ("Retries", None)
-    assert field["anyOf"] == [{"minimum": 0, "type": "integer"}, {"type": "null"}]
+    assert (field["title"], field["type"], field["minimum"]) == ("Retries", "integer", 0)
+    assert "default" not in field
     assert "empty: the machine's setting" in field["description"]
+
+
+def test_the_form_asks_for_nothing_that_a_job_has_no_use_for() -> None:
+    assert list(_form()) == ["env", "vram_mb", "max_retries"]
 
 
 def test_every_field_of_the_form_reaches_the_job() -> None:
