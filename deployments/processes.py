@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from reelmill.errors import SiteError
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -56,6 +58,19 @@ class Child:
     def pid(self) -> int:
         """Its process id, which is also its group's."""
         return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    def listens(self, port: int) -> bool:
+        """Whether it is this very process that takes connections on a port."""
+        try:
+            taken = psutil.Process(self.pid).net_connections(kind="tcp")
+        except psutil.NoSuchProcess:
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in taken)
 
     def check(self) -> None:
         """Raises SiteError, with the end of its log, if it has ended by itself."""

@@ -36,6 +36,7 @@ _SERVER_SECONDS: Final = 120  # the first start migrates Prefect's database
 _WORKER_SECONDS: Final = 60
 _END_SECONDS: Final = 15
 _HOST: Final = "127.0.0.1"
+_PORTS: Final = 100  # tried one after the other
 
 #: Prefect's settings of our workers. Events wake them for new work, so they need not ask often; a database that
 #: restarts answers with 500, which Prefect's client would take for final.
@@ -119,7 +120,7 @@ class Site:
             self._say(f"{settled} unfinished pieces of work of an earlier run tidied")
         stack.callback(self._end_children)
         self._say("Prefect server (the first start takes a little longer)")
-        self._start_server(stack)
+        self._start_server()
         with temporary_settings({PREFECT_API_URL: self.api_url}):
             with get_client(sync_client=True) as client:
                 apply(client, say=self._say)
@@ -145,8 +146,16 @@ class Site:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         }
 
-    def _start_server(self, stack: ExitStack) -> None:
-        port = _free_port(self.settings.prefect_port)
+    def _start_server(self) -> None:
+        first = self.settings.prefect_port
+        for port in range(first, first + _PORTS):
+            if _free(port) and self._serve(port):
+                return
+        last = first + _PORTS - 1
+        raise SiteError(f"No port from {first} to {last} is free for the Prefect server; set REELMILL_PREFECT_PORT.")
+
+    def _serve(self, port: int) -> bool:
+        """Start the server; False where somebody else was quicker to take the port."""
         self.api_url = f"http://{_HOST}:{port}/api"
         env = {
             **self._environment(),
@@ -161,11 +170,16 @@ class Site:
         arguments = ["prefect", "server", "start", "--host", _HOST, "--port", str(port)]
         server = self._start("server", arguments, env)
         deadline = time.monotonic() + _SERVER_SECONDS
-        while not _healthy(self.api_url):
+        # A server that answers may be another site's, which came up at the same moment.
+        while not (_healthy(self.api_url) and server.listens(port)):
+            if server.ended and not _free(port):
+                self._children.remove(server)
+                return False
             server.check()
             if time.monotonic() > deadline:
                 raise SiteError(f"The Prefect server did not answer within {_SERVER_SECONDS} s; its log: {server.log}")
             time.sleep(0.2)
+        return True
 
     def _start_workers(self) -> None:
         env = {**self._environment(), **WORKER_ENVIRONMENT}
@@ -243,17 +257,15 @@ def _release_database(settings: Settings) -> None:
         embedded(settings.postgres_dir).release()
 
 
-def _free_port(first: int) -> int:
-    """``first`` if nobody listens there, else the next that is free."""
-    for port in range(first, min(first + 100, 65536)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((_HOST, port))
-            except OSError:
-                continue
-            return port
-    raise SiteError(f"No port from {first} to {first + 99} is free for the Prefect server; set REELMILL_PREFECT_PORT.")
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As the server itself binds: a port that a moment ago was somebody's is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+        return True
 
 
 def _healthy(api_url: str) -> bool:

@@ -17,7 +17,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from reelmill.scheduling.budget import budgets
 from reelmill.scheduling.devices import Gpu, gpus
@@ -72,13 +72,15 @@ class Admission:
             await self._bury(page, earlier=True)
 
     async def _ensure(self, budget: VirtualGpu) -> None:
+        read = partial(self._client.read_global_concurrency_limit_by_name, budget.limit_name)
         try:
-            limit = await self._client.read_global_concurrency_limit_by_name(budget.limit_name)
+            limit = await read()
         except ObjectNotFound:
-            await self._client.create_global_concurrency_limit(
-                GlobalConcurrencyLimitCreate(name=budget.limit_name, limit=budget.total_mb, active=True)
-            )
-            return
+            with suppress(ObjectAlreadyExists):  # made by another worker of this machine, which comes up as well
+                await self._client.create_global_concurrency_limit(
+                    GlobalConcurrencyLimitCreate(name=budget.limit_name, limit=budget.total_mb, active=True)
+                )
+            limit = await read()
         if limit.limit > budget.total_mb or not limit.active:  # an admin may give less than the card has, never more
             await self._client.update_global_concurrency_limit(
                 budget.limit_name,

@@ -107,6 +107,22 @@ def start(env: dict[str, str], tmp_path: Path) -> Iterator[Callable[[], Up]]:
             up.process.wait(60)
 
 
+def test_sites_that_come_up_at_once_do_not_share_a_server(env: dict[str, str], tmp_path: Path) -> None:
+    other = {**env, "REELMILL_DATA_DIR": f"{env['REELMILL_DATA_DIR']}-other"}
+    both = [Up(env, tmp_path / "one.log"), Up(other, tmp_path / "other.log")]
+    try:
+        urls = [up.ready() for up in both]
+        assert len(set(urls)) == 2
+        for up, url in zip(both, urls, strict=True):
+            (server,) = _part(up.process.pid, "server start")
+            assert url.endswith(f":{server.net_connections(kind='tcp')[0].laddr.port}")
+    finally:
+        for up in both:
+            os.killpg(up.process.pid, signal.SIGTERM)
+        for up in both:
+            up.process.wait(60)
+
+
 def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up]) -> None:
     first = start()
     url = first.ready()

@@ -7,7 +7,7 @@ import logging
 import random
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -147,3 +147,19 @@ def test_an_overcount_of_the_server_is_found_and_put_right(
             return before, (await client.read_global_concurrency_limit_by_name(limit)).active_slots
 
     assert asyncio.run(all_of_it()) == (8000, 3000)
+
+
+def test_workers_of_a_new_machine_that_come_up_at_once_all_come_up(on_site: Site, tmp_path: Path) -> None:
+    async def all_at_once() -> set[int]:
+        limits = set()
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(get_client()) for _ in range(6)]
+            for attempt in range(5):  # each time a machine that the server has never seen
+                settings = _settings(tmp_path / str(attempt))
+                workers = [Admission(client, settings, f"w{n}", LOGGER) for n, client in enumerate(clients)]
+                await asyncio.gather(*(worker.prepare() for worker in workers))
+                name = workers[0].budgets[0].limit_name
+                limits.add((await clients[0].read_global_concurrency_limit_by_name(name)).limit)
+        return limits
+
+    assert asyncio.run(all_at_once()) == {BUDGET}
