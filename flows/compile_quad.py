@@ -10,7 +10,8 @@ from pydantic import Field
 from flows.job import BRIEFLY_RETRIED, JOB, VideoId, job, show, workbench
 from reelmill.operations import previews
 from reelmill.operations import quad as operation
-from reelmill.operations.quad import Length, QuadResult, Sound
+from reelmill.operations.grid import Length
+from reelmill.operations.quad import QuadResult, Sound
 
 
 @task(name="make grid", **BRIEFLY_RETRIED)

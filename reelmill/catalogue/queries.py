@@ -6,7 +6,7 @@ import random
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -139,11 +139,30 @@ def search(session: Session, words: str, *, limit: int = 50) -> list[Video]:
     return list(session.exec(statement))
 
 
-def pick_sources(session: Session, count: int, seed: int | str) -> list[Video]:
+class Criteria(NamedTuple):
+    """Which videos a pick may take."""
+
+    min_duration: float = 0  # seconds
+    max_duration: float | None = None
+    orientation: str | None = None  # None: any
+
+    def __str__(self) -> str:
+        parts = [self.orientation] if self.orientation else []
+        if self.max_duration is not None:
+            parts.append(f"{self.min_duration:g} to {self.max_duration:g} s long")
+        elif self.min_duration:
+            parts.append(f"at least {self.min_duration:g} s long")
+        return ", ".join(parts)
+
+
+_ANY: Final = Criteria()
+
+
+def pick_sources(session: Session, count: int, seed: int | str, criteria: Criteria = _ANY) -> list[Video]:
     """``count`` different valid videos, none of our own making, the same for the same seed and library.
 
     Raises:
-        TooFewVideos: the library holds fewer.
+        TooFewVideos: the library holds fewer that meet the criteria.
     """
     statement = (
         select(Video)
@@ -151,9 +170,20 @@ def pick_sources(session: Session, count: int, seed: int | str) -> list[Video]:
         .where(col(Video.directory_type).not_in(OUTPUT_TYPES))
         .order_by(col(Video.path))
     )
-    videos = list(session.exec(statement))
+    usable = list(session.exec(statement))
+    videos = [video for video in usable if _meets(video, criteria)]
     if len(videos) < count:
+        kind = f" ({criteria})" if str(criteria) else ""
+        way_out = "widen the criteria, or ask for fewer" if len(usable) >= count else "scan, or add some"
+        among = f" among {len(usable)}" if kind else ""
         raise TooFewVideos(
-            f"The job needs {count} valid videos and the library holds {len(videos)}; scan, or add some."
+            f"The job needs {count} valid videos{kind} and the library holds {len(videos)}{among}; {way_out}."
         )
     return random.Random(seed).sample(videos, count)
+
+
+def _meets(video: Video, criteria: Criteria) -> bool:
+    duration = video.duration or 0.0
+    longest = duration if criteria.max_duration is None else criteria.max_duration
+    oriented = criteria.orientation is None or video.orientation == criteria.orientation
+    return oriented and criteria.min_duration <= duration <= longest

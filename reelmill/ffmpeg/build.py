@@ -69,8 +69,8 @@ class H264:
 
 
 _ASIDE: Final = Fraction(1, 10_000)
-_AAC: Final = {"c:a": "aac", "b:a": "128k"}
-_FASTSTART: Final = {"movflags": "+faststart"}
+AAC: Final = {"c:a": "aac", "b:a": "128k"}
+FASTSTART: Final = {"movflags": "+faststart"}
 _SDR_TAGS: Final = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 
 
@@ -114,14 +114,14 @@ def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[s
     streams += [media[f"s:{index}"] for index in subtitles]
     options: dict[str, Any] = {
         **h264.options(),
-        **_FASTSTART,
+        **FASTSTART,
         "fps_mode:v": "passthrough",
         "enc_time_base:v": "demux",
         "map_metadata": 0,
         "f": "mp4",
     }
     if info.audio_tracks:
-        options |= _AAC
+        options |= AAC
     if subtitles:
         options["c:s"] = "mov_text"
     if info.video.hdr:
@@ -178,28 +178,52 @@ def fitted(info: MediaInfo, video: Any, width: int, height: int, rate: Fraction)
     return video.filter("fps", fps=str(rate)).filter("format", "yuv420p")
 
 
-def quad(
+def cell(
+    source: Cell, target: Path, *, size: tuple[int, int], rate: Fraction, length: Fraction, sound: bool
+) -> tuple[str, ...]:
+    """One video made small for its place in a grid, nearly without loss, its sound as it is decoded.
+
+    Args:
+        source: the video.
+        target: the Matroska file to write.
+        size: of its place, in pixels.
+        rate: frames per second of the grid.
+        length: seconds of the grid; no more than that is read.
+        sound: whether it is heard.
+    """
+    media = ffmpeg.input(media_url(source.path), t=seconds(length))
+    streams = [fitted(source.info, media[f"v:{source.info.video.index}"], *size, rate)]
+    options: dict[str, Any] = {**H264(preset="ultrafast", crf=12).options(), "f": "matroska"}
+    if sound:
+        streams.append(media["a:0"])
+        options["c:a"] = "pcm_s16le"
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def grid(
     cells: Sequence[Cell],
     target: Path,
     h264: H264,
     *,
+    columns: int,
     size: tuple[int, int],
     rate: Fraction,
     length: Fraction,
     sound: Sequence[int],
 ) -> tuple[str, ...]:
-    """A 2x2 grid of four videos; a video that ends early stays on its last picture.
+    """Videos side by side in ``columns`` columns and as many rows; one that ends early stays on its last picture.
 
     Args:
-        cells: top left, top right, bottom left, bottom right.
+        cells: row by row, from the top left.
         target: the mp4 to write.
         h264: how to encode.
+        columns: and rows.
         size: width and height of the whole, in pixels.
         rate: frames per second of the whole.
         length: seconds of the whole.
-        sound: which cells are heard (0 to 3); several are mixed, none is silence.
+        sound: which cells are heard, from 0; several are mixed, none is silence.
     """
-    width, height = size[0] // 2, size[1] // 2
+    width, height = size[0] // columns, size[1] // columns
     inputs = [ffmpeg.input(media_url(cell.path)) for cell in cells]
     pictures = [
         fitted(cell.info, media[f"v:{cell.info.video.index}"], width, height, rate).filter(
@@ -207,10 +231,11 @@ def quad(
         )
         for cell, media in zip(cells, inputs, strict=True)
     ]
-    grid = ffmpeg.filter(pictures, "xstack", inputs=4, layout="0_0|w0_0|0_h0|w0_h0")
-    grid = grid.filter("trim", duration=seconds(length)).filter("setpts", "PTS-STARTPTS")
-    options: dict[str, Any] = {**h264.options(), **_FASTSTART, "f": "mp4", "t": seconds(length)}
-    streams = [grid]
+    places = [f"{n % columns * width}_{n // columns * height}" for n in range(len(cells))]
+    stacked = ffmpeg.filter(pictures, "xstack", inputs=len(cells), layout="|".join(places))
+    stacked = stacked.filter("trim", duration=seconds(length)).filter("setpts", "PTS-STARTPTS")
+    options: dict[str, Any] = {**h264.options(), **FASTSTART, "f": "mp4", "t": seconds(length)}
+    streams = [stacked]
     if sound:
         heard = [
             inputs[index]["a:0"].filter("aresample", 48000, **{"async": 1, "first_pts": 0}).filter("apad")
@@ -218,7 +243,7 @@ def quad(
         ]
         mixed = heard[0] if len(heard) == 1 else ffmpeg.filter(heard, "amix", inputs=len(heard), normalize=1)
         streams.append(mixed.filter("atrim", duration=seconds(length)))
-        options |= {**_AAC, "ac": 2}
+        options |= {**AAC, "ac": 2}
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 
@@ -266,7 +291,7 @@ def montage(
             streams.append(_part_sound(media, length, late / rate))
     heard = 1 if info.audio_tracks else 0
     joined = ffmpeg.filter_multi_output(streams, "concat", n=len(parts), v=1, a=heard)
-    options: dict[str, Any] = {**h264.options(), **_FASTSTART, "f": "mp4", **(_AAC if heard else {})}
+    options: dict[str, Any] = {**h264.options(), **FASTSTART, "f": "mp4", **(AAC if heard else {})}
     if info.video.hdr:
         options |= _SDR_TAGS
     return arguments(ffmpeg.output(*(joined[i] for i in range(1 + heard)), media_url(target), **options))

@@ -16,6 +16,8 @@ EXPECTED = {
     "thumbnail_generate": ({"cpu"}, 0),
     "reencode": ({"cpu", "gpu_encode"}, 4000),
     "compile_quad": ({"gpu_encode"}, 4000),
+    "compile_random": ({"gpu_encode"}, 2000),
+    "compile_mega": ({"gpu_encode"}, 6000),
     "digest": ({"gpu_ai"}, 8000),
 }
 

@@ -53,9 +53,11 @@ _COMMANDS = {
     "still_keyframe": build.still(_SOURCE, _info(), _TARGET, at=Fraction(1, 3), width=320, keyframe=True),
     "still_first": build.still(_SOURCE, _info(), _TARGET, at=Fraction(0), width=320, keyframe=False),
     "still_exact": build.still(_SOURCE, _info(), _TARGET, at=Fraction(1, 3), width=320, keyframe=False),
-    "quad": build.quad(_CELLS, _TARGET, H264(), size=(1280, 720), rate=Fraction(30), length=Fraction(5), sound=[0, 3]),
-    "quad_silent": build.quad(
-        _CELLS, _TARGET, H264(), size=(1280, 720), rate=Fraction(30), length=Fraction(5), sound=[]
+    "quad": build.grid(
+        _CELLS, _TARGET, H264(), columns=2, size=(1280, 720), rate=Fraction(30), length=Fraction(5), sound=[0, 3]
+    ),
+    "quad_silent": build.grid(
+        _CELLS, _TARGET, H264(), columns=2, size=(1280, 720), rate=Fraction(30), length=Fraction(5), sound=[]
     ),
     "montage": build.montage(
         _SOURCE, _info(), [(Fraction(0), Fraction(1)), (Fraction(5), Fraction(13, 2))], _TARGET, H264()
@@ -239,7 +241,9 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Cell]:
 @pytest.mark.parametrize("sound", [[], [3]])
 def test_quad(cells: list[Cell], tmp_path: Path, sound: list[int]) -> None:
     target = tmp_path / "quad.mp4"
-    _run(build.quad(cells, target, _FAST, size=(320, 240), rate=Fraction(30), length=Fraction(1), sound=sound))
+    _run(
+        build.grid(cells, target, _FAST, columns=2, size=(320, 240), rate=Fraction(30), length=Fraction(1), sound=sound)
+    )
     report = check_whole(target)
     assert report.clean
     assert (report.frames, report.span) == (30, Fraction(1))

@@ -14,7 +14,8 @@ from reelmill.errors import InputError, OutsideMediaRoot, TooFewVideos, UserErro
 from reelmill.ffmpeg.build import Cell
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
-from reelmill.operations.quad import Length, Sound, compile_quad, plan
+from reelmill.operations.grid import Length, plan
+from reelmill.operations.quad import Sound, compile_quad
 from reelmill.operations.workbench import Workbench
 from tests.clips import clip, ffmpeg
 from tests.operations.library import add

@@ -1,0 +1,247 @@
+"""A sequence: whole videos one after the other in one file, copied as they are where they agree, sound levelled."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from reelmill.catalogue.models import Video
+from reelmill.errors import InputError, OutputRejected
+from reelmill.ffmpeg import build, joining
+from reelmill.ffmpeg.copying import Form, NotCopyable, Track, shown, track
+from reelmill.ffmpeg.loudness import SILENCE, integrated
+from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.verify import Expectation
+from reelmill.operations.publish import Product, publish
+from reelmill.operations.workbench import Workbench
+from reelmill.report import Part
+
+#: What every part is levelled to, in LUFS: the middle of what AES TD1008 (2021) asks of streams.
+LOUDNESS: Final = -16.0
+#: A whisper is not made a shout, in dB.
+_MOST_GAIN: Final = 20.0
+_LONGEST_SIDE: Final = 1920
+_HIGHEST_RATE: Final = Fraction(60)
+_USUAL_RATE: Final = Fraction(25)
+_BT709: Final = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """A video and what was found of it."""
+
+    video: Video
+    path: Path
+    info: MediaInfo
+    begin: Fraction  # when its first picture is shown, in seconds
+    seconds: Fraction  # of pictures
+    found: Track | str  # or why it cannot be copied
+
+
+@dataclass(frozen=True)
+class Step:
+    """How one video becomes a part."""
+
+    frames: int
+    begin: Fraction  # where in the video its sound begins, in seconds
+    copied: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How all become one."""
+
+    form: Form
+    delay: int
+    steps: tuple[Step, ...]
+
+    def length(self, step: Step) -> Fraction:
+        """Seconds of a part."""
+        return step.frames / self.form.rate
+
+
+class Piece(BaseModel):
+    """One video in the finished sequence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    start: float  # in the sequence, seconds
+    duration: float  # seconds
+    copied: bool  # its pictures are its own, not encoded again
+    why: str
+    gain: float | None  # dB its sound was changed by; None without sound
+
+
+class Pieces(BaseModel):
+    """What is kept with the record of a sequence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pieces: tuple[Piece, ...]
+
+
+def look(bench: Workbench, video: Video) -> Source:
+    """Find out what there is to know of a video that is to be joined to others.
+
+    Raises:
+        InputError: it cannot be used.
+        CapabilityError: it is HDR and this ffmpeg cannot show it otherwise.
+    """
+    path = bench.source(video)
+    info = probe(path)
+    bench.transcoder.require_tone_mapping(info)
+    begin, seconds = shown(path)
+    if not seconds:
+        raise InputError(f"{video.path} does not say when its pictures are shown; re-encode it first.")
+    try:
+        return Source(video, path, info, begin, seconds, track(path, info))
+    except NotCopyable as error:
+        return Source(video, path, info, begin, seconds, str(error))
+
+
+def plan(sources: Sequence[Source], *, copy: bool = True) -> Plan:
+    """Decide what all are made into, and which need not be made (pure).
+
+    The form that most seconds have already is everyone's, unless its pictures are less than half as large as usual.
+
+    Args:
+        sources: in their order.
+        copy: join as they are those that agree.
+    """
+    tracks = [source.found if copy and isinstance(source.found, Track) else None for source in sources]
+    seconds: defaultdict[Form, Fraction] = defaultdict(Fraction)
+    for source, found in zip(sources, tracks, strict=True):
+        if found is not None:
+            seconds[found.form] += source.seconds
+    usual = median(width * height for width, height in (build.web_size(source.info) for source in sources))
+    worthy = {form: total for form, total in seconds.items() if 2 * form.width * form.height >= usual}
+    form = max(worthy, key=lambda form: worthy[form]) if worthy else usual_form(sources)
+    agreeing = [found if found is not None and found.form == form else None for found in tracks]
+    return Plan(
+        form=form,
+        delay=max([joining.DELAY, *(found.delay for found in agreeing if found is not None)]),
+        steps=tuple(_step(source, found, form) for source, found in zip(sources, agreeing, strict=True)),
+    )
+
+
+def _step(source: Source, agreeing: Track | None, form: Form) -> Step:
+    if agreeing is not None:
+        return Step(agreeing.frames, source.begin, copied=True, why="it agrees with the others")
+    why = source.found if isinstance(source.found, str) else "its size, rate or colours are not those of the others"
+    return Step(max(1, round(source.seconds * form.rate)), source.begin, copied=False, why=why)
+
+
+def usual_form(sources: Sequence[Source]) -> Form:
+    """The size and rate that most seconds of ``sources`` have, within what the web shows well (pure)."""
+    sizes: defaultdict[tuple[int, int], Fraction] = defaultdict(Fraction)
+    rates: defaultdict[Fraction, Fraction] = defaultdict(Fraction)
+    for source in sources:
+        sizes[build.web_size(source.info)] += source.seconds
+        rates[min(source.info.video.frame_rate or _USUAL_RATE, _HIGHEST_RATE)] += source.seconds
+    width, height = max(sizes, key=lambda size: sizes[size])
+    scale = min(Fraction(1), Fraction(_LONGEST_SIDE, max(width, height)))
+    width, height = (max(2, int(side * scale) // 2 * 2) for side in (width, height))
+    return Form(width, height, max(rates, key=lambda rate: rates[rate]), _BT709)
+
+
+def gain(loudness: float) -> float:
+    """By how many dB sound of this loudness (LUFS) is changed (pure); silence stays what it is."""
+    return 0.0 if loudness <= SILENCE else min(_MOST_GAIN, LOUDNESS - loudness)
+
+
+def produce(bench: Workbench, sources: Sequence[Source], h264: build.H264, folder: Path, product: Product) -> Video:
+    """Make the sequence in ``folder`` and publish it; its details are ``Pieces``.
+
+    Args:
+        bench: what to work with.
+        sources: in their order.
+        h264: how parts are encoded.
+        folder: a workspace.
+        product: what it becomes; its expectation and details are filled in here.
+
+    Raises:
+        GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: it went wrong; nothing was published.
+    """
+    decided = plan(sources)
+    try:
+        return _produce(bench, sources, decided, h264, folder, product)
+    except OutputRejected as error:
+        if not any(step.copied for step in decided.steps):
+            raise
+        bench.report.line(f"joined as they are they do not play well ({error}); every part is encoded instead")
+    return _produce(bench, sources, plan(sources, copy=False), h264, folder, product)
+
+
+def _produce(
+    bench: Workbench, sources: Sequence[Source], decided: Plan, h264: build.H264, folder: Path, product: Product
+) -> Video:
+    form, total = decided.form, Fraction(0)
+    bench.report.line(f"{len(sources)} parts of {form.width}x{form.height} at {float(form.rate):.3f} pictures a second")
+    heard = any(source.info.audio_tracks for source in sources)
+    pictures, sounds, pieces = [], [], []
+    whole = sum(decided.length(step) for step in decided.steps)
+    for number, (source, step) in enumerate(zip(sources, decided.steps, strict=True)):
+        begin, total = total, total + decided.length(step)
+        share = Part(bench.report, float(0.9 * begin / whole), float(0.9 * total / whole))
+        pictures.append(_pictures(bench, source, step, decided, h264, folder / f"{number}.mkv", share))
+        change = gain(integrated(source.path)) if source.info.audio_tracks else None
+        if heard:
+            samples = round(total * joining.SAMPLE_RATE) - round(begin * joining.SAMPLE_RATE)
+            sounds.append(folder / f"{number}.sound.nut")
+            path = None if change is None else source.path
+            arguments = joining.sound(path, sounds[-1], begin=step.begin, samples=samples, gain=change or 0.0)
+            bench.transcoder.run(arguments, Part(share, 1, 1))
+        done = "joined as it is" if step.copied else f"encoded: {step.why}"
+        bench.report.line(f"part {number + 1}: {source.video.path}, {done}")
+        pieces.append(
+            Piece(
+                source=source.video.path, start=float(begin), duration=float(total - begin),
+                copied=step.copied, why=step.why, gain=change,
+            )
+        )  # fmt: skip
+    staged = _join(bench, decided, pictures, sounds, folder)
+    product = replace(
+        product,
+        expected=Expectation(
+            duration=total,
+            frames=sum(step.frames for step in decided.steps),
+            size=(form.width, form.height),
+            audio_tracks=1 if heard else 0,
+        ),
+        details=Pieces(pieces=tuple(pieces)).model_dump(mode="json"),
+    )
+    return publish(bench, staged, product)
+
+
+def _pictures(
+    bench: Workbench, source: Source, step: Step, decided: Plan, h264: build.H264, target: Path, share: Part
+) -> Path:
+    """The file that holds the part's pictures: the video itself where they need not be encoded."""
+    if step.copied:
+        return source.path
+    bench.transcoder.encode(
+        lambda way: joining.encoded(source.path, source.info, target, decided.form, step.frames, way),
+        h264, share, decided.length(step),
+    )  # fmt: skip
+    return target
+
+
+def _join(bench: Workbench, decided: Plan, pictures: Sequence[Path], sounds: Sequence[Path], folder: Path) -> Path:
+    film, heard = folder / "pictures.mp4", folder / "sounds.ffconcat"
+    joining.join(pictures, decided.form.rate, decided.delay, film)
+    lengths = [decided.length(step) for step in decided.steps]
+    if sounds:
+        heard.write_text(joining.listed(sounds, lengths), encoding="utf-8")
+    staged = folder / "output.mp4"
+    arguments = joining.finish(film, heard if sounds else None, staged)
+    bench.transcoder.run(arguments, Part(bench.report, 0.9, 0.95), sum(lengths, Fraction(0)))
+    return staged
