@@ -83,6 +83,8 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         "thumbnail_generate": {"video_id": str(source.id), "width": 90},
         "reencode_streaming": {"video_id": str(source.id), "preset": "ultrafast"},
         "compile_quad": {"seed": 4, "audio": "mix"},
+        "compile_random": {"count": 3, "min_duration": 1, "max_duration": 9, "seed": 1},
+        "compile_mega": {"layout": "sequence", "count": 2, "seed": 1},
         "digest": {"video_id": str(_video("clip 3.mp4").id), "target_length": 2},
     }
     ids = {job_type: prefect.submit(job_type, parameters).id for job_type, parameters in asked.items()}
@@ -102,6 +104,8 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
     assert (root / thumbnail).stat().st_size > 0
     grid = probe(root / _made_by(jobs["compile_quad"]).path)
     assert (grid.video.width, grid.video.height, grid.audio_tracks) == (1920, 1080, 1)
+    for job_type, parts in (("compile_random", 3), ("compile_mega", 2)):
+        assert check_whole(root / _made_by(jobs[job_type]).path).frames >= 50 * parts
     digest = check_whole(root / _made_by(jobs["digest"]).path)
     assert digest.clean
     assert digest.content is not None
