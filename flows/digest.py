@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
-from prefect import flow, task
+from prefect import flow
 from pydantic import Field
 
-from flows.fan_out import dask_runner
-from flows.job import BRIEFLY_RETRIED, JOB, VideoId, job, show, workbench
-from reelmill.analysis.signals import Range, Signals
+from flows.fan_out import dask_runner, fan_out
+from flows.job import JOB, VideoId, job, show, workbench
 from reelmill.operations import digest as operation
 from reelmill.operations import previews
-from reelmill.operations.digest import Analyse, DigestResult
-
-
-@task(name="analyse range", **BRIEFLY_RETRIED)
-def analyse_range(analyse: Analyse, part: Range) -> Signals:
-    """Decode one time range of the video into its signals; runs wherever Dask puts it."""
-    return analyse(part)
-
-
-def fan_out(analyse: Analyse, parts: Sequence[Range]) -> list[Signals]:
-    """One Prefect task a range, on Dask."""
-    futures = [analyse_range.submit(analyse, part) for part in parts]
-    return [future.result() for future in futures]
+from reelmill.operations.digest import DigestResult
 
 
 @flow(name="digest", task_runner=dask_runner(), **JOB)

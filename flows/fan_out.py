@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 from distributed import LocalCluster
+from prefect import task
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
+from flows.job import BRIEFLY_RETRIED
+from reelmill.analysis.signals import Range, Signals
+from reelmill.operations.analysis import Analyse
 from reelmill.settings import get_settings
 
 
@@ -34,3 +38,15 @@ def dask_runner() -> TaskRunner[PrefectFuture[Any]]:
     """The task runner of a flow that fans out."""
     # Their types do not say that the class may be any context, nor that a Dask runner is a task runner.
     return cast(TaskRunner[PrefectFuture[Any]], DaskTaskRunner(cluster_class=cast(Any, _cluster)))
+
+
+@task(name="analyse range", **BRIEFLY_RETRIED)
+def analyse_range(analyse: Analyse, part: Range) -> Signals:
+    """Decode one time range of the video into its signals; runs wherever Dask puts it."""
+    return analyse(part)
+
+
+def fan_out(analyse: Analyse, parts: Sequence[Range]) -> list[Signals]:
+    """One Prefect task a range, on Dask."""
+    futures = [analyse_range.submit(analyse, part) for part in parts]
+    return [future.result() for future in futures]

@@ -6,6 +6,7 @@ show. Each looks back only to the second before, so the signals do not depend on
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -17,15 +18,28 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from reelmill.analysis.faces import faces
 from reelmill.analysis.frames import pictures
 from reelmill.analysis.sound import SILENCE, loudness
 
+#: Which measuring this is: another one's results are not this one's.
+VERSION: Final = "3"
+
 Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+#: dB below full scale under which a second counts as silent.
+INAUDIBLE: Final = -60.0
 
 #: The picture everything is measured on, in pixels.
 _PLANE: Final = (160, 90)
 _COARSE: Final = (32, 18)
 _BINS: Final = 16  # of each channel's histogram
+_LOOK: Final = (4, 4)
+_DARK: Final = 32  # luma below this is all but black
+_BLACK_SHARE: Final = 0.98
+#: What noise and coding stir in a still picture stays below.
+_STIR: Final = 0.012
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Signals:
-    """One value a second, each array of shape (seconds,).
+    """One value a second, each array of shape (seconds,) unless said.
 
     A second without a picture of its own repeats the one on show; where the file holds none, before the first and
     after the last, what is seen is 0.
@@ -52,6 +66,10 @@ class Signals:
     colourfulness: Floats  # Hasler and Süsstrunk (2003), "Measuring colourfulness in natural images"
     loudness: Floats  # RMS in dB below full scale, at least -100; all -100 without sound
     shown: Floats  # 1 where there is a picture, else 0
+    stir: Floats  # largest difference of any part of the picture (32x18) to the second before, 0 to 1
+    dark: Floats  # share of the picture that is all but black, 0 to 1
+    faces: Floats  # how many faces look at the camera
+    looks: Floats  # shape (seconds, 48): the picture as 4x4 colours, blue, green, red, each 0 to 1
 
     def __len__(self) -> int:
         return len(self.motion)
@@ -62,14 +80,48 @@ class Signals:
         there = np.flatnonzero((self.shown > 0) | (self.loudness > SILENCE))
         return int(there[-1]) + 1 if there.size else 0
 
+    @property
+    def black(self) -> Flags:
+        """Seconds that show nothing but black."""
+        return np.asarray((self.shown > 0) & (self.dark >= _BLACK_SHARE))
+
+    @property
+    def frozen(self) -> Flags:
+        """Seconds in which nothing has moved since the one before."""
+        still = (self.shown > 0) & (self.stir < _STIR)
+        still[:1] = False
+        return np.asarray(still)
+
+    @property
+    def silent(self) -> Flags:
+        """Seconds without a sound that anybody would hear."""
+        return np.asarray(self.loudness < INAUDIBLE)
+
     def until(self, end: int) -> Signals:
         """The first ``end`` seconds."""
         return Signals(**{f.name: getattr(self, f.name)[:end] for f in fields(Signals)})
 
 
+def packed(signals: Signals) -> bytes:
+    """The signals as a compressed file of numpy's."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **{f.name: getattr(signals, f.name) for f in fields(Signals)})
+    return file.getvalue()
+
+
+def unpacked(data: bytes) -> Signals:
+    """What ``packed`` was given."""
+    with np.load(io.BytesIO(data)) as file:
+        return Signals(**{f.name: file[f.name] for f in fields(Signals)})
+
+
 def join(parts: Sequence[Signals]) -> Signals:
     """The signals of ranges that follow one another, as one."""
     return Signals(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Signals)})
+
+
+#: Signals that are seen, one number a second.
+_SEEN: Final = tuple(f.name for f in fields(Signals) if f.name not in ("loudness", "looks"))
 
 
 @dataclass(frozen=True)
@@ -78,9 +130,12 @@ class _Look:
 
     coarse: Floats
     histogram: Floats
+    colours: Floats
     sharpness: float
     brightness: float
     colourfulness: float
+    dark: float
+    faces: int
 
 
 def measure(part: Range) -> Signals:
@@ -90,25 +145,27 @@ def measure(part: Range) -> Signals:
         NotAVideo, FileMissing, InputError: the file does not open.
     """
     path = Path(part.path)
-    seen = np.zeros((6, part.end - part.first), np.float32)
+    seen = {name: np.zeros(part.end - part.first, np.float32) for name in _SEEN}
+    looks = np.zeros((part.end - part.first, 3 * _LOOK[0] * _LOOK[1]), np.float32)
     before: _Look | None = None
     # One second early: the first sample of a range looks back, too.
     for second, look in _looks(path, part.first - 1, part.end):
         if second >= part.first:
-            motion, change = (0.0, 0.0) if before is None else _difference(before, look)
             column = second - part.first
-            seen[:, column] = motion, change, look.sharpness, look.brightness, look.colourfulness, 1
+            for name, value in _values(before, look).items():
+                seen[name][column] = value
+            looks[column] = look.colours
         before = look
-    motions, changes, sharpness, brightness, colourfulness, shown = seen
-    return Signals(
-        motion=motions,
-        change=changes,
-        sharpness=sharpness,
-        brightness=brightness,
-        colourfulness=colourfulness,
-        loudness=loudness(path, part.first, part.end),
-        shown=shown,
-    )
+    return Signals(**seen, loudness=loudness(path, part.first, part.end), looks=looks)
+
+
+def _values(before: _Look | None, now: _Look) -> dict[str, float]:
+    """What is seen in a second, by the names of ``Signals``."""
+    motion, change, stir = (0.0, 0.0, 0.0) if before is None else _difference(before, now)
+    return {
+        "motion": motion, "change": change, "stir": stir, "sharpness": now.sharpness, "brightness": now.brightness,
+        "colourfulness": now.colourfulness, "dark": now.dark, "faces": now.faces, "shown": 1,
+    }  # fmt: skip
 
 
 def _looks(path: Path, first: int, end: int) -> Iterator[tuple[int, _Look]]:
@@ -146,7 +203,11 @@ def _look(frame: VideoFrame) -> _Look:
     )
     blue, green, red = (pixels[..., channel].astype(np.float32) for channel in range(3))
     rg, yb = red - green, (red + green) / 2 - blue
+    small = cv2.resize(pixels, _LOOK, interpolation=cv2.INTER_AREA)
     return _Look(
+        colours=(np.asarray(small, np.float32) / np.float32(255)).ravel(),
+        dark=float((luma < _DARK).mean()),
+        faces=faces(frame),
         coarse=np.asarray(cv2.resize(luma, _COARSE, interpolation=cv2.INTER_AREA), np.float32) / np.float32(255),
         histogram=(histogram / (3 * luma.size)).astype(np.float32),
         sharpness=float(cv2.Laplacian(luma, cv2.CV_32F).var()),
@@ -155,7 +216,9 @@ def _look(frame: VideoFrame) -> _Look:
     )
 
 
-def _difference(before: _Look, now: _Look) -> tuple[float, float]:
-    motion = float(np.abs(now.coarse - before.coarse).mean())
+def _difference(before: _Look, now: _Look) -> tuple[float, float, float]:
+    """Motion, change and stir."""
+    moved = np.abs(now.coarse - before.coarse)
+    motion = float(moved.mean())
     colours = float(np.abs(now.histogram - before.histogram).sum()) / 2
-    return motion, (colours + min(1.0, 2 * motion)) / 2
+    return motion, (colours + min(1.0, 2 * motion)) / 2, float(moved.max())

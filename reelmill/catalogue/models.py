@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, Index, MetaData, String, TypeDecorator
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, Index, LargeBinary, MetaData, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -92,3 +92,18 @@ class Video(CatalogueModel, table=True):
 
     def __str__(self) -> str:
         return self.path
+
+
+class Analysis(CatalogueModel, table=True):
+    """What one algorithm found in a video's file, kept for every job that asks again."""
+
+    __tablename__ = "analysis"
+    __table_args__ = {"schema": SCHEMA}
+
+    video_id: uuid.UUID = Field(primary_key=True, foreign_key=f"{SCHEMA}.video.id", ondelete="CASCADE")
+    kind: str = Field(primary_key=True, description="signals, scenes, …")
+    version: str = Field(description="of the algorithm; another one's result is not this one's")
+    size: int = Field(sa_type=BigInteger, description="of the file it was found in, bytes")
+    mtime_ns: int = Field(sa_type=BigInteger, description="of that file, nanoseconds since 1970")
+    result: bytes = Field(sa_type=LargeBinary, description="as its algorithm writes it")
+    made_at: datetime = _time()

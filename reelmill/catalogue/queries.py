@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlmodel import Session, col, func, select, update
 
-from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.models import Analysis, Video, utc_now
 from reelmill.errors import FileMissing, InputError, TooFewVideos, UnknownVideo
 from reelmill.layout import OUTPUT_TYPES
 
@@ -137,6 +137,15 @@ def search(session: Session, words: str, *, limit: int = 50) -> list[Video]:
         escaped = word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
         statement = statement.where(col(Video.title).ilike(f"%{escaped}%"))
     return list(session.exec(statement))
+
+
+def keep_analysis(session: Session, found: Analysis) -> None:
+    """Keep a result in the place of an earlier one; of two that come at once the later stands."""
+    row = {name: getattr(found, name) for name in Analysis.model_fields}
+    statement = insert(Analysis).values(row)
+    session.connection().execute(
+        statement.on_conflict_do_update(index_elements=["video_id", "kind"], set_=dict(statement.excluded))
+    )
 
 
 class Criteria(NamedTuple):

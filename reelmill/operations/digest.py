@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -19,27 +17,23 @@ from reelmill.analysis import scenes as scene_detection
 from reelmill.analysis.frames import begun
 from reelmill.analysis.scoring import WEIGHTS, WORDS, parts, scores
 from reelmill.analysis.selection import Segment, best, spread
-from reelmill.analysis.signals import Range, Signals, join, measure
+from reelmill.analysis.signals import Signals
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.errors import InputError, UserError
+from reelmill.errors import UserError
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import DIGESTS
+from reelmill.operations.analysis import FanOut, signals_of, threads
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
 
-#: Seconds of video analysed in one go: enough to outweigh starting, little enough to spread over many machines.
-RANGE_SECONDS: Final = 60
 #: Which analysis made a result; part of its recipe.
 ANALYSIS: Final = "classical-2"
-
-Analyse = Callable[[Range], Signals]
-FanOut = Callable[[Analyse, Sequence[Range]], list[Signals]]
 
 
 class DigestSegment(BaseModel):
@@ -78,12 +72,6 @@ class DigestResult(BaseModel):
     analysis: str
     seconds: float  # wall time of this run
     size: int  # bytes
-
-
-def threads(analyse: Analyse, ranges: Sequence[Range]) -> list[Signals]:
-    """The fan-out of a single process: one thread a core."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(analyse, ranges))
 
 
 def digest(
@@ -131,7 +119,7 @@ def digest(
         made = existing(bench, key)
         reused = made is not None
         if made is None:
-            chosen = _choose(bench, source, info, target, include_highlights, fan_out)
+            chosen = _choose(bench, video, source, info, target, include_highlights, fan_out)
             made = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
@@ -155,28 +143,11 @@ def _result(video: Video, made: Video, reused: bool, target_length: float, secon
     )
 
 
-def ranges(path: Path, duration: Fraction) -> list[Range]:
-    """How a video is split for analysis (pure)."""
-    seconds = max(1, math.ceil(duration))
-    return [Range(str(path), first, min(first + RANGE_SECONDS, seconds)) for first in range(0, seconds, RANGE_SECONDS)]
-
-
 def _choose(
-    bench: Workbench, source: Path, info: MediaInfo, target: Fraction, highlights: bool, fan_out: FanOut
+    bench: Workbench, video: Video, source: Path, info: MediaInfo, target: Fraction, highlights: bool, fan_out: FanOut
 ) -> tuple[int, list[Segment]]:
     """How many scenes the video has, and the stretches to show."""
-    duration = info.video.duration or info.duration
-    if not duration or duration <= 0:
-        raise InputError(f"{source.name} does not say how long it is; re-encode it first.")
-    split = ranges(source, duration)
-    bench.report.line(f"analysing {float(duration):.1f} s in {len(split)} ranges")
-    signals = join(fan_out(measure, split))
-    if not signals.shown.any():
-        raise InputError(f"{source.name} shows nothing: no picture of it decodes.")
-    if signals.content < duration - 1:  # the container promises more than there is
-        bench.report.line(f"it says {float(duration):.1f} s; nothing comes after {signals.content} s")
-        duration = Fraction(signals.content)
-        signals = signals.until(signals.content)
+    signals, duration = signals_of(bench, video, source, info, fan_out)
     scenes = scene_detection.DEFAULT.scenes(signals)
     bench.report.progress(0.4, f"{len(scenes)} scenes found")
     worth = scores(signals)

@@ -55,6 +55,14 @@ def test_signals_tell_what_is_there(story: Path) -> None:
     assert signals.loudness[6:9] == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)), abs=0.5)
     assert signals.loudness[[0, 1, 2, 12, 17]].max() < -60
     assert scores(signals)[6:9].min() > scores(signals)[[1, 2, 3, 11, 12, 13]].max()
+    assert np.flatnonzero(signals.black).tolist() == [10, 11, 12, 13, 14]
+    assert np.flatnonzero(signals.frozen).tolist() == [1, 2, 3, 4, 11, 12, 13, 14, 16, 17, 18, 19]
+    assert not signals.silent[5:10].any()
+    assert signals.silent[[1, 2, 3, 12, 17]].all()
+    blue, green, red = signals.looks[17].reshape(16, 3).T
+    assert red.min() > 0.9
+    assert max(blue.max(), green.max()) < 0.1
+    assert not signals.faces.any()
 
 
 def test_scenes_are_found_where_they_are(story: Path) -> None:
@@ -118,6 +126,10 @@ def test_black_and_blurred_seconds_count_little() -> None:
         colourfulness=same,
         loudness=np.linspace(-40, -10, 20, dtype=np.float32),
         shown=np.ones(20, np.float32),
+        stir=same,
+        dark=np.zeros(20, np.float32),
+        faces=np.zeros(20, np.float32),
+        looks=np.zeros((20, 48), np.float32),
     )
     usual = scores(plain)
     sharpness, brightness, shown = plain.sharpness.copy(), plain.brightness.copy(), plain.shown.copy()
@@ -126,6 +138,16 @@ def test_black_and_blurred_seconds_count_little() -> None:
     assert marred[17] < 0.7 * marred[16]
     assert marred[18] < 0.2 * usual[18]
     assert marred[19] == 0
+
+
+@pytest.mark.real_media
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [("asl_eat.mkv", 1.0), ("asl_again.mkv", 0.5), ("bottle-detection.mp4", 0.0), ("flower.mp4", 0.0)],
+)
+def test_faces_are_counted_where_they_are(real_media: Path, name: str, share: float) -> None:
+    found = _measured(real_media / name, 2, 2).faces > 0
+    assert found.mean() == 0 if share == 0 else found.mean() >= share
 
 
 @pytest.mark.real_media

@@ -18,7 +18,8 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, UnknownVideo, UserError
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
-from reelmill.operations.digest import Analyse, digest
+from reelmill.operations.analysis import Analyse
+from reelmill.operations.digest import digest
 from reelmill.operations.workbench import Workbench
 from tests.clips import clip, ffmpeg, promising
 from tests.operations.library import add

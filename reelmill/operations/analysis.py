@@ -1,0 +1,92 @@
+"""What is known of a video's content: found once, over many cores or machines, and kept in the catalogue."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from reelmill.analysis.signals import VERSION, Range, Signals, join, measure, packed, unpacked
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Analysis, Video
+from reelmill.errors import InputError
+from reelmill.ffmpeg.probe import MediaInfo
+from reelmill.operations.workbench import Workbench
+
+#: Seconds of video analysed in one go: enough to outweigh starting, little enough to spread over many machines.
+RANGE_SECONDS: Final = 60
+_SIGNALS: Final = "signals"
+
+Analyse = Callable[[Range], Signals]
+FanOut = Callable[[Analyse, Sequence[Range]], list[Signals]]
+
+
+def threads(analyse: Analyse, ranges: Sequence[Range]) -> list[Signals]:
+    """The fan-out of a single process: one thread a core."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(analyse, ranges))
+
+
+def ranges(path: Path, duration: Fraction) -> list[Range]:
+    """How a video is split for analysis (pure)."""
+    seconds = max(1, math.ceil(duration))
+    return [Range(str(path), first, min(first + RANGE_SECONDS, seconds)) for first in range(0, seconds, RANGE_SECONDS)]
+
+
+def signals_of(
+    bench: Workbench, video: Video, source: Path, info: MediaInfo, fan_out: FanOut = threads
+) -> tuple[Signals, Fraction]:
+    """The signals of a video, and how many seconds of it there really are; a container may promise more.
+
+    Args:
+        bench: what to work with.
+        video: its record.
+        source: its file.
+        info: the file's facts.
+        fan_out: runs the analysis of each range, here or elsewhere.
+
+    Raises:
+        InputError: it does not say how long it is, or shows nothing.
+    """
+    duration = info.video.duration or info.duration
+    if not duration or duration <= 0:
+        raise InputError(f"{source.name} does not say how long it is; re-encode it first.")
+    stored = _stored(video, source, _SIGNALS, VERSION)
+    if stored is not None:
+        bench.report.line("its signals were found before")
+        signals = unpacked(stored)
+    else:
+        split = ranges(source, duration)
+        bench.report.line(f"analysing {float(duration):.1f} s in {len(split)} ranges")
+        signals = join(fan_out(measure, split))
+        _keep(video, source, _SIGNALS, VERSION, packed(signals))
+    if not signals.shown.any():
+        raise InputError(f"{source.name} shows nothing: no picture of it decodes.")
+    if signals.content >= duration - 1:
+        return signals, duration
+    bench.report.line(f"it says {float(duration):.1f} s; nothing comes after {signals.content} s")
+    return signals.until(signals.content), Fraction(signals.content)
+
+
+def _stored(video: Video, source: Path, kind: str, version: str) -> bytes | None:
+    """A result that still holds: of this algorithm, and of the file as it is now."""
+    stat = source.stat()
+    with session() as opened:
+        found = opened.get(Analysis, (video.id, kind))
+        if found is None or (found.version, found.size, found.mtime_ns) != (version, stat.st_size, stat.st_mtime_ns):
+            return None
+        return found.result
+
+
+def _keep(video: Video, source: Path, kind: str, version: str, result: bytes) -> None:
+    stat = source.stat()
+    found = Analysis(
+        video_id=video.id, kind=kind, version=version, size=stat.st_size, mtime_ns=stat.st_mtime_ns, result=result
+    )
+    with session() as opened:
+        queries.keep_analysis(opened, found)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reelmill.analysis.signals import Range, Signals
+from reelmill.catalogue.models import Video
+from reelmill.errors import InputError
+from reelmill.ffmpeg.probe import probe
+from reelmill.operations.analysis import Analyse, ranges, signals_of, threads
+from reelmill.operations.digest import digest
+from reelmill.operations.workbench import Workbench
+from tests.clips import Notes, clip, promising
+from tests.operations.library import add
+
+
+class _Counting:
+    """A fan-out that counts what it was given."""
+
+    def __init__(self) -> None:
+        self.seconds = 0
+
+    def __call__(self, analyse: Analyse, parts: Sequence[Range]) -> list[Signals]:
+        self.seconds += sum(part.end - part.first for part in parts)
+        return threads(analyse, parts)
+
+
+@pytest.fixture
+def video(bench: Workbench) -> Video:
+    return add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=5))
+
+
+def _signals(bench: Workbench, video: Video, fan_out: _Counting) -> Signals:
+    path = bench.root.path / video.path
+    return signals_of(bench, video, path, probe(path), fan_out)[0]
+
+
+def test_what_was_found_is_kept_and_not_found_again(bench: Workbench, video: Video) -> None:
+    count = _Counting()
+    first, again = _signals(bench, video, count), _signals(bench, video, count)
+    assert count.seconds == 5
+    for field in fields(Signals):
+        assert np.array_equal(getattr(first, field.name), getattr(again, field.name)), field.name
+
+
+def test_jobs_that_differ_share_it(bench: Workbench, video: Video) -> None:
+    count = _Counting()
+    digest(bench, str(video.id), target_length=2, fan_out=count)
+    digest(bench, str(video.id), target_length=3, include_highlights=False, fan_out=count)
+    assert count.seconds == 5
+
+
+def test_another_file_in_its_place_is_looked_at_anew(bench: Workbench, video: Video) -> None:
+    count = _Counting()
+    _signals(bench, video, count)
+    clip(bench.root.path / video.path, seconds=3, size="320x180")
+    assert len(_signals(bench, video, count)) == 3
+    assert count.seconds == 8
+
+
+def test_what_a_container_only_promises_is_told(bench: Workbench, tmp_path: Path) -> None:
+    path = bench.root.folder("inbox") / "long.mkv"
+    promising(clip(tmp_path / "short.mkv", seconds=4), path, seconds=90)
+    notes = Notes()
+    video = add(bench, path)
+    signals, duration = signals_of(replace(bench, report=notes), video, path, probe(path))
+    assert len(signals) == duration
+    assert 4 <= duration <= 5
+    assert notes.said("it says 90.0 s; nothing comes after")
+
+
+def test_a_video_that_shows_nothing_is_refused(bench: Workbench, video: Video) -> None:
+    def blind(analyse: Analyse, parts: Sequence[Range]) -> list[Signals]:
+        return [replace(found, shown=np.zeros_like(found.shown)) for found in threads(analyse, parts)]
+
+    path = bench.root.path / video.path
+    with pytest.raises(InputError, match=r"a\.mp4 shows nothing"):
+        signals_of(bench, video, path, probe(path), blind)
+
+
+def test_a_video_is_split_without_gaps(tmp_path: Path) -> None:
+    split = ranges(tmp_path / "a.mp4", Fraction(1501, 10))
+    assert [(part.first, part.end) for part in split] == [(0, 60), (60, 120), (120, 151)]
