@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from reelmill.analysis.faces import faces
 from reelmill.analysis.frames import pictures
-from reelmill.analysis.sound import SILENCE, loudness
+from reelmill.analysis.sound import SILENCE, Sound, heard
 
 #: Which measuring this is: another one's results are not this one's.
 VERSION: Final = "3"
@@ -65,6 +65,8 @@ class Signals:
     brightness: Floats  # mean luma, 0 to 255
     colourfulness: Floats  # Hasler and Süsstrunk (2003), "Measuring colourfulness in natural images"
     loudness: Floats  # RMS in dB below full scale, at least -100; all -100 without sound
+    pauses: Floats  # see ``sound.Sound``
+    voicing: Floats
     shown: Floats  # 1 where there is a picture, else 0
     stir: Floats  # largest difference of any part of the picture (32x18) to the second before, 0 to 1
     dark: Floats  # share of the picture that is all but black, 0 to 1
@@ -120,8 +122,9 @@ def join(parts: Sequence[Signals]) -> Signals:
     return Signals(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Signals)})
 
 
-#: Signals that are seen, one number a second.
-_SEEN: Final = tuple(f.name for f in fields(Signals) if f.name not in ("loudness", "looks"))
+#: Signals that are heard, and those that are seen, one number a second.
+_HEARD: Final = tuple(f.name for f in fields(Sound))
+_SEEN: Final = tuple(f.name for f in fields(Signals) if f.name not in (*_HEARD, "looks"))
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def measure(part: Range) -> Signals:
                 seen[name][column] = value
             looks[column] = look.colours
         before = look
-    return Signals(**seen, loudness=loudness(path, part.first, part.end), looks=looks)
+    return Signals(**seen, **vars(heard(path, part.first, part.end)), looks=looks)
 
 
 def _values(before: _Look | None, now: _Look) -> dict[str, float]:
