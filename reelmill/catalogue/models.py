@@ -107,3 +107,18 @@ class Analysis(CatalogueModel, table=True):
     mtime_ns: int = Field(sa_type=BigInteger, description="of that file, nanoseconds since 1970")
     result: bytes = Field(sa_type=LargeBinary, description="as its algorithm writes it")
     made_at: datetime = _time()
+
+
+class VideoTag(CatalogueModel, table=True):
+    """A word for a video, given by a person or by a job; a job never touches a person's."""
+
+    __tablename__ = "tag"
+    __table_args__ = {"schema": SCHEMA}
+
+    video_id: uuid.UUID = Field(primary_key=True, foreign_key=f"{SCHEMA}.video.id", ondelete="CASCADE")
+    name: str = Field(primary_key=True, index=True)
+    by_person: bool = False
+    confidence: float = Field(description="0 to 1; 0 by a person: it does not fit, whatever a job finds")
+    evidence: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    made_by: uuid.UUID | None = Field(default=None, description="the flow run that found it")
+    made_at: datetime = _time()

@@ -19,6 +19,7 @@ EXPECTED = {
     "compile_random": ({"gpu_encode"}, 2000),
     "compile_mega": ({"gpu_encode"}, 6000),
     "digest": ({"gpu_ai"}, 8000),
+    "tag_generation": ({"gpu_ai"}, 6000),
 }
 
 
