@@ -12,6 +12,7 @@ import numpy as np
 
 from reelmill.analysis.scenes import Scene
 from reelmill.analysis.signals import Floats
+from reelmill.analysis.variety import varied
 
 #: A stretch lasts an eighth of the digest, within these seconds: long enough to see, short enough for variety.
 SHORTEST: Final = 2
@@ -40,13 +41,21 @@ class Segment:
         return self.end - self.start
 
 
+#: Added to the reason of a stretch that was taken although others score higher.
+_OTHERWISE: Final = ", and unlike what is shown already"
+
 Explain = Callable[[int, int], str]  # seconds first and end -> why they stand out
 
 
 def best(
-    scenes: Sequence[Scene], scores: Floats, duration: Fraction, target: Fraction, explain: Explain
+    scenes: Sequence[Scene],
+    scores: Floats,
+    duration: Fraction,
+    target: Fraction,
+    explain: Explain,
+    looks: Floats | None = None,
 ) -> list[Segment]:
-    """The best-scored stretches that sum to ``target`` seconds, in story order, none overlapping.
+    """The best stretches that sum to ``target`` seconds and repeat each other little, in story order, none overlapping.
 
     Args:
         scenes: covering the video.
@@ -54,24 +63,25 @@ def best(
         duration: of the video, seconds.
         target: of the digest, seconds; a video no longer than that is taken whole.
         explain: says why the seconds of a stretch stand out.
+        looks: the picture of each second, see ``variety.varied``.
     """
     if target >= duration:
         return [_whole(scores, duration)]
-    length = _length(target)
-    windows = [(_worth(scores, window, scenes), window) for window in _windows(scenes, length, duration)]
-    windows.sort(key=lambda rated: (-rated[0], rated[1]))
+    windows = _windows(scenes, _length(target), duration)
+    worth = np.array([_worth(scores, window, scenes) for window in windows], np.float32)
     taken: list[Segment] = []
     left = target
-    for _, (first, end) in windows:
+    for (first, end), passed_over in varied(windows, worth, looks, len(scores)):
         if taken and left < SHORTEST:
             break  # no sliver: what is left makes the others longer
-        segment = _segment(first, end, scores, duration, explain(first, end))
-        if any(segment.start < other.end and other.start < segment.end for other in taken):
-            continue
+        reason = explain(first, end) + (_OTHERWISE if passed_over else "")
+        segment = _segment(first, end, scores, duration, reason)
         if segment.length > left:
             segment = replace(segment, end=segment.start + left)
         taken.append(segment)
         left -= segment.length
+        if left <= 0:
+            break
     return _fill(sorted(taken, key=lambda segment: segment.start), duration, target, scenes)
 
 

@@ -33,7 +33,7 @@ from reelmill.operations.workspace import workspace
 from reelmill.report import Part
 
 #: Which analysis made a result; part of its recipe.
-ANALYSIS: Final = "classical-2"
+ANALYSIS: Final = "classical-3"
 
 
 class DigestSegment(BaseModel):
@@ -152,7 +152,7 @@ def _choose(
     bench.report.progress(0.4, f"{len(scenes)} scenes found")
     worth = scores(signals)
     if highlights:
-        chosen = best(scenes, worth, duration, target, explain(signals))
+        chosen = best(scenes, worth, duration, target, explain(signals), signals.looks)
     else:
         chosen = spread(scenes, worth, duration, target)
     for segment in chosen:

@@ -1,0 +1,57 @@
+"""Choosing stretches that are good and do not repeat each other: pure, and the same for the same input.
+
+Maximal marginal relevance (Carbonell and Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998): again and
+again the stretch is taken whose worth, less what it repeats of those taken, is the greatest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from reelmill.analysis.signals import Floats
+
+#: Mean distance of colours (0 to 1) from which on two pictures have nothing in common.
+_UNLIKE: Final = 0.10
+#: What is left of the worth of a stretch that looks exactly like one taken.
+_LIKE_LEFT: Final = 0.25
+#: What is left of the worth of a stretch next to one taken; it is whole from ``_AWAY`` of the video on.
+_NEAR_LEFT: Final = 0.75
+_AWAY: Final = 0.15
+
+Window = tuple[int, int]  # seconds first up to, not including, end
+
+
+def varied(
+    windows: Sequence[Window], worth: Floats, looks: Floats | None, seconds: int
+) -> Iterator[tuple[Window, bool]]:
+    """Windows that do not overlap, the next best one each time; with each, whether a better one was too much alike.
+
+    Args:
+        windows: to choose from.
+        worth: of each, shape (windows,), none negative.
+        looks: the picture of each second, shape (seconds, parts), each 0 to 1; None: nothing is alike.
+        seconds: of the video.
+    """
+    bounds = np.array(windows, np.int64).reshape(-1, 2)
+    faces = None if looks is None else np.stack([looks[first:end].mean(axis=0) for first, end in windows])
+    left = np.ones(len(bounds))  # of each window's worth
+    free = np.ones(len(bounds), bool)
+    while free.any():
+        value = np.where(free, worth * left, -1.0)
+        taken = int(value.argmax())  # the first of equals
+        first, end = bounds[taken]
+        yield windows[taken], bool((worth[free] > worth[taken]).any())
+        free &= (bounds[:, 1] <= first) | (bounds[:, 0] >= end)
+        away = np.maximum(bounds[:, 0] - end, first - bounds[:, 1]) / max(1, seconds)
+        left = np.minimum(left, _rising(away / _AWAY, _NEAR_LEFT))
+        if faces is not None:
+            unlike = np.abs(faces - faces[taken]).mean(axis=1)
+            left = np.minimum(left, _rising(unlike / _UNLIKE, _LIKE_LEFT))
+
+
+def _rising(share: Floats, least: float) -> Floats:
+    """From ``least`` at 0 to 1 at 1."""
+    return np.asarray(least + (1 - least) * np.clip(share, 0, 1))
