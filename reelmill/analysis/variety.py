@@ -14,11 +14,11 @@ import numpy as np
 from reelmill.analysis.signals import Floats
 
 #: Mean distance of colours (0 to 1) from which on two pictures have nothing in common.
-_UNLIKE: Final = 0.10
+_UNLIKE: Final = 0.05
 #: What is left of the worth of a stretch that looks exactly like one taken.
-_LIKE_LEFT: Final = 0.25
+_LIKE_LEFT: Final = 0.5
 #: What is left of the worth of a stretch next to one taken; it is whole from ``_AWAY`` of the video on.
-_NEAR_LEFT: Final = 0.75
+_NEAR_LEFT: Final = 0.8
 _AWAY: Final = 0.15
 
 Window = tuple[int, int]  # seconds first up to, not including, end
@@ -37,19 +37,19 @@ def varied(
     """
     bounds = np.array(windows, np.int64).reshape(-1, 2)
     faces = None if looks is None else np.stack([looks[first:end].mean(axis=0) for first, end in windows])
-    left = np.ones(len(bounds))  # of each window's worth
+    fresh, apart = np.ones(len(bounds)), np.ones(len(bounds))  # what is left of each window's worth
     free = np.ones(len(bounds), bool)
     while free.any():
-        value = np.where(free, worth * left, -1.0)
+        value = np.where(free, worth * fresh * apart, -1.0)
         taken = int(value.argmax())  # the first of equals
         first, end = bounds[taken]
         yield windows[taken], bool((worth[free] > worth[taken]).any())
         free &= (bounds[:, 1] <= first) | (bounds[:, 0] >= end)
         away = np.maximum(bounds[:, 0] - end, first - bounds[:, 1]) / max(1, seconds)
-        left = np.minimum(left, _rising(away / _AWAY, _NEAR_LEFT))
-        if faces is not None:
-            unlike = np.abs(faces - faces[taken]).mean(axis=1)
-            left = np.minimum(left, _rising(unlike / _UNLIKE, _LIKE_LEFT))
+        new = np.ones(len(bounds)) if faces is None else np.abs(faces - faces[taken]).mean(axis=1) / _UNLIKE
+        fresh = np.minimum(fresh, _rising(new, _LIKE_LEFT))
+        # One that meets it and shows something new makes it longer; that is no second stretch beside it.
+        apart = np.minimum(apart, np.where((away == 0) & (new >= 1), 1.0, _rising(away / _AWAY, _NEAR_LEFT)))
 
 
 def _rising(share: Floats, least: float) -> Floats:
