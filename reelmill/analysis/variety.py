@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reelmill.analysis.signals import Floats
 
@@ -52,6 +53,6 @@ def varied(
         apart = np.minimum(apart, np.where((away == 0) & (new >= 1), 1.0, _rising(away / _AWAY, _NEAR_LEFT)))
 
 
-def _rising(share: Floats, least: float) -> Floats:
+def _rising(share: NDArray[np.floating], least: float) -> NDArray[np.floating]:
     """From ``least`` at 0 to 1 at 1."""
     return np.asarray(least + (1 - least) * np.clip(share, 0, 1))
