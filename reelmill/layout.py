@@ -14,12 +14,14 @@ PUBLIC: Final = "public"
 PLAYBACK: Final = "playback"
 COMPILATIONS: Final = "compilations"
 DIGESTS: Final = "digests"
+CLIPS: Final = "clips"
+HIGHLIGHTS: Final = "highlights"
 THUMBNAILS: Final = "thumbnails"
 LIBRARY: Final = "library"
 WORK: Final = ".reelmill/work"
 
 #: Directory types that are folders of their own rather than folders of ``library/``.
-OUTPUT_TYPES: Final = (PLAYBACK, COMPILATIONS, DIGESTS)
+OUTPUT_TYPES: Final = (PLAYBACK, COMPILATIONS, DIGESTS, CLIPS, HIGHLIGHTS)
 OWN_FOLDERS: Final = (INBOX, PUBLIC, *OUTPUT_TYPES)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -59,3 +60,15 @@ def scores(signals: Signals) -> Floats:
     total[signals.sharpness < _BLURRED * usual] *= _BLURRED_LEFT
     total[signals.brightness < _BLACK] *= _BLACK_LEFT
     return np.where(there, total, 0).astype(np.float32)
+
+
+def explain(signals: Signals) -> Callable[[int, int], str]:
+    """Says which signals lift a stretch above the video's own middle."""
+    normal = parts(signals)
+
+    def reason(first: int, end: int) -> str:
+        gains = {name: float(np.mean(v[first:end]) - np.mean(v)) * WEIGHTS[name] for name, v in normal.items()}
+        told = [WORDS[name] for name, gain in sorted(gains.items(), key=lambda item: -item[1]) if gain > 0.02]
+        return " and ".join(told[:2]) or "as good as the rest of the video"
+
+    return reason

@@ -71,7 +71,7 @@ class H264:
 _ASIDE: Final = Fraction(1, 10_000)
 AAC: Final = {"c:a": "aac", "b:a": "128k"}
 FASTSTART: Final = {"movflags": "+faststart"}
-_SDR_TAGS: Final = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+SDR_TAGS: Final = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 
 
 def arguments(*outputs: Any) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[s
     if subtitles:
         options["c:s"] = "mov_text"
     if info.video.hdr:
-        options |= _SDR_TAGS
+        options |= SDR_TAGS
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 
@@ -245,82 +245,3 @@ def grid(
         streams.append(mixed.filter("atrim", duration=seconds(length)))
         options |= {**AAC, "ac": 2}
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
-
-
-def montage(
-    source: Path,
-    info: MediaInfo,
-    parts: Sequence[tuple[Fraction, Fraction]],
-    target: Path,
-    h264: H264,
-    begun: Sequence[Fraction] | None = None,
-) -> tuple[str, ...]:
-    """Stretches of one video, cut frame-exactly and joined in the order given, sound with them.
-
-    Each stretch is an input of its own, sought by keyframe and then decoded to its exact start, so that what lies
-    between the stretches is never decoded. One thread decodes each, since ffmpeg holds all of them open at once.
-
-    Args:
-        source: the video.
-        info: its facts.
-        parts: start and end in seconds, none overlapping.
-        target: the mp4 to write.
-        h264: how to encode.
-        begun: when the picture on show at each start began, in seconds (``analysis.frames.begun`` finds it); else
-            each stretch must hold a picture that begins in it, which those of a slide show need not.
-    """
-    width, height = web_size(info)
-    rate = montage_rate(info)
-    streams: list[Any] = []
-    shown = begun or [start for start, _ in parts]
-    for (start, end), on_show, frames in zip(parts, shown, montage_frames(parts, rate), strict=True):
-        length = frames / rate
-        # Frames to leave out at the start, where the picture on show began long before.
-        late = round((start - on_show) * rate) if start - on_show > 1 / rate else 0
-        # On a picture's own time, less a tenth of a frame so that rounding to microseconds cannot skip that picture.
-        first = on_show if late else round(start * rate) / rate
-        begin = max(Fraction(0), first - 1 / (10 * rate))
-        media = ffmpeg.input(media_url(source), ss=seconds(begin), t=seconds(end - begin), threads=1)
-        video = upright(info, media[f"v:{info.video.index}"])
-        video = video.filter("scale", width, height, out_range="tv").filter("setsar", 1)
-        video = video.filter("fps", fps=str(rate), start_time=0).filter("tpad", stop_mode="clone", stop=-1)
-        if late:
-            video = video.filter("trim", start_frame=late).filter("setpts", "PTS-STARTPTS")
-        streams.append(video.filter("trim", end_frame=frames).filter("format", "yuv420p"))
-        if info.audio_tracks:
-            streams.append(_part_sound(media, length, late / rate))
-    heard = 1 if info.audio_tracks else 0
-    joined = ffmpeg.filter_multi_output(streams, "concat", n=len(parts), v=1, a=heard)
-    options: dict[str, Any] = {**h264.options(), **FASTSTART, "f": "mp4", **(AAC if heard else {})}
-    if info.video.hdr:
-        options |= _SDR_TAGS
-    return arguments(ffmpeg.output(*(joined[i] for i in range(1 + heard)), media_url(target), **options))
-
-
-def montage_rate(info: MediaInfo) -> Fraction:
-    """Frames per second of a montage: the source's own, where it is one that pictures can have."""
-    rate = info.video.frame_rate
-    return rate if rate is not None and 1 <= rate <= 120 else Fraction(25)
-
-
-def montage_frames(parts: Sequence[tuple[Fraction, Fraction]], rate: Fraction) -> list[int]:
-    """How many frames each stretch gets (pure): rounded so that the sum is off by half a frame at most, not by half a
-    frame a stretch.
-    """
-    counts, shown, total = [], 0, Fraction(0)
-    for start, end in parts:
-        total += end - start
-        counts.append(max(1, round(total * rate) - shown))
-        shown += counts[-1]
-    return counts
-
-
-def _part_sound(media: Any, length: Fraction, late: Fraction) -> Any:
-    """Sound of exactly ``length`` seconds from ``late`` on, edges softened over 20 ms so that a join does not click."""
-    fade = Fraction(20, 1000)
-    sound = media["a:0"].filter("aresample", 48000, **{"async": 1, "first_pts": 0})
-    if late:
-        sound = sound.filter("atrim", start=seconds(late)).filter("asetpts", "PTS-STARTPTS")
-    sound = sound.filter("apad", whole_dur=seconds(length)).filter("atrim", duration=seconds(length))
-    sound = sound.filter("afade", t="in", d=seconds(fade))
-    return sound.filter("afade", t="out", st=seconds(max(Fraction(0), length - fade)), d=seconds(fade))

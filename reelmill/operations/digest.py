@@ -5,19 +5,15 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis import scenes as scene_detection
-from reelmill.analysis.frames import begun
-from reelmill.analysis.scoring import WEIGHTS, WORDS, parts, scores
+from reelmill.analysis.scoring import explain, scores
 from reelmill.analysis.selection import Segment, best, spread
-from reelmill.analysis.signals import Signals
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
@@ -27,7 +23,8 @@ from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import DIGESTS
 from reelmill.operations.analysis import FanOut, signals_of, threads
-from reelmill.operations.publish import Product, existing, publish
+from reelmill.operations.cut import cut
+from reelmill.operations.publish import Product, existing
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
@@ -160,18 +157,6 @@ def _choose(
     return len(scenes), chosen
 
 
-def explain(signals: Signals) -> Callable[[int, int], str]:
-    """Says which signals lift a stretch above the video's own middle."""
-    normal = parts(signals)
-
-    def reason(first: int, end: int) -> str:
-        gains = {name: float(np.mean(v[first:end]) - np.mean(v)) * WEIGHTS[name] for name, v in normal.items()}
-        told = [WORDS[name] for name, gain in sorted(gains.items(), key=lambda item: -item[1]) if gain > 0.02]
-        return " and ".join(told[:2]) or "as good as the rest of the video"
-
-    return reason
-
-
 def _make(
     bench: Workbench,
     video: Video,
@@ -183,24 +168,10 @@ def _make(
     key: str,
 ) -> Video:
     scenes, segments = chosen
-    length = sum((segment.length for segment in segments), Fraction(0))
-    stretches = [(segment.start, segment.end) for segment in segments]
-    begins = begun(source, [start for start, _ in stretches])
-    bench.transcoder.encode(
-        lambda way: build.montage(source, info, stretches, staged, way, begins),
-        h264,
-        Part(bench.report, 0.4, 0.95),
-        length,
-    )
     product = Product(
         path=f"{DIGESTS}/{PurePosixPath(video.filename).stem}-digest.mp4",
         recipe=key,
-        expected=Expectation(
-            duration=length,
-            frames=sum(build.montage_frames(stretches, build.montage_rate(info))),
-            size=build.web_size(info),
-            audio_tracks=1 if info.audio_tracks else 0,
-        ),
+        expected=Expectation(),
         title=f"{video.title} (digest)",
         source_video_id=video.id,
         details=Choice(
@@ -211,4 +182,5 @@ def _make(
             ),
         ).model_dump(mode="json"),
     )
-    return publish(bench, staged, product)
+    spans = [(segment.start, segment.end) for segment in segments]
+    return cut(bench, source, info, spans, h264, staged, product, Part(bench.report, 0.4, 0.95))

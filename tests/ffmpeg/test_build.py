@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from reelmill.ffmpeg import build
+from reelmill.ffmpeg import build, montage
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.build import H264, Cell
 from reelmill.ffmpeg.decode import check_whole, shown_at
@@ -59,7 +59,7 @@ _COMMANDS = {
     "quad_silent": build.grid(
         _CELLS, _TARGET, H264(), columns=2, size=(1280, 720), rate=Fraction(30), length=Fraction(5), sound=[]
     ),
-    "montage": build.montage(
+    "montage": montage.joined(
         _SOURCE, _info(), [(Fraction(0), Fraction(1)), (Fraction(5), Fraction(13, 2))], _TARGET, H264()
     ),
 }
@@ -265,7 +265,7 @@ def test_montage_takes_the_stretches_in_the_order_given(tmp_path: Path) -> None:
         *("-pix_fmt", "yuv420p", source),
     )
     parts = [(Fraction(22, 5), Fraction(27, 5)), (Fraction(2, 5), Fraction(4, 5)), (Fraction(2), Fraction(13, 5))]
-    _run(build.montage(source, probe(source), parts, target, _FAST))
+    _run(montage.joined(source, probe(source), parts, target, _FAST))
     report = check_whole(target)
     assert report.clean
     assert (report.frames, report.span) == (50, Fraction(2))

@@ -1,0 +1,55 @@
+"""Stretches of a video as a video of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from reelmill.analysis.frames import begun
+from reelmill.catalogue.models import Video
+from reelmill.ffmpeg import build, montage
+from reelmill.ffmpeg.montage import Span
+from reelmill.ffmpeg.probe import MediaInfo
+from reelmill.ffmpeg.verify import Expectation
+from reelmill.operations.publish import Product, publish
+from reelmill.operations.workbench import Workbench
+from reelmill.report import Report
+
+
+def cut(
+    bench: Workbench,
+    source: Path,
+    info: MediaInfo,
+    spans: Sequence[Span],
+    h264: build.H264,
+    staged: Path,
+    product: Product,
+    report: Report,
+) -> Video:
+    """Cut ``spans`` out frame-exactly, join them in their order, and publish.
+
+    Args:
+        bench: what to work with.
+        source: the video's file.
+        info: its facts.
+        spans: start and end of each, in seconds, none overlapping.
+        h264: how to encode.
+        staged: file in a workspace to write to.
+        product: what it becomes; its expectation is filled in here.
+        report: where the encode's progress goes.
+
+    Raises:
+        GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: it went wrong; nothing was published.
+    """
+    length = sum((end - start for start, end in spans), Fraction(0))
+    begins = begun(source, [start for start, _ in spans])
+    bench.transcoder.encode(lambda way: montage.joined(source, info, spans, staged, way, begins), h264, report, length)
+    expected = Expectation(
+        duration=length,
+        frames=sum(montage.frames_of(spans, montage.rate_of(info))),
+        size=build.web_size(info),
+        audio_tracks=1 if info.audio_tracks else 0,
+    )
+    return publish(bench, staged, replace(product, expected=expected))
