@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -41,6 +42,8 @@ class Segment:
         return self.end - self.start
 
 
+#: What counts of a stretch that begins in the middle of a scene.
+_IN_A_SCENE: Final = 0.9
 #: Added to the reason of a stretch that was taken although others score higher.
 _OTHERWISE: Final = ", and unlike what is shown already"
 
@@ -187,3 +190,40 @@ def _fill(segments: list[Segment], duration: Fraction, target: Fraction, scenes:
             segment = replace(better, start=last.start, end=segment.end)
         joined.append(segment)
     return joined
+
+
+def moments(
+    scenes: Sequence[Scene],
+    scores: Floats,
+    duration: Fraction,
+    count: int,
+    length: Fraction,
+    explain: Explain,
+    looks: Floats | None = None,
+) -> list[Segment]:
+    """The ``count`` best stretches of one length each, in story order, none overlapping; fewer where no more fit.
+
+    Args:
+        scenes: covering the video; a stretch that begins with a scene is preferred.
+        scores: one a second.
+        duration: of the video, seconds.
+        count: how many.
+        length: of each, seconds; a video no longer than that is taken whole.
+        explain: says why the seconds of a stretch stand out.
+        looks: the picture of each second, see ``variety.varied``.
+    """
+    if length >= duration:
+        return [_whole(scores, duration)]
+    seconds = math.ceil(length)
+    windows = [(first, first + seconds) for first in range(math.floor(duration - length) + 1)]
+    begins = {scene.first for scene in scenes}
+    worth = np.array(
+        [float(scores[first:end].mean()) * (1 if first in begins else _IN_A_SCENE) for first, end in windows],
+        np.float32,
+    )
+    taken = []
+    for (first, end), passed_over in islice(varied(windows, worth, looks, len(scores)), count):
+        reason = explain(first, end) + (_OTHERWISE if passed_over else "")
+        start = Fraction(first)
+        taken.append(Segment(start, start + length, float(scores[first:end].mean()), reason))
+    return sorted(taken, key=lambda segment: segment.start)

@@ -85,6 +85,9 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         "compile_quad": {"seed": 4, "audio": "mix"},
         "compile_random": {"count": 3, "min_duration": 1, "max_duration": 9, "seed": 1},
         "compile_mega": {"layout": "sequence", "count": 2, "seed": 1},
+        "clip_generate": {"video_id": str(source.id), "count": 1, "length": 1},
+        "highlight_generate": {"video_id": str(source.id), "length": 2},
+        "tag_generation": {"video_id": str(source.id)},
         "digest": {"video_id": str(_video("clip 3.mp4").id), "target_length": 2},
     }
     ids = {job_type: prefect.submit(job_type, parameters).id for job_type, parameters in asked.items()}

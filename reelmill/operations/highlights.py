@@ -1,0 +1,184 @@
+"""Highlights: the best moments of a video faded into one another, its sound levelled, in ``highlights/``."""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from reelmill.analysis import scenes as scene_detection
+from reelmill.analysis.frames import begun
+from reelmill.analysis.scoring import explain, scores
+from reelmill.analysis.selection import Segment, best
+from reelmill.analysis.signals import VERSION
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.errors import UserError
+from reelmill.ffmpeg import build, montage
+from reelmill.ffmpeg.loudness import integrated
+from reelmill.ffmpeg.montage import Span
+from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.verify import Expectation
+from reelmill.layout import HIGHLIGHTS
+from reelmill.operations.analysis import FanOut, signals_of, threads
+from reelmill.operations.publish import Product, existing, publish
+from reelmill.operations.sequence import gain
+from reelmill.operations.workbench import Workbench, fingerprint, recipe
+from reelmill.operations.workspace import workspace
+from reelmill.report import Part
+
+#: How long one moment fades into the next, seconds.
+FADE: Final = Fraction(1, 2)
+
+
+class Moment(BaseModel):
+    """One moment; times are seconds of the source, half of each fade included."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: float
+    end: float
+    score: float
+    reason: str
+
+
+class Moments(BaseModel):
+    """What is kept with the record."""
+
+    model_config = ConfigDict(frozen=True)
+
+    moments: tuple[Moment, ...]
+
+
+class HighlightResult(BaseModel):
+    """What was made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    video_id: uuid.UUID  # of the new record
+    path: str
+    source: str
+    moments: tuple[Moment, ...]
+    reused: bool
+    duration: float  # seconds
+    seconds: float  # wall time of this run
+    size: int  # bytes
+
+
+def highlight_generate(
+    bench: Workbench, video_id: str, *, length: float = 90, fan_out: FanOut = threads
+) -> HighlightResult:
+    """Make a film of the best moments of a video.
+
+    Args:
+        bench: what to work with.
+        video_id: which video.
+        length: of the film, seconds; a shorter video is taken whole.
+        fan_out: runs the analysis of each range, here or elsewhere.
+
+    Raises:
+        UnknownVideo, InputError: the source cannot be used.
+        UserError: the length makes no sense.
+        GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
+    """
+    started = time.monotonic()
+    if not 0 < length < math.inf:
+        raise UserError(f"Highlights of {length:g} s cannot be made; ask for more than 0.")
+    with session() as opened:
+        video = queries.usable_video(opened, video_id)
+    source = bench.source(video)
+    bench.report.line(f"input: {video.path}")
+    info = probe(source)
+    bench.transcoder.require_tone_mapping(info)
+    h264 = build.H264(encoder=bench.transcoder.h264_encoder("auto"), threads=bench.transcoder.options.threads)
+    target = Fraction(length).limit_denominator(1000)
+    key = recipe("highlights", [fingerprint(video, source)], target=str(target), analysis=VERSION, **h264.options())
+    with workspace(bench.root, key, bench.report) as folder:
+        made = existing(bench, key)
+        reused = made is not None
+        if made is None:
+            signals, duration = signals_of(bench, video, source, info, fan_out)
+            scenes = scene_detection.DEFAULT.scenes(signals)
+            chosen = best(scenes, scores(signals), duration, target, explain(signals), signals.looks)
+            made = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
+    bench.report.line(f"output: {made.path}, {made.size} bytes")
+    bench.report.progress(1.0, "done")
+    return HighlightResult(
+        video_id=made.id,
+        path=made.path,
+        source=video.path,
+        moments=Moments.model_validate(made.details).moments,
+        reused=reused,
+        duration=made.duration or 0.0,
+        seconds=time.monotonic() - started,
+        size=made.size,
+    )
+
+
+def overlapped(segments: Sequence[Segment], rate: Fraction) -> tuple[list[Span], list[int]]:
+    """Moments that lend each neighbour half a fade, so that the film is as long as they are; and each fade's frames.
+
+    Pure. A fade is shorter where the first moment has not as much before it, or the next not as much after it.
+
+    Args:
+        segments: in story order, none overlapping.
+        rate: frames per second of the film.
+    """
+    spans = [(segment.start, segment.end) for segment in segments]
+    fades = []
+    for index, (before, after) in enumerate(pairwise(segments)):
+        least = min(before.length, after.length) / 2
+        half = math.floor(min(FADE, least) / 2 * rate)  # frames
+        fades.append(2 * half)
+        spans[index] = (spans[index][0], before.end + half / rate)
+        spans[index + 1] = (after.start - half / rate, after.end)
+    return spans, fades
+
+
+def _make(
+    bench: Workbench,
+    video: Video,
+    source: Path,
+    info: MediaInfo,
+    chosen: Sequence[Segment],
+    h264: build.H264,
+    staged: Path,
+    key: str,
+) -> Video:
+    for segment in chosen:
+        bench.report.line(f"taken: {float(segment.start):.1f} to {float(segment.end):.1f} s: {segment.reason}")
+    rate = montage.rate_of(info)
+    spans, fades = overlapped(chosen, rate)
+    frames = sum(max(1, round((end - start) * rate)) for start, end in spans) - sum(fades)
+    begins = begun(source, [start for start, _ in spans])
+    change = gain(integrated(source)) if info.audio_tracks else 0.0
+    bench.transcoder.encode(
+        lambda way: montage.faded(source, info, spans, fades, staged, way, begins, change),
+        h264, Part(bench.report, 0.4, 0.95), frames / rate,
+    )  # fmt: skip
+    moments = tuple(
+        Moment(start=float(start), end=float(end), score=round(segment.score, 4), reason=segment.reason)
+        for (start, end), segment in zip(spans, chosen, strict=True)
+    )
+    product = Product(
+        path=f"{HIGHLIGHTS}/{PurePosixPath(video.filename).stem}-highlights.mp4",
+        recipe=key,
+        expected=Expectation(
+            duration=frames / rate,
+            frames=frames,
+            size=build.web_size(info),
+            audio_tracks=1 if info.audio_tracks else 0,
+        ),
+        title=f"{video.title} (highlights)",
+        source_video_id=video.id,
+        details=Moments(moments=moments).model_dump(mode="json"),
+    )
+    return publish(bench, staged, product)
