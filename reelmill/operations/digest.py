@@ -25,6 +25,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, UserError
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.cost import Cost, cost_of
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import DIGESTS
@@ -78,6 +79,7 @@ class DigestResult(BaseModel):
     analysis: str
     seconds: float  # wall time of this run
     size: int  # bytes
+    cost: Cost | None = None  # of this run's encode; None where an earlier one had made it
 
 
 def threads(analyse: Analyse, ranges: Sequence[Range]) -> list[Signals]:
@@ -129,22 +131,22 @@ def digest(
     )
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        reused = made is not None
+        cost: Cost | None = None
         if made is None:
             chosen = _choose(bench, source, info, target, include_highlights, fan_out)
-            made = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
+            made, cost = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
-    return _result(video, made, reused, target_length, time.monotonic() - started)
+    return _result(video, made, cost, target_length, time.monotonic() - started)
 
 
-def _result(video: Video, made: Video, reused: bool, target_length: float, seconds: float) -> DigestResult:
+def _result(video: Video, made: Video, cost: Cost | None, target_length: float, seconds: float) -> DigestResult:
     choice = Choice.model_validate(made.details)
     return DigestResult(
         video_id=made.id,
         path=made.path,
         source=video.path,
-        reused=reused,
+        reused=cost is None,
         duration=made.duration or 0.0,
         target_length=target_length,
         scenes=choice.scenes,
@@ -152,6 +154,7 @@ def _result(video: Video, made: Video, reused: bool, target_length: float, secon
         analysis=ANALYSIS,
         seconds=seconds,
         size=made.size,
+        cost=cost,
     )
 
 
@@ -210,12 +213,12 @@ def _make(
     h264: build.H264,
     staged: Path,
     key: str,
-) -> Video:
+) -> tuple[Video, Cost]:
     scenes, segments = chosen
     length = sum((segment.length for segment in segments), Fraction(0))
     stretches = [(segment.start, segment.end) for segment in segments]
     begins = begun(source, [start for start, _ in stretches])
-    bench.transcoder.encode(
+    finished = bench.transcoder.encode(
         lambda way: build.montage(source, info, stretches, staged, way, begins),
         h264,
         Part(bench.report, 0.4, 0.95),
@@ -240,4 +243,5 @@ def _make(
             ),
         ).model_dump(mode="json"),
     )
-    return publish(bench, staged, product)
+    made = publish(bench, staged, product)
+    return made, cost_of(finished, finished.energy, length, bytes_in=video.size, bytes_out=made.size)

@@ -17,6 +17,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, UserError
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.cost import Cost, cost_of
 from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
@@ -45,6 +46,7 @@ class QuadResult(BaseModel):
     duration: float  # seconds
     seconds: float  # wall time of this run
     size: int  # bytes
+    cost: Cost | None = None  # of this run; None where an earlier one had made it
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,9 @@ def compile_quad(
     key = recipe("compile_quad", prints, length=length, audio=audio, target=wanted, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        reused = made is not None
+        cost: Cost | None = None
         if made is None:
-            made = _make(bench, videos, cells, decided, h264, folder / "output.mp4", key, wanted)
+            made, cost = _make(bench, videos, cells, decided, h264, folder / "output.mp4", key, wanted)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
     one, two, three, four = (video.path for video in videos)
@@ -131,10 +133,11 @@ def compile_quad(
         video_id=made.id,
         path=made.path,
         sources=(one, two, three, four),
-        reused=reused,
+        reused=cost is None,
         duration=made.duration or 0.0,
         seconds=time.monotonic() - started,
         size=made.size,
+        cost=cost,
     )
 
 
@@ -158,7 +161,7 @@ def _make(
     staged: Path,
     key: str,
     wanted: str | None,
-) -> Video:
+) -> tuple[Video, Cost]:
     def arguments(way: build.H264) -> Sequence[str]:
         return build.quad(cells, staged, way, size=SIZE, rate=decided.rate, length=decided.length, sound=decided.sound)
 
@@ -175,4 +178,6 @@ def _make(
         title=f"{videos[0].title} and three more",
         exact=wanted is not None,
     )
-    return publish(bench, staged, product)
+    made = publish(bench, staged, product)
+    read = sum(video.size for video in videos)
+    return made, cost_of(finished, finished.energy, decided.length, bytes_in=read, bytes_out=made.size)
