@@ -112,7 +112,7 @@ class Transcoder:
             FfmpegFailed, Stalled, DiskFull.
         """
         try:
-            return self._metered(build(h264), h264.encoder, report, length)
+            return self.metered(build(h264), h264.encoder, report, length)
         except FfmpegFailed as error:
             trouble = gpu_trouble(error) if h264.encoder == _GPU else None
             if trouble is None:
@@ -124,9 +124,22 @@ class Transcoder:
                 ) from error
         report.line(f"the GPU could not encode ({trouble}); encoding in software instead ({_SOFTWARE})")
         h264 = replace(h264, encoder=_SOFTWARE)
-        return self._metered(build(h264), h264.encoder, report, length)
+        return self.metered(build(h264), h264.encoder, report, length)
 
-    def _metered(self, arguments: Sequence[str], encoder: str, report: Report, length: Fraction | None) -> Encoded:
+    def metered(
+        self, arguments: Sequence[str], encoder: str, report: Report, length: Fraction | None = None
+    ) -> Encoded:
+        """Run one encode and measure the energy it takes.
+
+        Args:
+            arguments: as ``build`` makes them.
+            encoder: that is used in them; a card's energy counts only for its own.
+            report: where lines and progress go.
+            length: expected seconds of output, which progress is measured against.
+
+        Raises:
+            FfmpegFailed, Stalled, DiskFull.
+        """
         meter = EnergyMeter(gpu=encoder.endswith("_nvenc"), devices=self.devices, powercap=self.powercap)
         finished = self.run(arguments, report, length, meter)
         return Encoded(**vars(finished), encoder=encoder, energy=meter.stop())

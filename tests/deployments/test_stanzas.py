@@ -17,6 +17,7 @@ EXPECTED = {
     "reencode": ({"cpu", "gpu_encode"}, 4000),
     "compile_quad": ({"gpu_encode"}, 4000),
     "digest": ({"gpu_ai"}, 8000),
+    "scenario": ({"cpu", "gpu_encode"}, 2000),
 }
 
 
