@@ -144,7 +144,7 @@ def _measured(bench: Workbench, made: Video, source: Path, info: MediaInfo, fold
     if making is None or making.cost is None or making.cost.vmaf is not None:
         return made
     linked = folder / "made.mp4"  # in our own folder, so that nothing is written beside a video of the library
-    linked.symlink_to(bench.root.path / made.path)
+    linked.symlink_to(bench.root.resolve(made.path))
     score = vmaf(bench.transcoder, linked, source, info, build.web_size(info), Part(bench.report, 0.0, 0.95))
     with session() as opened:
         record = queries.get_video(opened, made.id)
