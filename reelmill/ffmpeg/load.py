@@ -36,9 +36,6 @@ _LIVE: Final[dict[str, dict[str, Any]]] = {
 #: Seconds between keyframes, as streaming services ask for.
 KEYFRAME_SECONDS: Final = 2
 
-#: Seconds an SRT sender waits at its end for what is still under way; without, the last seconds are lost.
-_LINGER: Final = 10
-
 _FORMATS: Final[dict[Kind, str]] = {"null": "matroska", "rtmp": "flv", "srt": "mpegts"}
 
 
@@ -96,7 +93,7 @@ def arguments(load: Load) -> tuple[str, ...]:
 
     testsrc2 moves in every picture and is made at a tenth or less of what encoding it costs; that tenth is in the CPU
     seconds. The null sink is a muxer whose bytes are counted and go to /dev/null. Sound goes only where somebody
-    listens.
+    listens. SRT drops what comes faster than it is shown: what is counted is what was encoded, not what arrived.
     """
     scenario, rate = load.scenario, load.scenario.rate
     size = f"{scenario.width}x{scenario.height}"
@@ -119,8 +116,6 @@ def arguments(load: Load) -> tuple[str, ...]:
         seconds = f"{float(load.length):.6f}"
         streams.append(ffmpeg.input(f"sine=frequency=440:sample_rate=48000:duration={seconds}", f="lavfi")["a"])
         options |= {"c:a": "aac", "b:a": "128k"}
-    if load.sink.kind == "srt":
-        options["linger"] = _LINGER
     options["f"] = _FORMATS.get(load.sink.kind, suffix(scenario.codec)[1:])
     target = {"null": "file:/dev/null", "file": f"file:{load.target}"}.get(load.sink.kind, load.target)
     return tuple(ffmpeg.output(*streams, target, **options).compile()[1:])

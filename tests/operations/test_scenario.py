@@ -140,14 +140,13 @@ def test_the_limit_is_looked_for(quiet: Workbench) -> None:
 
 
 @contextmanager
-def _listener(url: str, target: Path, *options: str) -> Iterator[None]:
+def _listener(url: str, target: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """ffmpeg as a server that writes what it is sent to ``target``; it ends with its caller."""
     command = [str(find_ffmpeg()), "-v", "error", "-nostdin", "-y", *options, "-i", url, "-c", "copy", str(target)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(0.5)  # it does not say when it listens, and a look at its port would be its one caller
-        yield
-        process.wait(timeout=20)
+        yield process
     finally:
         process.kill()
         process.wait()
@@ -165,28 +164,33 @@ def _protocols() -> str:
     ).stdout
 
 
-@pytest.mark.parametrize(
-    ("kind", "engine"),
-    [("rtmp", "ffmpeg"), ("srt", "ffmpeg"), pytest.param("rtmp", "gstreamer", marks=needs_gstreamer)],
-)
-def test_a_server_on_this_machine_gets_every_picture(quiet: Workbench, tmp_path: Path, kind: str, engine: str) -> None:
-    if kind not in _protocols().split():
-        pytest.skip(f"this ffmpeg has no {kind}")
-    got = tmp_path / "got.mkv"
-    if kind == "rtmp":
-        url = listened = f"rtmp://127.0.0.1:{_free_port(socket.SOCK_STREAM)}/live/load"
-        options = ["-listen", "1"]
-    else:
-        url = f"srt://127.0.0.1:{_free_port(socket.SOCK_DGRAM)}"
-        listened, options = f"{url}?mode=listener", []
-    with _listener(listened, got, *options):
+@pytest.mark.parametrize("engine", ["ffmpeg", pytest.param("gstreamer", marks=needs_gstreamer)])
+def test_a_server_on_this_machine_gets_every_picture(quiet: Workbench, tmp_path: Path, engine: str) -> None:
+    if "rtmp" not in _protocols().split():
+        pytest.skip("this ffmpeg has no RTMP")
+    got, url = tmp_path / "got.mkv", f"rtmp://127.0.0.1:{_free_port(socket.SOCK_STREAM)}/live/load"
+    with _listener(url, got, "-listen", "1") as server:
         result = scenario(quiet, "120p10-h264", duration=2, output=url, engine=engine, encoder="software")  # type: ignore[arg-type]
+        server.wait(timeout=20)
     assert (result.frames, result.output) == (20, url)
     assert result.bytes > 1000
     info = probe(got)
     assert (info.video.codec, info.video.width, info.video.height) == ("h264", 214, 120)
     assert check_whole(got).frames == 20
     assert info.audio_codecs == (("aac",) if engine == "ffmpeg" else ())
+
+
+def test_srt_needs_somebody_who_listens(quiet: Workbench, tmp_path: Path) -> None:
+    """What arrives is not looked at: SRT is live and drops what comes faster than it is shown."""
+    if "srt" not in _protocols().split():
+        pytest.skip("this ffmpeg has no SRT")
+    url = f"srt://127.0.0.1:{_free_port(socket.SOCK_DGRAM)}"
+    with pytest.raises(FfmpegFailed):
+        scenario(quiet, "120p10-h264", duration=1, output=url, encoder="software", engine="ffmpeg")
+    with _listener(f"{url}?mode=listener", tmp_path / "got.mkv"):
+        result = scenario(quiet, "120p10-h264", duration=2, output=url, encoder="software", engine="ffmpeg")
+    assert (result.frames, result.output) == (20, url)
+    assert result.bytes > 1000
 
 
 def test_a_server_that_is_not_there(quiet: Workbench) -> None:
