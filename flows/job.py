@@ -7,6 +7,7 @@ import errno
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Annotated, Any, Final
 
@@ -150,3 +151,10 @@ def show(jpeg: bytes, description: str) -> None:
     encoded = base64.b64encode(jpeg).decode()
     # Not an image artifact: its page prints the address below the picture, here that is the picture again as text.
     create_markdown_artifact(f"![preview](data:image/jpeg;base64,{encoded})", description=description)
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], description: str) -> None:
+    """A table on the run's page, its sum in a sentence above it."""
+    lines = [header, ["---"] * len(header), *rows]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    create_markdown_artifact(f"{description}\n\n{table}", description=description)

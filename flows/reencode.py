@@ -14,10 +14,18 @@ from reelmill.operations.reencode import Preset, ReencodeResult
 
 
 @task(name="encode video", **BRIEFLY_RETRIED)
-def encode_video(video_id: str, target_bitrate: int, preset: Preset, crf: int, encoder: Encoder) -> ReencodeResult:
+def encode_video(
+    video_id: str, target_bitrate: int, preset: Preset, crf: int, encoder: Encoder, vmaf: bool
+) -> ReencodeResult:
     """Encode, verify, publish."""
     return operation.reencode(
-        workbench(), video_id, target_bitrate=target_bitrate, preset=preset, crf=crf, encoder=encoder
+        workbench(),
+        video_id,
+        target_bitrate=target_bitrate,
+        preset=preset,
+        crf=crf,
+        encoder=encoder,
+        measure_vmaf=vmaf,
     )
 
 
@@ -28,6 +36,7 @@ def reencode(
     preset: Preset = "medium",
     crf: Annotated[int, Field(ge=0, le=51)] = 23,
     encoder: Encoder = "auto",
+    vmaf: bool = False,
 ) -> ReencodeResult:
     """Re-encode a video for the web: H.264 and AAC in an mp4 that starts at once, in `playback/`.
 
@@ -40,7 +49,8 @@ def reencode(
         preset: How hard x264 tries: slower makes smaller files.
         crf: Quality, 0 (best, largest) to 51; 23 is x264's own default.
         encoder: `x264` in software, `nvenc` on an NVIDIA card, `auto` takes the card where there is one.
+        vmaf: Measure how close the copy looks to its source, 0 to 100; takes about as long again.
     """
-    given = {"target_bitrate": target_bitrate, "preset": preset, "crf": crf, "encoder": encoder}
+    given = {"target_bitrate": target_bitrate, "preset": preset, "crf": crf, "encoder": encoder, "vmaf": vmaf}
     with job("reencode", video_id=video_id, **given):
-        return encode_video(video_id, target_bitrate, preset, crf, encoder)
+        return encode_video(video_id, target_bitrate, preset, crf, encoder, vmaf)

@@ -130,7 +130,7 @@ class WorkError(ReelmillError):
 
 
 class FfmpegFailed(WorkError):
-    """ffmpeg ended with an error.
+    """ffmpeg, or another program that encodes, ended with an error.
 
     Carries ``argv``, ``exit_code`` and ``stderr_tail`` (its last lines) for the log.
     """

@@ -62,6 +62,16 @@ class LogReport:
             self._logger.info("%3.0f %% %s", fraction * 100, text)
 
 
+class Silent:
+    """A report nobody hears: for work of which only the sum is told."""
+
+    def line(self, text: str) -> None:
+        """Say nothing."""
+
+    def progress(self, fraction: float, text: str = "") -> None:
+        """Say nothing."""
+
+
 class Part:
     """A slice of another report's progress: a step that covers ``start`` to ``end`` of the whole job."""
 

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     node_name: str = Field(default_factory=platform.node, description="this machine's name in the site")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="first port tried for Prefect's server")
     ffmpeg: Path | None = Field(default=None, description="the ffmpeg to use; unset: PATH, then the bundled one")
+    gst_launch: Path | None = Field(
+        default=None, description="GStreamer's gst-launch-1.0, for load tests; unset: the one on PATH"
+    )
     dask_address: str | None = Field(
         default=None, description="a Dask scheduler (tcp://…) for fan-out; unset: threads of this machine"
     )
@@ -67,7 +70,7 @@ class Settings(BaseSettings):
     )
     breaker_seconds: float = Field(default=30.0, gt=0, description="between two looks whether its fault is mended")
 
-    @field_validator("data_dir", "media_root", "ffmpeg")
+    @field_validator("data_dir", "media_root", "ffmpeg", "gst_launch")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()

@@ -17,6 +17,7 @@ from reelmill.settings import Settings, get_settings
         ("node_name", "node-2", "node-2"),
         ("prefect_port", "4300", 4300),
         ("ffmpeg", "/opt/ffmpeg", Path("/opt/ffmpeg")),
+        ("gst_launch", "/opt/gst-launch-1.0", Path("/opt/gst-launch-1.0")),
         ("dask_address", "tcp://10.0.0.2:8786", "tcp://10.0.0.2:8786"),
     ],
 )

@@ -1,4 +1,7 @@
-"""The one place that starts ffmpeg: progress, last lines of stderr, time-outs, CPU seconds, no orphan left."""
+"""The one place that starts ffmpeg, or what encodes in its stead.
+
+Progress, last lines of stderr, time-outs, CPU seconds, no orphan left.
+"""
 
 from __future__ import annotations
 
@@ -83,22 +86,52 @@ class FfmpegRunner:
     ) -> Finished:
         """See ``Runner.run``."""
         argv = (str(self.ffmpeg), *_WATCHED, *arguments)
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            preexec_fn=_die_with_parent,
-        )
-        try:
-            return _watch(process, argv, limits, on_progress)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                process.wait()
-            for pipe in (process.stdout, process.stderr):
-                if pipe is not None:
-                    pipe.close()
+        return watched(Program("ffmpeg", argv, ProgressReader()), limits, on_progress)
+
+
+class Reader(Protocol):
+    """Understands what a program prints about its progress."""
+
+    def feed(self, line: str) -> Progress | None:
+        """Take one line; answers where the program is now, if the line tells."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One command, and who understands what it prints."""
+
+    name: str  # as a person calls it
+    argv: tuple[str, ...]
+    reader: Reader  # of its standard output
+
+
+def watched(program: Program, limits: Limits, on_progress: OnProgress | None) -> Finished:
+    """Run one program to its end.
+
+    Args:
+        program: what to run.
+        limits: when it is ended for us.
+        on_progress: told of each progress.
+
+    Raises:
+        FfmpegFailed, Stalled, DiskFull.
+    """
+    process = subprocess.Popen(
+        program.argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_die_with_parent,
+    )
+    try:
+        return _watch(program, process, limits, on_progress)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 class _Lines:
@@ -113,10 +146,10 @@ class _Lines:
 
 
 def _watch(
-    process: subprocess.Popen[bytes], argv: tuple[str, ...], limits: Limits, on_progress: OnProgress | None
+    program: Program, process: subprocess.Popen[bytes], limits: Limits, on_progress: OnProgress | None
 ) -> Finished:
     started = moved = time.monotonic()
-    reader, last = ProgressReader(), Progress()
+    last = Progress()
     tail: deque[str] = deque(maxlen=STDERR_LINES)
     assert process.stdout is not None
     assert process.stderr is not None
@@ -133,7 +166,7 @@ def _watch(
                     tail.extend(err.feed(data or b"\n"))  # its end closes a last line that has none
                 else:
                     for line in out.feed(data):
-                        block = reader.feed(line)
+                        block = program.reader.feed(line)
                         if block is None:
                             continue
                         if (block.frames, block.out_time, block.size) != (last.frames, last.out_time, last.size):
@@ -141,11 +174,11 @@ def _watch(
                         last = block
                         if on_progress is not None:
                             on_progress(block)
-            _end_if_late(time.monotonic(), started, moved, limits, last)
+            _end_if_late(program.name, time.monotonic(), started, moved, limits, last)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise _failure(argv, process.returncode, tuple(tail))
+        raise _failure(program, process.returncode, tuple(tail))
     return Finished(
         seconds=time.monotonic() - started,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
@@ -154,17 +187,19 @@ def _watch(
     )
 
 
-def _end_if_late(now: float, started: float, moved: float, limits: Limits, last: Progress) -> None:
+def _end_if_late(name: str, now: float, started: float, moved: float, limits: Limits, last: Progress) -> None:
     at = f"{float(last.out_time):.1f} s of output"
     if now - moved > limits.stall:
-        raise Stalled(f"ffmpeg made no progress for {limits.stall:g} s at {at} and was ended.")
+        raise Stalled(f"{name} made no progress for {limits.stall:g} s at {at} and was ended.")
     if limits.total is not None and now - started > limits.total:
-        raise Stalled(f"ffmpeg ran longer than the {limits.total:g} s allowed, to {at}, and was ended.")
+        raise Stalled(f"{name} ran longer than the {limits.total:g} s allowed, to {at}, and was ended.")
 
 
-def _failure(argv: tuple[str, ...], exit_code: int, tail: tuple[str, ...]) -> FfmpegFailed | DiskFull:
+def _failure(program: Program, exit_code: int, tail: tuple[str, ...]) -> FfmpegFailed | DiskFull:
     if any("No space left on device" in line for line in tail):
-        return DiskFull("The disk is full: ffmpeg could not write its output; free some space and run the job again.")
+        return DiskFull(
+            f"The disk is full: {program.name} could not write its output; free some space and run the job again."
+        )
     how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"ended with code {exit_code}"
     reason = tail[-1].strip() if tail else "it said nothing"
-    return FfmpegFailed(f"ffmpeg {how}: {reason}", argv=argv, exit_code=exit_code, stderr_tail=tail)
+    return FfmpegFailed(f"{program.name} {how}: {reason}", argv=program.argv, exit_code=exit_code, stderr_tail=tail)

@@ -12,6 +12,7 @@ from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy
 from reelmill.ffmpeg.binary import encoders, filters, find_ffmpeg, usable
 from reelmill.ffmpeg.build import H264
 from reelmill.ffmpeg.encoders import gpu_trouble
+from reelmill.ffmpeg.energy import POWERCAP, Energy, EnergyMeter
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.progress import Progress
 from reelmill.ffmpeg.run import FfmpegRunner, Finished, Limits, Runner
@@ -42,6 +43,7 @@ class Encoded(Finished):
     """What one encode cost, and which encoder did it in the end."""
 
     encoder: str
+    energy: Energy
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Transcoder:
     ffmpeg: Path = field(init=False)
     runner: Runner | None = None
     devices: Devices = NVML
+    powercap: Path = POWERCAP
 
     def __post_init__(self) -> None:
         found = find_ffmpeg(get_settings().ffmpeg or self.options.binary)
@@ -109,7 +112,7 @@ class Transcoder:
             FfmpegFailed, Stalled, DiskFull.
         """
         try:
-            return _encoded(self.run(build(h264), report, length), h264)
+            return self.metered(build(h264), h264.encoder, report, length)
         except FfmpegFailed as error:
             trouble = gpu_trouble(error) if h264.encoder == _GPU else None
             if trouble is None:
@@ -121,15 +124,40 @@ class Transcoder:
                 ) from error
         report.line(f"the GPU could not encode ({trouble}); encoding in software instead ({_SOFTWARE})")
         h264 = replace(h264, encoder=_SOFTWARE)
-        return _encoded(self.run(build(h264), report, length), h264)
+        return self.metered(build(h264), h264.encoder, report, length)
 
-    def run(self, arguments: Sequence[str], report: Report, length: Fraction | None = None) -> Finished:
+    def metered(
+        self, arguments: Sequence[str], encoder: str, report: Report, length: Fraction | None = None
+    ) -> Encoded:
+        """Run one encode and measure the energy it takes.
+
+        Args:
+            arguments: as ``build`` makes them.
+            encoder: that is used in them; a card's energy counts only for its own.
+            report: where lines and progress go.
+            length: expected seconds of output, which progress is measured against.
+
+        Raises:
+            FfmpegFailed, Stalled, DiskFull.
+        """
+        meter = EnergyMeter(gpu=encoder.endswith("_nvenc"), devices=self.devices, powercap=self.powercap)
+        finished = self.run(arguments, report, length, meter)
+        return Encoded(**vars(finished), encoder=encoder, energy=meter.stop())
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        report: Report,
+        length: Fraction | None = None,
+        meter: EnergyMeter | None = None,
+    ) -> Finished:
         """Run one command, its line to paste logged first.
 
         Args:
             arguments: as ``build`` makes them.
             report: where lines and progress go.
             length: expected seconds of output, which progress is measured against.
+            meter: is read now and then.
 
         Raises:
             FfmpegFailed, Stalled, DiskFull.
@@ -138,6 +166,8 @@ class Transcoder:
         report.line(f"command: {self.runner.describe(arguments)}")
 
         def on_progress(now: Progress) -> None:
+            if meter is not None:
+                meter.tick()
             speed = "" if now.speed is None else f", {now.speed:.2f}x"
             report.progress(now.fraction_of(length), f"{float(now.out_time):.1f} s{speed}")
 
@@ -148,7 +178,3 @@ class Transcoder:
             for line in error.stderr_tail:
                 report.line(f"ffmpeg: {line}")
             raise
-
-
-def _encoded(finished: Finished, h264: H264) -> Encoded:
-    return Encoded(**vars(finished), encoder=h264.encoder)

@@ -19,6 +19,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS
@@ -46,6 +47,7 @@ class Clip(BaseModel):
     reason: str
     reused: bool
     size: int  # bytes
+    cost: Cost | None = None  # of this run's encode; None where an earlier one had made it
 
 
 class ClipsResult(BaseModel):
@@ -107,7 +109,7 @@ def _clip(bench: Workbench, video: Video, source: Path, info: MediaInfo, segment
     key = recipe("clip", prints, start=str(span[0]), end=str(span[1]), analysis=VERSION, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        reused = made is not None
+        cost: Cost | None = None
         if made is None:
             product = Product(
                 path=f"{CLIPS}/{PurePosixPath(video.filename).stem} {at}.mp4",
@@ -117,7 +119,7 @@ def _clip(bench: Workbench, video: Video, source: Path, info: MediaInfo, segment
                 source_video_id=video.id,
                 details={"start": float(span[0]), "end": float(span[1]), "reason": segment.reason},
             )
-            made = cut(bench, source, info, [span], h264, folder / "output.mp4", product, report)
+            made, cost = cut(bench, source, info, [span], h264, folder / "output.mp4", product, report)
     return Clip(
         video_id=made.id,
         path=made.path,
@@ -125,6 +127,7 @@ def _clip(bench: Workbench, video: Video, source: Path, info: MediaInfo, segment
         end=float(span[1]),
         score=round(segment.score, 4),
         reason=segment.reason,
-        reused=reused,
+        reused=cost is None,
         size=made.size,
+        cost=cost,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from reelmill.analysis.frames import begun
 from reelmill.catalogue.models import Video
 from reelmill.ffmpeg import build, montage
+from reelmill.ffmpeg.cost import Cost, cost_of
 from reelmill.ffmpeg.montage import Span
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
@@ -27,8 +28,8 @@ def cut(
     staged: Path,
     product: Product,
     report: Report,
-) -> Video:
-    """Cut ``spans`` out frame-exactly, join them in their order, and publish.
+) -> tuple[Video, Cost]:
+    """Cut ``spans`` out frame-exactly, join them in their order, publish; answers with the record and its cost.
 
     Args:
         bench: what to work with.
@@ -45,11 +46,15 @@ def cut(
     """
     length = sum((end - start for start, end in spans), Fraction(0))
     begins = begun(source, [start for start, _ in spans])
-    bench.transcoder.encode(lambda way: montage.joined(source, info, spans, staged, way, begins), h264, report, length)
+    finished = bench.transcoder.encode(
+        lambda way: montage.joined(source, info, spans, staged, way, begins), h264, report, length
+    )
     expected = Expectation(
         duration=length,
         frames=sum(montage.frames_of(spans, montage.rate_of(info))),
         size=build.web_size(info),
         audio_tracks=1 if info.audio_tracks else 0,
     )
-    return publish(bench, staged, replace(product, expected=expected))
+    made = publish(bench, staged, replace(product, expected=expected))
+    read = source.stat().st_size
+    return made, cost_of(finished, finished.energy, length, bytes_in=read, bytes_out=made.size)

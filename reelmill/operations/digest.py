@@ -19,6 +19,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import DIGESTS
@@ -69,6 +70,7 @@ class DigestResult(BaseModel):
     analysis: str
     seconds: float  # wall time of this run
     size: int  # bytes
+    cost: Cost | None = None  # of this run's encode; None where an earlier one had made it
 
 
 def digest(
@@ -114,22 +116,22 @@ def digest(
     )
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        reused = made is not None
+        cost: Cost | None = None
         if made is None:
             chosen = _choose(bench, video, source, info, target, include_highlights, fan_out)
-            made = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
+            made, cost = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
-    return _result(video, made, reused, target_length, time.monotonic() - started)
+    return _result(video, made, cost, target_length, time.monotonic() - started)
 
 
-def _result(video: Video, made: Video, reused: bool, target_length: float, seconds: float) -> DigestResult:
+def _result(video: Video, made: Video, cost: Cost | None, target_length: float, seconds: float) -> DigestResult:
     choice = Choice.model_validate(made.details)
     return DigestResult(
         video_id=made.id,
         path=made.path,
         source=video.path,
-        reused=reused,
+        reused=cost is None,
         duration=made.duration or 0.0,
         target_length=target_length,
         scenes=choice.scenes,
@@ -137,6 +139,7 @@ def _result(video: Video, made: Video, reused: bool, target_length: float, secon
         analysis=ANALYSIS,
         seconds=seconds,
         size=made.size,
+        cost=cost,
     )
 
 
@@ -166,7 +169,7 @@ def _make(
     h264: build.H264,
     staged: Path,
     key: str,
-) -> Video:
+) -> tuple[Video, Cost]:
     scenes, segments = chosen
     product = Product(
         path=f"{DIGESTS}/{PurePosixPath(video.filename).stem}-digest.mp4",

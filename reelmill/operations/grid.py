@@ -11,7 +11,9 @@ from typing import Final, Literal
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, UserError
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.cost import Cost, cost_of_all
 from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.transcoder import Encoded
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.publish import Product, publish
 from reelmill.operations.workbench import Workbench
@@ -24,6 +26,7 @@ SIZE: Final = (1920, 1080)
 _MAX_RATE: Final = Fraction(60)
 #: A grid of more is made in two steps: each video made small by itself, so that no two large ones are ever open.
 _AT_ONCE: Final = 4
+_IN_SOFTWARE: Final = "libx264"
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,19 @@ def look(bench: Workbench, videos: Sequence[Video]) -> list[build.Cell]:
 
 
 def produce(
-    bench: Workbench, cells: Sequence[build.Cell], decided: Plan, h264: build.H264, folder: Path, product: Product
-) -> Video:
-    """Make the grid in ``folder`` and publish it.
+    bench: Workbench,
+    videos: Sequence[Video],
+    cells: Sequence[build.Cell],
+    decided: Plan,
+    h264: build.H264,
+    folder: Path,
+    product: Product,
+) -> tuple[Video, Cost]:
+    """Make the grid in ``folder`` and publish it; answers with the record and what it cost.
 
     Args:
         bench: what to work with.
+        videos: the records of the cells.
         cells: a square number of them, row by row.
         decided: see ``plan``.
         h264: how to encode.
@@ -96,10 +106,11 @@ def produce(
         GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: it went wrong; nothing was published.
     """
     columns = round(len(cells) ** 0.5)
+    steps: list[Encoded] = []
     made_small = 0.0 if len(cells) <= _AT_ONCE else 0.7  # of the work
     if made_small:
         cells = [
-            _small(bench, cells, number, decided, folder, Part(bench.report, 0, made_small))
+            _small(bench, cells, number, decided, folder, Part(bench.report, 0, made_small), steps)
             for number in range(len(cells))
         ]
     staged = folder / "output.mp4"
@@ -114,11 +125,20 @@ def produce(
     expected = Expectation(
         duration=decided.length, frames=finished.last.frames, size=SIZE, audio_tracks=1 if decided.sound else 0
     )
-    return publish(bench, staged, replace(product, expected=expected))
+    made = publish(bench, staged, replace(product, expected=expected))
+    spent = [(step, step.energy) for step in (*steps, finished)]
+    read = sum(video.size for video in videos)
+    return made, cost_of_all(spent, decided.length, bytes_in=read, bytes_out=made.size)
 
 
 def _small(
-    bench: Workbench, cells: Sequence[build.Cell], number: int, decided: Plan, folder: Path, report: Part
+    bench: Workbench,
+    cells: Sequence[build.Cell],
+    number: int,
+    decided: Plan,
+    folder: Path,
+    report: Part,
+    steps: list[Encoded],
 ) -> build.Cell:
     columns = round(len(cells) ** 0.5)
     target = folder / f"{number}.mkv"
@@ -127,5 +147,5 @@ def _small(
         length=decided.length, sound=number in decided.sound,
     )  # fmt: skip
     share = Part(report, number / len(cells), (number + 1) / len(cells))
-    bench.transcoder.run(arguments, share, decided.length)
+    steps.append(bench.transcoder.metered(arguments, _IN_SOFTWARE, share, decided.length))
     return build.Cell(target, probe(target))

@@ -23,6 +23,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.ffmpeg import build, montage
+from reelmill.ffmpeg.cost import Cost, cost_of
 from reelmill.ffmpeg.loudness import integrated
 from reelmill.ffmpeg.montage import Span
 from reelmill.ffmpeg.probe import MediaInfo, probe
@@ -71,6 +72,7 @@ class HighlightResult(BaseModel):
     duration: float  # seconds
     seconds: float  # wall time of this run
     size: int  # bytes
+    cost: Cost | None = None  # of this run's encode; None where an earlier one had made it
 
 
 def highlight_generate(
@@ -103,12 +105,12 @@ def highlight_generate(
     key = recipe("highlights", [fingerprint(video, source)], target=str(target), analysis=VERSION, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        reused = made is not None
+        cost: Cost | None = None
         if made is None:
             signals, duration = signals_of(bench, video, source, info, fan_out)
             scenes = scene_detection.DEFAULT.scenes(signals)
             chosen = best(scenes, scores(signals), duration, target, explain(signals), signals.looks)
-            made = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
+            made, cost = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
     return HighlightResult(
@@ -116,10 +118,11 @@ def highlight_generate(
         path=made.path,
         source=video.path,
         moments=Moments.model_validate(made.details).moments,
-        reused=reused,
+        reused=cost is None,
         duration=made.duration or 0.0,
         seconds=time.monotonic() - started,
         size=made.size,
+        cost=cost,
     )
 
 
@@ -152,7 +155,7 @@ def _make(
     h264: build.H264,
     staged: Path,
     key: str,
-) -> Video:
+) -> tuple[Video, Cost]:
     for segment in chosen:
         bench.report.line(f"taken: {float(segment.start):.1f} to {float(segment.end):.1f} s: {segment.reason}")
     rate = montage.rate_of(info)
@@ -160,7 +163,7 @@ def _make(
     frames = sum(max(1, round((end - start) * rate)) for start, end in spans) - sum(fades)
     begins = begun(source, [start for start, _ in spans])
     change = gain(integrated(source)) if info.audio_tracks else 0.0
-    bench.transcoder.encode(
+    finished = bench.transcoder.encode(
         lambda way: montage.faded(source, info, spans, fades, staged, way, begins, change),
         h264, Part(bench.report, 0.4, 0.95), frames / rate,
     )  # fmt: skip
@@ -181,4 +184,5 @@ def _make(
         source_video_id=video.id,
         details=Moments(moments=moments).model_dump(mode="json"),
     )
-    return publish(bench, staged, product)
+    made = publish(bench, staged, product)
+    return made, cost_of(finished, finished.energy, frames / rate, bytes_in=video.size, bytes_out=made.size)

@@ -13,6 +13,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.queries import Criteria
 from reelmill.errors import UserError
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
 from reelmill.operations import sequence
@@ -37,6 +38,7 @@ class MedleyResult(BaseModel):
     duration: float  # seconds
     seconds: float  # wall time of this run
     size: int  # bytes
+    cost: Cost | None = None  # of this run; None where an earlier one had made it
 
 
 def compile_random(
@@ -80,7 +82,7 @@ def compile_random(
     key = recipe("sequence", prints, target=wanted, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        reused = made is not None
+        cost: Cost | None = None
         if made is None:
             product = Product(
                 path=wanted or f"{COMPILATIONS}/random {count} {key[:8]}.mp4",
@@ -90,7 +92,7 @@ def compile_random(
                 exact=wanted is not None,
             )
             sources = [sequence.look(bench, video) for video in videos]
-            made = sequence.produce(bench, sources, h264, folder, product)
+            made, cost = sequence.produce(bench, sources, h264, folder, product)
     pieces = Pieces.model_validate(made.details).pieces
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
@@ -99,8 +101,9 @@ def compile_random(
         path=made.path,
         pieces=pieces,
         copied=sum(piece.copied for piece in pieces),
-        reused=reused,
+        reused=cost is None,
         duration=made.duration or 0.0,
         seconds=time.monotonic() - started,
         size=made.size,
+        cost=cost,
     )

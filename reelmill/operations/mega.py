@@ -15,6 +15,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
 from reelmill.operations import grid, sequence
@@ -44,6 +45,7 @@ class MegaResult(BaseModel):
     duration: float  # seconds
     seconds: float  # wall time of this run
     size: int  # bytes
+    cost: Cost | None = None  # of this run; None where an earlier one had made it
 
 
 def compile_mega(
@@ -85,7 +87,7 @@ def compile_mega(
     key = recipe("sequence" if layout == "sequence" else "grid", prints, target=wanted, **how, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        reused = made is not None
+        cost: Cost | None = None
         if made is None:
             product = Product(
                 path=wanted or f"{COMPILATIONS}/{videos[0].title.replace('/', '-')} {layout} {key[:8]}.mp4",
@@ -94,7 +96,7 @@ def compile_mega(
                 title=f"{videos[0].title} and {len(videos) - 1} more",
                 exact=wanted is not None,
             )
-            made = _make(bench, videos, layout, length, audio, h264, folder, product)
+            made, cost = _make(bench, videos, layout, length, audio, h264, folder, product)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
     return MegaResult(
@@ -102,10 +104,11 @@ def compile_mega(
         path=made.path,
         layout=layout,
         sources=tuple(video.path for video in videos),
-        reused=reused,
+        reused=cost is None,
         duration=made.duration or 0.0,
         seconds=time.monotonic() - started,
         size=made.size,
+        cost=cost,
     )
 
 
@@ -147,11 +150,11 @@ def _make(
     h264: build.H264,
     folder: Path,
     product: Product,
-) -> Video:
+) -> tuple[Video, Cost]:
     if layout == "sequence":
         sources = [sequence.look(bench, video) for video in videos]
         return sequence.produce(bench, sources, h264, folder, product)
     cells = grid.look(bench, videos)
     decided = grid.plan(cells, length, audio)
     bench.report.line(f"{layout} grid of {float(decided.length):.2f} s at {float(decided.rate):.3f} pictures a second")
-    return grid.produce(bench, cells, decided, h264, folder, product)
+    return grid.produce(bench, videos, cells, decided, h264, folder, product)

@@ -14,6 +14,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
 from reelmill.operations import grid
@@ -37,6 +38,7 @@ class QuadResult(BaseModel):
     duration: float  # seconds
     seconds: float  # wall time of this run
     size: int  # bytes
+    cost: Cost | None = None  # of this run; None where an earlier one had made it
 
 
 def compile_quad(
@@ -75,7 +77,7 @@ def compile_quad(
     key = recipe("compile_quad", prints, length=length, audio=audio, target=wanted, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        reused = made is not None
+        cost: Cost | None = None
         if made is None:
             product = Product(
                 path=wanted or f"{COMPILATIONS}/{videos[0].title.replace('/', '-')} quad.mp4",
@@ -84,7 +86,7 @@ def compile_quad(
                 title=f"{videos[0].title} and three more",
                 exact=wanted is not None,
             )
-            made = grid.produce(bench, cells, decided, h264, folder, product)
+            made, cost = grid.produce(bench, videos, cells, decided, h264, folder, product)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
     one, two, three, four = (video.path for video in videos)
@@ -92,10 +94,11 @@ def compile_quad(
         video_id=made.id,
         path=made.path,
         sources=(one, two, three, four),
-        reused=reused,
+        reused=cost is None,
         duration=made.duration or 0.0,
         seconds=time.monotonic() - started,
         size=made.size,
+        cost=cost,
     )
 
 

@@ -14,8 +14,10 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.errors import DamagedVideo, OutputRejected
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.cost import Cost, cost_of, with_vmaf
 from reelmill.ffmpeg.decode import check_whole, last_hold
 from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.quality import require_vmaf, vmaf
 from reelmill.ffmpeg.transcoder import Encoded, Encoder
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import PLAYBACK
@@ -29,11 +31,12 @@ Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium
 
 
 class Making(BaseModel):
-    """How a copy was made where it may be otherwise than asked; kept with its record."""
+    """How a copy was made where it may be otherwise than asked, and what that cost; kept with its record."""
 
     model_config = ConfigDict(frozen=True)
 
     encoder: str
+    cost: Cost | None = None  # records of before it was kept have none
 
 
 class ReencodeResult(BaseModel):
@@ -52,6 +55,7 @@ class ReencodeResult(BaseModel):
     cpu_seconds: float
     source_size: int  # bytes
     size: int
+    cost: Cost | None = None  # of making the copy, whichever run made it
 
 
 def reencode(
@@ -62,6 +66,7 @@ def reencode(
     preset: Preset = "medium",
     crf: int = 23,
     encoder: Encoder = "auto",
+    measure_vmaf: bool = False,
 ) -> ReencodeResult:
     """Make the web copy of a video; the same video with the same settings is made once.
 
@@ -72,10 +77,11 @@ def reencode(
         preset: x264's name for how hard to try.
         crf: x264's constant rate factor, 0 to 51; lower is better and larger.
         encoder: ``x264``, ``nvenc``, or ``auto``.
+        measure_vmaf: compare the copy with its source, which takes about as long again.
 
     Raises:
         UnknownVideo, InputError: the source cannot be used.
-        CapabilityError, GpuBusy: the encoder cannot be used here, or not now.
+        CapabilityError, GpuBusy: the encoder or libvmaf cannot be used here, or not now.
         FfmpegFailed, Stalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
     """
     started = time.monotonic()
@@ -85,6 +91,8 @@ def reencode(
     bench.report.line(f"input: {video.path}, {video.size} bytes")
     info = probe(source)
     bench.transcoder.require_tone_mapping(info)
+    if measure_vmaf:
+        require_vmaf(bench.transcoder)
     h264 = build.H264(
         encoder=bench.transcoder.h264_encoder(encoder),
         preset=preset,
@@ -97,11 +105,20 @@ def reencode(
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         if made is None:
-            made, finished = _make(bench, video, source, info, h264, folder / "output.mp4", key)
+            made, finished = _make(bench, video, source, info, h264, folder / "output.mp4", key, measure_vmaf)
+        elif measure_vmaf:
+            made = _measured(bench, made, source, info, folder)
     with session() as opened:
         video = queries.get_video(opened, video_id)
         video.reencode_job_id, video.updated_at = bench.run_id or made.made_by, utc_now()
         opened.add(video)
+    return _result(bench, video, made, finished, h264, time.monotonic() - started)
+
+
+def _result(
+    bench: Workbench, video: Video, made: Video, finished: Encoded | None, h264: build.H264, seconds: float
+) -> ReencodeResult:
+    making = Making.model_validate(made.details) if made.details else Making(encoder=h264.encoder)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
     duration = made.duration or 0.0
@@ -109,23 +126,71 @@ def reencode(
         video_id=made.id,
         path=made.path,
         source=video.path,
-        encoder=Making.model_validate(made.details).encoder if made.details else h264.encoder,
+        encoder=making.encoder,
         reused=finished is None,
         duration=duration,
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         speed=duration / finished.seconds if finished else 0.0,
         cpu_seconds=finished.cpu_seconds if finished else 0.0,
         source_size=video.size,
         size=made.size,
+        cost=making.cost,
+    )
+
+
+def _measured(bench: Workbench, made: Video, source: Path, info: MediaInfo, folder: Path) -> Video:
+    """The record of a copy made before, with the VMAF that no run had asked for yet."""
+    making = Making.model_validate(made.details) if made.details else None
+    if making is None or making.cost is None or making.cost.vmaf is not None:
+        return made
+    linked = folder / "made.mp4"  # in our own folder, so that nothing is written beside a video of the library
+    linked.symlink_to(bench.root.resolve(made.path))
+    score = vmaf(bench.transcoder, linked, source, info, build.web_size(info), Part(bench.report, 0.0, 0.95))
+    with session() as opened:
+        record = queries.get_video(opened, made.id)
+        record.details = making.model_copy(update={"cost": with_vmaf(making.cost, score)}).model_dump(mode="json")
+        opened.add(record)
+    return record
+
+
+def _encode(
+    bench: Workbench,
+    video: Video,
+    source: Path,
+    info: MediaInfo,
+    h264: build.H264,
+    staged: Path,
+    measure_vmaf: bool,
+) -> tuple[Encoded, Cost]:
+    encoded = 0.6 if measure_vmaf else 0.95  # of the whole, in the progress bar
+    finished = bench.transcoder.encode(
+        lambda way: build.reencode(source, info, staged, way), h264, Part(bench.report, 0.0, encoded), info.duration
+    )
+    score = None
+    if measure_vmaf:
+        part = Part(bench.report, encoded, 0.95)
+        score = vmaf(bench.transcoder, staged, source, info, build.web_size(info), part)
+    return finished, cost_of(
+        finished,
+        finished.energy,
+        finished.last.out_time,
+        bytes_in=video.size,
+        bytes_out=staged.stat().st_size if staged.exists() else None,  # where it does not, ``publish`` says so
+        vmaf=score,
     )
 
 
 def _make(
-    bench: Workbench, video: Video, source: Path, info: MediaInfo, h264: build.H264, staged: Path, key: str
+    bench: Workbench,
+    video: Video,
+    source: Path,
+    info: MediaInfo,
+    h264: build.H264,
+    staged: Path,
+    key: str,
+    measure_vmaf: bool,
 ) -> tuple[Video, Encoded]:
-    finished = bench.transcoder.encode(
-        lambda way: build.reencode(source, info, staged, way), h264, Part(bench.report, 0.0, 0.95), info.duration
-    )
+    finished, cost = _encode(bench, video, source, info, h264, staged, measure_vmaf)
     product = Product(
         path=f"{PLAYBACK}/{PurePosixPath(video.filename).stem}.mp4",
         recipe=key,
@@ -138,7 +203,7 @@ def _make(
         ),
         title=video.title,
         source_video_id=video.id,
-        details=Making(encoder=finished.encoder).model_dump(),
+        details=Making(encoder=finished.encoder, cost=cost).model_dump(mode="json"),
     )
     try:
         return publish(bench, staged, product), finished

@@ -16,8 +16,10 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, OutputRejected
 from reelmill.ffmpeg import build, joining
 from reelmill.ffmpeg.copying import Form, NotCopyable, Track, shown, track
+from reelmill.ffmpeg.cost import Cost, cost_of_all
 from reelmill.ffmpeg.loudness import SILENCE, integrated
 from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.transcoder import Encoded
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.publish import Product, publish
 from reelmill.operations.workbench import Workbench
@@ -31,6 +33,7 @@ _LONGEST_SIDE: Final = 1920
 _HIGHEST_RATE: Final = Fraction(60)
 _USUAL_RATE: Final = Fraction(25)
 _BT709: Final = 1
+_IN_SOFTWARE: Final = "libx264"
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,10 @@ def gain(loudness: float) -> float:
     return 0.0 if loudness <= SILENCE else min(_MOST_GAIN, LOUDNESS - loudness)
 
 
-def produce(bench: Workbench, sources: Sequence[Source], h264: build.H264, folder: Path, product: Product) -> Video:
-    """Make the sequence in ``folder`` and publish it; its details are ``Pieces``.
+def produce(
+    bench: Workbench, sources: Sequence[Source], h264: build.H264, folder: Path, product: Product
+) -> tuple[Video, Cost]:
+    """Make the sequence in ``folder`` and publish it, its details ``Pieces``; answers with it and what it cost.
 
     Args:
         bench: what to work with.
@@ -173,75 +178,98 @@ def produce(bench: Workbench, sources: Sequence[Source], h264: build.H264, folde
     """
     decided = plan(sources)
     try:
-        return _produce(bench, sources, decided, h264, folder, product)
+        return _Film(bench, sources, decided, h264, folder).produce(product)
     except OutputRejected as error:
         if not any(step.copied for step in decided.steps):
             raise
         bench.report.line(f"joined as they are they do not play well ({error}); every part is encoded instead")
-    return _produce(bench, sources, plan(sources, copy=False), h264, folder, product)
+    return _Film(bench, sources, plan(sources, copy=False), h264, folder).produce(product)
 
 
-def _produce(
-    bench: Workbench, sources: Sequence[Source], decided: Plan, h264: build.H264, folder: Path, product: Product
-) -> Video:
-    form, total = decided.form, Fraction(0)
-    bench.report.line(f"{len(sources)} parts of {form.width}x{form.height} at {float(form.rate):.3f} pictures a second")
-    heard = any(source.info.audio_tracks for source in sources)
-    pictures, sounds, pieces = [], [], []
-    whole = sum(decided.length(step) for step in decided.steps)
-    for number, (source, step) in enumerate(zip(sources, decided.steps, strict=True)):
-        begin, total = total, total + decided.length(step)
-        share = Part(bench.report, float(0.9 * begin / whole), float(0.9 * total / whole))
-        pictures.append(_pictures(bench, source, step, decided, h264, folder / f"{number}.mkv", share))
+class _Film:
+    """The making of one sequence; each part adds to its lists."""
+
+    def __init__(
+        self, bench: Workbench, sources: Sequence[Source], decided: Plan, h264: build.H264, folder: Path
+    ) -> None:
+        self._bench, self._sources, self._plan, self._h264, self._folder = bench, sources, decided, h264, folder
+        self._heard = any(source.info.audio_tracks for source in sources)
+        self._length = sum((decided.length(step) for step in decided.steps), Fraction(0))
+        self._pictures: list[Path] = []
+        self._sounds: list[Path] = []
+        self._pieces: list[Piece] = []
+        self._spent: list[Encoded] = []
+
+    def produce(self, product: Product) -> tuple[Video, Cost]:
+        """Make every part, join them, publish."""
+        form, report = self._plan.form, self._bench.report
+        parts = f"{len(self._sources)} parts of {form.width}x{form.height}"
+        report.line(f"{parts} at {float(form.rate):.3f} pictures a second")
+        begin = Fraction(0)
+        for source, step in zip(self._sources, self._plan.steps, strict=True):
+            begin = self._part(source, step, begin)
+        staged = self._join()
+        product = replace(
+            product,
+            expected=Expectation(
+                duration=self._length,
+                frames=sum(step.frames for step in self._plan.steps),
+                size=(form.width, form.height),
+                audio_tracks=1 if self._heard else 0,
+            ),
+            details=Pieces(pieces=tuple(self._pieces)).model_dump(mode="json"),
+        )
+        made = publish(self._bench, staged, product)
+        spent = [(step, step.energy) for step in self._spent]
+        read = sum(source.video.size for source in self._sources)
+        return made, cost_of_all(spent, self._length, bytes_in=read, bytes_out=made.size)
+
+    def _part(self, source: Source, step: Step, begin: Fraction) -> Fraction:
+        """Make one part that begins at ``begin`` seconds; answers when it ends."""
+        end = begin + self._plan.length(step)
+        share = Part(self._bench.report, float(0.9 * begin / self._length), float(0.9 * end / self._length))
+        self._add_pictures(source, step, share)
         change = gain(integrated(source.path)) if source.info.audio_tracks else None
-        if heard:
-            samples = round(total * joining.SAMPLE_RATE) - round(begin * joining.SAMPLE_RATE)
-            sounds.append(folder / f"{number}.sound.nut")
-            path = None if change is None else source.path
-            arguments = joining.sound(path, sounds[-1], begin=step.begin, samples=samples, gain=change or 0.0)
-            bench.transcoder.run(arguments, Part(share, 1, 1))
+        if self._heard:
+            samples = round(end * joining.SAMPLE_RATE) - round(begin * joining.SAMPLE_RATE)
+            self._add_sound(source, step, samples, change, share)
         done = "joined as it is" if step.copied else f"encoded: {step.why}"
-        bench.report.line(f"part {number + 1}: {source.video.path}, {done}")
-        pieces.append(
+        self._bench.report.line(f"part {len(self._pieces) + 1}: {source.video.path}, {done}")
+        self._pieces.append(
             Piece(
-                source=source.video.path, start=float(begin), duration=float(total - begin),
+                source=source.video.path, start=float(begin), duration=float(end - begin),
                 copied=step.copied, why=step.why, gain=change,
             )
         )  # fmt: skip
-    staged = _join(bench, decided, pictures, sounds, folder)
-    product = replace(
-        product,
-        expected=Expectation(
-            duration=total,
-            frames=sum(step.frames for step in decided.steps),
-            size=(form.width, form.height),
-            audio_tracks=1 if heard else 0,
-        ),
-        details=Pieces(pieces=tuple(pieces)).model_dump(mode="json"),
-    )
-    return publish(bench, staged, product)
+        return end
 
+    def _add_pictures(self, source: Source, step: Step, share: Part) -> None:
+        """Of the video itself where they need not be encoded."""
+        if step.copied:
+            self._pictures.append(source.path)
+            return
+        target = self._folder / f"{len(self._pictures)}.mkv"
+        encoded = self._bench.transcoder.encode(
+            lambda way: joining.encoded(source.path, source.info, target, self._plan.form, step.frames, way),
+            self._h264, share, self._plan.length(step),
+        )  # fmt: skip
+        self._spent.append(encoded)
+        self._pictures.append(target)
 
-def _pictures(
-    bench: Workbench, source: Source, step: Step, decided: Plan, h264: build.H264, target: Path, share: Part
-) -> Path:
-    """The file that holds the part's pictures: the video itself where they need not be encoded."""
-    if step.copied:
-        return source.path
-    bench.transcoder.encode(
-        lambda way: joining.encoded(source.path, source.info, target, decided.form, step.frames, way),
-        h264, share, decided.length(step),
-    )  # fmt: skip
-    return target
+    def _add_sound(self, source: Source, step: Step, samples: int, change: float | None, share: Part) -> None:
+        target = self._folder / f"{len(self._sounds)}.sound.nut"
+        path = None if change is None else source.path
+        arguments = joining.sound(path, target, begin=step.begin, samples=samples, gain=change or 0.0)
+        self._spent.append(self._bench.transcoder.metered(arguments, _IN_SOFTWARE, Part(share, 1, 1)))
+        self._sounds.append(target)
 
-
-def _join(bench: Workbench, decided: Plan, pictures: Sequence[Path], sounds: Sequence[Path], folder: Path) -> Path:
-    film, heard = folder / "pictures.mp4", folder / "sounds.ffconcat"
-    joining.join(pictures, decided.form.rate, decided.delay, film)
-    lengths = [decided.length(step) for step in decided.steps]
-    if sounds:
-        heard.write_text(joining.listed(sounds, lengths), encoding="utf-8")
-    staged = folder / "output.mp4"
-    arguments = joining.finish(film, heard if sounds else None, staged)
-    bench.transcoder.run(arguments, Part(bench.report, 0.9, 0.95), sum(lengths, Fraction(0)))
-    return staged
+    def _join(self) -> Path:
+        film, heard, staged = (self._folder / name for name in ("pictures.mp4", "sounds.ffconcat", "output.mp4"))
+        joining.join(self._pictures, self._plan.form.rate, self._plan.delay, film)
+        if self._heard:
+            lengths = [self._plan.length(step) for step in self._plan.steps]
+            heard.write_text(joining.listed(self._sounds, lengths), encoding="utf-8")
+        arguments = joining.finish(film, heard if self._heard else None, staged)
+        share = Part(self._bench.report, 0.9, 0.95)
+        self._spent.append(self._bench.transcoder.metered(arguments, _IN_SOFTWARE, share, self._length))
+        return staged

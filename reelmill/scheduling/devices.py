@@ -35,6 +35,7 @@ class Gpu:
     compute_mode: str | None = None  # default, exclusive_process, prohibited
     gpu_percent: int | None = None  # of the last sampling period, 1 s or less
     encoder_percent: int | None = None
+    energy_mj: int | None = None  # millijoules since the driver came up; cards before Volta do not say
 
     @property
     def used_mb(self) -> int | None:
@@ -119,6 +120,7 @@ class NvmlDevices:
             mode = self._told(nvml.nvmlDeviceGetComputeMode, handle)
             rates = self._told(nvml.nvmlDeviceGetUtilizationRates, handle)
             encoder = self._told(nvml.nvmlDeviceGetEncoderUtilization, handle)
+            energy = self._told(nvml.nvmlDeviceGetTotalEnergyConsumption, handle)
             processes = self._processes(handle)
         except pynvml.NVMLError:  # lost, or it does not even say which card it is
             return None
@@ -132,6 +134,7 @@ class NvmlDevices:
             compute_mode=_COMPUTE_MODES.get(mode),
             gpu_percent=None if rates is None else rates.gpu,
             encoder_percent=None if encoder is None else encoder[0],
+            energy_mj=energy,
         )
 
     def _processes(self, handle: Any) -> tuple[tuple[int, int | None], ...]:

@@ -22,6 +22,7 @@ EXPECTED = {
     "tag_generation": ({"gpu_ai"}, 6000),
     "clip_generate": ({"gpu_ai"}, 6000),
     "highlight_generate": ({"gpu_ai"}, 8000),
+    "scenario": ({"cpu", "gpu_encode"}, 2000),
 }
 
 

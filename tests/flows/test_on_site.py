@@ -89,6 +89,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         "highlight_generate": {"video_id": str(source.id), "length": 2},
         "tag_generation": {"video_id": str(source.id)},
         "digest": {"video_id": str(_video("clip 3.mp4").id), "target_length": 2},
+        "scenario": {"name": "120p10-h264", "duration": 1, "output": "file", "find_limit": True},
     }
     ids = {job_type: prefect.submit(job_type, parameters).id for job_type, parameters in asked.items()}
     jobs = dict(zip(ids, prefect.wait(list(ids.values())), strict=True))
@@ -127,6 +128,8 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
             assert re.search(expected, log), (expected, log)
         assert "progress" in _artifact_types(client, jobs["reencode_streaming"])
         assert "markdown" in _artifact_types(client, jobs["thumbnail_generate"])
+        assert "markdown" in _artifact_types(client, jobs["scenario"])
+        assert re.search(r"recommended at once: \d+ \(", _log(client, jobs["scenario"]))
         run = client.read_flow_run(jobs["compile_quad"].id)
         assert "gpu_encode" in run.tags
 

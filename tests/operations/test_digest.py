@@ -179,6 +179,9 @@ def test_twice_gives_one_file_and_one_record(bench: Workbench) -> None:
     first = digest(bench, str(video.id), target_length=3)
     second = digest(bench, str(video.id), target_length=3, fan_out=_nothing_left_to_do)
     assert second.reused
+    assert first.cost is not None
+    assert (first.cost.bytes_out, first.cost.vmaf, first.cost.efficiency) == (first.size, None, None)
+    assert second.cost is None
     assert (second.video_id, second.path, second.segments) == (first.video_id, first.path, first.segments)
     with session() as opened:
         assert len(opened.exec(select(Video)).all()) == 2

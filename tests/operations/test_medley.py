@@ -118,6 +118,10 @@ def test_loud_and_quiet_are_levelled_and_what_has_no_sound_is_silent(
 def test_the_same_again_finds_what_was_made_and_says_the_same(bench: Workbench, library: dict[str, Video]) -> None:
     first, again = _join(bench, 3), _join(bench, 3)
     assert (first.reused, again.reused) == (False, True)
+    assert first.cost is not None
+    assert first.cost.cpu_seconds > 0
+    assert first.cost.bytes_out == first.size
+    assert again.cost is None
     assert (again.path, again.pieces) == (first.path, first.pieces)
 
 

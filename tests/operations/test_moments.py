@@ -78,6 +78,8 @@ def test_clips_are_cut_to_the_frame_and_in_sync(bench: Workbench, video: Video) 
         for second, tone in _tones(path).items():
             assert tone == pytest.approx(300 + 20 * (clip.start + second), abs=4)
         assert clip.reason
+        assert clip.cost is not None
+        assert clip.cost.bytes_out == clip.size
         assert faststart(path)
 
 

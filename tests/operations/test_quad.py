@@ -111,6 +111,10 @@ def test_a_seed_picks_the_same_again(bench: Workbench, four: list[Video]) -> Non
         add(bench, clip(bench.root.folder("inbox") / f"more {number}.mp4"))
     first, second = compile_quad(bench, seed=5), compile_quad(bench, seed=5)
     assert (second.reused, second.sources, second.path) == (True, first.sources, first.path)
+    assert first.cost is not None
+    assert first.cost.cpu_seconds > 0
+    assert first.cost.bytes_out == first.size
+    assert second.cost is None
     assert len(set(first.sources)) == 4
     assert any(compile_quad(bench, seed=seed).sources != first.sources for seed in (6, 7))
     # Without a seed the job's own id is the seed, so that a retry picks the same.

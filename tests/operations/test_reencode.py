@@ -19,10 +19,11 @@ from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.ffmpeg.verify import faststart
 from reelmill.layout import MediaRoot
-from reelmill.operations.reencode import reencode
+from reelmill.operations.reencode import Making, reencode
 from reelmill.operations.workbench import Workbench
 from tests.clips import clip, cut_off, tiny_disk
 from tests.ffmpeg.nvenc import FullGpu, Lines
+from tests.ffmpeg.powercap import zone
 from tests.operations.library import add
 
 
@@ -219,3 +220,43 @@ def test_a_last_picture_that_stands_long_is_no_loss(bench: Workbench, real_media
     assert source.last is not None
     assert source.start is not None
     assert abs((copy.last - copy.start) - (source.last - source.start)) < Fraction(1, 1000)
+
+
+def test_what_it_cost_is_kept_with_the_copy(bench: Workbench, tmp_path: Path) -> None:
+    powercap = tmp_path / "powercap"
+    zone(powercap, "intel-rapl:0", "package-0", 5)
+    here = Workbench(root=bench.root, transcoder=Transcoder(powercap=powercap), report=bench.report)
+    video = add(here, clip(here.root.folder("inbox") / "a.mp4", size="320x240", options=["-crf", "1"]))
+    first = reencode(here, str(video.id), preset="ultrafast")
+    cost = first.cost
+    assert cost is not None
+    assert (cost.bytes_in, cost.bytes_out, cost.cpu_seconds) == (video.size, first.size, first.cpu_seconds)
+    assert cost.speed == pytest.approx(1 / cost.seconds, rel=0.1)
+    assert (cost.joules, cost.joules_source) == (0.0, "RAPL package-0")  # a counter that stands still
+    assert (cost.vmaf, cost.efficiency) == (None, None)
+    with session() as opened:
+        details = queries.get_video(opened, first.video_id).details
+    assert Making.model_validate(details) == Making(encoder="libx264", cost=cost)
+
+    again = reencode(here, str(video.id), preset="ultrafast", measure_vmaf=True)  # measured on what is there
+    assert (again.reused, again.video_id) == (True, first.video_id)
+    assert again.cost is not None
+    assert again.cost.vmaf is not None
+    assert again.cost.vmaf > 80
+    assert again.cost.efficiency is not None
+    assert again.cost.efficiency > 0
+    assert reencode(here, str(video.id), preset="ultrafast").cost == again.cost
+    assert not list(here.root.work.iterdir())
+
+
+def test_vmaf_tells_good_from_bad(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4", size="320x240", options=["-crf", "1"]))
+    scores = []
+    for crf in (1, 45):
+        cost = reencode(
+            bench, str(video.id), preset="ultrafast", crf=crf, target_bitrate=20_000, measure_vmaf=True
+        ).cost
+        assert cost is not None
+        assert cost.vmaf is not None
+        scores.append(cost.vmaf)
+    assert scores[0] > 95 > 80 > scores[1]

@@ -97,6 +97,7 @@ _FULL = {
     "nvmlDeviceGetComputeMode": pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS,
     "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=37, memory=4),
     "nvmlDeviceGetEncoderUtilization": [81, 167000],
+    "nvmlDeviceGetTotalEnergyConsumption": 123_456_789,
     "nvmlDeviceGetComputeRunningProcesses": [_process(40, 1000), _process(7, None)],
     "nvmlDeviceGetGraphicsRunningProcesses": [_process(40, 1000), _process(41, 20)],
 }
@@ -114,6 +115,7 @@ def test_all_that_a_card_tells() -> None:
         compute_mode="exclusive_process",
         gpu_percent=37,
         encoder_percent=81,
+        energy_mj=123_456_789,
     )
     assert gpu.used_mb == 3034
 
@@ -122,6 +124,7 @@ def test_what_a_card_does_not_tell_is_none() -> None:
     (gpu,) = NvmlDevices(_Nvml([{"nvmlDeviceGetUUID": b"GPU-1", "nvmlDeviceGetName": b"Orin"}])).gpus()
     assert gpu == Gpu(index=0, uuid="GPU-1", name="Orin", total_mb=None, free_mb=None)
     assert (gpu.used_mb, gpu.gpu_percent, gpu.encoder_percent, gpu.compute_mode) == (None, None, None, None)
+    assert gpu.energy_mj is None
 
 
 def test_an_old_driver_that_lacks_a_function() -> None:
