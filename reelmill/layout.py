@@ -15,6 +15,7 @@ PLAYBACK: Final = "playback"
 COMPILATIONS: Final = "compilations"
 DIGESTS: Final = "digests"
 THUMBNAILS: Final = "thumbnails"
+GIFS: Final = "gifs"
 LIBRARY: Final = "library"
 WORK: Final = ".reelmill/work"
 
@@ -31,7 +32,7 @@ class MediaRoot:
 
     def create(self) -> None:
         """Make the folders that are not there yet."""
-        for folder in (*OWN_FOLDERS, LIBRARY, THUMBNAILS, WORK):
+        for folder in (*OWN_FOLDERS, LIBRARY, THUMBNAILS, GIFS, WORK):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
 
     @property

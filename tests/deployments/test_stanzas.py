@@ -15,6 +15,7 @@ EXPECTED = {
     "validate": ({"cpu"}, 0),
     "thumbnail_generate": ({"cpu"}, 0),
     "move_to_library": ({"cpu"}, 0),
+    "compile_gif": ({"cpu"}, 0),
     "reencode": ({"cpu", "gpu_encode"}, 4000),
     "compile_quad": ({"gpu_encode"}, 4000),
     "digest": ({"gpu_ai"}, 8000),
