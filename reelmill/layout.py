@@ -17,6 +17,7 @@ DIGESTS: Final = "digests"
 CLIPS: Final = "clips"
 HIGHLIGHTS: Final = "highlights"
 THUMBNAILS: Final = "thumbnails"
+GIFS: Final = "gifs"
 LIBRARY: Final = "library"
 WORK: Final = ".reelmill/work"
 
@@ -33,7 +34,7 @@ class MediaRoot:
 
     def create(self) -> None:
         """Make the folders that are not there yet."""
-        for folder in (*OWN_FOLDERS, LIBRARY, THUMBNAILS, WORK):
+        for folder in (*OWN_FOLDERS, LIBRARY, THUMBNAILS, GIFS, WORK):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
 
     @property

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reelmill.errors import OutsideMediaRoot, UserError
-from reelmill.layout import OUTPUT_TYPES, OWN_FOLDERS, MediaRoot
+from reelmill.layout import GIFS, OUTPUT_TYPES, OWN_FOLDERS, THUMBNAILS, MediaRoot
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,7 @@ def test_create_is_repeatable_and_makes_every_folder(tmp_path: Path) -> None:
     root.create()
     assert (root.path / "inbox/kept.mp4").read_bytes() == b"kept"
     assert all(root.folder(kind).is_dir() for kind in OWN_FOLDERS)
+    assert all((root.path / kind).is_dir() for kind in (THUMBNAILS, GIFS))
     assert root.work.is_dir()
 
 
@@ -101,7 +102,9 @@ def test_a_type_must_be_a_plain_folder_name(media_root: MediaRoot, kind: str) ->
         media_root.folder(kind)
 
 
-@pytest.mark.parametrize("path", ["x.mp4", "inbox", "library/x.mp4", "thumbnails/x.jpg", ".reelmill/work/x.mp4", ""])
+@pytest.mark.parametrize(
+    "path", ["x.mp4", "inbox", "library/x.mp4", "thumbnails/x.jpg", "gifs/x.gif", ".reelmill/work/x.mp4", ""]
+)
 def test_what_is_in_no_folder_of_the_library(media_root: MediaRoot, path: str) -> None:
     with pytest.raises(UserError):
         media_root.directory_type(path)

@@ -22,6 +22,24 @@ def fsync(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are not there, each on the disk."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    fsync(folder.parent)
+
+
+def write(path: Path, text: str) -> None:
+    """Keep ``text`` in ``path``, whole or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    fsync(new)
+    new.rename(path)
+    fsync(path.parent)
+
+
 def place(staged: Path, final: Path) -> bool:
     """Give ``staged`` its final name in one step; False, and nothing done, where that name is taken."""
     try:
@@ -34,6 +52,31 @@ def place(staged: Path, final: Path) -> bool:
         if not _rename_noreplace(staged, final):  # a file system without hard links
             return False
     fsync(final.parent)
+    return True
+
+
+def rename(old: Path, new: Path) -> bool:
+    """Give a file another name on its file system; False, and nothing done, where that name is taken.
+
+    On a file system that cannot rename without replacing (NFS), a crash may leave both names to the one file.
+
+    Raises:
+        OSError: with ``EXDEV`` where the new name lies on another file system or mount.
+    """
+    try:
+        if not _rename_noreplace(old, new):
+            return False
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS):
+            raise
+        try:
+            os.link(old, new)
+        except FileExistsError:
+            return False
+        fsync(new.parent)
+        old.unlink()
+    fsync(new.parent)
+    fsync(old.parent)
     return True
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -13,21 +12,18 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.layout import MediaRoot
-from reelmill.operations.durable import fsync
+from reelmill.operations import durable
 from reelmill.report import Report
 
-_INTENT: Final = "intent.json"
+#: The journal's name in a workspace.
+NAME: Final = "intent.json"
 
 
 def write(staged: Path, video: Video) -> None:
     """Keep beside ``staged`` that it is to become ``video``."""
     stat = staged.stat()
     intent = {"inode": stat.st_ino, "video": video.model_dump(mode="json")}
-    new = staged.with_name(f"{_INTENT}.new")
-    new.write_text(json.dumps(intent))
-    fsync(new)
-    new.rename(staged.with_name(_INTENT))
-    fsync(staged.parent)
+    durable.write(staged.with_name(NAME), json.dumps(intent))
 
 
 def record(root: MediaRoot, video: Video) -> Video:
@@ -49,19 +45,16 @@ def record(root: MediaRoot, video: Video) -> Video:
 
 
 def settle(root: MediaRoot, folder: Path, report: Report) -> None:
-    """Finish or undo what a killed run left in a workspace, then remove the workspace."""
-    intent_file = folder / _INTENT
-    if intent_file.exists():
-        intent = json.loads(intent_file.read_text())
-        video = Video.model_validate(intent["video"])
-        if _in_place(root.path / video.path, intent["inode"], video):
-            with session() as opened:
-                known = queries.by_recipe(opened, video.recipe or "") is not None
-            if not known:
-                record(root, video)
-                report.line(f"recovered: {video.path} was complete and is now in the catalogue")
-    if folder.exists():
-        shutil.rmtree(folder)
+    """Finish what a killed run wrote down in its workspace, where its file reached its place."""
+    intent = json.loads((folder / NAME).read_text())
+    video = Video.model_validate(intent["video"])
+    if not _in_place(root.path / video.path, intent["inode"], video):
+        return
+    with session() as opened:
+        known = queries.by_recipe(opened, video.recipe or "") is not None
+    if not known:
+        record(root, video)
+        report.line(f"recovered: {video.path} was complete and is now in the catalogue")
 
 
 def _in_place(final: Path, inode: int, video: Video) -> bool:

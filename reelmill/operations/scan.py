@@ -145,11 +145,13 @@ def scan(
     folder = root.folder(directory_type)
     if not folder.is_dir():
         raise FileMissing(f"The folder {folder} is not there; is the media root mounted?")
+    # Before the walk: a file that comes with its record meanwhile is found, and opened once in vain. The other way
+    # round it would be known, not found, and so called missing.
+    with session() as opened:
+        known = queries.known_files(opened, directory_type)
     refused: list[str] = []
     unseen: list[str] = []
     found = list(_walk(root, folder, frozenset(e.lower().lstrip(".") for e in extensions), refused, unseen))
-    with session() as opened:
-        known = queries.known_files(opened, directory_type)
     decided = plan(
         found, known, now=time.time(), settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=unseen
     )

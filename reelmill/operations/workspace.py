@@ -11,38 +11,52 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import text
 
 from reelmill.catalogue.engine import get_engine
-from reelmill.errors import DiskFull
+from reelmill.errors import DiskFull, PlatformError, ReelmillError
 from reelmill.layout import MediaRoot
-from reelmill.operations.intent import settle
+from reelmill.operations import intent, move_journal
 from reelmill.report import Report
 
 _ASK_AGAIN: Final = 1.0  # seconds
+
+#: What a run may have written down in its workspace before it died, and who finishes or undoes it.
+_JOURNALS: Final = {intent.NAME: intent.settle, move_journal.NAME: move_journal.settle}
 
 
 @contextmanager
 def workspace(root: MediaRoot, recipe: str, report: Report) -> Iterator[Path]:
     """An empty folder for the work of ``recipe``, ours alone until the block ends, then gone.
 
-    What a killed run left there is settled first: see ``intent.settle``.
+    What a killed run left there is settled first: see ``intent.settle`` and ``move_journal.settle``. So is what our
+    own leaves, where it ends in an error; what cannot be settled then (the database is away) stays for the next run.
 
     Raises:
         DiskFull: there is no room for it.
     """
     with _locked(recipe, report), _disk_errors(root):
         folder = root.work / recipe
-        settle(root, folder, report)
+        _settle(root, folder, report)
         folder.mkdir(parents=True)
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(ReelmillError, OSError):
+                _settle(root, folder, report)
+
+
+def _settle(root: MediaRoot, folder: Path, report: Report) -> None:
+    """Finish or undo what a run left in a workspace, then remove the workspace."""
+    for name, settle in _JOURNALS.items():
+        if (folder / name).exists():
+            settle(root, folder, report)
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _key(recipe: str) -> int:
@@ -78,7 +92,10 @@ def _disk_errors(root: MediaRoot) -> Iterator[None]:
 
 
 def reconcile(root: MediaRoot, report: Report) -> int:
-    """Settle every workspace nobody is in; answers how many there were. Run when a site starts."""
+    """Settle every workspace nobody is in; answers how many there were. Run when a site starts.
+
+    One that cannot be settled now, a disk not being mounted, stays, and the report says why.
+    """
     settled = 0
     folders = [folder for folder in root.work.iterdir() if folder.is_dir()] if root.work.is_dir() else []
     with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -87,8 +104,12 @@ def reconcile(root: MediaRoot, report: Report) -> int:
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one():
                 continue
             try:
-                settle(root, folder, report)
+                _settle(root, folder, report)
                 settled += 1
+            except PlatformError:
+                raise
+            except (ReelmillError, OSError) as error:
+                report.line(f"left for later: {folder.name}: {error}")
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
     return settled

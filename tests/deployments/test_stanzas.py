@@ -14,6 +14,8 @@ EXPECTED = {
     "public_scan": ({"cpu"}, 0),
     "validate": ({"cpu"}, 0),
     "thumbnail_generate": ({"cpu"}, 0),
+    "move_to_library": ({"cpu"}, 0),
+    "compile_gif": ({"cpu"}, 0),
     "reencode": ({"cpu", "gpu_encode"}, 4000),
     "compile_quad": ({"gpu_encode"}, 4000),
     "compile_random": ({"gpu_encode"}, 2000),

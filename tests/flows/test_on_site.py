@@ -90,6 +90,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         "tag_generation": {"video_id": str(source.id)},
         "digest": {"video_id": str(_video("clip 3.mp4").id), "target_length": 2},
         "scenario": {"name": "120p10-h264", "duration": 1, "output": "file", "find_limit": True},
+        "compile_gif": {"video_id": str(source.id), "duration": 1, "width": 90},
     }
     ids = {job_type: prefect.submit(job_type, parameters).id for job_type, parameters in asked.items()}
     jobs = dict(zip(ids, prefect.wait(list(ids.values())), strict=True))
@@ -115,6 +116,14 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
     assert digest.content is not None
     assert abs(digest.content - 2) <= 0.5
 
+    (made,) = (root / "gifs").iterdir()
+    assert (probe(made).video.width, check_whole(made).frames) == (90, 12)
+    moved = _run(prefect, "move_to_library", video_id=str(source.id), directory_type="home")
+    assert moved.status == JobStatus.COMPLETED, moved.message
+    assert _video_by_id(source.id).path == "library/home/clip 1.mp4"
+    assert (root / "library/home/clip 1.mp4").is_file()
+    assert not (root / source.path).exists()
+
     with get_client(sync_client=True) as client:
         log = _log(client, jobs["reencode_streaming"])
         for expected in (
@@ -130,6 +139,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         assert "markdown" in _artifact_types(client, jobs["thumbnail_generate"])
         assert "markdown" in _artifact_types(client, jobs["scenario"])
         assert re.search(r"recommended at once: \d+ \(", _log(client, jobs["scenario"]))
+        assert "markdown" in _artifact_types(client, jobs["compile_gif"])
         run = client.read_flow_run(jobs["compile_quad"].id)
         assert "gpu_encode" in run.tags
 

@@ -53,12 +53,13 @@ def make(root: MediaRoot, original: Path) -> str:
 class Boundaries:
     """Counts boundaries and dies at one."""
 
-    def __init__(self, last: int):
+    def __init__(self, last: int, *more: tuple[Any, tuple[str, ...]]):
         self.last = last
         self.count = 0
         for owner, names in (
             (os, ("fsync", "link", "rename", "unlink", "rmdir", "mkdir")),
             (DefaultDialect, ("do_commit",)),
+            *more,
         ):
             for name in names:
                 setattr(owner, name, self._around(getattr(owner, name)))
@@ -78,7 +79,7 @@ class Boundaries:
         return around
 
 
-def _in_a_life_of_its_own(act: Callable[[], Any]) -> tuple[int, Any]:
+def in_a_life_of_its_own(act: Callable[[], Any]) -> tuple[int, Any]:
     """Fork, act, and hand back how the life ended and what it said."""
     read, write = os.pipe()
     child = os.fork()
@@ -101,7 +102,7 @@ def _dying(root: MediaRoot, original: Path, taken: Path, last: int) -> int:
     return boundaries.count
 
 
-def _recover(root: MediaRoot) -> list[str]:
+def recover(root: MediaRoot) -> list[str]:
     """Settle what is left; the database takes a moment to notice that a lock's holder is dead."""
     notes, deadline = Notes(), time.monotonic() + 10
     while any(root.work.iterdir()) and time.monotonic() < deadline:
@@ -141,7 +142,7 @@ def _empty(root: MediaRoot, taken: Path) -> None:
 
 def _afterwards(root: MediaRoot, original: Path) -> dict[str, Any]:
     """Recovery, then the same job once more, and what each left."""
-    said = _recover(root)
+    said = recover(root)
     recovered = state(root)
     again = make(root, original)
     return {"said": said, "recovered": recovered, "again": again, "after": state(root)}
@@ -150,13 +151,14 @@ def _afterwards(root: MediaRoot, original: Path) -> dict[str, Any]:
 def main(folder: str, original: str, taken: str) -> None:
     """One line of JSON for each boundary; a copy of ``taken`` has the wanted name already."""
     root, source = MediaRoot(Path(folder)), Path(original)
+    get_engine().dispose()  # its schema is up to date now; each life opens connections of its own
     last = 0
     while True:
         last += 1
-        ended, count = _in_a_life_of_its_own(
+        ended, count = in_a_life_of_its_own(
             lambda last=last: _dying(root, source, Path(taken), last)  # type: ignore[misc]
         )
-        _, afterwards = _in_a_life_of_its_own(lambda: _afterwards(root, source))
+        _, afterwards = in_a_life_of_its_own(lambda: _afterwards(root, source))
         print(json.dumps({"ended": ended, "count": count, **afterwards}), flush=True)
         if ended == 0:
             return
