@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -14,8 +14,8 @@ from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.job import BRIEFLY_RETRIED
-from reelmill.analysis.signals import Range, Signals
-from reelmill.operations.analysis import Analyse
+from reelmill.analysis.signals import Range
+from reelmill.operations.analysis import Found
 from reelmill.settings import get_settings
 
 
@@ -41,12 +41,12 @@ def dask_runner() -> TaskRunner[PrefectFuture[Any]]:
 
 
 @task(name="analyse range", **BRIEFLY_RETRIED)
-def analyse_range(analyse: Analyse, part: Range) -> Signals:
-    """Decode one time range of the video into its signals; runs wherever Dask puts it."""
+def analyse_range(analyse: Callable[[Range], Found], part: Range) -> Found:
+    """Look at one time range of a video; runs wherever Dask puts it."""
     return analyse(part)
 
 
-def fan_out(analyse: Analyse, parts: Sequence[Range]) -> list[Signals]:
+def fan_out(analyse: Callable[[Range], Found], parts: Sequence[Range]) -> list[Found]:
     """One Prefect task a range, on Dask."""
     futures = [analyse_range.submit(analyse, part) for part in parts]
     return [future.result() for future in futures]

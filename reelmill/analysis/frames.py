@@ -26,11 +26,12 @@ _REORDERED: Final = 16
 _THREADS: Final = 2
 
 
-def pictures(path: Path, first: int) -> Iterator[tuple[Fraction, VideoFrame]]:
+def pictures(path: Path, first: int, *, every: bool = False) -> Iterator[tuple[Fraction, VideoFrame]]:
     """Decoded pictures, with their time in seconds from the start of the file.
 
     The first begins at or before ``first`` seconds, or is the very first; where the file ends before, there is none.
-    Only pictures that others refer to are decoded: all of a slow video, every second or so of a usual one.
+    Unless ``every`` one is asked for, only those that others refer to are decoded: all of a slow video, every second
+    or so of a usual one.
 
     Raises:
         NotAVideo, FileMissing, InputError: the file does not open.
@@ -46,7 +47,7 @@ def pictures(path: Path, first: int) -> Iterator[tuple[Fraction, VideoFrame]]:
                     container.seek(int((start + offset) * av.time_base), backward=True)
                 except FFmpegError:
                     continue
-            pictures = _decoded(container, found[1], offset)
+            pictures = _decoded(container, found[1], offset, every)
             head = next(pictures, None)
             if head is None:
                 return
@@ -55,11 +56,13 @@ def pictures(path: Path, first: int) -> Iterator[tuple[Fraction, VideoFrame]]:
                 return
 
 
-def _decoded(container: InputContainer, stream: VideoStream, offset: Fraction) -> Iterator[tuple[Fraction, VideoFrame]]:
+def _decoded(
+    container: InputContainer, stream: VideoStream, offset: Fraction, every: bool
+) -> Iterator[tuple[Fraction, VideoFrame]]:
     """Whole pictures only: what does not decode, or only in parts, is passed over."""
     stream.thread_type, stream.thread_count = "AUTO", _THREADS
     # Pictures no other refers to, and smoothing between blocks, change nothing that is measured here.
-    if (stream.average_rate or 0) >= _FEW:
+    if not every and (stream.average_rate or 0) >= _FEW:
         stream.codec_context.skip_frame = "NONREF"
     stream.codec_context.options = {"skip_loop_filter": "all"}
     packets = container.demux(stream)

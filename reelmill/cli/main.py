@@ -1,4 +1,4 @@
-"""``reelmill``: up, deploy, demo, probe."""
+"""``reelmill``: up, deploy, demo, probe, scenes."""
 
 from __future__ import annotations
 
@@ -111,6 +111,26 @@ def probe(
         return
     for name, value in found.items():
         typer.echo(f"{name:16} {'' if value is None else value}")
+
+
+@app.command()
+def scenes(
+    file: Annotated[Path, typer.Argument(help="Any video.")],
+    output: Annotated[Literal["text", "json"], typer.Option(help="How to answer.")] = "text",
+) -> None:
+    """Say where scenes begin and where one fades into the next, in seconds; needs no site."""
+    from reelmill.ffmpeg.probe import probe as read
+    from reelmill.operations.analysis import find_transitions
+
+    found = find_transitions(file, read(file))
+    if output == "json":
+        fades = [[float(begin), float(end)] for begin, end in found.fades]
+        typer.echo(json.dumps({"cuts": [float(cut) for cut in found.cuts], "fades": fades}))
+        return
+    told = [(cut, f"{float(cut):10.3f}  cut") for cut in found.cuts]
+    told += [(begin, f"{float(begin):10.3f}  fade, to {float(end):.3f}") for begin, end in found.fades]
+    for _, line in sorted(told):
+        typer.echo(line)
 
 
 def main() -> None:

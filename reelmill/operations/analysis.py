@@ -8,25 +8,35 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
+from reelmill.analysis import transitions
 from reelmill.analysis.signals import VERSION, Range, Signals, join, measure, packed, unpacked
+from reelmill.analysis.transitions import Search, Transitions
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Analysis, Video
 from reelmill.errors import InputError
+from reelmill.ffmpeg.copying import shown
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.operations.workbench import Workbench
 
 #: Seconds of video analysed in one go: enough to outweigh starting, little enough to spread over many machines.
 RANGE_SECONDS: Final = 60
 _SIGNALS: Final = "signals"
+_TRANSITIONS: Final = "transitions"
 
-Analyse = Callable[[Range], Signals]
-FanOut = Callable[[Analyse, Sequence[Range]], list[Signals]]
+Found = TypeVar("Found")
 
 
-def threads(analyse: Analyse, ranges: Sequence[Range]) -> list[Signals]:
+class FanOut(Protocol):
+    """Runs an analysis of each range, here or elsewhere."""
+
+    def __call__(self, analyse: Callable[[Range], Found], ranges: Sequence[Range], /) -> list[Found]:
+        """What is found in each, in their order."""
+
+
+def threads(analyse: Callable[[Range], Found], ranges: Sequence[Range]) -> list[Found]:
     """The fan-out of a single process: one thread a core."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return list(pool.map(analyse, ranges))
@@ -71,6 +81,37 @@ def signals_of(
         return signals, duration
     bench.report.line(f"it says {float(duration):.1f} s; nothing comes after {signals.content} s")
     return signals.until(signals.content), Fraction(signals.content)
+
+
+def find_transitions(source: Path, info: MediaInfo, fan_out: FanOut = threads) -> Transitions:
+    """The cuts and fades of any file.
+
+    Args:
+        source: the file.
+        info: its facts.
+        fan_out: runs the search of each range, here or elsewhere.
+
+    Raises:
+        InputError: none of its pictures says when it is shown.
+    """
+    duration = info.video.duration or info.duration or sum(shown(source))
+    if duration <= 0:
+        raise InputError(f"{source.name} does not say when its pictures are shown; re-encode it first.")
+    return transitions.join(fan_out(Search(info.video.frame_rate), ranges(source, Fraction(duration))))
+
+
+def transitions_of(
+    bench: Workbench, video: Video, source: Path, info: MediaInfo, fan_out: FanOut = threads
+) -> Transitions:
+    """The cuts and fades of a video of the catalogue, found once; arguments and errors as ``find_transitions``'s."""
+    stored = _stored(video, source, _TRANSITIONS, transitions.VERSION)
+    if stored is not None:
+        bench.report.line("its cuts were found before")
+        return transitions.unpacked(stored)
+    found = find_transitions(source, info, fan_out)
+    _keep(video, source, _TRANSITIONS, transitions.VERSION, transitions.packed(found))
+    bench.report.line(f"{len(found.cuts)} cuts and {len(found.fades)} fades found")
+    return found
 
 
 def _stored(video: Video, source: Path, kind: str, version: str) -> bytes | None:

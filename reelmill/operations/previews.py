@@ -65,20 +65,36 @@ def strip(path: Path, times: Sequence[float]) -> bytes:
     Raises:
         NotAVideo: no picture decodes.
     """
-    tiles = []
-    for at in times[:_TILES]:
-        picture = _picture(path, at)
-        height, width = picture.shape[:2]
-        tile = cv2.resize(picture, (max(1, round(width * _TILE / height)), _TILE), interpolation=cv2.INTER_AREA)
-        label = f"{int(at) // 60}:{int(at) % 60:02}"
-        for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(tile, label, (4, _TILE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, thickness, cv2.LINE_AA)
-        tiles.append(np.asarray(tile, np.uint8))
-    columns = min(4, len(tiles))
-    blank = np.zeros_like(tiles[0])
-    tiles += [blank] * (-len(tiles) % columns)
+    return encode(_rows([_tile(path, at) for at in times[:_TILES]], 4), side=2 * SIDE)
+
+
+def sheet(path: Path, times: Sequence[float]) -> bytes:
+    """A contact sheet: a picture for each of these seconds, eight a row, as a JPEG of its full size.
+
+    Raises:
+        NotAVideo: no picture decodes.
+    """
+    _, jpeg = cv2.imencode(".jpg", _rows([_tile(path, at) for at in times], 8), [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return jpeg.tobytes()
+
+
+def _tile(path: Path, at: float) -> NDArray[np.uint8]:
+    """One small picture with its time on it."""
+    picture = _picture(path, at)
+    height, width = picture.shape[:2]
+    tile = cv2.resize(picture, (max(1, round(width * _TILE / height)), _TILE), interpolation=cv2.INTER_AREA)
+    label = f"{int(at) // 60}:{int(at) % 60:02}"
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(tile, label, (4, _TILE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, thickness, cv2.LINE_AA)
+    return np.asarray(tile, np.uint8)
+
+
+def _rows(tiles: list[NDArray[np.uint8]], most: int) -> NDArray[np.uint8]:
+    """Pictures of one size side by side, at most so many a row; what is left of the last row is black."""
+    columns = min(most, len(tiles))
+    tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[first : first + columns]) for first in range(0, len(tiles), columns)]
-    return encode(np.vstack(rows), side=2 * SIDE)
+    return np.asarray(np.vstack(rows), np.uint8)
 
 
 def _picture(path: Path, at: float) -> NDArray[np.uint8]:

@@ -7,14 +7,13 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.analysis import scenes as scene_detection
 from reelmill.analysis.tags import tags
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import VideoTag
 from reelmill.catalogue.tagging import set_found, tags_of
 from reelmill.ffmpeg.probe import probe
-from reelmill.operations.analysis import FanOut, signals_of, threads
+from reelmill.operations.analysis import FanOut, signals_of, threads, transitions_of
 from reelmill.operations.workbench import Workbench
 
 #: Which analysis named the tags.
@@ -61,7 +60,8 @@ def tag_generation(bench: Workbench, video_id: str, *, fan_out: FanOut = threads
     bench.report.line(f"input: {video.path}")
     info = probe(source)
     signals, _ = signals_of(bench, video, source, info, fan_out)
-    cuts = len(scene_detection.DEFAULT.scenes(signals)) - 1
+    found_cuts = transitions_of(bench, video, source, info, fan_out)
+    cuts = len(found_cuts.cuts) + len(found_cuts.fades)
     found = [
         VideoTag(
             video_id=video.id, name=tag.name, confidence=tag.confidence, evidence=tag.evidence, made_by=bench.run_id

@@ -22,6 +22,7 @@ EXPECTED = {
     "compile_mega": ({"gpu_encode"}, 6000),
     "digest": ({"gpu_ai"}, 8000),
     "tag_generation": ({"gpu_ai"}, 6000),
+    "scene_extract": ({"gpu_ai"}, 8000),
     "clip_generate": ({"gpu_ai"}, 6000),
     "highlight_generate": ({"gpu_ai"}, 8000),
     "scenario": ({"cpu", "gpu_encode"}, 2000),

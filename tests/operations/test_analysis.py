@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ from reelmill.analysis.signals import Range, Signals
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.probe import probe
-from reelmill.operations.analysis import Analyse, ranges, signals_of, threads
+from reelmill.operations.analysis import Found, ranges, signals_of, threads
 from reelmill.operations.digest import digest
 from reelmill.operations.workbench import Workbench
 from tests.clips import Notes, clip, promising
@@ -25,7 +25,7 @@ class _Counting:
     def __init__(self) -> None:
         self.seconds = 0
 
-    def __call__(self, analyse: Analyse, parts: Sequence[Range]) -> list[Signals]:
+    def __call__(self, analyse: Callable[[Range], Found], parts: Sequence[Range]) -> list[Found]:
         self.seconds += sum(part.end - part.first for part in parts)
         return threads(analyse, parts)
 
@@ -75,8 +75,10 @@ def test_what_a_container_only_promises_is_told(bench: Workbench, tmp_path: Path
 
 
 def test_a_video_that_shows_nothing_is_refused(bench: Workbench, video: Video) -> None:
-    def blind(analyse: Analyse, parts: Sequence[Range]) -> list[Signals]:
-        return [replace(found, shown=np.zeros_like(found.shown)) for found in threads(analyse, parts)]
+    def blind(analyse: Callable[[Range], Found], parts: Sequence[Range]) -> list[Found]:
+        found = threads(analyse, parts)
+        assert all(isinstance(one, Signals) for one in found)
+        return [replace(one, shown=np.zeros_like(one.shown)) for one in found]  # type: ignore[attr-defined, type-var]
 
     path = bench.root.path / video.path
     with pytest.raises(InputError, match=r"a\.mp4 shows nothing"):

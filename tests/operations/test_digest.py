@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from reelmill.analysis.signals import Range, Signals, measure
+from reelmill.analysis.signals import Range, measure
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, UnknownVideo, UserError
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
-from reelmill.operations.analysis import Analyse
+from reelmill.operations.analysis import Found
 from reelmill.operations.digest import digest
 from reelmill.operations.workbench import Workbench
 from tests.clips import clip, ffmpeg, promising
@@ -188,7 +188,7 @@ def test_twice_gives_one_file_and_one_record(bench: Workbench) -> None:
     assert [path.name for path in (bench.root.path / "digests").iterdir()] == ["once-digest.mp4"]
 
 
-def _nothing_left_to_do(_analyse: Analyse, _ranges: Sequence[Range]) -> list[Signals]:
+def _nothing_left_to_do(_analyse: Callable[[Range], Found], _ranges: Sequence[Range]) -> list[Found]:
     raise AssertionError("a digest that is there must not be analysed again")
 
 
