@@ -18,6 +18,7 @@ from reelmill.ffmpeg.decode import shown_at
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.layout import THUMBNAILS
 from reelmill.operations.durable import fsync, place
+from reelmill.operations.storyboard import StoryboardResult, make_storyboard
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
 from reelmill.operations.workspace import workspace
 
@@ -36,9 +37,17 @@ class ThumbnailResult(BaseModel):
     exact: bool  # False: the keyframe nearest before ``at``
     width: int
     height: int
+    storyboard: StoryboardResult | None = None
 
 
-def thumbnail(bench: Workbench, video_id: str, *, timestamp: float | None = None, width: int = 640) -> ThumbnailResult:
+def thumbnail(
+    bench: Workbench,
+    video_id: str,
+    *,
+    timestamp: float | None = None,
+    width: int = 640,
+    storyboard: bool = False,
+) -> ThumbnailResult:
     """Make the picture, and point the video's record at it.
 
     Args:
@@ -46,6 +55,7 @@ def thumbnail(bench: Workbench, video_id: str, *, timestamp: float | None = None
         video_id: which video.
         timestamp: seconds; None takes the keyframe nearest before 25 % of the video.
         width: pixels.
+        storyboard: also make the sheets of small pictures that players show over their timeline.
 
     Raises:
         UnknownVideo, FileMissing, InputError: the video cannot be read.
@@ -70,9 +80,16 @@ def thumbnail(bench: Workbench, video_id: str, *, timestamp: float | None = None
         video.thumbnail_path, video.updated_at = relative, utc_now()
         opened.add(video)
     bench.report.line(f"output: {relative}, {final.stat().st_size} bytes")
+    board = make_storyboard(bench, video, source, info) if storyboard else None
     bench.report.progress(1.0, "done")
     return ThumbnailResult(
-        path=relative, source=video.path, at=float(at), exact=exact, width=shown_width, height=shown_height
+        path=relative,
+        source=video.path,
+        at=float(at),
+        exact=exact,
+        width=shown_width,
+        height=shown_height,
+        storyboard=board,
     )
 
 
