@@ -150,3 +150,8 @@ def show(jpeg: bytes, description: str) -> None:
     encoded = base64.b64encode(jpeg).decode()
     # Not an image artifact: its page prints the address below the picture, here that is the picture again as text.
     create_markdown_artifact(f"![preview](data:image/jpeg;base64,{encoded})", description=description)
+
+
+def show_table(markdown: str, description: str) -> None:
+    """A table on the run's page."""
+    create_markdown_artifact(markdown, description=description)

@@ -14,6 +14,7 @@ EXPECTED = {
     "public_scan": ({"cpu"}, 0),
     "validate": ({"cpu"}, 0),
     "thumbnail_generate": ({"cpu"}, 0),
+    "duplicates_report": ({"cpu"}, 0),
     "reencode": ({"cpu", "gpu_encode"}, 4000),
     "compile_quad": ({"gpu_encode"}, 4000),
     "digest": ({"gpu_ai"}, 8000),

@@ -80,7 +80,8 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
     source = _video("clip 1.mp4")
     asked: dict[str, dict[str, object]] = {
         "validate": {"video_id": str(source.id), "depth": "full"},
-        "thumbnail_generate": {"video_id": str(source.id), "width": 90},
+        "thumbnail_generate": {"video_id": str(source.id), "width": 90, "storyboard": True},
+        "duplicates_report": {},
         "reencode_streaming": {"video_id": str(source.id), "preset": "ultrafast"},
         "compile_quad": {"seed": 4, "audio": "mix"},
         "digest": {"video_id": str(_video("clip 3.mp4").id), "target_length": 2},
@@ -100,6 +101,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
     thumbnail = _video_by_id(source.id).thumbnail_path
     assert thumbnail is not None
     assert (root / thumbnail).stat().st_size > 0
+    assert len(list((root / "thumbnails").glob("*.vtt"))) == 1
     grid = probe(root / _made_by(jobs["compile_quad"]).path)
     assert (grid.video.width, grid.video.height, grid.audio_tracks) == (1920, 1080, 1)
     digest = check_whole(root / _made_by(jobs["digest"]).path)
@@ -120,6 +122,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
             assert re.search(expected, log), (expected, log)
         assert "progress" in _artifact_types(client, jobs["reencode_streaming"])
         assert "markdown" in _artifact_types(client, jobs["thumbnail_generate"])
+        assert "markdown" in _artifact_types(client, jobs["duplicates_report"])
         run = client.read_flow_run(jobs["compile_quad"].id)
         assert "gpu_encode" in run.tags
 
