@@ -16,7 +16,7 @@ from reelmill.analysis.fingerprint import ALGORITHM, Hashes, measure
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Fingerprint, Video
-from reelmill.errors import InputError
+from reelmill.errors import InputError, OutsideMediaRoot
 from reelmill.operations.workbench import Workbench
 
 #: Seconds of video that are worth a task of their own; shorter ones share one.
@@ -108,7 +108,11 @@ def fingerprints(
     failed: dict[uuid.UUID, str] = {}
     missing: list[tuple[Wanted, float]] = []
     for video in videos:
-        path = bench.root.resolve(video.path)
+        try:
+            path = bench.root.resolve(video.path)
+        except OutsideMediaRoot as error:
+            failed[video.id] = str(error)
+            continue
         known = kept.get(video.id)
         if known is not None and _unchanged(known, path):
             found[video.id] = np.frombuffer(known.hashes, _DTYPE).astype(np.uint64)

@@ -77,6 +77,11 @@ def test_an_unchanged_file_is_looked_at_once(bench: Workbench, library: Path) ->
     assert second.names == []
     os.utime(library / "other.mp4", ns=(1, 1))
     (library / "clip.mp4").unlink()
+    (library / "clip.mp4").symlink_to("/")
+    led_out = duplicates_report(bench)
+    assert "leads out" in led_out.skipped["inbox/clip.mp4"]
+    os.utime(library / "other.mp4", ns=(2, 2))
+    (library / "clip.mp4").unlink()
     gone = duplicates_report(bench, fan_out=third)
     assert sorted(third.names) == ["clip.mp4", "other.mp4"]
     assert list(gone.skipped) == ["inbox/clip.mp4"]
