@@ -153,8 +153,13 @@ def show(jpeg: bytes, description: str) -> None:
     create_markdown_artifact(f"![preview](data:image/jpeg;base64,{encoded})", description=description)
 
 
+def show_markdown(text: str, description: str) -> None:
+    """A text on the run's page."""
+    create_markdown_artifact(text, description=description)
+
+
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], description: str) -> None:
     """A table on the run's page, its sum in a sentence above it."""
     lines = [header, ["---"] * len(header), *rows]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    create_markdown_artifact(f"{description}\n\n{table}", description=description)
+    show_markdown(f"{description}\n\n{table}", description)

@@ -94,6 +94,21 @@ class Video(CatalogueModel, table=True):
         return self.path
 
 
+class Fingerprint(CatalogueModel, table=True):
+    """What a video looks like, second by second; goes with its video."""
+
+    __tablename__ = "fingerprint"
+    __table_args__ = ({"schema": SCHEMA},)
+
+    video_id: uuid.UUID = Field(primary_key=True, foreign_key=f"{SCHEMA}.video.id", ondelete="CASCADE")
+    algorithm: str = Field(description="with its version; only hashes of the same one compare")
+    size: int = Field(sa_type=BigInteger, description="bytes of the file it was taken from")
+    mtime_ns: int = Field(sa_type=BigInteger, description="that file's modification time, nanoseconds since 1970")
+    seconds: int = Field(description="how many hashes")
+    hashes: bytes = Field(description="64 bits a second, little-endian")
+    created_at: datetime = _time()
+
+
 class Analysis(CatalogueModel, table=True):
     """What one algorithm found in a video's file, kept for every job that asks again."""
 

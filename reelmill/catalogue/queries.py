@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlmodel import Session, col, func, select, update
 
-from reelmill.catalogue.models import SCHEMA, Analysis, Video, utc_now
+from reelmill.catalogue.models import SCHEMA, Analysis, Fingerprint, Video, utc_now
 from reelmill.errors import FileMissing, InputError, TooFewVideos, UnknownVideo
 from reelmill.layout import OUTPUT_TYPES
 
@@ -159,7 +159,7 @@ def _drop_twins(session: Session, column: sqlalchemy.Column[Any], kept: uuid.UUI
     if not column.primary_key:
         return
     twin = table.alias()
-    same = sqlalchemy.and_(*(twin.c[key.name] == key for key in rest))
+    same = sqlalchemy.and_(sqlalchemy.true(), *(twin.c[key.name] == key for key in rest))
 
     def drop(of: uuid.UUID, because_of: uuid.UUID, *more: sqlalchemy.ColumnElement[bool]) -> None:
         found = sqlalchemy.exists().where(twin.c[column.name] == because_of, same, *more)
@@ -236,3 +236,26 @@ def _meets(video: Video, criteria: Criteria) -> bool:
     longest = duration if criteria.max_duration is None else criteria.max_duration
     oriented = criteria.orientation is None or video.orientation == criteria.orientation
     return oriented and criteria.min_duration <= duration <= longest
+
+
+def valid_videos(session: Session, directory_type: str | None = None) -> list[Video]:
+    """Every valid video that is there, of one directory type or of all, by path."""
+    statement = select(Video).where(col(Video.is_valid), col(Video.missing_since).is_(None)).order_by(col(Video.path))
+    if directory_type is not None:
+        statement = statement.where(Video.directory_type == directory_type)
+    return list(session.exec(statement))
+
+
+def fingerprints(session: Session, algorithm: str, directory_type: str | None = None) -> dict[uuid.UUID, Fingerprint]:
+    """The fingerprints of an algorithm by their videos' ids, for one directory type or for all."""
+    statement = select(Fingerprint).where(Fingerprint.algorithm == algorithm)
+    if directory_type is not None:
+        statement = statement.join(Video).where(Video.directory_type == directory_type)
+    return {kept.video_id: kept for kept in session.exec(statement)}
+
+
+def keep_fingerprint(session: Session, taken: Fingerprint) -> None:
+    """Keep a fingerprint in place of the one its video may have."""
+    row = {name: getattr(taken, name) for name in Fingerprint.model_fields}
+    statement = insert(Fingerprint).values(row)
+    session.execute(statement.on_conflict_do_update(index_elements=["video_id"], set_=row))

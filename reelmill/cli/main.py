@@ -1,4 +1,4 @@
-"""``reelmill``: up, deploy, demo, probe, scenes."""
+"""``reelmill``: up, deploy, demo, probe, scenes, similar."""
 
 from __future__ import annotations
 
@@ -131,6 +131,31 @@ def scenes(
     told += [(begin, f"{float(begin):10.3f}  fade, to {float(end):.3f}") for begin, end in found.fades]
     for _, line in sorted(told):
         typer.echo(line)
+
+
+@app.command()
+def similar(
+    files: Annotated[list[Path], typer.Argument(help="Two videos or more.")],
+    output: Annotated[Literal["text", "json"], typer.Option(help="How to answer.")] = "text",
+) -> None:
+    """Say which of these files show the same video, and which is a piece of which; needs no site."""
+    from reelmill.analysis.duplicates import find
+    from reelmill.analysis.fingerprint import measure
+
+    found = find([measure(file) for file in files])
+    groups = [[str(files[member]) for member in group] for group in found.groups]
+    clips = [
+        {"clip": str(files[clip.clip]), "whole": str(files[clip.whole]), "offset": clip.offset} for clip in found.clips
+    ]
+    if output == "json":
+        typer.echo(json.dumps({"groups": groups, "clips": clips}, ensure_ascii=False))
+        return
+    for group in groups:
+        typer.echo("the same: " + ", ".join(group))
+    for one in clips:
+        typer.echo(f"{one['clip']} is in {one['whole']}, at {one['offset']} s")
+    if not groups and not clips:
+        typer.echo("nothing alike")
 
 
 def main() -> None:

@@ -31,6 +31,8 @@ from reelmill.operations.workspace import workspace
 #: Which way of making them; part of the recipe.
 _VERSION: Final = "keyframes-1"
 _QUALITY: Final = 80  # of the JPEG, 0 to 100
+#: Seconds planned for after the last picture known of; a container may promise years, the last tile stands for those.
+_TAIL: Final = 20
 _NOTE: Final = "NOTE "
 
 
@@ -151,7 +153,8 @@ class _Sheets:
 def _make(bench: Workbench, source: Path, info: MediaInfo, folder: Path, name: str) -> StoryboardResult:
     size = tile_size(*info.video.display_size)
     entries = keyframes(source)
-    duration = max(info.duration or info.video.duration or entries.last, Fraction(1, 1000))
+    promised = max(info.duration or info.video.duration or entries.last, Fraction(1, 1000))
+    duration = min(promised, entries.last + _TAIL)
     tiles = plan(duration, entries.times)
     sheets = _Sheets(folder, name, size)
     pen = partial(draw, track=info.video, size=size)
@@ -175,7 +178,7 @@ def _make(bench: Workbench, source: Path, info: MediaInfo, folder: Path, name: s
         most_off=max(off),
     )
     target = folder / f"{name}.vtt"
-    target.write_text(webvtt(sheets.cues(duration), result.model_dump_json()))
+    target.write_text(webvtt(sheets.cues(promised), result.model_dump_json()))
     fsync(target)
     return result
 

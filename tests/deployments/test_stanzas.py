@@ -16,6 +16,7 @@ EXPECTED = {
     "thumbnail_generate": ({"cpu"}, 0),
     "move_to_library": ({"cpu"}, 0),
     "compile_gif": ({"cpu"}, 0),
+    "duplicates_report": ({"cpu"}, 0),
     "reencode": ({"cpu", "gpu_encode"}, 4000),
     "compile_quad": ({"gpu_encode"}, 4000),
     "compile_random": ({"gpu_encode"}, 2000),

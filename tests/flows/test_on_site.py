@@ -80,7 +80,8 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
     source = _video("clip 1.mp4")
     asked: dict[str, dict[str, object]] = {
         "validate": {"video_id": str(source.id), "depth": "full"},
-        "thumbnail_generate": {"video_id": str(source.id), "width": 90},
+        "thumbnail_generate": {"video_id": str(source.id), "width": 90, "storyboard": True},
+        "duplicates_report": {},
         "reencode_streaming": {"video_id": str(source.id), "preset": "ultrafast"},
         "compile_quad": {"seed": 4, "audio": "mix"},
         "compile_random": {"count": 3, "min_duration": 1, "max_duration": 9, "seed": 1},
@@ -107,6 +108,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
     thumbnail = _video_by_id(source.id).thumbnail_path
     assert thumbnail is not None
     assert (root / thumbnail).stat().st_size > 0
+    assert len(list((root / "thumbnails").glob("*.vtt"))) == 1
     grid = probe(root / _made_by(jobs["compile_quad"]).path)
     assert (grid.video.width, grid.video.height, grid.audio_tracks) == (1920, 1080, 1)
     for job_type, parts in (("compile_random", 3), ("compile_mega", 2)):
@@ -140,6 +142,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         assert "markdown" in _artifact_types(client, jobs["scenario"])
         assert re.search(r"recommended at once: \d+ \(", _log(client, jobs["scenario"]))
         assert "markdown" in _artifact_types(client, jobs["compile_gif"])
+        assert "markdown" in _artifact_types(client, jobs["duplicates_report"])
         run = client.read_flow_run(jobs["compile_quad"].id)
         assert "gpu_encode" in run.tags
 

@@ -1,0 +1,125 @@
+"""The duplicates report over a library, and fingerprints that are taken once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from reelmill.analysis.fingerprint import ALGORITHM, measure
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Fingerprint
+from reelmill.errors import NotMounted
+from reelmill.layout import MediaRoot
+from reelmill.operations.duplicates import duplicates_report, table
+from reelmill.operations.fingerprint import Batch, Take, Taken, Wanted, batches, fingerprints, threads
+from reelmill.operations.workbench import Workbench
+from tests.clips import ffmpeg
+from tests.operations.library import add
+
+_MOVING = "mandelbrot=s=320x180:r=25:start_scale=0.6:end_scale=0.02:end_pts=500,hue=H=0.4*t,trim=duration=12"
+_X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+class _Counting:
+    """The fan-out of one process, remembering what it was asked for."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def __call__(self, take: Take, parts: Sequence[Batch]) -> list[list[Taken]]:
+        self.names += [Path(wanted.path).name for part in parts for wanted in part]
+        return list(threads(take, parts))
+
+
+@pytest.fixture
+def library(bench: Workbench) -> Path:
+    """A video, a copy, a clip of it, something else, and a file that is none."""
+    folder = bench.root.folder("inbox")
+    ffmpeg("-f", "lavfi", "-i", _MOVING, *_X264, folder / "original.mp4")
+    ffmpeg("-i", folder / "original.mp4", "-vf", "scale=160:90", *_X264, folder / "a|copy.mkv")
+    ffmpeg("-ss", "4", "-t", "5", "-i", folder / "original.mp4", *_X264, folder / "clip.mp4")
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x90:d=8", *_X264, folder / "other.mp4")
+    (folder / "broken.mp4").write_bytes(b"not a video")
+    playback = bench.root.folder("playback")
+    os.link(folder / "original.mp4", playback / "original.mp4")
+    add(bench, playback / "original.mp4")
+    add(bench, folder / "original.mp4")
+    return folder
+
+
+def test_what_is_there_is_found_and_nothing_is_touched(bench: Workbench, library: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in bench.root.path.rglob("*") if path.is_file()}
+    result = duplicates_report(bench)
+    assert [[copy.path for copy in group] for group in result.groups] == [["inbox/original.mp4", "inbox/a|copy.mkv"]]
+    (clip,) = result.clips
+    assert (clip.clip.path, clip.whole.path) == ("inbox/clip.mp4", "inbox/original.mp4")
+    assert abs(clip.offset - 4) <= 1
+    assert (result.videos, result.skipped) == (4, {})
+    assert {path: path.stat().st_mtime_ns for path in bench.root.path.rglob("*") if path.is_file()} == before
+    page = table(bench, result)
+    assert r"inbox/a\|copy.mkv" in page
+    assert page.count("data:image/jpeg;base64,") == 3
+    assert len(page) < 100_000
+    assert duplicates_report(bench, directory_type="playback").videos == 1
+
+
+def test_an_unchanged_file_is_looked_at_once(bench: Workbench, library: Path) -> None:
+    first, second, third = _Counting(), _Counting(), _Counting()
+    result = duplicates_report(bench, fan_out=first)
+    assert sorted(first.names) == ["a|copy.mkv", "clip.mp4", "original.mp4", "other.mp4"]
+    assert duplicates_report(bench, fan_out=second) == result
+    assert second.names == []
+    os.utime(library / "other.mp4", ns=(1, 1))
+    (library / "clip.mp4").unlink()
+    (library / "clip.mp4").symlink_to("/")
+    led_out = duplicates_report(bench)
+    assert "leads out" in led_out.skipped["inbox/clip.mp4"]
+    os.utime(library / "other.mp4", ns=(2, 2))
+    (library / "clip.mp4").unlink()
+    gone = duplicates_report(bench, fan_out=third)
+    assert sorted(third.names) == ["clip.mp4", "other.mp4"]
+    assert list(gone.skipped) == ["inbox/clip.mp4"]
+    assert table(bench, result).count("data:image/jpeg;base64,") == 2  # of the clip there is no picture any more
+
+
+def test_what_is_kept(bench: Workbench, library: Path) -> None:
+    video = add(bench, library / "original.mp4")
+    found, failed = fingerprints(bench, [video])
+    assert not failed
+    np.testing.assert_array_equal(found[video.id], measure(library / "original.mp4"))
+    with session() as opened:
+        kept = queries.fingerprints(opened, ALGORITHM, "inbox")[video.id]
+        assert queries.fingerprints(opened, "another") == {}
+        assert queries.fingerprints(opened, ALGORITHM, "videos") == {}
+    assert (kept.size, kept.mtime_ns) == (video.size, video.mtime_ns)
+    assert (kept.seconds, len(kept.hashes)) == (12, 96)
+    with session() as opened:
+        opened.connection().execute(text("DELETE FROM catalogue.video WHERE id = :id"), {"id": video.id})
+    with session() as opened:
+        assert opened.get(Fingerprint, video.id) is None, "a fingerprint goes with its video"
+
+
+def test_nothing_to_compare(bench: Workbench) -> None:
+    result = duplicates_report(bench)
+    assert (result.videos, result.groups, result.clips) == (0, (), ())
+    assert "No duplicates" in table(bench, result)
+
+
+def test_a_library_that_is_away(catalogue: str, tmp_path: Path) -> None:
+    with pytest.raises(NotMounted):
+        duplicates_report(Workbench(root=MediaRoot(tmp_path / "nowhere")))
+
+
+def test_batches_of_ten_minutes(bench: Workbench, library: Path) -> None:
+    video_id = add(bench, library / "clip.mp4").id
+    wanted = [Wanted(video_id, f"{number}") for number in range(7)]
+    split = batches(list(zip(wanted, [7200, 100, 300, 250, 0, 0, 20], strict=True)))
+    assert [len(batch) for batch in split] == [1, 3, 3]
+    assert [one for batch in split for one in batch] == wanted
+    assert batches([]) == []
