@@ -69,6 +69,8 @@ class H264:
 
 
 _ASIDE: Final = Fraction(1, 10_000)
+#: Ceiling of samples that were levelled, of full scale: -1 dB, what lossy coding needs (EBU Tech 3343).
+_CEILING: Final = 0.891
 AAC: Final = {"c:a": "aac", "b:a": "128k"}
 FASTSTART: Final = {"movflags": "+faststart"}
 SDR_TAGS: Final = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
@@ -91,6 +93,11 @@ def upright(info: MediaInfo, video: Any) -> Any:
             positional = [key for key, equals, _ in pairs if not equals]
             video = video.filter(name, *positional, **{key: value for key, equals, value in pairs if equals})
     return video
+
+
+def levelled(sound: Any, gain: float) -> Any:
+    """``sound`` changed by ``gain`` dB, its peaks held under the ceiling without delaying it."""
+    return sound.filter("volume", f"{gain:.2f}dB").filter("alimiter", limit=_CEILING, level=0, latency=1)
 
 
 def web_size(info: MediaInfo) -> tuple[int, int]:

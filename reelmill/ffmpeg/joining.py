@@ -21,14 +21,12 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from reelmill.errors import OutputRejected
-from reelmill.ffmpeg.build import AAC, FASTSTART, H264, arguments, fitted, seconds
+from reelmill.ffmpeg.build import AAC, FASTSTART, H264, arguments, fitted, levelled, seconds
 from reelmill.ffmpeg.copying import Form
 from reelmill.ffmpeg.probe import MediaInfo, main_video, media_url, open_media
 
 #: Sound of all parts, in Hz.
 SAMPLE_RATE: Final = 48_000
-#: Ceiling of the samples after levelling, of full scale: -1 dB, what lossy coding needs (EBU Tech 3343).
-_CEILING: Final = 0.891
 _FADE: Final = Fraction(20, 1000)  # of each part's sound, so that a join does not click
 #: Pictures that encoded parts read ahead at most.
 DELAY: Final = 2
@@ -64,8 +62,7 @@ def sound(source: Path | None, target: Path, *, begin: Fraction, samples: int, g
         heard = heard.filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
         if begin > 0:
             heard = heard.filter("atrim", start=seconds(begin)).filter("asetpts", "PTS-STARTPTS")
-        heard = heard.filter("volume", f"{gain:.2f}dB")
-        heard = heard.filter("alimiter", limit=_CEILING, level=0, latency=1)
+        heard = levelled(heard, gain)
     heard = heard.filter("apad", whole_len=samples).filter("atrim", end_sample=samples)
     length = Fraction(samples, SAMPLE_RATE)
     heard = heard.filter("afade", t="in", d=seconds(_FADE))

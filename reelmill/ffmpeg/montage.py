@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import ffmpeg
 
-from reelmill.ffmpeg.build import AAC, FASTSTART, H264, SDR_TAGS, arguments, seconds, upright, web_size
+from reelmill.ffmpeg.build import AAC, FASTSTART, H264, SDR_TAGS, arguments, levelled, seconds, upright, web_size
 from reelmill.ffmpeg.probe import MediaInfo, media_url
 
 Span = tuple[Fraction, Fraction]  # start and end, seconds of the source
-
-#: Ceiling of the samples after levelling, of full scale: -1 dB, what lossy coding needs (EBU Tech 3343).
-_CEILING: Final = 0.891
 
 
 def joined(
@@ -92,7 +89,7 @@ def faded(
         else:
             picture = ffmpeg.filter([picture, next_picture], "concat", n=2)
             sound = [ffmpeg.filter([*sound, *next_sound], "concat", n=2, v=0, a=1)] if sound else []
-    sound = [one.filter("volume", f"{gain:.2f}dB").filter("alimiter", limit=_CEILING, level=0) for one in sound]
+    sound = [levelled(one, gain) for one in sound]
     return _written([picture.filter("format", "yuv420p"), *sound], info, target, h264)
 
 

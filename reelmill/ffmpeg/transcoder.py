@@ -85,6 +85,14 @@ class Transcoder:
             )
         return name
 
+    def h264(self) -> H264:
+        """How pictures become H.264 where a job has no wishes of its own.
+
+        Raises:
+            CapabilityError: the site's chosen encoder does not work here.
+        """
+        return H264(encoder=self.h264_encoder("auto"), threads=self.options.threads)
+
     def require_tone_mapping(self, info: MediaInfo) -> None:
         """An HDR source needs zscale and tonemap.
 

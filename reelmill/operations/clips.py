@@ -14,19 +14,16 @@ from reelmill.analysis import scenes as scene_detection
 from reelmill.analysis.scoring import explain, scores
 from reelmill.analysis.selection import Segment, moments
 from reelmill.analysis.signals import VERSION
-from reelmill.catalogue import queries
-from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
-from reelmill.ffmpeg import build
 from reelmill.ffmpeg.cost import Cost
-from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS
 from reelmill.operations.analysis import FanOut, signals_of, threads
 from reelmill.operations.cut import cut
 from reelmill.operations.publish import Product, existing
-from reelmill.operations.workbench import Workbench, fingerprint, recipe
+from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
 
@@ -80,11 +77,8 @@ def clip_generate(
     started = time.monotonic()
     if not 0 < length < math.inf or count < 1:
         raise UserError(f"{count} clips of {length:g} s cannot be made; ask for at least one of more than 0 s.")
-    with session() as opened:
-        video = queries.usable_video(opened, video_id)
-    source = bench.source(video)
-    bench.report.line(f"input: {video.path}")
-    info = probe(source)
+    taken = open_video(bench, video_id)
+    video, source, info = taken.video, taken.path, taken.info
     bench.transcoder.require_tone_mapping(info)
     signals, duration = signals_of(bench, video, source, info, fan_out)
     scenes = scene_detection.DEFAULT.scenes(signals)
@@ -102,7 +96,7 @@ def clip_generate(
 
 
 def _clip(bench: Workbench, video: Video, source: Path, info: MediaInfo, segment: Segment, report: Part) -> Clip:
-    h264 = build.H264(encoder=bench.transcoder.h264_encoder("auto"), threads=bench.transcoder.options.threads)
+    h264 = bench.transcoder.h264()
     span = (segment.start, segment.end)
     at = f"{int(segment.start) // 60:02}m{int(segment.start) % 60:02}s"
     prints = [fingerprint(video, source)]

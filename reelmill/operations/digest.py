@@ -14,19 +14,17 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.analysis import scenes as scene_detection
 from reelmill.analysis.scoring import explain, scores
 from reelmill.analysis.selection import Segment, best, spread
-from reelmill.catalogue import queries
-from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.cost import Cost
-from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import DIGESTS
 from reelmill.operations.analysis import FanOut, signals_of, threads
 from reelmill.operations.cut import cut
 from reelmill.operations.publish import Product, existing
-from reelmill.operations.workbench import Workbench, fingerprint, recipe
+from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
 
@@ -98,14 +96,11 @@ def digest(
     started = time.monotonic()
     if not 0 < target_length < math.inf:
         raise UserError(f"A digest of {target_length:g} s cannot be made; ask for more than 0.")
-    with session() as opened:
-        video = queries.usable_video(opened, video_id)
-    source = bench.source(video)
-    bench.report.line(f"input: {video.path}")
-    info = probe(source)
+    taken = open_video(bench, video_id)
+    video, source, info = taken.video, taken.path, taken.info
     bench.transcoder.require_tone_mapping(info)
     target = Fraction(target_length).limit_denominator(1000)
-    h264 = build.H264(encoder=bench.transcoder.h264_encoder("auto"), threads=bench.transcoder.options.threads)
+    h264 = bench.transcoder.h264()
     key = recipe(
         "digest",
         [fingerprint(video, source)],

@@ -9,8 +9,6 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.catalogue import queries
-from reelmill.catalogue.engine import session
 from reelmill.errors import InputError, OutputRejected, UserError
 from reelmill.ffmpeg import gif
 from reelmill.ffmpeg.decode import check_whole, shown_at
@@ -18,7 +16,7 @@ from reelmill.ffmpeg.gif import Step, Stretch
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.layout import GIFS
 from reelmill.operations.durable import fsync, place
-from reelmill.operations.workbench import Workbench, fingerprint, recipe
+from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part, Report
 
@@ -103,11 +101,8 @@ def compile_gif(
         UserError: it has nothing at ``start``, or does not fit ``max_mb`` however small.
         FfmpegFailed, Stalled, DiskFull, OutputRejected: it went wrong; nothing was published.
     """
-    with session() as opened:
-        video = queries.usable_video(opened, video_id)
-    source = bench.source(video)
-    bench.report.line(f"input: {video.path}")
-    info = probe(source)
+    taken = open_video(bench, video_id)
+    video, source, info = taken.video, taken.path, taken.info
     bench.transcoder.require_tone_mapping(info)
     begin, length = stretch(video.path, info.video.duration or info.duration, start, duration)
     if length < Fraction(duration).limit_denominator(1_000_000):

@@ -18,21 +18,19 @@ from reelmill.analysis.frames import begun
 from reelmill.analysis.scoring import explain, scores
 from reelmill.analysis.selection import Segment, best
 from reelmill.analysis.signals import VERSION
-from reelmill.catalogue import queries
-from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.ffmpeg import build, montage
 from reelmill.ffmpeg.cost import Cost, cost_of
 from reelmill.ffmpeg.loudness import integrated
 from reelmill.ffmpeg.montage import Span
-from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import HIGHLIGHTS
 from reelmill.operations.analysis import FanOut, signals_of, threads
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.sequence import gain
-from reelmill.operations.workbench import Workbench, fingerprint, recipe
+from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
 
@@ -94,13 +92,10 @@ def highlight_generate(
     started = time.monotonic()
     if not 0 < length < math.inf:
         raise UserError(f"Highlights of {length:g} s cannot be made; ask for more than 0.")
-    with session() as opened:
-        video = queries.usable_video(opened, video_id)
-    source = bench.source(video)
-    bench.report.line(f"input: {video.path}")
-    info = probe(source)
+    taken = open_video(bench, video_id)
+    video, source, info = taken.video, taken.path, taken.info
     bench.transcoder.require_tone_mapping(info)
-    h264 = build.H264(encoder=bench.transcoder.h264_encoder("auto"), threads=bench.transcoder.options.threads)
+    h264 = bench.transcoder.h264()
     target = Fraction(length).limit_denominator(1000)
     key = recipe("highlights", [fingerprint(video, source)], target=str(target), analysis=VERSION, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:

@@ -12,7 +12,6 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.queries import Criteria
 from reelmill.errors import UserError
-from reelmill.ffmpeg import build
 from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
@@ -77,7 +76,7 @@ def compile_random(
             opened, count, seed if seed is not None else str(bench.run_id or uuid.uuid4()), criteria
         )
     bench.report.line(f"picked: {', '.join(video.path for video in videos)}")
-    h264 = build.H264(encoder=bench.transcoder.h264_encoder("auto"), threads=bench.transcoder.options.threads)
+    h264 = bench.transcoder.h264()
     prints = [fingerprint(video, bench.source(video)) for video in videos]
     key = recipe("sequence", prints, target=wanted, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:

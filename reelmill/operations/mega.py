@@ -81,7 +81,7 @@ def compile_mega(
     videos = _choose(video_ids, number, seed if seed is not None else str(bench.run_id or uuid.uuid4()))
     for video in videos:
         bench.report.line(f"input: {video.path}")
-    h264 = build.H264(encoder=bench.transcoder.h264_encoder("auto"), threads=bench.transcoder.options.threads)
+    h264 = bench.transcoder.h264()
     prints = [fingerprint(video, bench.source(video)) for video in videos]
     how = {} if layout == "sequence" else {"layout": layout, "length": length, "audio": audio}
     key = recipe("sequence" if layout == "sequence" else "grid", prints, target=wanted, **how, **h264.options())

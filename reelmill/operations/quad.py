@@ -13,7 +13,6 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
-from reelmill.ffmpeg import build
 from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
@@ -72,7 +71,7 @@ def compile_quad(
     cells = grid.look(bench, videos)
     decided = grid.plan(cells, length, audio)
     bench.report.line(f"grid of {float(decided.length):.2f} s at {float(decided.rate):.3f} pictures a second")
-    h264 = build.H264(encoder=bench.transcoder.h264_encoder("auto"), threads=bench.transcoder.options.threads)
+    h264 = bench.transcoder.h264()
     prints = [fingerprint(video, cell.path) for video, cell in zip(videos, cells, strict=True)]
     key = recipe("compile_quad", prints, length=length, audio=audio, target=wanted, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:

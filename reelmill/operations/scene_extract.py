@@ -11,12 +11,9 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.transitions import VERSION, Span, scenes
-from reelmill.catalogue import queries
-from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.ffmpeg import build
 from reelmill.ffmpeg.copying import shown
-from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS, THUMBNAILS
 from reelmill.operations import previews
@@ -24,7 +21,7 @@ from reelmill.operations.analysis import FanOut, threads, transitions_of
 from reelmill.operations.cut import cut
 from reelmill.operations.durable import fsync, place
 from reelmill.operations.publish import Product, existing
-from reelmill.operations.workbench import Workbench, fingerprint, recipe
+from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
 
@@ -71,11 +68,8 @@ def scene_extract(bench: Workbench, video_id: str, *, files: bool = False, fan_o
         GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: an encode went wrong; the files before it stand.
     """
     started = time.monotonic()
-    with session() as opened:
-        video = queries.usable_video(opened, video_id)
-    source = bench.source(video)
-    bench.report.line(f"input: {video.path}")
-    info = probe(source)
+    taken = open_video(bench, video_id)
+    video, source, info = taken.video, taken.path, taken.info
     found = transitions_of(bench, video, source, info, fan_out)
     begin, length = shown(source)
     spans = scenes(found, begin, begin + length)
@@ -122,7 +116,7 @@ def _keep(bench: Workbench, folder: Path, path: str, jpeg: bytes) -> None:
 
 def _files(bench: Workbench, video: Video, source: Path, info: MediaInfo, spans: Sequence[Span]) -> list[str]:
     bench.transcoder.require_tone_mapping(info)
-    h264 = build.H264(encoder=bench.transcoder.h264_encoder("auto"), threads=bench.transcoder.options.threads)
+    h264 = bench.transcoder.h264()
     whole, done, paths = sum(end - first for first, end in spans), Fraction(0), []
     for number, (first, end) in enumerate(spans, 1):
         before, done = done, done + end - first

@@ -8,13 +8,11 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.tags import tags
-from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import VideoTag
 from reelmill.catalogue.tagging import set_found, tags_of
-from reelmill.ffmpeg.probe import probe
 from reelmill.operations.analysis import FanOut, signals_of, threads, transitions_of
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.workbench import Workbench, open_video
 
 #: Which analysis named the tags.
 BACK_END: Final = "classical signals"
@@ -54,11 +52,8 @@ def tag_generation(bench: Workbench, video_id: str, *, fan_out: FanOut = threads
         UnknownVideo, InputError: the video cannot be used.
     """
     started = time.monotonic()
-    with session() as opened:
-        video = queries.usable_video(opened, video_id)
-    source = bench.source(video)
-    bench.report.line(f"input: {video.path}")
-    info = probe(source)
+    taken = open_video(bench, video_id)
+    video, source, info = taken.video, taken.path, taken.info
     signals, _ = signals_of(bench, video, source, info, fan_out)
     found_cuts = transitions_of(bench, video, source, info, fan_out)
     cuts = len(found_cuts.cuts) + len(found_cuts.fades)

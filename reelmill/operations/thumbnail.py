@@ -15,11 +15,11 @@ from reelmill.catalogue.models import utc_now
 from reelmill.errors import OutputRejected, UserError
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.decode import shown_at
-from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.layout import THUMBNAILS
 from reelmill.operations.durable import fsync, place
 from reelmill.operations.storyboard import StoryboardResult, make_storyboard
-from reelmill.operations.workbench import Workbench, fingerprint, recipe
+from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
 
 #: Where the default picture is taken, as a part of the video: past titles, before endings.
@@ -61,11 +61,8 @@ def thumbnail(
         UnknownVideo, FileMissing, InputError: the video cannot be read.
         UserError: the timestamp lies outside the video.
     """
-    with session() as opened:
-        video = queries.usable_video(opened, video_id)
-    source = bench.source(video)
-    bench.report.line(f"input: {video.path}")
-    info = probe(source)
+    taken = open_video(bench, video_id)
+    video, source, info = taken.video, taken.path, taken.info
     at, exact = _when(video.path, info, timestamp)
     key = recipe("thumbnail", [fingerprint(video, source)], at=str(at), exact=exact, width=width)
     relative = f"{THUMBNAILS}/{video.id}-{key[:8]}.jpg"

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import FileMissing
+from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.layout import MediaRoot
 from reelmill.report import LogReport, Report
@@ -43,6 +46,28 @@ class Workbench:
             self.root.require()
             raise FileMissing(f"{video.path} is not there any more; put it back, or scan again.")
         return path
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A video of the catalogue that a job is going to read."""
+
+    video: Video
+    path: Path
+    info: MediaInfo
+
+
+def open_video(bench: Workbench, video_id: str) -> Opened:
+    """The video of this id, its file and that file's facts.
+
+    Raises:
+        UnknownVideo, InputError: it cannot be used.
+    """
+    with session() as opened:
+        video = queries.usable_video(opened, video_id)
+    path = bench.source(video)
+    bench.report.line(f"input: {video.path}")
+    return Opened(video, path, probe(path))
 
 
 def fingerprint(video: Video, path: Path) -> dict[str, Any]:
