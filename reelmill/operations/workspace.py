@@ -39,7 +39,7 @@ def workspace(root: MediaRoot, recipe: str, report: Report) -> Iterator[Path]:
     Raises:
         DiskFull: there is no room for it.
     """
-    with _locked(recipe, report), _disk_errors(root):
+    with held(recipe, report), _disk_errors(root):
         folder = root.work / recipe
         _settle(root, folder, report)
         folder.mkdir(parents=True)
@@ -64,7 +64,8 @@ def _key(recipe: str) -> int:
 
 
 @contextmanager
-def _locked(recipe: str, report: Report) -> Iterator[None]:
+def held(recipe: str, report: Report) -> Iterator[None]:
+    """Whoever makes something by this recipe makes it alone, on all machines; the others wait."""
     key = {"key": _key(recipe)}
     with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         told = False
