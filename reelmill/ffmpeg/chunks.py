@@ -62,58 +62,59 @@ def plan(
     """
     if info.video.interlaced:
         raise NotCuttable("it is interlaced, and deinterlacing looks at the pictures before and after")
-    if not index.keyframes or index.order[0] != index.keyframes[0].time:
+    if index.entry is None:
         raise NotCuttable("it does not begin with a keyframe")
-    if index.times[0] != index.order[0]:
+    if index.times[0] < index.entry:
         raise NotCuttable("it begins with pictures that need an earlier one")
-    begins = _begins(index, length, enterable)
-    if len(begins) == 1:
+    cuts = _cuts(index, length, enterable)
+    if not cuts:
         raise NotCuttable(_why_one(index, length))
-    ends = [*(keyframe.time for keyframe in begins[1:]), None]
+    aside = _ASIDE if info.container.startswith(_INDEXED) else Fraction(0)
+    begins, ends = (index.times[0], *cuts), (*cuts, None)
+    seeks = (None, *(_seek(index, cut, aside) for cut in cuts))
     return tuple(
-        _chunk(index, info, number, keyframe, end)
-        for number, (keyframe, end) in enumerate(zip(begins, ends, strict=True))
+        _chunk(index, number, begin, end, seek)
+        for number, (begin, end, seek) in enumerate(zip(begins, ends, seeks, strict=True))
     )
 
 
-def _begins(index: Index, length: Fraction, enterable: Callable[[Keyframe], bool]) -> list[Keyframe]:
-    """The keyframes at which chunks begin: each the first that stands a chunk's length after the one before."""
+def _cuts(index: Index, length: Fraction, enterable: Callable[[Keyframe], bool]) -> list[int]:
+    """When the keyframes are shown at which chunks begin: each the first that stands a chunk's length after the one
+    before."""
     step, last = length / index.time_base, index.times[-1] + index.hold
-    begins = [index.keyframes[0]]
-    latest, read = index.order[0], 0
-    for keyframe in index.keyframes[1:]:
-        latest = max(latest, *index.order[read : keyframe.place])
+    begin, cuts = index.times[0], list[int]()
+    latest, read = index.times[0], 0
+    for keyframe in index.keyframes:
+        latest = max((latest, *index.order[read : keyframe.place]))
         read = keyframe.place
         apart = latest < keyframe.time  # nothing read before it is shown after it
-        late, early = keyframe.time - begins[-1].time >= step, last - keyframe.time >= step * _LEAST
+        late, early = keyframe.time - begin >= step, last - keyframe.time >= step * _LEAST
         if apart and late and early and enterable(keyframe):
-            begins.append(keyframe)
-    return begins
+            begin = keyframe.time
+            cuts.append(begin)
+    return cuts
 
 
 def _why_one(index: Index, length: Fraction) -> str:
     seconds = (index.times[-1] + index.hold - index.times[0]) * index.time_base
     if seconds < length * (1 + _LEAST):
         return f"it is short ({float(seconds):.1f} s)"
-    if len(index.keyframes) == 1:
+    if len(index.keyframes) <= 1:
         return "it has a single keyframe, at its start"
     return "it has no keyframe in between at which it may be cut"
 
 
-def _chunk(index: Index, info: MediaInfo, number: int, keyframe: Keyframe, end: int | None) -> Chunk:
-    first = bisect_left(index.times, keyframe.time)
+def _chunk(index: Index, number: int, begin: int, end: int | None, seek: Fraction | None) -> Chunk:
+    first = bisect_left(index.times, begin)
     last = len(index.times) if end is None else bisect_left(index.times, end)
     times = index.times[first:last]
-    aside = _ASIDE if info.container.startswith(_INDEXED) else Fraction(0)
-    seek = _seek(index, keyframe, aside) if number else None
-    return Chunk(number, keyframe.time, end, seek, len(times), times[-1] - times[0], shape(times))
+    return Chunk(number, begin, end, seek, len(times), times[-1] - times[0], shape(times))
 
 
-def _seek(index: Index, keyframe: Keyframe, aside: Fraction) -> Fraction:
-    """Where ffmpeg finds the keyframe: ``aside`` past it, where no other is near; rounded up to a microsecond."""
-    near = any(0 < (other.time - keyframe.time) * index.time_base <= 2 * aside for other in index.keyframes)
-    at = keyframe.time * index.time_base + (0 if near else aside)
-    return Fraction(math.ceil(at * 1_000_000), 1_000_000)
+def _seek(index: Index, cut: int, aside: Fraction) -> Fraction:
+    """Where ffmpeg finds the keyframe of ``cut``: ``aside`` past it where no other is near; in whole microseconds."""
+    near = any(0 < (other.time - cut) * index.time_base <= 2 * aside for other in index.keyframes)
+    return Fraction(math.ceil((cut * index.time_base + (0 if near else aside)) * 1_000_000), 1_000_000)
 
 
 def identity(chunk: Chunk) -> dict[str, Any]:

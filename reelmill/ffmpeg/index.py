@@ -45,6 +45,7 @@ class Index:
 
     time_base: Fraction  # seconds per tick
     start: Fraction  # seconds; what players take for the file's beginning
+    entry: int | None  # when the keyframe that reading begins with is shown, or would be; None: it is no keyframe
     order: tuple[int, ...]  # times in reading order
     keyframes: tuple[Keyframe, ...]
     hold: int  # ticks that the last picture stands; 0 where that is not said
@@ -68,8 +69,9 @@ def read_index(path: Path) -> Index:
         FileMissing, NotAVideo, InputError: it does not open.
     """
     order: list[int] = []
+    hidden: list[int] = []
     keyframes: list[Keyframe] = []
-    last, hold = None, 0
+    entry, last, hold = None, None, 0
     with open_media(path) as container:
         found = main_video(container)
         assert found is not None
@@ -77,9 +79,14 @@ def read_index(path: Path) -> Index:
         time_base = stream.time_base
         if time_base is None:
             raise NotCuttable("its picture track has no clock")
-        for packet in _shown(container, stream):
+        for number, packet in enumerate(_pictures(container, stream)):
             if packet.pts is None:
                 raise NotCuttable("a picture does not say when it is shown")
+            if number == 0 and packet.is_keyframe:
+                entry = packet.pts
+            if packet.is_discard:
+                hidden.append(packet.pts)
+                continue
             if packet.is_keyframe:
                 keyframes.append(Keyframe(len(order), packet.pts, _certain(stream, packet)))
             order.append(packet.pts)
@@ -88,27 +95,22 @@ def read_index(path: Path) -> Index:
         start = Fraction(container.start_time or 0, av.time_base)
     if not order:
         raise NotCuttable("it holds no picture")
-    index = Index(time_base, start, tuple(order), tuple(keyframes), hold)
+    index = Index(time_base, start, entry, tuple(order), tuple(keyframes), hold)
+    if any(index.times[0] <= time <= index.times[-1] for time in hidden):
+        raise NotCuttable("its edit list leaves out pictures in the middle")
     if any(later == earlier for earlier, later in pairwise(index.times)):
         raise NotCuttable("two of its pictures are to be shown at the same time")
     return index
 
 
-def _shown(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """Packets whose pictures are to be seen; an edit list may hide some at either end, and only there."""
-    ended = began = False
+def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """The packets of all pictures; an edit list may hide some of them."""
     try:
         for packet in container.demux(stream):
             if packet.size == 0:
                 continue
             if packet.is_corrupt:
                 raise NotCuttable("a picture is damaged")
-            if packet.is_discard:
-                ended = began
-                continue
-            if ended:
-                raise NotCuttable("its edit list leaves out pictures in the middle")
-            began = True
             yield packet
     except FFmpegError as error:
         raise NotCuttable(f"it cannot be read to its end ({error.strerror})") from error

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reelmill.catalogue.models import Video
-from reelmill.errors import CapabilityError, InputError
+from reelmill.errors import CapabilityError, InputError, OutputRejected
 from reelmill.ffmpeg import chunked, joining
 from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.build import H264, TEXT_SUBTITLES
@@ -213,8 +213,13 @@ def make(bench: Workbench, tasks: Sequence[Task], report: Report, fan_out: FanOu
             how = "made before" if made.reused else f"{made.seconds:.1f} s on {made.node}"
             report.line(f"{count} of {len(tasks)}: {made.name}, {how}")
 
-    with _watched(Store(bench.root), tasks, report):
-        found = fan_out(Maker(bench), tasks, done)
+    store = Store(bench.root)
+    with _watched(store, tasks, report):
+        try:
+            found = fan_out(Maker(bench), tasks, done)
+        except OutputRejected:  # the source does not keep what its index promised: no piece will be used
+            store.drop(task.key for task in tasks)
+            raise
     beside = found[0] if tasks[0].chunk is None else None
     return Pieces(tuple(found if beside is None else found[1:]), beside)
 
@@ -237,7 +242,7 @@ def _watched(store: Store, tasks: Sequence[Task], report: Report) -> Iterator[No
     finally:
         ended.set()
         watcher.join()
-        store.forget_marks(weights)
+        store.forget_marks(task.key for task in tasks)
 
 
 def finish(
