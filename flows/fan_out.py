@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -19,6 +18,7 @@ from flows.job import BRIEFLY_RETRIED
 from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.operations.fan_out import FanOut, Found, Work, ignore, threads
+from reelmill.operations.slots import cores
 from reelmill.settings import get_settings
 
 
@@ -33,7 +33,7 @@ def _cluster() -> Iterator[LocalCluster | str]:
         yield address
         return
     local: Any = LocalCluster
-    with local(n_workers=1, processes=False, threads_per_worker=os.cpu_count() or 1, dashboard_address=None) as cluster:
+    with local(n_workers=1, processes=False, threads_per_worker=cores(), dashboard_address=None) as cluster:
         yield cluster
 
 

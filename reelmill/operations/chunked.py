@@ -25,6 +25,7 @@ from reelmill.ffmpeg.index import Index
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.operations.fan_out import FanOut
+from reelmill.operations.slots import slot
 from reelmill.operations.store import Store
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
 from reelmill.operations.workspace import held
@@ -122,7 +123,8 @@ class Maker:
         source = self._source(task.source)
         with store.unfinished(task.key) as part:
             arguments, length = _command(task, source, part)
-            finished = transcoder.run(arguments, _Mark(store, task.key), length)
+            with slot(get_settings().slot_dir):
+                finished = transcoder.run(arguments, _Mark(store, task.key), length)
             delay = 0
             if task.chunk is not None:
                 delay = chunked.check(part, task.chunk, task.source.time_base)

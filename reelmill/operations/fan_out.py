@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol, TypeVar
+
+from reelmill.operations.slots import cores
 
 Work = TypeVar("Work")
 Found = TypeVar("Found")
@@ -28,7 +29,7 @@ def threads(
     function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
 ) -> list[Found]:
     """The fan-out of a single process: one thread a core. After an error no further work is begun."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         futures = [pool.submit(function, work) for work in works]
         try:
             for future in as_completed(futures):

@@ -118,8 +118,10 @@ def reencode(
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         if made is None:
-            copy = WebCopy(bench, video, source, info, h264, folder, bench.report, fan_out, Fraction(chunk_seconds))
-            made, finished = _make(copy, key, measure_vmaf)
+            copy = WebCopy(
+                bench, video, source, info, h264, key, folder, bench.report, fan_out, Fraction(chunk_seconds)
+            )
+            made, finished = _make(copy, measure_vmaf)
         elif measure_vmaf:
             made = _measured(bench, made, source, info, folder)
     with session() as opened:
@@ -170,7 +172,7 @@ def _measured(bench: Workbench, made: Video, source: Path, info: MediaInfo, fold
     return record
 
 
-def _make(copy: WebCopy, key: str, measure_vmaf: bool) -> tuple[Video, Copy]:
+def _make(copy: WebCopy, measure_vmaf: bool) -> tuple[Video, Copy]:
     """Encode, measure, publish; then nobody needs the pieces any more."""
     bench, source, info = copy.bench, copy.source, copy.info
     encoded = 0.6 if measure_vmaf else 0.95  # of the whole, in the progress bar
@@ -178,7 +180,7 @@ def _make(copy: WebCopy, key: str, measure_vmaf: bool) -> tuple[Video, Copy]:
     cost = _cost(copy, finished, vmaf_from=encoded if measure_vmaf else None)
     product = Product(
         path=f"{PLAYBACK}/{PurePosixPath(copy.video.filename).stem}.mp4",
-        recipe=key,
+        recipe=copy.recipe,
         expected=Expectation(
             duration=info.duration,
             hold=last_hold(source),
@@ -201,6 +203,7 @@ def _make(copy: WebCopy, key: str, measure_vmaf: bool) -> tuple[Video, Copy]:
             raise
         raise DamagedVideo(reason) from error
     store.drop(finished.keys)
+    store.release(copy.recipe)
     return made, finished
 
 

@@ -22,6 +22,7 @@ from reelmill.operations.durable import fsync, make_folder, write
 _RECORD: Final = ".json"
 _UNFINISHED: Final = ".part"
 _MARK: Final = ".mark"
+_CLAIM: Final = ".claim"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,26 @@ class Piece:
     path: Path
     facts: dict[str, Any]
     size: int  # bytes
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Pieces that a job needs."""
+
+    recipe: str  # of what the job makes; held while it runs
+    run_id: uuid.UUID | None  # None: of a notebook or a script
+    keys: frozenset[str]
+    at: float  # seconds since the epoch
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A piece, for whoever decides what stays."""
+
+    key: str
+    complete: bool
+    size: int  # bytes
+    used: float  # seconds since the epoch
 
 
 class Store:
@@ -55,6 +76,8 @@ class Store:
     def unfinished(self, key: str) -> Iterator[Path]:
         """A path for a piece being made, that nobody else writes; what is left there at the end is removed."""
         make_folder(self.folder)
+        for left in self.folder.glob(f"{key}-*{_UNFINISHED}"):  # of one that was killed: we are alone with this key
+            left.unlink(missing_ok=True)
         path = self.folder / f"{key}-{uuid.uuid4().hex[:8]}{_UNFINISHED}"
         try:
             yield path
@@ -76,11 +99,52 @@ class Store:
         write(record, json.dumps({"size": size, "sha256": digest, "facts": facts}))
         return Piece(path, facts, size)
 
+    def claim(self, recipe: str, run_id: uuid.UUID | None, keys: Iterable[str]) -> None:
+        """Say that a job is going to need these pieces, so that they are kept until it ends or is given up."""
+        make_folder(self.folder)
+        claimed = {"run_id": None if run_id is None else str(run_id), "keys": list(keys)}
+        write(self.folder / f"{recipe}{_CLAIM}", json.dumps(claimed))
+
+    def release(self, recipe: str) -> None:
+        """Take back a claim."""
+        (self.folder / f"{recipe}{_CLAIM}").unlink(missing_ok=True)
+
+    def claims(self) -> list[Claim]:
+        """What jobs have claimed and not released, killed ones among them."""
+        found = []
+        for path in self._with(_CLAIM):
+            try:
+                said, at = json.loads(path.read_text()), path.stat().st_mtime
+            except FileNotFoundError:  # released just now
+                continue
+            run_id = None if said["run_id"] is None else uuid.UUID(said["run_id"])
+            found.append(Claim(path.stem, run_id, frozenset(said["keys"]), at))
+        return found
+
+    def kept(self) -> list[Kept]:
+        """Every piece, complete or left unfinished by one that was killed; the one used longest ago first."""
+        found = []
+        for path in self._with(_RECORD, _UNFINISHED):
+            complete = path.suffix == _RECORD
+            piece = path.with_suffix("") if complete else path
+            try:
+                found.append(Kept(path.stem.partition("-")[0], complete, piece.stat().st_size, path.stat().st_mtime))
+            except FileNotFoundError:  # dropped just now
+                continue
+        return sorted(found, key=lambda kept: kept.used)
+
+    def _with(self, *endings: str) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return [path for path in self.folder.iterdir() if path.suffix in endings]
+
     def drop(self, keys: Iterable[str]) -> None:
-        """Remove pieces nobody needs any more."""
+        """Remove pieces nobody needs any more, and what was left unfinished of them."""
         for key in keys:
             for path in reversed(self._paths(key)):  # the record first: a piece without one is none
                 path.unlink(missing_ok=True)
+            for left in self.folder.glob(f"{key}-*{_UNFINISHED}"):
+                left.unlink(missing_ok=True)
 
     def path(self, key: str) -> Path:
         """Where the piece of this name is, once it is complete."""

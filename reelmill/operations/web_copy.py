@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -24,7 +23,9 @@ from reelmill.ffmpeg.transcoder import Encoded
 from reelmill.operations import chunked
 from reelmill.operations.chunked import Made, Pieces
 from reelmill.operations.fan_out import FanOut, in_turn
+from reelmill.operations.slots import cores
 from reelmill.operations.store import Store
+from reelmill.operations.tidying import always, tidy
 from reelmill.operations.workbench import Workbench
 from reelmill.report import Part, Report
 from reelmill.settings import get_settings
@@ -55,7 +56,8 @@ class WebCopy:
     source: Path
     info: MediaInfo
     h264: build.H264
-    folder: Path  # a workspace
+    recipe: str
+    folder: Path  # its workspace
     report: Report
     fan_out: FanOut
     chunk_seconds: Fraction = CHUNK_SECONDS
@@ -101,11 +103,12 @@ class WebCopy:
             powercap=self.bench.transcoder.powercap,
         )
         started = time.monotonic()
+        pieces = partial(self._pieces, index, chunks, report=_Ticking(Part(self.report, 0, _JOINED), meter))
         try:
-            h264, made = self.h264, self._pieces(index, chunks, self.h264)
+            h264, made = self.h264, pieces(self.h264)
         except FfmpegFailed as error:
             h264 = self.bench.transcoder.instead(error, self.h264, self.report)
-            made = self._pieces(index, chunks, h264)
+            made = pieces(h264)
         joining = Part(self.report, _JOINED, 1)
         staged, _, cpu = chunked.finish(self.bench, self.source, index, made, self.folder, joining)
         length = (index.times[-1] + index.hold - index.times[0]) * index.time_base
@@ -128,16 +131,32 @@ class WebCopy:
             keys=tuple(part.key for part in made.all),
         )
 
-    def _pieces(self, index: Index, chunks: tuple[Chunk, ...], h264: build.H264) -> Pieces:
+    def _pieces(self, index: Index, chunks: tuple[Chunk, ...], h264: build.H264, report: Report) -> Pieces:
         """Make all pieces. A card's encoder serves the job that was admitted to it, and one piece at a time."""
-        store, ffmpeg = Store(self.bench.root), version(self.bench.transcoder.ffmpeg)
+        bench, store = self.bench, Store(self.bench.root)
+        ffmpeg = version(bench.transcoder.ffmpeg)
         tasks = chunked.pieces(self.video, self.source, self.info, index, chunks, h264, ffmpeg)
+        store.claim(self.recipe, bench.run_id, [task.key for task in tasks])
+        tidy(bench.root, get_settings().chunk_store_bytes, always, report)
         if h264.encoder != _SOFTWARE:
-            return chunked.make(self.bench, tasks, Part(self.report, 0, _JOINED), in_turn)
+            return chunked.make(bench, tasks, report, in_turn)
         missing = sum(store.progress(task.key) < 1 for task in tasks if task.chunk is not None)
-        threads = h264.threads or max(1, (os.cpu_count() or 1) // max(1, missing))
+        threads = h264.threads or max(1, cores() // max(1, missing))
         tasks = [replace(task, h264=replace(h264, threads=threads)) for task in tasks]
-        return chunked.make(self.bench, tasks, Part(self.report, 0, _JOINED), self.fan_out)
+        return chunked.make(bench, tasks, report, self.fan_out)
+
+
+class _Ticking(Part):
+    """Reads a meter at each progress."""
+
+    def __init__(self, whole: Report, meter: EnergyMeter):
+        super().__init__(whole, 0, 1)
+        self._meter = meter
+
+    def progress(self, fraction: float, text: str = "") -> None:
+        """See ``Report.progress``."""
+        self._meter.tick()
+        super().progress(fraction, text)
 
 
 def _all_here(pieces: tuple[Made, ...]) -> bool:

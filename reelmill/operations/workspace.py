@@ -81,6 +81,19 @@ def held(recipe: str, report: Report) -> Iterator[None]:
 
 
 @contextmanager
+def trying(recipe: str) -> Iterator[bool]:
+    """Whether nobody is at work by this recipe; if so, nobody begins until the block ends."""
+    key = {"key": _key(recipe)}
+    with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        alone = bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one())
+        try:
+            yield alone
+        finally:
+            if alone:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+
+@contextmanager
 def _disk_errors(root: MediaRoot) -> Iterator[None]:
     try:
         yield

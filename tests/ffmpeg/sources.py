@@ -64,7 +64,7 @@ def _told(folder: Path) -> Path:
         "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=5000\ntitle=One\n"
         "[CHAPTER]\nTIMEBASE=1/1000\nSTART=5000\nEND=12000\ntitle=Two\n"
     )
-    inputs = ["-i", whole, "-i", folder / "words.srt", "-i", folder / "chapters.txt"]
+    inputs: list[str | Path] = ["-i", whole, "-i", folder / "words.srt", "-i", folder / "chapters.txt"]
     ffmpeg(*inputs, "-map", "0", "-map", "1", "-map_metadata", "2", "-c", "copy", "-c:s", "srt", target)
     return target
 
@@ -90,7 +90,6 @@ CUT: Final[dict[str, Callable[[Path], Path]]] = {
     "uneven": _uneven,
     "edited": _copied("edited.mp4", "-ss", "1.4"),
     "late sound": _shifted("late_sound.mp4", "sound"),
-    "late pictures": _shifted("late_pictures.mp4", "pictures"),
     "turned": _copied("turned.mp4", "-display_rotation", "90"),
     "silent": _made("silent.mp4", *_X264, sound=0),
     "told": _told,

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pickle
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,11 +18,19 @@ import numpy as np
 import pytest
 
 from reelmill.catalogue.models import Video
+from reelmill.errors import CapabilityError, InputError, Stalled
+from reelmill.ffmpeg.build import H264
+from reelmill.ffmpeg.chunks import plan
 from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.probe import main_video, open_media
+from reelmill.ffmpeg.index import read_index
+from reelmill.ffmpeg.probe import main_video, open_media, probe
+from reelmill.operations.chunked import pieces
+from reelmill.operations.fan_out import ignore, threads
 from reelmill.operations.reencode import ReencodeResult, reencode
+from reelmill.operations.store import Store
 from reelmill.operations.workbench import Workbench
-from tests.clips import Notes
+from reelmill.settings import get_settings
+from tests.clips import Notes, clip, ffmpeg, overwritten
 from tests.ffmpeg.sources import CUT, WHOLE
 from tests.operations.library import add
 
@@ -65,8 +79,9 @@ def test_it_is_what_one_go_would_have_made(bench: Workbench, tmp_path: Path, kin
     assert not _chunks(bench)
 
 
-def _chunks(bench: Workbench) -> list[str]:
-    return sorted(path.name for path in bench.root.chunks.iterdir()) if bench.root.chunks.exists() else []
+def _chunks(bench: Workbench, ending: str = "") -> list[str]:
+    folder = bench.root.chunks
+    return sorted(path.name for path in folder.iterdir() if path.name.endswith(ending)) if folder.exists() else []
 
 
 @pytest.mark.parametrize("kind", WHOLE)
@@ -105,8 +120,140 @@ def test_chapters_and_words_are_kept(bench: Workbench, tmp_path: Path) -> None:
     _, made = _made(bench, _added(bench, CUT["told"](tmp_path)), _CHUNK)
     with av.open(str(made)) as container:
         chapters = [
-            (chapter["start"] * chapter["time_base"], chapter["metadata"]["title"]) for chapter in container.chapters()
+            (chapter["start"], chapter["time_base"], chapter["metadata"]["title"]) for chapter in container.chapters()
         ]
-        assert chapters == [(0, "One"), (5, "Two")]
+        assert [(float(start * (base or 0)), title) for start, base, title in chapters] == [(0, "One"), (5, "Two")]
         assert container.metadata["title"] == "Told"
         assert [stream.type for stream in container.streams][:4] == ["video", "audio", "audio", "subtitle"]
+
+
+def test_no_joint_shows(bench: Workbench, tmp_path: Path) -> None:
+    """Around each joint the picture is as good as in the rest of the file."""
+    video = _added(bench, clip(tmp_path / "a.mp4", seconds=12, size="480x270", rate=30, gop=30))
+    made = _made(bench, video, _CHUNK)[1]
+    scores = tmp_path / "scores.json"
+    pair = "[0:v]settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];[a][b]libvmaf=log_fmt=json:n_threads=2:log_path="
+    ffmpeg("-i", made, "-i", bench.root.path / video.path, "-lavfi", f"{pair}{scores}", "-f", "null", "-")
+    frames = [frame["metrics"]["vmaf"] for frame in json.loads(scores.read_text())["frames"]]
+    assert len(frames) == 360
+    mean = np.mean(frames)
+    for joint in (90, 180, 270):
+        assert np.mean(frames[joint - 3 : joint + 3]) > mean - 2, joint
+
+
+def test_a_killed_run_is_gone_on_with(bench: Workbench, tmp_path: Path) -> None:
+    """Encoded twice is at most what was in the making: one chunk a core."""
+    video = _added(bench, clip(tmp_path / "a.mp4", seconds=40, size="640x360", rate=30, gop=30))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    run = [sys.executable, "-c", _RUN, str(video.id)]
+    with subprocess.Popen(run, env=environment) as process:
+        while len(_chunks(bench, ".json")) < 6:
+            assert process.poll() is None, "it was done before it could be killed"
+            time.sleep(0.02)
+        process.kill()
+    there = Store(bench.root)
+    complete = [piece for piece in there.kept() if piece.complete]
+    assert not list(bench.root.folder("playback").iterdir())
+    notes = Notes()
+    result, path = _made(replace(bench, report=notes), video, 4.0)
+    reused = [line for line in notes.lines if "made before" in line]
+    assert len(reused) == len(complete)
+    assert 4 <= result.chunks_reused < result.chunks == 10
+    assert result.frames_encoded == 1200 - 120 * result.chunks_reused
+    assert check_whole(path).frames == 1200
+    assert not _chunks(bench)
+
+
+_RUN = """
+import sys
+from reelmill.operations.reencode import reencode
+from reelmill.operations.workbench import Workbench
+reencode(Workbench(), sys.argv[1], preset="veryfast", chunk_seconds=4.0)
+"""
+
+
+def test_a_piece_the_disk_has_damaged_is_made_anew(bench: Workbench, tmp_path: Path) -> None:
+    video = _added(bench, CUT["closed"](tmp_path))
+
+    def failing(function: Any, works: Any, done: Any = ignore) -> Any:
+        found = threads(function, works, done)
+        raise Stalled(f"after {len(found)} pieces")
+
+    with pytest.raises(Stalled):
+        _made(bench, video, _CHUNK, fan_out=failing)
+    records = [bench.root.chunks / name for name in _chunks(bench, ".json")]
+    assert len(records) == 5
+    pictures = next(record for record in records if json.loads(record.read_text())["facts"]["frames"])
+    overwritten(pictures.with_suffix(""), pictures.with_suffix(""), at=0.5, count=100)
+    result, path = _made(bench, video, _CHUNK)
+    assert (result.chunks, result.chunks_reused) == (4, 3)
+    assert check_whole(path).clean
+
+
+def test_another_source_or_setting_shares_nothing(bench: Workbench, tmp_path: Path) -> None:
+    source = CUT["closed"](tmp_path)
+    index, info = read_index(source), probe(source)
+    video = _added(bench, source)
+    path = bench.root.path / video.path
+    chunks = plan(index, info, length=Fraction(3))
+
+    def keys(**options: Any) -> set[str]:
+        made = pieces(video, path, info, index, chunks, H264(**options), options.pop("build", "n9"))
+        return {task.key for task in made if task.chunk is not None}
+
+    assert keys() == keys()
+    assert keys() == keys(threads=2), "how many threads made it does not matter"
+    assert not keys() & keys(crf=20)
+    before = keys()
+    os.utime(path, ns=(1, 1))
+    assert not before & keys()
+
+
+def test_a_source_that_changes_meanwhile_is_told(bench: Workbench, tmp_path: Path) -> None:
+    video = _added(bench, CUT["closed"](tmp_path))
+
+    def late(function: Any, works: Any, done: Any = ignore) -> Any:
+        os.utime(bench.root.path / video.path, ns=(1, 1))
+        return threads(function, works, done)
+
+    with pytest.raises(InputError, match="has been changed since the job began"):
+        _made(bench, video, _CHUNK, fan_out=late)
+    assert not list(bench.root.folder("playback").iterdir())
+
+
+def test_a_maker_that_travels_works_with_the_settings_it_finds(bench: Workbench, tmp_path: Path) -> None:
+    """Only relative paths travel: the media root of another machine may be mounted elsewhere."""
+    video = _added(bench, CUT["closed"](tmp_path))
+    elsewhere = tmp_path / "mounted" / "here"
+    elsewhere.parent.mkdir()
+    travelled: list[str] = []
+
+    def other_machine(function: Any, works: Any, done: Any = ignore) -> Any:
+        packed = pickle.dumps((function, works))
+        travelled.append(str(bench.root.path) if str(bench.root.path).encode() in packed else "")
+        bench.root.path.rename(elsewhere)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("REELMILL_MEDIA_ROOT", str(elsewhere))
+            patch.setenv("REELMILL_NODE_NAME", "other")
+            get_settings.cache_clear()
+            try:
+                function, works = pickle.loads(packed)
+                return threads(function, works, done)
+            finally:
+                elsewhere.rename(bench.root.path)
+
+    notes = Notes()
+    result, path = _made(replace(bench, report=notes), video, _CHUNK, fan_out=other_machine)
+    assert travelled == [""]
+    assert notes.said("on other")
+    assert (result.chunks, check_whole(path).frames) == (4, 360)
+
+
+def test_a_machine_with_another_ffmpeg_is_told_apart(bench: Workbench, tmp_path: Path) -> None:
+    video = _added(bench, CUT["closed"](tmp_path))
+
+    def with_another(function: Any, works: Any, done: Any = ignore) -> Any:
+        return threads(function, [replace(work, build="n1.0") for work in works], done)
+
+    with pytest.raises(CapabilityError, match=r"the job began with n1\.0"):
+        _made(bench, video, _CHUNK, fan_out=with_another)
