@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     )
     node_name: str = Field(default_factory=platform.node, description="this machine's name in the site")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="first port tried for Prefect's server")
+    listen: str | None = Field(
+        default=None, description="this machine's address that others may reach the site at; unset: this machine only"
+    )
     ffmpeg: Path | None = Field(default=None, description="the ffmpeg to use; unset: PATH, then the bundled one")
     gst_launch: Path | None = Field(
         default=None, description="GStreamer's gst-launch-1.0, for load tests; unset: the one on PATH"

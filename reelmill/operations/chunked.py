@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -237,7 +238,8 @@ def _watched(store: Store, tasks: Sequence[Task], report: Report) -> Iterator[No
             frames = sum(weight * store.progress(key) for key, weight in weights.items())
             report.progress(frames / total, f"{frames:.0f} of {total} pictures")
 
-    watcher = threading.Thread(target=look, daemon=True)
+    # In our context: a flow's report needs to know its run.
+    watcher = threading.Thread(target=copy_context().run, args=(look,), daemon=True)
     watcher.start()
     try:
         yield
