@@ -106,6 +106,26 @@ def web_size(info: MediaInfo) -> tuple[int, int]:
     return max(2, width + width % 2), max(2, height + height % 2)
 
 
+def text_subtitles(info: MediaInfo) -> tuple[int, ...]:
+    """Which subtitle tracks an mp4 can hold, from 0: those that are text."""
+    return tuple(index for index, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES)
+
+
+def companions(media: Any, info: MediaInfo, number: int = 0) -> tuple[list[Any], dict[str, Any]]:
+    """What comes with the pictures and sounds of a video into an mp4: text subtitles, chapters, metadata.
+
+    Answers with the streams to add after those of pictures and sound, and the options.
+
+    Args:
+        media: the video as an input of ffmpeg-python.
+        info: its facts.
+        number: which input of the command it is, from 0 in the order in which streams of them are written.
+    """
+    texts = [media[f"s:{index}"] for index in text_subtitles(info)]
+    options: dict[str, Any] = {"map_metadata": number, "map_chapters": number}
+    return texts, options | ({"c:s": "mov_text"} if texts else {})
+
+
 def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[str, ...]:
     """The web profile: H.264, AAC for every sound track, text subtitles and chapters kept, moov in front.
 
@@ -117,20 +137,18 @@ def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[s
         width, height = web_size(info)
         video = upright(info, video).filter("scale", width, height, out_range="tv").filter("setsar", 1)
     streams = [video, *(media[f"a:{index}"] for index in range(info.audio_tracks))]
-    subtitles = [i for i, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES]
-    streams += [media[f"s:{index}"] for index in subtitles]
+    texts, kept = companions(media, info)
+    streams += texts
     options: dict[str, Any] = {
         **h264.options(),
         **FASTSTART,
         "fps_mode:v": "passthrough",
         "enc_time_base:v": "demux",
-        "map_metadata": 0,
+        **kept,
         "f": "mp4",
     }
     if info.audio_tracks:
         options |= AAC
-    if subtitles:
-        options["c:s"] = "mov_text"
     if info.video.hdr:
         options |= SDR_TAGS
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
