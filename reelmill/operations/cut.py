@@ -54,6 +54,8 @@ def cut(
         frames=sum(montage.frames_of(spans, montage.rate_of(info))),
         size=build.web_size(info),
         audio_tracks=1 if info.audio_tracks else 0,
+        sounds_throughout=True,
+        tone_mapped=info.video.hdr is not None,
     )
     made = publish(bench, staged, replace(product, expected=expected))
     read = source.stat().st_size

@@ -174,6 +174,8 @@ def _make(
             frames=frames,
             size=build.web_size(info),
             audio_tracks=1 if info.audio_tracks else 0,
+            sounds_throughout=True,
+            tone_mapped=info.video.hdr is not None,
         ),
         title=f"{video.title} (highlights)",
         source_video_id=video.id,

@@ -15,11 +15,12 @@ from reelmill.catalogue.models import Video, utc_now
 from reelmill.errors import DamagedVideo, OutputRejected
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.cost import Cost, cost_of, with_vmaf
-from reelmill.ffmpeg.decode import check_whole, last_hold
+from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.quality import require_vmaf, vmaf
+from reelmill.ffmpeg.subtitles import usable_subtitles
 from reelmill.ffmpeg.transcoder import Encoded, Encoder
-from reelmill.ffmpeg.verify import Expectation
+from reelmill.ffmpeg.verify import Expectation, Source
 from reelmill.layout import PLAYBACK
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.validate import fault
@@ -105,6 +106,7 @@ def reencode(
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         if made is None:
+            info = usable_subtitles(bench.transcoder, source, info, folder, bench.report)
             made, finished = _make(bench, video, source, info, h264, folder / "output.mp4", key, measure_vmaf)
         elif measure_vmaf:
             made = _measured(bench, made, source, info, folder)
@@ -195,11 +197,10 @@ def _make(
         path=f"{PLAYBACK}/{PurePosixPath(video.filename).stem}.mp4",
         recipe=key,
         expected=Expectation(
-            duration=info.duration,
-            hold=last_hold(source),
             frames=finished.last.frames,
             size=build.web_size(info),
             audio_tracks=info.audio_tracks,
+            source=Source(source, info),
         ),
         title=video.title,
         source_video_id=video.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,13 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from av.error import FFmpegError
-from av.packet import Packet
 
 from reelmill.ffmpeg.build import TEXT_SUBTITLES
 from reelmill.ffmpeg.probe import open_media
 
-#: How far a chapter or the first line of a subtitle may be off, in seconds.
+#: How far a chapter or a line of a subtitle may be off, in seconds.
 _NEAR: Final = 0.1
+#: Bytes that mov_text writes where nothing is shown: a length of zero.
+_NOTHING: Final = 2
 #: Letters of a language code that an mp4 can hold (ISO 639-2).
 _LETTERS: Final = 3
 _UNKNOWN: Final = "und"
@@ -27,7 +29,7 @@ class Subtitle:
 
     codec: str
     language: str | None
-    first: float | None  # when its first line is shown, in seconds from the start of the file; None without any
+    lines: tuple[float, ...]  # when each is shown, in seconds from the start of the file
 
     @property
     def text(self) -> bool:
@@ -53,21 +55,19 @@ class Companions:
 
 
 def companions_of(path: Path) -> Companions:
-    """Read them. Files with subtitles are read through, nothing but their lines is decoded."""
+    """Read them. Files with subtitles are read through; nothing is decoded."""
     with open_media(path) as container:
         start = (container.start_time or 0) / 1_000_000
         chapters = tuple(_chapter(chapter, start) for chapter in container.chapters())
         streams = container.streams.subtitles
-        firsts: dict[int, float] = {}
+        lines: dict[int, list[float]] = {stream.index: [] for stream in streams}
         try:
             for packet in container.demux(streams) if streams else ():
-                if packet.stream.index not in firsts and packet.pts is not None and _shows(packet):
-                    firsts[packet.stream.index] = float(packet.pts * (packet.time_base or 0)) - start
-                    if len(firsts) == len(streams):
-                        break
+                if packet.pts is not None and packet.time_base is not None and packet.size > _NOTHING:
+                    lines[packet.stream.index].append(float(packet.pts * packet.time_base) - start)
         except FFmpegError:  # what can be read was; whether the file is whole is for decoding to say
             pass
-        subtitles = tuple(Subtitle(_codec(stream), stream.language, firsts.get(stream.index)) for stream in streams)
+        subtitles = tuple(Subtitle(_codec(one), one.language, tuple(lines[one.index])) for one in streams)
     return Companions(subtitles, chapters)
 
 
@@ -79,11 +79,6 @@ def _chapter(found: Any, start: float) -> Chapter:
 def _codec(stream: Any) -> str:
     context = stream.codec_context
     return context.codec.canonical_name if context is not None else "unknown"
-
-
-def _shows(packet: Packet[Any]) -> bool:
-    # mov_text writes two bytes, a length of zero, where nothing is shown.
-    return packet.size > 2
 
 
 def companion_faults(source: Companions, made: Companions) -> Iterator[str]:
@@ -106,12 +101,16 @@ def _track_faults(number: int, wanted: Subtitle, got: Subtitle) -> Iterator[str]
     language = wanted.language or _UNKNOWN
     if len(language) == _LETTERS and language != (got.language or _UNKNOWN):
         yield f"subtitle track {number} is in {got.language or _UNKNOWN}, the source's in {language}"
-    if wanted.first is None:
-        return
-    if got.first is None:
+    if wanted.lines and not got.lines:
         yield f"subtitle track {number} is empty, the source's is not"
-    elif abs(got.first - wanted.first) > _NEAR:
-        yield f"subtitle track {number} begins {got.first - wanted.first:+.2f} s off"
+    strays = [line for line in got.lines if not _has_near(sorted(wanted.lines), line)]
+    if strays:
+        yield f"subtitle track {number} shows a line at {strays[0]:.2f} s, where the source shows none"
+
+
+def _has_near(times: list[float], time: float) -> bool:
+    place = bisect_left(times, time - _NEAR)
+    return place < len(times) and times[place] <= time + _NEAR
 
 
 def _sane(chapters: tuple[Chapter, ...]) -> bool:

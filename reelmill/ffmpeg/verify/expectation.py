@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from reelmill.ffmpeg.decode import DecodeReport
+from reelmill.ffmpeg.decode import DecodeReport, Heard
 from reelmill.ffmpeg.probe import MediaInfo
 
 #: How far a duration may be off: a hundredth, and at least this many seconds (an audio frame and a picture).
@@ -36,6 +36,7 @@ class Expectation:
     pixel_format: str | None = "yuv420p"
     audio_tracks: int | None = None
     audio_codec: str | None = "aac"
+    sounds_throughout: bool = False  # each sound track from the first picture to the end of ``duration``
     tone_mapped: bool = False  # from HDR: must declare BT.709
     faststart: bool = True  # of an mp4: its index in front
     source: Source | None = None  # where the file is a copy of a whole video
@@ -45,6 +46,32 @@ def differences(info: MediaInfo, report: DecodeReport, expected: Expectation) ->
     """What of ``expected`` a file is not, by its facts and by what decoding it found; no source is asked."""
     if expected.frames is not None and report.frames != expected.frames:
         yield f"{report.frames} pictures where {expected.frames} were encoded"
+    yield from kind_faults(info, expected)
+    content = _content(report, expected.hold)
+    if expected.duration is not None and not lasts(content, expected.duration):
+        shown = "nothing" if content is None else f"{float(content):.2f} s"
+        yield f"it holds {shown} of the {float(expected.duration):.2f} s wanted"
+    if expected.sounds_throughout and expected.duration is not None and report.start is not None:
+        for track, sound in enumerate(report.sounds, 1):
+            yield from _silent_where(f"sound track {track}", sound, report.start, expected.duration)
+
+
+def _silent_where(name: str, sound: Heard | None, start: Fraction, length: Fraction) -> Iterator[str]:
+    """Where a sound track has no samples between the first picture and the end."""
+    if sound is None:
+        yield f"{name} does not decode"
+        return
+    begin, end = Fraction(sound.start) - start, Fraction(sound.end) - start
+    if begin > _LEEWAY:
+        yield f"{name} begins {float(begin):.2f} s in"
+    if not lasts(end, length):
+        yield f"{name} ends after {float(end):.2f} s of {float(length):.2f} s"
+    if sound.hole > _LEEWAY:
+        yield f"{name} has a hole of {sound.hole:.2f} s at {sound.hole_at:.2f} s"
+
+
+def kind_faults(info: MediaInfo, expected: Expectation) -> Iterator[str]:
+    """What of ``expected`` a file is not by its facts alone: codec, pixels, size, sounds."""
     video = info.video
     if expected.codec not in (None, video.codec):
         yield f"its codec is {video.codec}, not {expected.codec}"
@@ -57,10 +84,6 @@ def differences(info: MediaInfo, report: DecodeReport, expected: Expectation) ->
     other = sorted(set(info.audio_codecs) - {expected.audio_codec})
     if expected.audio_codec is not None and other:
         yield f"its sound is {' and '.join(other)}, not {expected.audio_codec}"
-    content = _content(report, expected.hold)
-    if expected.duration is not None and not lasts(content, expected.duration):
-        shown = "nothing" if content is None else f"{float(content):.2f} s"
-        yield f"it holds {shown} of the {float(expected.duration):.2f} s wanted"
 
 
 def _content(report: DecodeReport, hold: Fraction) -> Fraction | None:

@@ -14,7 +14,7 @@ from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.verify.boxes import faststart
 from reelmill.ffmpeg.verify.colours import colour_faults, washed_out
 from reelmill.ffmpeg.verify.companions import Companions, companion_faults, companions_of
-from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences
+from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
 from reelmill.ffmpeg.verify.sync import Offset, synchrony
 from reelmill.ffmpeg.verify.timing import Timing, decoded, frame, promised, time_faults, timing
 
@@ -57,6 +57,26 @@ def verify(path: Path, expected: Expectation, name: str | None = None) -> MediaI
         faults = "; ".join(finding.rstrip(".") for finding in proof.findings)
         raise OutputRejected(f"{name or path.name}, just made, was thrown away: {faults}.")
     return proof.info
+
+
+def verify_part(path: Path, expected: Expectation, name: str) -> MediaInfo:
+    """Whether a file on the way to another is there and of the kind it must be; decoding is left to the whole.
+
+    Args:
+        path: the part.
+        expected: what it must be; only its codec, pixels, size and sounds are looked at.
+        name: what a person knows it by.
+
+    Raises:
+        OutputRejected: with every point in which it differs.
+    """
+    try:
+        info = probe(path)
+    except InputError as error:
+        raise OutputRejected(f"{name}, just made, cannot be used: {error}") from error
+    if faults := list(kind_faults(info, expected)):
+        raise OutputRejected(f"{name}, just made, cannot be used: {'; '.join(faults)}.")
+    return info
 
 
 def examine(path: Path, expected: Expectation) -> Proof:
