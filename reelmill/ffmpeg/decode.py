@@ -14,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from reelmill.errors import NotAVideo
@@ -21,6 +22,9 @@ from reelmill.ffmpeg.probe import main_video, open_media
 
 #: Seconds decoded at the start, in the middle and at the end by a quick check.
 WINDOW: Final = Fraction(2)
+
+
+_Stream = VideoStream | AudioStream | SubtitleStream
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class DecodeReport:
     audio_end: Fraction | None
     ordered: bool  # presentation times never go backwards
     times: array[float] = field(default_factory=lambda: array("d"), repr=False)  # of each picture that has one
+    text_end: Fraction | None = None  # of the subtitle that ends last, which may be after all pictures
     sounds: tuple[Heard | None, ...] = ()  # for each sound track; None where nothing decodes
 
     @property
@@ -69,7 +74,9 @@ class DecodeReport:
     def reach(self) -> Fraction | None:
         """What a container may count as its length: Matroska counts from its clock's zero, others from the start."""
         content = self.content
-        return None if content is None or self.start is None else content + max(Fraction(0), self.start)
+        if content is None or self.start is None:
+            return None
+        return max(content + max(Fraction(0), self.start), self.text_end or content)
 
 
 class _Sound:
@@ -117,6 +124,7 @@ class _Tally:
         self.last: Fraction | None = None
         self.end: Fraction | None = None
         self.audio_end: Fraction | None = None
+        self.text_end: Fraction | None = None
         self.ordered = True
         self._previous: Fraction | None = None
 
@@ -133,6 +141,10 @@ class _Tally:
         at = None if packet.pts is None or packet.time_base is None else packet.pts * packet.time_base
         where = "" if at is None else f" at {float(at):.2f} s"
         kind = packet.stream.type
+        if kind == "subtitle":
+            if at is not None and packet.time_base is not None:
+                self.text_end = max(self.text_end or at, at + (packet.duration or 0) * packet.time_base)
+            return at
         if packet.size == 0 and (packet.pts is not None or packet.dts is not None):
             return at  # an empty packet in mid-stream: libavcodec refuses it, players skip it
         try:
@@ -175,11 +187,12 @@ class _Tally:
             audio_end=self.audio_end,
             ordered=self.ordered,
             times=self.times,
+            text_end=self.text_end,
             sounds=tuple(sound.heard() for sound in self._sounds.values()),
         )
 
 
-def _streams(path: Path, container: InputContainer, audio: bool) -> list[VideoStream | AudioStream]:
+def _streams(path: Path, container: InputContainer, all_tracks: bool) -> list[_Stream]:
     found = main_video(container)
     if found is None:
         raise NotAVideo(f"{path.name} has no picture track.")
@@ -187,7 +200,9 @@ def _streams(path: Path, container: InputContainer, audio: bool) -> list[VideoSt
     # Whether a picture decodes does not depend on how it is smoothed.
     video.codec_context.options = {"skip_loop_filter": "all"}
     video.thread_type = "AUTO"
-    return [video, *(container.streams.audio if audio else ())]
+    if not all_tracks:
+        return [video]
+    return [video, *container.streams.audio, *container.streams.subtitles]
 
 
 def check_whole(path: Path, *, on_progress: Callable[[float], None] | None = None) -> DecodeReport:
@@ -199,7 +214,7 @@ def check_whole(path: Path, *, on_progress: Callable[[float], None] | None = Non
     """
     tally = _Tally()
     with open_media(path) as container:
-        streams = _streams(path, container, audio=True)
+        streams = _streams(path, container, all_tracks=True)
         length = Fraction(container.duration or 0, 1_000_000)
         tally.follow(container.streams.audio)
         try:
@@ -224,7 +239,7 @@ def check_windows(path: Path, duration: Fraction | None) -> DecodeReport:
         before = tally.frames + tally.audio_frames
         tally.begin_window()
         with open_media(path) as container:
-            streams = _streams(path, container, audio=True)
+            streams = _streams(path, container, all_tracks=True)
             offset = Fraction(container.start_time or 0, 1_000_000)
             try:
                 if start:
@@ -252,7 +267,7 @@ def shown_at(path: Path, at: Fraction) -> Fraction:
     """
     found: Fraction | None = None
     with open_media(path) as container:
-        (video,) = _streams(path, container, audio=False)
+        (video,) = _streams(path, container, all_tracks=False)
         offset = Fraction(container.start_time or 0, 1_000_000)
         container.seek(int((offset + at) * 1_000_000), backward=True)
         for packet in container.demux(video):
@@ -279,7 +294,7 @@ def last_hold(path: Path) -> Fraction:
     last: Fraction | None = None
     hold = Fraction(0)
     with open_media(path) as container:
-        (video,) = _streams(path, container, audio=False)
+        (video,) = _streams(path, container, all_tracks=False)
         if container.duration:
             container.seek((container.start_time or 0) + container.duration, backward=True)
         for packet in container.demux(video):

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
+import av
 import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
@@ -77,9 +78,8 @@ def _mapped(made: VideoTrack) -> Iterator[str]:
 
 
 def bits(track: VideoTrack) -> int:
-    """Bits of a colour component, by the name of the pixel format."""
-    depth = "".join(c if c.isdigit() else " " for c in track.pixel_format.split("p", 1)[-1]).split()
-    return int(depth[-1]) if depth else 10 if track.pixel_format.startswith("p010") else 8
+    """Bits of a colour component."""
+    return av.VideoFormat(track.pixel_format).components[0].bits if track.pixel_format else 8
 
 
 def washed_out(source: Path, source_info: MediaInfo, made: Path, made_info: MediaInfo) -> str | None:

@@ -54,6 +54,9 @@ class Companions:
     chapters: tuple[Chapter, ...]
 
 
+NOTHING: Final = Companions((), ())
+
+
 def companions_of(path: Path) -> Companions:
     """Read them. Files with subtitles are read through; nothing is decoded."""
     with open_media(path) as container:
@@ -100,7 +103,7 @@ def companion_faults(source: Companions, made: Companions) -> Iterator[str]:
 def _track_faults(number: int, wanted: Subtitle, got: Subtitle) -> Iterator[str]:
     language = wanted.language or _UNKNOWN
     if len(language) == _LETTERS and language != (got.language or _UNKNOWN):
-        yield f"subtitle track {number} is in {got.language or _UNKNOWN}, the source's in {language}"
+        yield f"subtitle track {number} is in {got.language or _UNKNOWN}, not {language}"
     if wanted.lines and not got.lines:
         yield f"subtitle track {number} is empty, the source's is not"
     strays = [line for line in got.lines if not _has_near(sorted(wanted.lines), line)]

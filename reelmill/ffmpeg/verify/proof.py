@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from reelmill.ffmpeg.decode import DecodeReport, check_whole
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.verify.boxes import faststart
 from reelmill.ffmpeg.verify.colours import colour_faults, washed_out
-from reelmill.ffmpeg.verify.companions import Companions, companion_faults, companions_of
+from reelmill.ffmpeg.verify.companions import NOTHING, Companions, companion_faults, companions_of
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
 from reelmill.ffmpeg.verify.sync import Offset, synchrony
 from reelmill.ffmpeg.verify.timing import Timing, decoded, frame, promised, time_faults, timing
@@ -32,7 +32,7 @@ class Proof:
     findings: tuple[str, ...]  # what is wrong, a clause each
     notes: tuple[str, ...] = ()  # what is otherwise than in the source, and why that is right
     offsets: tuple[Offset, ...] = ()  # of sound, where there is a source
-    companions: Companions | None = None
+    companions: Companions = field(default=NOTHING, repr=False)
     faststart: bool | None = None  # None for what is no mp4
 
     @property
@@ -101,7 +101,7 @@ def examine(path: Path, expected: Expectation) -> Proof:
         findings.append(f"it declares HDR ({info.video.hdr.upper()})")
     if expected.duration is None and expected.source is None:
         findings += _promise(info, report)
-    proof = Proof(info, report, tuple(findings), faststart=in_front)
+    proof = Proof(info, report, tuple(findings), faststart=in_front, companions=companions_of(path))
     return proof if expected.source is None else _against(path, proof, info, report, expected.source)
 
 
@@ -139,12 +139,20 @@ def _against(path: Path, proof: Proof, info: MediaInfo, report: DecodeReport, so
     elif not wanted.errors:
         found = synchrony(source.path, wanted, path, made)
         findings, offsets = [*findings, *found.faults], found.offsets
+    findings += _shape(source.info, info)
     findings += colour_faults(source.info.video, info.video, tone_mapped=source.tone_mapped)
     findings += [flat] if (flat := washed_out(source.path, source.info, path, info)) else []
-    companions = companions_of(path)
-    findings += companion_faults(_asked_for(source), companions)
+    findings += companion_faults(_asked_for(source), proof.companions)
     unique = tuple(dict.fromkeys(findings))
-    return replace(proof, findings=unique, notes=tuple(notes), offsets=offsets, companions=companions)
+    return replace(proof, findings=unique, notes=tuple(notes), offsets=offsets)
+
+
+def _shape(source: MediaInfo, made: MediaInfo) -> Iterator[str]:
+    """A copy may be smaller, and is neither stretched nor turned."""
+    (width, height), (got_width, got_height) = source.video.display_size, made.video.display_size
+    # Sides are whole and even: two pixels more or less are no stretching.
+    if abs(width * got_height - height * got_width) > 2 * max(width, height, got_width, got_height):
+        yield f"it is shown as {got_width}x{got_height}, the source as {width}x{height}"
 
 
 def _asked_for(source: Source) -> Companions:

@@ -23,6 +23,8 @@ _RATE: Final = 8000
 _REACH: Final = 0.5
 #: Read so many seconds earlier, since decoders need a packet or two to come in.
 _EARLY: Final = 0.5
+#: Frames whose times differ by less follow one another: Matroska's are rounded to milliseconds, players do not mind.
+_JITTER: Final = 0.005
 #: Below this nothing is heard, of full scale: -60 dB.
 _SILENCE: Final = 0.001
 #: Samples from one value of a loudness curve to the next: a millisecond.
@@ -32,7 +34,7 @@ _ALIKE: Final = 0.5
 #: Sound whose loudness moves by less, as a part of its mean, tells no place.
 _LIVELY: Final = 0.4
 #: A smaller shift that is as good, to this much, is the one: a steady tone is alike at every one of its periods.
-_AS_GOOD: Final = 0.02
+_AS_GOOD: Final = 0.05
 
 
 class Match(Enum):
@@ -146,7 +148,8 @@ def _sounds(packets: Iterator[Any], rate: int, end: float) -> Iterator[tuple[flo
                     mono = AudioResampler(format="fltp", layout="mono", rate=rate)
                 form = _form(frame)
                 if frame.pts is not None and frame.time_base is not None:
-                    at = float(frame.pts * frame.time_base)
+                    said = float(frame.pts * frame.time_base)
+                    at = at if at is not None and abs(said - at) < _JITTER else said
                 if at is None:
                     continue
                 for plain in mono.resample(frame):
