@@ -40,7 +40,7 @@ _AS_GOOD: Final = 0.05
 class Match(Enum):
     """What is known where no shift is."""
 
-    SILENT = "nothing is heard in either"
+    SILENT = "nothing is heard in the source"
     GONE = "the source is heard, the copy is not"
     OTHER = "both are heard, and are not alike"
     UNKNOWN = "both are heard, and have nothing to tell their place by"
@@ -56,12 +56,11 @@ def compared(source: tuple[Path, float], made: tuple[Path, float], track: int, l
         length: of the stretch, in seconds.
     """
     wanted = stretch(source[0], track, source[1] - _REACH, length + 2 * _REACH)
-    got = stretch(made[0], track, made[1], length)
     reach = round(_REACH * _RATE)
-    loud = _loudness(wanted[reach : len(wanted) - reach]), _loudness(got)
-    if loud[0] < _SILENCE:
+    if _loudness(wanted[reach : len(wanted) - reach]) < _SILENCE:
         return Match.SILENT
-    if loud[1] < _SILENCE / 4:
+    got = stretch(made[0], track, made[1], length)
+    if _loudness(got) < _SILENCE / 4:
         return Match.GONE
     return lag(wanted, got, reach)
 
