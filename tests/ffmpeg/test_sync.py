@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from reelmill.ffmpeg.build import H264, reencode
+from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.verify import Expectation, Source, examine
 from reelmill.ffmpeg.verify.sound import Match, lag
@@ -160,3 +161,19 @@ def test_lag_of_what_is_not_alike() -> None:
     steady = random.normal(size=24_000).astype(np.float32)
     assert lag(bursts, others[4000:20_000], 4000) is Match.OTHER
     assert lag(steady, random.normal(size=16_000).astype(np.float32), 4000) is Match.UNKNOWN
+
+
+def test_a_hole_that_the_source_has_is_no_fault(source: Path, tmp_path: Path) -> None:
+    """In an mp4 a packet before a hole lasts through it: only decoding the source shows that it has one, too."""
+    holed, made = tmp_path / "holed.mp4", tmp_path / "made.mp4"
+    ffmpeg(
+        "-i", source, "-c:v", "copy", "-af", "aselect='not(between(t,5,5.2))'", "-c:a", "aac", tmp_path / "plain.mkv"
+    )
+    ffmpeg("-i", tmp_path / "plain.mkv", "-c", "copy", "-movflags", "+faststart", holed)
+    ffmpeg("-i", holed, "-c", "copy", "-movflags", "+faststart", made)
+    (heard,) = check_whole(made).sounds
+    assert heard is not None
+    assert heard.hole > 0.1
+    assert _findings(holed, made) == ()
+    whole = _copy(source, tmp_path / "whole.mp4")
+    assert any("has a hole of" in text for text in _findings(whole, made))

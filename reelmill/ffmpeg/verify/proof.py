@@ -15,7 +15,7 @@ from reelmill.ffmpeg.verify.boxes import faststart
 from reelmill.ffmpeg.verify.colours import colour_faults, washed_out
 from reelmill.ffmpeg.verify.companions import NOTHING, Companions, companion_faults, companions_of
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
-from reelmill.ffmpeg.verify.sync import Offset, synchrony
+from reelmill.ffmpeg.verify.sync import Offset, synchrony, unexplained_holes
 from reelmill.ffmpeg.verify.timing import Timing, decoded, frame, promised, time_faults, timing
 
 _BT709: Final = 1
@@ -122,8 +122,8 @@ def _promise(info: MediaInfo, report: DecodeReport) -> Iterator[str]:
 def _against(path: Path, proof: Proof, info: MediaInfo, report: DecodeReport, source: Source) -> Proof:
     made, wanted = timing(report), promised(source.path)
     short = _source_short(source.info, wanted)
-    if len(made.pictures) != len(wanted.pictures) and not short:
-        wanted = replace(decoded(source.path), reaches=wanted.reaches)  # packets are no proof of pictures
+    if not short and (len(made.pictures) != len(wanted.pictures) or unexplained_holes(wanted, made)):
+        wanted = replace(decoded(source.path), reaches=wanted.reaches)  # packets prove neither pictures nor silence
     findings, notes = [*proof.findings, *short], list[str]()
     if wanted.errors:
         notes.append(

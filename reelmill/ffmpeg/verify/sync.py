@@ -87,6 +87,12 @@ def _said(offset: Offset, tracks: int) -> str:
     return f"{name} is {abs(1000 * offset.seconds):.0f} ms {way} {where}"
 
 
+def unexplained_holes(source: Timing, made: Timing) -> bool:
+    """Whether a sound track of a copy has a hole that its source, so far as is known, has not."""
+    pairs = zip(source.sounds, made.sounds, strict=False)
+    return any(a is not None and b is not None and any(_holes("", a, b)) for a, b in pairs)
+
+
 def _holes(name: str, wanted: Heard, got: Heard) -> Iterator[str]:
     if got.hole > wanted.hole + LIMIT:
         yield f"{name} has a hole of {1000 * got.hole:.0f} ms at {got.hole_at:.2f} s"
