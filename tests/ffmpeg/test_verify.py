@@ -104,6 +104,12 @@ def _sound_begins_late(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-itsoffset", "0.5", "-t", "1.5", "-i", good, "-map", "0:v", "-map", "1:a", "-c", "copy", bad)
 
 
+def _sound_with_a_hole(good: Path, bad: Path) -> None:
+    gap = bad.with_suffix(".mkv")
+    ffmpeg("-i", good, "-c:v", "copy", "-c:a", "aac", "-af", "aselect='not(between(t,0.8,1.2))'", gap)
+    ffmpeg("-i", gap, "-c", "copy", *_FRONT, bad)
+
+
 def _one_missing(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-vf", r"select=not(eq(n\,20))", "-fps_mode", "passthrough", bad)
 
@@ -134,6 +140,7 @@ _SPOILT: list[tuple[Callable[[Path, Path], None], str]] = [
     (_other_sound, r"its sound is mp3float, not aac|its sound is mp3, not aac"),
     (_sound_ends_early, r"sound track 1 ends after 1\.\d\d s of 2\.00 s"),
     (_sound_begins_late, r"sound track 1 begins 0\.\d\d s in"),
+    (_sound_with_a_hole, r"sound track 1 has a hole of 0\.\d\d s at 0\.\d\d s"),
     (_one_missing, r"49 pictures where 50 were encoded"),
     (_sound_only, r"has only sound"),
     (_gone, r"is not there any more"),
