@@ -1,4 +1,4 @@
-"""``reelmill``: up, deploy, demo, probe, scenes, similar."""
+"""``reelmill``: up, deploy, demo, probe, verify, scenes, similar."""
 
 from __future__ import annotations
 
@@ -140,6 +140,24 @@ def probe(
         return
     for name, value in found.items():
         typer.echo(f"{name:16} {'' if value is None else value}")
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="Any file.")],
+    against: Annotated[Path | None, typer.Option(help="What it is a copy of.")] = None,
+    output: Annotated[Literal["text", "json"], typer.Option(help="How to answer.")] = "text",
+) -> None:
+    """Decode all of a file and say whether it is whole, or a true copy of its source; exit 1 if not. Needs no site."""
+    from reelmill.cli.verifying import as_json, as_text, examined
+
+    proof = examined(file, against)
+    if output == "json":
+        typer.echo(json.dumps(as_json(file, proof), ensure_ascii=False))
+    else:
+        typer.echo("\n".join(as_text(file, proof)))
+    if not proof.ok:
+        raise typer.Exit(1)
 
 
 @app.command()

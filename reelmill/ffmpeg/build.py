@@ -106,15 +106,37 @@ def web_size(info: MediaInfo) -> tuple[int, int]:
     return max(2, width + width % 2), max(2, height + height % 2)
 
 
+def text_subtitles(info: MediaInfo) -> tuple[int, ...]:
+    """Which subtitle tracks an mp4 can hold, from 0: those that are text."""
+    return tuple(index for index, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES)
+
+
+def companions(media: Any, info: MediaInfo, number: int = 0) -> tuple[list[Any], dict[str, Any]]:
+    """What comes with the pictures and sounds of a video into an mp4: text subtitles, chapters, metadata.
+
+    Answers with the streams to add after those of pictures and sound, and the options.
+
+    Args:
+        media: the video as an input of ffmpeg-python.
+        info: its facts.
+        number: which input of the command it is, from 0 in the order in which streams of them are written.
+    """
+    texts = [media[f"s:{index}"] for index in text_subtitles(info)]
+    options: dict[str, Any] = {"map_metadata": number, "map_chapters": number}
+    return texts, options | ({"c:s": "mov_text"} if texts else {})
+
+
 def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[str, ...]:
     """The web profile: H.264, AAC for every sound track, text subtitles and chapters kept, moov in front.
 
     Every source picture is encoded once, at its own time, so variable frame rates stay what they are.
     """
     media = ffmpeg.input(media_url(source))
-    beside, as_they_are = companions(info, media)
-    streams = [for_the_web(info, media[f"v:{info.video.index}"]), *beside]
-    options = {**each_once(info, h264), **as_they_are, **FASTSTART, "map_metadata": 0, "f": "mp4"}
+    texts, kept = companions(media, info)
+    streams = [for_the_web(info, media[f"v:{info.video.index}"]), *sounds(media, info), *texts]
+    options = {**each_once(info, h264), **FASTSTART, **kept, "f": "mp4"}
+    if info.audio_tracks:
+        options |= AAC
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 
@@ -131,13 +153,9 @@ def each_once(info: MediaInfo, h264: H264) -> dict[str, Any]:
     return options | SDR_TAGS if info.video.hdr else options
 
 
-def companions(info: MediaInfo, media: Any) -> tuple[list[Any], dict[str, Any]]:
-    """What goes with the pictures into an mp4, every sound track and every subtitle that is text; and how."""
-    subtitles = [index for index, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES]
-    streams = [media[f"a:{index}"] for index in range(info.audio_tracks)]
-    streams += [media[f"s:{index}"] for index in subtitles]
-    options: dict[str, Any] = dict(AAC) if info.audio_tracks else {}
-    return streams, options | {"c:s": "mov_text"} if subtitles else options
+def sounds(media: Any, info: MediaInfo) -> list[Any]:
+    """Every sound track of a video that is an input of ffmpeg-python."""
+    return [media[f"a:{index}"] for index in range(info.audio_tracks)]
 
 
 def still(source: Path, info: MediaInfo, target: Path, *, at: Fraction, width: int, keyframe: bool) -> tuple[str, ...]:

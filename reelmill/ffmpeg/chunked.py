@@ -11,7 +11,7 @@ import ffmpeg
 from av.error import FFmpegError
 
 from reelmill.errors import InputError, OutputRejected
-from reelmill.ffmpeg.build import FASTSTART, H264, arguments, companions, each_once, for_the_web, seconds
+from reelmill.ffmpeg.build import AAC, FASTSTART, H264, arguments, companions, each_once, for_the_web, seconds, sounds
 from reelmill.ffmpeg.chunks import Chunk, shape
 from reelmill.ffmpeg.copying import delay
 from reelmill.ffmpeg.probe import MediaInfo, main_video, media_url, open_media
@@ -72,23 +72,25 @@ def check(path: Path, chunk: Chunk, time_base: Fraction) -> int:
 
 def beside(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
     """What goes with the pictures, in an mp4 of its own: sound and subtitles that are text, without pictures."""
-    streams, options = companions(info, ffmpeg.input(media_url(source)))
-    return arguments(ffmpeg.output(*streams, media_url(target), **options, f="mp4"))
+    media = ffmpeg.input(media_url(source))
+    texts, kept = companions(media, info)
+    options = kept | AAC if info.audio_tracks else kept
+    return arguments(ffmpeg.output(*sounds(media, info), *texts, media_url(target), **options, f="mp4"))
 
 
-def complete(source: Path, pictures: Path, begin: Fraction, companions: Path | None, target: Path) -> tuple[str, ...]:
+def complete(source: Path, pictures: Path, begin: Fraction, others: Path | None, target: Path) -> tuple[str, ...]:
     """The finished file: everything copied to its place, chapters and titles from the source.
 
     Args:
         source: the video.
         pictures: all of them, joined.
         begin: seconds from the source's beginning to its first picture.
-        companions: what ``beside`` wrote; None where there is nothing.
+        others: what ``beside`` wrote; None where there is nothing.
         target: the mp4 to write.
     """
     inputs = [ffmpeg.input(media_url(pictures), itsoffset=seconds(begin))]
-    if companions is not None:
-        inputs.append(ffmpeg.input(media_url(companions), itsoffset=seconds(_start(companions))))
+    if others is not None:
+        inputs.append(ffmpeg.input(media_url(others), itsoffset=seconds(_start(others))))
     streams = [inputs[0]["v:0"], *(media for media in inputs[1:])]
     facts = len(inputs)
     options = {"c": "copy", "map_metadata": facts, "map_chapters": facts, **FASTSTART, "f": "mp4"}

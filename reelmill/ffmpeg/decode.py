@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
+from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from reelmill.errors import NotAVideo
@@ -19,6 +22,19 @@ from reelmill.ffmpeg.probe import main_video, open_media
 
 #: Seconds decoded at the start, in the middle and at the end by a quick check.
 WINDOW: Final = Fraction(2)
+
+
+_Stream = VideoStream | AudioStream | SubtitleStream
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One sound track as it decodes, priming left out. Times are seconds on the file's own clock."""
+
+    start: float  # of the first sample
+    end: float  # of the last, what the container says is padding left out
+    hole: float = 0.0  # the longest stretch without samples between two that have some
+    hole_at: float = 0.0  # where that begins
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,9 @@ class DecodeReport:
     end: Fraction | None  # when it ends
     audio_end: Fraction | None
     ordered: bool  # presentation times never go backwards
+    times: array[float] = field(default_factory=lambda: array("d"), repr=False)  # of each picture that has one
+    text_end: Fraction | None = None  # of the subtitle that ends last, which may be after all pictures
+    sounds: tuple[Heard | None, ...] = ()  # for each sound track; None where nothing decodes
 
     @property
     def clean(self) -> bool:
@@ -51,17 +70,67 @@ class DecodeReport:
             return None
         return max(self.end, self.audio_end or self.end) - self.start
 
+    @property
+    def reach(self) -> Fraction | None:
+        """What a container may count as its length: Matroska counts from its clock's zero, others from the start."""
+        content = self.content
+        if content is None or self.start is None:
+            return None
+        return max(content + max(Fraction(0), self.start), self.text_end or content)
+
+
+class _Sound:
+    """One sound track while it is decoded."""
+
+    def __init__(self) -> None:
+        self._start: float | None = None
+        self._reached = self._end = self._hole = self._hole_at = 0.0
+
+    def take(self, packet: Packet[Any], frame: AudioFrame) -> None:
+        """Add one frame and the packet it came from."""
+        if frame.pts is not None and frame.time_base is not None:
+            begin = float(frame.pts * frame.time_base)
+        elif self._start is not None:
+            begin = self._reached  # a frame that says no time follows the one before: AMR has four in a packet
+        else:
+            return
+        length = frame.samples / frame.sample_rate
+        if self._start is None:
+            self._start = self._reached = begin
+        if begin - self._reached > self._hole:
+            self._hole, self._hole_at = begin - self._reached, self._reached
+        self._reached = max(self._reached, begin + length)
+        # The last packet of AAC is padded: only its duration says how much of it is meant to be heard.
+        end = begin + length
+        if packet.duration and packet.time_base and packet.pts is not None:
+            said = float((packet.pts + packet.duration) * packet.time_base)
+            end = min(said, end) if said > begin else end
+        self._end = max(self._end, end)
+
+    def heard(self) -> Heard | None:
+        """What was found."""
+        if self._start is None:
+            return None
+        return Heard(self._start, max(self._start, self._end), self._hole, self._hole_at)
+
 
 class _Tally:
     def __init__(self) -> None:
+        self.times = array("d")
+        self._sounds: dict[int, _Sound] = {}
         self.frames = self.audio_frames = 0
         self.errors: list[str] = []
         self.start: Fraction | None = None
         self.last: Fraction | None = None
         self.end: Fraction | None = None
         self.audio_end: Fraction | None = None
+        self.text_end: Fraction | None = None
         self.ordered = True
         self._previous: Fraction | None = None
+
+    def follow(self, streams: Iterable[AudioStream]) -> None:
+        """Note where the sound of each begins, ends and has holes, which takes all of it."""
+        self._sounds = {stream.index: _Sound() for stream in streams}
 
     def begin_window(self) -> None:
         """Forget the last picture's time: the next one may stand before it."""
@@ -72,6 +141,10 @@ class _Tally:
         at = None if packet.pts is None or packet.time_base is None else packet.pts * packet.time_base
         where = "" if at is None else f" at {float(at):.2f} s"
         kind = packet.stream.type
+        if kind == "subtitle":
+            if at is not None and packet.time_base is not None:
+                self.text_end = max(self.text_end or at, at + (packet.duration or 0) * packet.time_base)
+            return at
         if packet.size == 0 and (packet.pts is not None or packet.dts is not None):
             return at  # an empty packet in mid-stream: libavcodec refuses it, players skip it
         try:
@@ -82,8 +155,10 @@ class _Tally:
             self.errors.append(f"{kind} does not decode{where} ({error.strerror or error})")
             return at
         for frame in frames:
-            if kind == "audio":
+            if isinstance(frame, AudioFrame):
                 self.audio_frames += 1
+                if sound := self._sounds.get(packet.stream.index):
+                    sound.take(packet, frame)
                 self.audio_end = at if self.audio_end is None or at is None else max(self.audio_end, at)
                 continue
             self.frames += 1
@@ -95,6 +170,7 @@ class _Tally:
             length = (frame.duration or 0) * frame.time_base
             self.ordered = self.ordered and (self._previous is None or time >= self._previous)
             self._previous = time
+            self.times.append(float(time))
             self.start = time if self.start is None else min(self.start, time)
             self.last = time if self.last is None else max(self.last, time)
             self.end = time + length if self.end is None else max(self.end, time + length)
@@ -110,10 +186,13 @@ class _Tally:
             end=self.end,
             audio_end=self.audio_end,
             ordered=self.ordered,
+            times=self.times,
+            text_end=self.text_end,
+            sounds=tuple(sound.heard() for sound in self._sounds.values()),
         )
 
 
-def _streams(path: Path, container: InputContainer, audio: bool) -> list[VideoStream | AudioStream]:
+def _streams(path: Path, container: InputContainer, all_tracks: bool) -> list[_Stream]:
     found = main_video(container)
     if found is None:
         raise NotAVideo(f"{path.name} has no picture track.")
@@ -121,7 +200,9 @@ def _streams(path: Path, container: InputContainer, audio: bool) -> list[VideoSt
     # Whether a picture decodes does not depend on how it is smoothed.
     video.codec_context.options = {"skip_loop_filter": "all"}
     video.thread_type = "AUTO"
-    return [video, *(container.streams.audio if audio else ())]
+    if not all_tracks:
+        return [video]
+    return [video, *container.streams.audio, *container.streams.subtitles]
 
 
 def check_whole(path: Path, *, on_progress: Callable[[float], None] | None = None) -> DecodeReport:
@@ -133,8 +214,9 @@ def check_whole(path: Path, *, on_progress: Callable[[float], None] | None = Non
     """
     tally = _Tally()
     with open_media(path) as container:
-        streams = _streams(path, container, audio=True)
+        streams = _streams(path, container, all_tracks=True)
         length = Fraction(container.duration or 0, 1_000_000)
+        tally.follow(container.streams.audio)
         try:
             for packet in container.demux(streams):
                 at = tally.take(packet)
@@ -157,7 +239,7 @@ def check_windows(path: Path, duration: Fraction | None) -> DecodeReport:
         before = tally.frames + tally.audio_frames
         tally.begin_window()
         with open_media(path) as container:
-            streams = _streams(path, container, audio=True)
+            streams = _streams(path, container, all_tracks=True)
             offset = Fraction(container.start_time or 0, 1_000_000)
             try:
                 if start:
@@ -185,7 +267,7 @@ def shown_at(path: Path, at: Fraction) -> Fraction:
     """
     found: Fraction | None = None
     with open_media(path) as container:
-        (video,) = _streams(path, container, audio=False)
+        (video,) = _streams(path, container, all_tracks=False)
         offset = Fraction(container.start_time or 0, 1_000_000)
         container.seek(int((offset + at) * 1_000_000), backward=True)
         for packet in container.demux(video):
@@ -212,7 +294,7 @@ def last_hold(path: Path) -> Fraction:
     last: Fraction | None = None
     hold = Fraction(0)
     with open_media(path) as container:
-        (video,) = _streams(path, container, audio=False)
+        (video,) = _streams(path, container, all_tracks=False)
         if container.duration:
             container.seek((container.start_time or 0) + container.duration, backward=True)
         for packet in container.demux(video):

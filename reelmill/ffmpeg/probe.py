@@ -49,6 +49,8 @@ class VideoTrack:
     interlaced: bool
     start: Fraction | None  # seconds
     duration: Fraction | None  # seconds; None where only the container knows
+    primaries: int = 2  # H.273 code points, as ``transfer``; 2 is unspecified
+    matrix: int = 2
 
     @property
     def hdr(self) -> str | None:
@@ -199,6 +201,8 @@ def _track(container: InputContainer, index: int, stream: VideoStream) -> VideoT
         interlaced=int(context.field_order or 0) in _INTERLACED,
         start=_seconds(stream.start_time, stream.time_base),
         duration=_seconds(stream.duration, stream.time_base),
+        primaries=int(context.color_primaries or 2),
+        matrix=int(context.colorspace),
     )
 
 

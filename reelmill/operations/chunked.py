@@ -20,7 +20,7 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import CapabilityError, InputError, OutputRejected
 from reelmill.ffmpeg import chunked, joining
 from reelmill.ffmpeg.binary import version
-from reelmill.ffmpeg.build import H264, TEXT_SUBTITLES
+from reelmill.ffmpeg.build import H264, text_subtitles
 from reelmill.ffmpeg.chunks import Chunk, identity
 from reelmill.ffmpeg.index import Index
 from reelmill.ffmpeg.probe import MediaInfo
@@ -188,8 +188,9 @@ def pieces(
         Task(recipe("chunk", [identified], **settings, **identity(chunk)), source, chunk, h264, build)
         for chunk in chunks
     ]
-    if info.audio_tracks or TEXT_SUBTITLES.intersection(info.subtitle_codecs):
-        tasks.insert(0, Task(recipe("beside", [identified], build=build), source, None, h264, build))
+    texts = text_subtitles(info)
+    if info.audio_tracks or texts:
+        tasks.insert(0, Task(recipe("beside", [identified], texts=texts, build=build), source, None, h264, build))
     return tasks
 
 

@@ -49,12 +49,25 @@ def cut(
     finished = bench.transcoder.encode(
         lambda way: montage.joined(source, info, spans, staged, way, begins), h264, report, length
     )
-    expected = Expectation(
-        duration=length,
-        frames=sum(montage.frames_of(spans, montage.rate_of(info))),
-        size=build.web_size(info),
-        audio_tracks=1 if info.audio_tracks else 0,
-    )
+    expected = of_one(info, length, sum(montage.frames_of(spans, montage.rate_of(info))))
     made = publish(bench, staged, replace(product, expected=expected))
     read = source.stat().st_size
     return made, cost_of(finished, finished.energy, length, bytes_in=read, bytes_out=made.size)
+
+
+def of_one(info: MediaInfo, length: Fraction, frames: int) -> Expectation:
+    """What a film of stretches of one video must be (pure).
+
+    Args:
+        info: the video's facts.
+        length: of the film, in seconds.
+        frames: of the film.
+    """
+    return Expectation(
+        duration=length,
+        frames=frames,
+        size=build.web_size(info),
+        audio_tracks=1 if info.audio_tracks else 0,
+        sounds_throughout=True,
+        tone_mapped=info.video.hdr is not None,
+    )

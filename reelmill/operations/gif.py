@@ -25,6 +25,7 @@ _MB: Final = 1_000_000  # bytes
 _ENOUGH: Final = 3
 #: How the looping of a GIF is written: the extension's name, a block of three bytes, 0 times meaning for ever.
 _FOREVER: Final = b"NETSCAPE2.0\x03\x01\x00\x00\x00"
+_CODEC: Final = "gif"
 _HEADER: Final = 1024  # bytes within which it stands: screen, colour table, extension
 
 
@@ -48,6 +49,7 @@ class GifResult(BaseModel):
 class _Made:
     """What is in a GIF, by decoding it."""
 
+    codec: str
     width: int
     height: int
     frames: int
@@ -172,15 +174,18 @@ def _encode(bench: Workbench, report: Report, work: _Work, step: Step, limit: in
     given = work.source, work.info, work.stretch, step
     bench.transcoder.run(gif.palette(*given, colours), Part(report, 0.0, 0.4), work.stretch.length)
     stop = _ENOUGH * limit
+    work.film.unlink(missing_ok=True)  # of the attempt before
     command = gif.film(*given, colours, work.film, stop=stop)
     finished = bench.transcoder.run(command, Part(report, 0.4, 1.0), work.stretch.length)
+    if not work.film.exists():
+        raise OutputRejected(f"ffmpeg made no GIF of {work.name}, and says it went well.")
     size, frames, wanted = work.film.stat().st_size, finished.last.frames, work.stretch.frames(step.fps)
     return size * wanted // max(1, frames) if size >= stop and frames < wanted else size
 
 
 def _verify(work: _Work, step: Step) -> None:
     made, wanted = _look(work.film), work.stretch.frames(step.fps)
-    faults = []
+    faults = [] if made.codec == _CODEC else [f"its codec is {made.codec}, not {_CODEC}"]
     if made.frames != wanted:
         faults.append(f"{made.frames} pictures where {wanted} were encoded")
     if (made.width, made.height) != (step.width, step.height):
@@ -207,4 +212,4 @@ def _look(path: Path) -> _Made:
         raise OutputRejected(f"{path.name} does not decode; remove it and run the job again.")
     with path.open("rb") as file:
         forever = _FOREVER in file.read(_HEADER)
-    return _Made(info.video.width, info.video.height, report.frames, report.span, forever)
+    return _Made(info.video.codec, info.video.width, info.video.height, report.frames, report.span, forever)

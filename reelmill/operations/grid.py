@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,7 +15,7 @@ from reelmill.ffmpeg import build
 from reelmill.ffmpeg.cost import Cost, cost_of_all
 from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.transcoder import Encoded
-from reelmill.ffmpeg.verify import Expectation
+from reelmill.ffmpeg.verify import Expectation, verify_part
 from reelmill.operations.publish import Product, publish
 from reelmill.operations.workbench import Workbench
 from reelmill.report import Part
@@ -36,6 +37,15 @@ class Plan:
     length: Fraction  # seconds
     rate: Fraction
     sound: tuple[int, ...]  # cells that are heard, from 0
+
+    @property
+    def frames(self) -> int:
+        """Pictures that begin before the end."""
+        return math.ceil(self.length * self.rate)
+
+    def counted(self, frames: int) -> int:
+        """What must be in the file: as many as ffmpeg says it wrote, where only rounding of the end parts the two."""
+        return frames if abs(frames - self.frames) <= 1 else self.frames
 
 
 def plan(cells: Sequence[build.Cell], length: Length, audio: int | Literal["mix"]) -> Plan:
@@ -123,7 +133,11 @@ def produce(
 
     finished = bench.transcoder.encode(arguments, h264, Part(bench.report, made_small, 0.95), decided.length)
     expected = Expectation(
-        duration=decided.length, frames=finished.last.frames, size=SIZE, audio_tracks=1 if decided.sound else 0
+        duration=decided.length,
+        frames=decided.counted(finished.last.frames),
+        size=SIZE,
+        audio_tracks=1 if decided.sound else 0,
+        sounds_throughout=True,
     )
     made = publish(bench, staged, replace(product, expected=expected))
     spent = [(step, step.energy) for step in (*steps, finished)]
@@ -148,4 +162,5 @@ def _small(
     )  # fmt: skip
     share = Part(report, number / len(cells), (number + 1) / len(cells))
     steps.append(bench.transcoder.metered(arguments, _IN_SOFTWARE, share, decided.length))
-    return build.Cell(target, probe(target))
+    expected = Expectation(audio_codec=None, audio_tracks=1 if number in decided.sound else 0)
+    return build.Cell(target, verify_part(target, expected, f"cell {number + 1}"))

@@ -25,9 +25,9 @@ from reelmill.ffmpeg.cost import Cost, cost_of
 from reelmill.ffmpeg.loudness import integrated
 from reelmill.ffmpeg.montage import Span
 from reelmill.ffmpeg.probe import MediaInfo
-from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import HIGHLIGHTS
 from reelmill.operations.analysis import signals_of
+from reelmill.operations.cut import of_one
 from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.sequence import gain
@@ -170,12 +170,7 @@ def _make(
     product = Product(
         path=f"{HIGHLIGHTS}/{PurePosixPath(video.filename).stem}-highlights.mp4",
         recipe=key,
-        expected=Expectation(
-            duration=frames / rate,
-            frames=frames,
-            size=build.web_size(info),
-            audio_tracks=1 if info.audio_tracks else 0,
-        ),
+        expected=of_one(info, frames / rate, frames),
         title=f"{video.title} (highlights)",
         source_video_id=video.id,
         details=Moments(moments=moments).model_dump(mode="json"),

@@ -18,11 +18,12 @@ from reelmill.errors import DamagedVideo, OutputRejected
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.chunks import CHUNK_SECONDS
 from reelmill.ffmpeg.cost import Cost, cost_of, with_vmaf
-from reelmill.ffmpeg.decode import check_whole, last_hold
+from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.quality import require_vmaf, vmaf
+from reelmill.ffmpeg.subtitles import usable_subtitles
 from reelmill.ffmpeg.transcoder import Encoder
-from reelmill.ffmpeg.verify import Expectation
+from reelmill.ffmpeg.verify import Expectation, Source
 from reelmill.layout import PLAYBACK
 from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing, publish
@@ -118,6 +119,7 @@ def reencode(
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         if made is None:
+            info = usable_subtitles(bench.transcoder, source, info, folder, bench.report)
             copy = WebCopy(
                 bench, video, source, info, h264, key, folder, bench.report, fan_out, Fraction(chunk_seconds)
             )
@@ -182,11 +184,10 @@ def _make(copy: WebCopy, measure_vmaf: bool) -> tuple[Video, Copy]:
         path=f"{PLAYBACK}/{PurePosixPath(copy.video.filename).stem}.mp4",
         recipe=copy.recipe,
         expected=Expectation(
-            duration=info.duration,
-            hold=last_hold(source),
             frames=finished.frames,
             size=build.web_size(info),
             audio_tracks=info.audio_tracks,
+            source=Source(source, info),
         ),
         title=copy.video.title,
         source_video_id=copy.video.id,

@@ -187,6 +187,7 @@ def _into_file(bench: Workbench, work: _Work, asked: Load, report: Report) -> tu
             size=(work.scenario.width, work.scenario.height),
             codec=_CODEC_NAMES[work.scenario.codec],
             audio_tracks=0,
+            faststart=False,
         )
         verify(path, expected, path.name)
         return done, path.stat().st_size

@@ -20,7 +20,7 @@ from reelmill.ffmpeg.cost import Cost, cost_of_all
 from reelmill.ffmpeg.loudness import SILENCE, integrated
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.transcoder import Encoded
-from reelmill.ffmpeg.verify import Expectation
+from reelmill.ffmpeg.verify import Expectation, verify_part
 from reelmill.operations.publish import Product, publish
 from reelmill.operations.workbench import Workbench
 from reelmill.report import Part
@@ -216,6 +216,7 @@ class _Film:
                 frames=sum(step.frames for step in self._plan.steps),
                 size=(form.width, form.height),
                 audio_tracks=1 if self._heard else 0,
+                sounds_throughout=True,
             ),
             details=Pieces(pieces=tuple(self._pieces)).model_dump(mode="json"),
         )
@@ -254,6 +255,8 @@ class _Film:
             self._h264, share, self._plan.length(step),
         )  # fmt: skip
         self._spent.append(encoded)
+        expected = Expectation(size=(self._plan.form.width, self._plan.form.height), audio_tracks=0)
+        verify_part(target, expected, f"part {len(self._pictures) + 1}")
         self._pictures.append(target)
 
     def _add_sound(self, source: Source, step: Step, samples: int, change: float | None, share: Part) -> None:

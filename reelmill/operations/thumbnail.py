@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import cv2
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.catalogue import queries
@@ -24,6 +25,9 @@ from reelmill.operations.workspace import workspace
 
 #: Where the default picture is taken, as a part of the video: past titles, before endings.
 _DEFAULT_AT: Final = Fraction(1, 4)
+#: The markers around a JPEG (ITU-T T.81, table B.1): SOI and EOI.
+_BEGINS: Final = b"\xff\xd8"
+_ENDS: Final = b"\xff\xd9"
 
 
 class ThumbnailResult(BaseModel):
@@ -111,7 +115,9 @@ def _make(bench: Workbench, source: Path, info: MediaInfo, target: Path, at: Fra
         bench.transcoder.run(build.still(source, info, target, at=at, width=width, keyframe=False), bench.report)
     if not target.exists():
         raise OutputRejected(f"ffmpeg made no picture of {source.name} at {float(at):.3f} s.")
-    _size(target)
+    found, _ = _size(target)
+    if found != width:
+        raise OutputRejected(f"The picture of {source.name}, just made, is {found} pixels wide, not {width}.")
     fsync(target)
 
 
@@ -119,10 +125,14 @@ def _size(picture: Path) -> tuple[int, int]:
     """Width and height, by decoding the picture.
 
     Raises:
-        OutputRejected: it does not decode.
+        OutputRejected: it does not decode, or is no JPEG, or half of one.
     """
-    pixels = cv2.imread(str(picture))
+    data = picture.read_bytes()
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if pixels is None:
         raise OutputRejected(f"The finished picture {picture.name} does not decode.")
+    # A decoder shows what is there of half a picture, and any other kind of picture too.
+    if not (data.startswith(_BEGINS) and data.rstrip(b"\0").endswith(_ENDS)):
+        raise OutputRejected(f"The finished picture {picture.name} is no whole JPEG.")
     height, width = pixels.shape[:2]
     return width, height

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +13,7 @@ from reelmill.catalogue.models import utc_now
 from reelmill.errors import InputError
 from reelmill.ffmpeg.decode import DecodeReport, check_whole, check_windows
 from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.verify import cut_short
 from reelmill.operations.records import describe
 from reelmill.operations.workbench import Workbench
 
@@ -81,12 +81,7 @@ def fault(name: str, info: MediaInfo, report: DecodeReport) -> str | None:
         return f"{name} is damaged: {report.errors[0]}{more}."
     if report.frames == 0:
         return f"{name} holds no picture that decodes."
-    promised, content = info.duration, report.content
-    if promised is not None and content is not None and cut_short(promised, content):
-        return f"{name} is cut short: it promises {float(promised):.1f} s and holds {float(content):.1f} s."
+    promised, held = info.duration, report.reach
+    if promised is not None and held is not None and cut_short(promised, held):
+        return f"{name} is cut short: it promises {float(promised):.1f} s and holds {float(held):.1f} s."
     return None
-
-
-def cut_short(promised: Fraction, content: Fraction) -> bool:
-    """Whether content misses more than a second, and more than 2 %, of what the container promises."""
-    return promised - content > max(Fraction(1), promised / 50)

@@ -90,6 +90,7 @@ CUT: Final[dict[str, Callable[[Path], Path]]] = {
     "uneven": _uneven,
     "edited": _copied("edited.mp4", "-ss", "1.4"),
     "late sound": _shifted("late_sound.mp4", "sound"),
+    "late pictures": _shifted("late_pictures.mp4", "pictures"),
     "turned": _copied("turned.mp4", "-display_rotation", "90"),
     "silent": _made("silent.mp4", *_X264, sound=0),
     "told": _told,

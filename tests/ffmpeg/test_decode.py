@@ -179,6 +179,41 @@ def test_sound_that_outlasts_the_picture_is_content(tmp_path: Path) -> None:
     assert float(report.content or 0) == pytest.approx(3, abs=0.05)
 
 
+def test_a_subtitle_that_outlasts_everything_is_no_damage(tmp_path: Path) -> None:
+    lines, path = tmp_path / "lines.srt", tmp_path / "film.mkv"
+    lines.write_text("1\n00:00:07,000 --> 00:00:09,000\nlate\n")
+    ffmpeg("-i", clip(tmp_path / "film.mp4"), "-i", lines, "-c", "copy", "-c:s", "srt", path)
+    for report in (check_whole(path), _windows(path)):
+        assert probe(path).duration == 9
+        assert report.reach == 9
+        assert float(report.content or 0) == pytest.approx(1, abs=0.05)
+        assert fault("film.mkv", probe(path), report) is None
+
+
+def test_a_clock_that_begins_late_is_no_damage(tmp_path: Path) -> None:
+    """Matroska's length counts from zero, wherever the first picture stands."""
+    path = tmp_path / "late.mkv"
+    ffmpeg("-i", clip(tmp_path / "film.mp4"), "-c", "copy", "-output_ts_offset", "7", path)
+    assert float(probe(path).duration or 0) == pytest.approx(8, abs=0.03)
+    assert fault("late.mkv", probe(path), check_whole(path)) is None
+
+
+def test_where_sound_begins_ends_and_is_missing(tmp_path: Path) -> None:
+    """Priming and padding of AAC are no sound."""
+    plain = clip(tmp_path / "plain.mp4", seconds=2, sound=1)
+    (whole,) = check_whole(plain).sounds
+    assert whole is not None
+    assert whole.start == 0
+    assert whole.hole < 1e-6
+    assert whole.end == pytest.approx(2, abs=0.001)
+    gap = tmp_path / "gap.mkv"
+    ffmpeg("-i", plain, "-c:v", "copy", "-c:a", "pcm_s16le", "-af", "aselect='not(between(t,0.5,1.2))'", gap)
+    (holed,) = check_whole(gap).sounds
+    assert holed is not None
+    assert holed.hole == pytest.approx(0.7, abs=0.05)
+    assert holed.hole_at == pytest.approx(0.5, abs=0.05)
+
+
 def test_variable_times_are_in_order(tmp_path: Path) -> None:
     path = tmp_path / "vfr.mp4"
     source = clip(tmp_path / "source.mp4", sound=0)

@@ -13,7 +13,7 @@ from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import main_video, open_media, probe
 from reelmill.ffmpeg.run import FfmpegRunner, Limits
-from reelmill.ffmpeg.verify import faststart
+from reelmill.ffmpeg.verify import Expectation, Source, examine, faststart
 from tests.ffmpeg.test_probe import _REFUSED, _rows
 
 _NAMES = [row["file"] for row in _rows() if row["file"] not in _REFUSED and row["file"] != "long1080.mp4"]
@@ -69,8 +69,13 @@ def test_real_clip(real_media: Path, tmp_path: Path, name: str) -> None:
         with av.open(str(target)) as container:
             context = container.streams.video[0].codec_context
             assert (context.color_primaries, context.color_trc, context.colorspace) == (1, 1, 1)  # bt709
+    proof = examine(target, Expectation(size=(video.width, video.height), source=Source(source, before)))
     if name not in _DAMAGED:
         _same_pictures(source, target)
+        assert proof.findings == ()
+        assert all(abs(offset.seconds) < 0.005 for offset in proof.offsets if offset.heard)
+    else:
+        assert proof.notes or proof.findings or name == "lost_packets.ts"  # ffmpeg hides what MPEG-2 lost
 
 
 def _same_pictures(source: Path, target: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -9,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from reelmill.errors import OutputRejected
-from reelmill.ffmpeg.verify import Expectation, faststart, lasts, verify
+from reelmill.ffmpeg.binary import find_ffmpeg
+from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.verify import Expectation, Source, examine, faststart, lasts, verify, verify_part
 from tests.clips import clip, cut_off, ffmpeg, hollow, overwritten
 
 _FRONT = ("-movflags", "+faststart")
-_GOOD = Expectation(duration=Fraction(2), frames=50, size=(160, 120), audio_tracks=1)
+_GOOD = Expectation(duration=Fraction(2), frames=50, size=(160, 120), audio_tracks=1, sounds_throughout=True)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,32 @@ def _slow(good: Path, bad: Path) -> None:
     ffmpeg("-itsscale", "1.5", "-i", good, "-an", "-c", "copy", bad)
 
 
+def _late_index(good: Path, bad: Path) -> None:
+    ffmpeg("-i", good, "-c", "copy", bad)
+
+
+def _more_colours(good: Path, bad: Path) -> None:
+    ffmpeg("-i", good, "-pix_fmt", "yuv444p", "-c:a", "copy", *_FRONT, bad)
+
+
+def _other_sound(good: Path, bad: Path) -> None:
+    ffmpeg("-i", good, "-c:v", "copy", "-c:a", "mp3", *_FRONT, bad)
+
+
+def _sound_ends_early(good: Path, bad: Path) -> None:
+    ffmpeg("-i", good, "-c:v", "copy", "-af", "atrim=end=1", *_FRONT, bad)
+
+
+def _sound_begins_late(good: Path, bad: Path) -> None:
+    ffmpeg("-i", good, "-itsoffset", "0.5", "-t", "1.5", "-i", good, "-map", "0:v", "-map", "1:a", "-c", "copy", bad)
+
+
+def _sound_with_a_hole(good: Path, bad: Path) -> None:
+    gap = bad.with_suffix(".mkv")
+    ffmpeg("-i", good, "-c:v", "copy", "-c:a", "aac", "-af", "aselect='not(between(t,0.8,1.2))'", gap)
+    ffmpeg("-i", gap, "-c", "copy", *_FRONT, bad)
+
+
 def _one_missing(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-vf", r"select=not(eq(n\,20))", "-fps_mode", "passthrough", bad)
 
@@ -106,6 +135,12 @@ _SPOILT: list[tuple[Callable[[Path, Path], None], str]] = [
     (_second_sound, r"2 sound tracks where 1 were wanted"),
     (_short, r"it holds 1\.5\d s of the 2\.00 s wanted"),
     (_slow, r"it holds (2\.9|3\.0)\d s of the 2\.00 s wanted"),
+    (_late_index, r"its index stands at the end"),
+    (_more_colours, r"its pixels are yuv444p, not yuv420p"),
+    (_other_sound, r"its sound is mp3float, not aac|its sound is mp3, not aac"),
+    (_sound_ends_early, r"sound track 1 ends after 1\.\d\d s of 2\.00 s"),
+    (_sound_begins_late, r"sound track 1 begins 0\.\d\d s in"),
+    (_sound_with_a_hole, r"sound track 1 has a hole of 0\.\d\d s at 0\.\d\d s"),
     (_one_missing, r"49 pictures where 50 were encoded"),
     (_sound_only, r"has only sound"),
     (_gone, r"is not there any more"),
@@ -186,6 +221,64 @@ def test_faststart_walks_the_boxes(tmp_path: Path, data: bytes, answer: bool) ->
     path = tmp_path / "boxes.mp4"
     path.write_bytes(data)
     assert faststart(path) is answer
+
+
+def test_a_part_is_looked_at_and_not_decoded(good: Path, tmp_path: Path) -> None:
+    scratched, other = tmp_path / "scratched.mp4", tmp_path / "other.mp4"
+    _scratched(good, scratched)
+    _other_codec(good, other)
+    assert verify_part(scratched, _GOOD, "part 1").video.codec == "h264"
+    for path, said in ((other, "its codec is mpeg4"), (tmp_path / "gone", "not there")):
+        with pytest.raises(OutputRejected, match=f"part 1, just made, cannot be used: .*{said}"):
+            verify_part(path, _GOOD, "part 1")
+
+
+def test_a_copy_is_counted_against_its_source(good: Path, tmp_path: Path) -> None:
+    """What the encoder says is no proof: here nobody says how many there should be."""
+    shorter, other, turned = tmp_path / "shorter.mp4", tmp_path / "other.mp4", tmp_path / "turned.mp4"
+    ffmpeg("-i", good, "-t", "1", *_FRONT, shorter)
+    ffmpeg("-i", good, "-vf", r"select=not(eq(n\,20))", "-fps_mode", "passthrough", *_FRONT, other)
+    ffmpeg("-i", good, "-vf", "transpose", *_FRONT, turned)
+    against = Expectation(source=Source(good, probe(good)))
+    assert "25 pictures where the source has 50" in examine(shorter, against).findings
+    assert examine(other, against).findings == ("49 pictures where the source has 50",)
+    assert examine(turned, against).findings == ("it is shown as 120x160, the source as 160x120",)
+    assert examine(good, against).ok
+
+
+def test_a_picture_at_another_time_is_found(good: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    ffmpeg(
+        *("-i", good, "-vf", r"setpts=if(gt(N\,29)\,PTS+0.12/TB\,PTS)"),
+        *("-fps_mode", "passthrough", *_FRONT, made),
+    )
+    found = examine(made, Expectation(source=Source(good, probe(good)))).findings
+    assert "its last picture begins after 2.080 s, that of the source after 1.960 s" in found
+    assert any(text.startswith("a picture stands 120 ms away from where the source has it") for text in found)
+
+
+def test_a_variable_rate_made_constant_is_a_note(tmp_path: Path) -> None:
+    source, made = tmp_path / "source.mp4", tmp_path / "made.mp4"
+    plain = clip(tmp_path / "plain.mp4", seconds=2, sound=0)
+    ffmpeg(
+        *("-i", plain, "-vf", r"select=lt(n\,20)+not(mod(n\,7))+eq(n\,49)", "-fps_mode", "passthrough"),
+        *("-bf", "0", source),
+    )
+    ffmpeg("-i", source, "-vf", "fps=25", "-t", "2", *_FRONT, made)
+    proof = examine(made, Expectation(source=Source(source, probe(source))))
+    assert proof.findings == ()
+    (note,) = proof.notes
+    assert note == "50 pictures where the source has 25: its variable rate was made a constant 25.000 a second"
+
+
+def test_a_damaged_source_is_said_and_not_counted_against(good: Path, tmp_path: Path) -> None:
+    bad, made = tmp_path / "bad.mp4", tmp_path / "made.mp4"
+    _scratched(good, bad)
+    ffmpeg_that_hides_it = ("-err_detect", "ignore_err", "-i", str(bad), "-vf", "select=lt(n\\,20)", *_FRONT, str(made))
+    subprocess.run([str(find_ffmpeg()), "-v", "quiet", "-y", *ffmpeg_that_hides_it], check=False)
+    proof = examine(made, Expectation(source=Source(bad, probe(bad))))
+    assert proof.findings == ()
+    assert proof.notes[0].startswith("the source is damaged (")
 
 
 def test_nothing_is_changed(good: Path, tmp_path: Path) -> None:

@@ -39,7 +39,12 @@ _REPOSITORY = Path(__file__).parent.parent.parent
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clip(tmp_path_factory.mktemp("original") / "original.mp4", seconds=0.2, size="64x48")
+    return clip(
+        tmp_path_factory.mktemp("original") / "original.mp4",
+        seconds=0.2,
+        size="64x48",
+        options=("-movflags", "+faststart"),
+    )
 
 
 def _records() -> list[Video]:

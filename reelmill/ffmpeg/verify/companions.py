@@ -1,0 +1,132 @@
+"""What comes with pictures and sound: text subtitles and chapters, and whether a copy kept them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from av.error import FFmpegError
+
+from reelmill.ffmpeg.build import TEXT_SUBTITLES
+from reelmill.ffmpeg.probe import open_media
+
+#: How far a chapter or a line of a subtitle may be off, in seconds.
+_NEAR: Final = 0.1
+#: Bytes that mov_text writes where nothing is shown: a length of zero.
+_NOTHING: Final = 2
+#: Letters of a language code that an mp4 can hold (ISO 639-2).
+_LETTERS: Final = 3
+_UNKNOWN: Final = "und"
+
+
+@dataclass(frozen=True)
+class Subtitle:
+    """One subtitle track."""
+
+    codec: str
+    language: str | None
+    lines: tuple[float, ...]  # when each is shown, in seconds from the start of the file
+
+    @property
+    def text(self) -> bool:
+        """Whether it is text; else it is made of pictures."""
+        return self.codec in TEXT_SUBTITLES
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One chapter, in seconds from the start of the file."""
+
+    start: float
+    end: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Companions:
+    """What comes with a video."""
+
+    subtitles: tuple[Subtitle, ...]
+    chapters: tuple[Chapter, ...]
+
+
+NOTHING: Final = Companions((), ())
+
+
+def companions_of(path: Path) -> Companions:
+    """Read them. Files with subtitles are read through; nothing is decoded."""
+    with open_media(path) as container:
+        start = (container.start_time or 0) / 1_000_000
+        chapters = tuple(_chapter(chapter, start) for chapter in container.chapters())
+        streams = container.streams.subtitles
+        lines: dict[int, list[float]] = {stream.index: [] for stream in streams}
+        try:
+            for packet in container.demux(streams) if streams else ():
+                if packet.pts is not None and packet.time_base is not None and packet.size > _NOTHING:
+                    lines[packet.stream.index].append(float(packet.pts * packet.time_base) - start)
+        except FFmpegError:  # what can be read was; whether the file is whole is for decoding to say
+            pass
+        subtitles = tuple(Subtitle(_codec(one), one.language, tuple(lines[one.index])) for one in streams)
+    return Companions(subtitles, chapters)
+
+
+def _chapter(found: Any, start: float) -> Chapter:
+    begin, end = (float(found[side] * found["time_base"]) - start for side in ("start", "end"))
+    return Chapter(begin, end, found["metadata"].get("title", ""))
+
+
+def _codec(stream: Any) -> str:
+    context = stream.codec_context
+    return context.codec.canonical_name if context is not None else "unknown"
+
+
+def companion_faults(source: Companions, made: Companions) -> Iterator[str]:
+    """What of a source's text subtitles and chapters its copy lacks (pure); pictures cannot be kept and are not asked.
+
+    Chapters that make no sense (out of order, before the start, without length) are not asked for either.
+    """
+    wanted = [track for track in source.subtitles if track.text]
+    got = [track for track in made.subtitles if track.text]
+    if len(wanted) != len(got):
+        yield f"{len(got)} text subtitle tracks where the source has {len(wanted)}"
+    else:
+        for number, (one, other) in enumerate(zip(wanted, got, strict=True), 1):
+            yield from _track_faults(number, one, other)
+    if _sane(source.chapters):
+        yield from _chapter_faults(source.chapters, made.chapters)
+
+
+def _track_faults(number: int, wanted: Subtitle, got: Subtitle) -> Iterator[str]:
+    language = wanted.language or _UNKNOWN
+    if len(language) == _LETTERS and language != (got.language or _UNKNOWN):
+        yield f"subtitle track {number} is in {got.language or _UNKNOWN}, not {language}"
+    if wanted.lines and not got.lines:
+        yield f"subtitle track {number} is empty, the source's is not"
+    strays = [line for line in got.lines if not _has_near(sorted(wanted.lines), line)]
+    if strays:
+        yield f"subtitle track {number} shows a line at {strays[0]:.2f} s, where the source shows none"
+
+
+def _has_near(times: list[float], time: float) -> bool:
+    place = bisect_left(times, time - _NEAR)
+    return place < len(times) and times[place] <= time + _NEAR
+
+
+def _sane(chapters: tuple[Chapter, ...]) -> bool:
+    starts = [chapter.start for chapter in chapters]
+    return all(b > a for a, b in pairwise(starts)) and all(0 <= c.start < c.end for c in chapters)
+
+
+def _chapter_faults(wanted: tuple[Chapter, ...], got: tuple[Chapter, ...]) -> Iterator[str]:
+    if len(got) != len(wanted):
+        yield f"{len(got)} chapters where the source has {len(wanted)}"
+        return
+    for one, other in zip(wanted, got, strict=True):
+        if abs(one.start - other.start) > _NEAR:
+            yield f"chapter {one.title!r} begins at {other.start:.2f} s, in the source at {one.start:.2f} s"
+        elif one.title != other.title:
+            yield f"chapter {one.title!r} of the source is called {other.title!r}"

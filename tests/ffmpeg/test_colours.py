@@ -1,0 +1,142 @@
+"""High dynamic range is kept or tone-mapped on purpose; what is neither is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reelmill.errors import OutputRejected
+from reelmill.ffmpeg.build import H264, reencode
+from reelmill.ffmpeg.probe import VideoTrack, probe
+from reelmill.ffmpeg.verify import Expectation, Source, examine, verify
+from reelmill.ffmpeg.verify.colours import bits, colour_faults
+from tests.clips import clip, ffmpeg
+
+_BT709 = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+_FRONT = ("-movflags", "+faststart")
+
+
+@pytest.fixture(scope="module", params=["smpte2084", "arib-std-b67"], ids=["pq", "hlg"])
+def hdr(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A test card in BT.2020 and 10 bits."""
+    path = tmp_path_factory.mktemp("hdr") / "hdr.mp4"
+    mapped = f"transfer={request.param}:primaries=bt2020:matrix=bt2020nc"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=1"),
+        *(
+            "-vf",
+            f"zscale=matrixin=bt709:transferin=bt709:primariesin=bt709:rangein=limited:{mapped},format=yuv420p10le",
+        ),
+        *("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error", "-tag:v", "hvc1", *_FRONT),
+        *("-color_primaries", "bt2020", "-color_trc", request.param, "-colorspace", "bt2020nc", path),
+    )
+    assert probe(path).video.hdr is not None
+    return path
+
+
+def _findings(source: Path, made: Path, *, tone_mapped: bool | None = None) -> tuple[str, ...]:
+    against = Source(source, probe(source), tone_mapped)
+    return examine(made, Expectation(codec=None, pixel_format=None, source=against)).findings
+
+
+def test_what_is_tone_mapped_says_so_and_is(hdr: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    ffmpeg(*reencode(hdr, probe(hdr), made, H264(preset="ultrafast")))
+    video = verify(made, Expectation(source=Source(hdr, probe(hdr)))).video
+    assert (video.primaries, video.transfer, video.matrix, video.pixel_format) == (1, 1, 1, "yuv420p")
+
+
+def test_what_is_kept_is_kept(hdr: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    ffmpeg("-i", hdr, "-c", "copy", *_FRONT, made)
+    assert _findings(hdr, made) == ()
+    assert any("was to be tone-mapped" in text for text in _findings(hdr, made, tone_mapped=True))
+
+
+def test_pixels_that_were_not_mapped_under_a_tag_that_says_so_are_washed_out(hdr: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    ffmpeg("-i", hdr, "-vf", f"scale=80:46,format=yuv420p,{_BT709}", "-c:v", "libx264", *_FRONT, made)
+    (finding,) = [text for text in _findings(hdr, made) if "washed out" in text]
+    with pytest.raises(OutputRejected, match="washed out"):
+        verify(made, Expectation(source=Source(hdr, probe(hdr))))
+    assert finding
+
+
+def test_tags_that_were_dropped_are_found(hdr: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    unset = "setparams=color_primaries=unknown:color_trc=unknown:colorspace=unknown"
+    ffmpeg("-i", hdr, "-vf", f"format=yuv420p,{unset}", "-c:v", "libx264", *_FRONT, made)
+    assert any("does not declare BT.709" in text for text in _findings(hdr, made))
+
+
+def test_standard_range_that_declares_high(tmp_path: Path) -> None:
+    source, made = clip(tmp_path / "source.mp4", sound=0), tmp_path / "made.mp4"
+    ffmpeg("-i", source, "-vf", "setparams=color_trc=smpte2084", "-c:v", "libx264", *_FRONT, made)
+    assert "it declares HDR (PQ), and the source is not HDR" in _findings(source, made)
+    with pytest.raises(OutputRejected, match=r"declares HDR \(PQ\)"):
+        verify(made, Expectation())
+
+
+def test_dark_pictures_are_no_proof_of_anything(tmp_path: Path, hdr: Path) -> None:
+    dark, made = tmp_path / "dark.mp4", tmp_path / "made.mp4"
+    ffmpeg(
+        *("-i", hdr, "-vf", "drawbox=color=black:t=fill", "-c:v", "libx265", "-x265-params", "log-level=error"),
+        *("-tag:v", "hvc1", dark),
+    )
+    assert probe(dark).video.hdr is not None
+    ffmpeg(*reencode(dark, probe(dark), made, H264(preset="ultrafast")))
+    assert _findings(dark, made) == ()
+
+
+def _track(**facts: Any) -> VideoTrack:
+    known: dict[str, Any] = {
+        "index": 0, "codec": "h264", "profile": None, "width": 16, "height": 16, "rotation": 0, "sample_aspect": 1,
+        "frame_rate": None, "frames": None, "pixel_format": "yuv420p", "full_range": False, "transfer": 1,
+        "interlaced": False, "start": None, "duration": None, "primaries": 1, "matrix": 1,
+    }  # fmt: skip
+    return VideoTrack(**(known | facts))
+
+
+_SDR = _track()
+_PQ = _track(transfer=16, primaries=9, matrix=9, pixel_format="yuv420p10le")
+
+
+@pytest.mark.parametrize(
+    ("source", "made", "tone_mapped", "said"),
+    [
+        (_SDR, _SDR, True, ""),
+        (_PQ, _SDR, True, ""),
+        (_PQ, _SDR, None, ""),
+        (_PQ, _SDR, False, "does not declare it"),
+        (_PQ, _PQ, False, ""),
+        (_PQ, _PQ, None, ""),
+        (_PQ, _PQ, True, "was to be tone-mapped"),
+        (_PQ, replace(_PQ, transfer=18), None, "transfer is declared as 18, the source's is 16"),
+        (_PQ, replace(_PQ, primaries=1), None, "primaries is declared as 1, the source's is 9"),
+        (_PQ, replace(_PQ, matrix=2), None, "matrix is declared as 2, the source's is 9"),
+        (_PQ, replace(_PQ, pixel_format="yuv420p"), None, "needs 10 bits and it has 8"),
+        (_PQ, replace(_SDR, matrix=9), True, "does not declare BT.709"),
+        (_PQ, replace(_SDR, pixel_format="yuv420p10le"), True, "not 8 bit"),
+        (_PQ, replace(_SDR, full_range=True), True, "limited range"),
+        (_SDR, _PQ, None, "the source is not HDR"),
+        (_SDR, replace(_SDR, matrix=6), True, "another matrix"),
+        (replace(_SDR, matrix=2), replace(_SDR, matrix=6), True, ""),
+        (replace(_SDR, matrix=5), replace(_SDR, matrix=6), True, ""),
+        (replace(_SDR, matrix=0), replace(_SDR, matrix=6), True, ""),
+    ],
+)
+def test_what_is_declared(source: VideoTrack, made: VideoTrack, tone_mapped: bool | None, said: str) -> None:
+    found = "; ".join(colour_faults(source, made, tone_mapped=tone_mapped))
+    assert (said in found) if said else not found
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [("yuv420p", 8), ("yuvj420p", 8), ("yuv420p10le", 10), ("yuv422p12be", 12), ("p010le", 10), ("nv12", 8), ("", 8),
+     ("gbrp10le", 10), ("gray", 8)],
+)  # fmt: skip
+def test_bits(name: str, depth: int) -> None:
+    assert bits(_track(pixel_format=name)) == depth

@@ -1,0 +1,179 @@
+"""Copies whose sound was moved by a known time, against their source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reelmill.ffmpeg.build import H264, reencode
+from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.verify import Expectation, Source, examine
+from reelmill.ffmpeg.verify.sound import Match, lag
+from tests.clips import clip, ffmpeg
+
+_SECONDS = 12
+#: Something like speech: noise that comes and goes, and a tone that wanders.
+_LIVELY = (
+    f"aevalsrc='0.4*random(0)*pow(abs(sin(2*PI*1.3*t+sin(3*t))),6)+0.2*sin(2*PI*(300+90*sin(t))*t)*lt(mod(t,1.7),0.9)'"
+    f":s=44100:d={_SECONDS}"
+)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sync") / "source.mkv"
+    ffmpeg(
+        *("-f", "lavfi", "-i", f"testsrc2=size=160x120:rate=25:duration={_SECONDS}", "-f", "lavfi", "-i", _LIVELY),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "flac", path),
+    )
+    return path
+
+
+def _findings(source: Path, made: Path) -> tuple[str, ...]:
+    return examine(made, Expectation(source=Source(source, probe(source)))).findings
+
+
+def _copy(source: Path, made: Path, *options: str, before: Sequence[str] = ()) -> Path:
+    ffmpeg(*before, "-i", source, *options, "-c:v", "copy", "-c:a", "aac", "-movflags", "+faststart", made)
+    return made
+
+
+def _delayed(milliseconds: int) -> str:
+    return f"adelay={milliseconds}:all=1,atrim=duration={_SECONDS}"
+
+
+def _late_at_the_start(milliseconds: int) -> str:
+    """So much silence first; what was pushed back is cut out of the seconds from 5 to 6."""
+    late = milliseconds / 1000
+    parts = f"adelay={milliseconds}:all=1,asplit[a][b];[a]atrim=end=5,asetpts=PTS-STARTPTS[x]"
+    return f"{parts};[b]atrim=start={5 + late},asetpts=PTS-STARTPTS[y];[x][y]concat=n=2:v=0:a=1"
+
+
+def test_our_own_copy_is_in_sync(source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    ffmpeg(*reencode(source, probe(source), made, H264(preset="ultrafast")))
+    proof = examine(made, Expectation(source=Source(source, probe(source))))
+    assert proof.findings == ()
+    assert [(offset.place, offset.heard) for offset in proof.offsets] == [
+        ("start", True), ("middle", True), ("end", True),
+    ]  # fmt: skip
+    assert all(abs(offset.seconds) < 0.002 for offset in proof.offsets)
+
+
+@pytest.mark.parametrize(("milliseconds", "late"), [(0, False), (15, False), (40, True), (200, True)])
+def test_sound_that_is_late_everywhere(source: Path, tmp_path: Path, milliseconds: int, late: bool) -> None:
+    made = _copy(source, tmp_path / "made.mp4", "-af", _delayed(milliseconds))
+    wanted = [
+        f"its sound is {milliseconds} ms late {where}" for where in ("at the start", "in the middle", "at the end")
+    ]
+    assert list(_findings(source, made)) == (wanted if late else [])
+
+
+@pytest.mark.parametrize(("milliseconds", "late"), [(15, False), (40, True)])
+def test_sound_that_is_late_at_the_start_only(source: Path, tmp_path: Path, milliseconds: int, late: bool) -> None:
+    made = _copy(source, tmp_path / "made.mp4", "-filter_complex", _late_at_the_start(milliseconds))
+    found = _findings(source, made)
+    assert [text for text in found if text.endswith("at the start")] == (
+        [f"its sound is {milliseconds} ms late at the start"] if late else []
+    )
+    assert not any("at the end" in text for text in found)
+
+
+def test_sound_that_drifts(source: Path, tmp_path: Path) -> None:
+    """Half a percent slower is 60 ms at the end: a sampling rate that was mistaken."""
+    made = _copy(source, tmp_path / "made.mp4", "-af", f"asetrate=43880,aresample=44100,atrim=duration={_SECONDS}")
+    found = _findings(source, made)
+    assert any("late at the end" in text for text in found)
+    assert any("late in the middle" in text for text in found)
+
+
+def test_an_edit_that_moves_the_sound(source: Path, tmp_path: Path) -> None:
+    """No sample differs: only the container says that sound comes later."""
+    made = tmp_path / "made.mp4"
+    ffmpeg(
+        *("-i", source, "-itsoffset", "0.05", "-i", source, "-map", "0:v", "-map", "1:a"),
+        *("-c:v", "copy", "-c:a", "aac", "-movflags", "+faststart", made),
+    )
+    assert "its sound is 50 ms late at the start" in _findings(source, made)
+
+
+def test_sound_and_pictures_that_are_late_together_are_in_sync(source: Path, tmp_path: Path) -> None:
+    late = tmp_path / "late.mkv"
+    ffmpeg("-i", source, "-c", "copy", "-output_ts_offset", "7", late)
+    made = _copy(source, tmp_path / "made.mp4")
+    assert _findings(late, made) == ()
+
+
+def test_sound_that_ends_early(source: Path, tmp_path: Path) -> None:
+    made = _copy(source, tmp_path / "made.mp4", "-af", "atrim=end=7")
+    assert any("silent" in text and "where the source sounds" in text for text in _findings(source, made))
+
+
+def test_a_hole_filled_with_silence_in_the_middle(source: Path, tmp_path: Path) -> None:
+    made = _copy(source, tmp_path / "made.mp4", "-af", "volume=0:enable='between(t,3.5,8.5)'")
+    assert _findings(source, made) == ("its sound is silent 5.00 s in, where the source sounds",)
+
+
+def test_another_sound(source: Path, tmp_path: Path) -> None:
+    made = _copy(source, tmp_path / "made.mp4", "-af", "areverse")
+    assert any("is not that of the source" in text for text in _findings(source, made))
+
+
+def test_a_steady_tone_tells_no_place_and_is_no_fault(tmp_path: Path) -> None:
+    source = clip(tmp_path / "source.mp4", seconds=4)
+    made = _copy(source, tmp_path / "made.mp4", "-af", "adelay=10:all=1,atrim=duration=4")
+    assert _findings(source, made) == ()
+
+
+def test_silence_is_in_sync(tmp_path: Path) -> None:
+    source, made = tmp_path / "source.mp4", tmp_path / "made.mp4"
+    ffmpeg("-i", clip(tmp_path / "tone.mp4", seconds=3), "-c:v", "copy", "-af", "volume=0", source)
+    assert _findings(source, _copy(source, made)) == ()
+
+
+def test_pictures_that_drift_are_named(source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made.mp4"
+    ffmpeg("-itsscale", "1.01", "-i", source, "-an", "-c", "copy", tmp_path / "slow.mp4")
+    ffmpeg(
+        *("-i", tmp_path / "slow.mp4", "-i", source, "-map", "0:v", "-map", "1:a"),
+        *("-c:v", "copy", "-c:a", "aac", "-movflags", "+faststart", made),
+    )
+    found = _findings(source, made)
+    assert any(text.startswith("its last picture begins after 12.0") for text in found)
+    assert any("early at the end" in text for text in found)
+
+
+@pytest.mark.parametrize("later", [-3000, -160, 0, 160, 3000])
+def test_lag(later: int) -> None:
+    """Samples at 8 kHz, a known number of them later."""
+    noise = np.random.default_rng(1).normal(size=24_000).astype(np.float32)
+    assert lag(noise, noise[4000 - later : 20_000 - later], 4000) == pytest.approx(later / 8000)
+
+
+def test_lag_of_what_is_not_alike() -> None:
+    random = np.random.default_rng(2)
+    bursts = (np.repeat(random.random(200) > 0.6, 120) * random.normal(size=24_000)).astype(np.float32)
+    others = (np.repeat(random.random(200) > 0.6, 120) * random.normal(size=24_000)).astype(np.float32)
+    steady = random.normal(size=24_000).astype(np.float32)
+    assert lag(bursts, others[4000:20_000], 4000) is Match.OTHER
+    assert lag(steady, random.normal(size=16_000).astype(np.float32), 4000) is Match.UNKNOWN
+
+
+def test_a_hole_that_the_source_has_is_no_fault(source: Path, tmp_path: Path) -> None:
+    """In an mp4 a packet before a hole lasts through it: only decoding the source shows that it has one, too."""
+    holed, made = tmp_path / "holed.mp4", tmp_path / "made.mp4"
+    ffmpeg(
+        "-i", source, "-c:v", "copy", "-af", "aselect='not(between(t,5,5.2))'", "-c:a", "aac", tmp_path / "plain.mkv"
+    )
+    ffmpeg("-i", tmp_path / "plain.mkv", "-c", "copy", "-movflags", "+faststart", holed)
+    ffmpeg("-i", holed, "-c", "copy", "-movflags", "+faststart", made)
+    (heard,) = check_whole(made).sounds
+    assert heard is not None
+    assert heard.hole > 0.1
+    assert _findings(holed, made) == ()
+    whole = _copy(source, tmp_path / "whole.mp4")
+    assert any("has a hole of" in text for text in _findings(whole, made))

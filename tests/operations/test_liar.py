@@ -1,0 +1,128 @@
+"""No job takes a spoilt file into the library, whatever ffmpeg's exit code says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.errors import FfmpegFailed, OutputRejected
+from reelmill.operations.clips import clip_generate
+from reelmill.operations.digest import digest
+from reelmill.operations.gif import compile_gif
+from reelmill.operations.highlights import highlight_generate
+from reelmill.operations.mega import compile_mega
+from reelmill.operations.quad import compile_quad
+from reelmill.operations.reencode import reencode
+from reelmill.operations.scene_extract import scene_extract
+from reelmill.operations.thumbnail import thumbnail
+from reelmill.operations.workbench import Workbench
+from reelmill.settings import get_settings
+from tests.clips import clip
+from tests.operations.liar import LIES, liar
+from tests.operations.library import add
+
+Job = Callable[[Workbench, list[str]], Any]
+
+#: Of the sources; those of a grid are shorter, since what it makes is large.
+_SECONDS, _SHORT = 2.0, 0.4
+#: Each job, what it writes at last, how that is named to ffmpeg.
+_JOBS: dict[str, tuple[Job, str, str]] = {
+    "reencode": (lambda bench, ids: reencode(bench, ids[0], preset="ultrafast"), "output.mp4", "mp4"),
+    "compile_quad": (lambda bench, ids: compile_quad(bench, ids[1:]), "output.mp4", "mp4"),
+    "a sequence": (lambda bench, ids: compile_mega(bench, ids[:2], layout="sequence"), "output.mp4", "mp4"),
+    "clip_generate": (lambda bench, ids: clip_generate(bench, ids[0], count=1, length=1), "output.mp4", "mp4"),
+    "highlight_generate": (lambda bench, ids: highlight_generate(bench, ids[0], length=1), "output.mp4", "mp4"),
+    "digest": (lambda bench, ids: digest(bench, ids[0], target_length=1), "output.mp4", "mp4"),
+    "scene_extract": (lambda bench, ids: scene_extract(bench, ids[0], files=True), "output.mp4", "mp4"),
+    "compile_gif": (lambda bench, ids: compile_gif(bench, ids[0], duration=1, width=80), "film.gif", "gif"),
+    "thumbnail": (lambda bench, ids: thumbnail(bench, ids[0], timestamp=1.0, width=64), "still.jpg", "image2"),
+}
+
+
+@pytest.fixture
+def ids(bench: Workbench) -> list[str]:
+    lengths = [_SECONDS, *4 * [_SHORT]]
+    made = [clip(bench.root.folder("inbox") / f"{n}.mp4", seconds=s, gop=10) for n, s in enumerate(lengths)]
+    return [str(add(bench, path).id) for path in made]
+
+
+def _library(bench: Workbench) -> tuple[set[str], int]:
+    """Every file that is no still picture of scenes, and the number of records."""
+    files = {str(path) for path in bench.root.path.rglob("*") if path.is_file() and "-scene" not in path.name}
+    with session() as opened:
+        return files, len(opened.exec(select(Video)).all())
+
+
+def _lying(monkeypatch: pytest.MonkeyPatch, bench: Workbench, script: Path) -> Workbench:
+    monkeypatch.setenv("REELMILL_FFMPEG", str(script))
+    get_settings.cache_clear()
+    lied_to = Workbench(root=bench.root, report=bench.report)
+    assert lied_to.transcoder.ffmpeg == script
+    return lied_to
+
+
+@pytest.mark.parametrize("name", _JOBS)
+def test_every_lie_is_found_out(
+    bench: Workbench, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    job, written, form = _JOBS[name]
+    before = _library(bench)
+    for number, lie in enumerate(LIES):
+        if form == "image2" and lie == "the first half of the film":
+            continue
+        script = liar(
+            tmp_path / f"ffmpeg-{number}", lie, written, half=0.2 if name == "compile_quad" else 0.5, form=form
+        )
+        with pytest.raises(OutputRejected):
+            job(_lying(monkeypatch, bench, script), ids)
+        assert Path(f"{script}.lies").read_text().startswith(written), lie  # it was asked, and lied
+        assert _library(bench) == before, lie
+        assert not list(bench.root.work.iterdir()), lie
+    monkeypatch.delenv("REELMILL_FFMPEG")
+    get_settings.cache_clear()
+    job(bench, ids)  # and with an honest one the same job is done
+    assert _library(bench) != before or name == "scene_extract"
+
+
+_PICTURES, _SOUND = "*.mkv", "*.nut"
+#: Of sound, another container that holds the same samples is no lie: what comes of it is the same film.
+_STEPS = [(lie, _PICTURES) for lie in LIES if lie != "the first half of the film"] + [
+    (lie, _SOUND) for lie in LIES if lie not in ("the first half of the film", "the wrong codec")
+]
+
+
+@pytest.mark.parametrize(("lie", "parts"), _STEPS)
+def test_a_spoilt_step_on_the_way_is_found_out(
+    bench: Workbench, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str, parts: str
+) -> None:
+    """A sequence's parts, each a file of its own, are spoilt rather than the whole."""
+    clip(bench.root.folder("inbox") / "other.mp4", seconds=2, size="96x64", rate=10)
+    other = str(add(bench, bench.root.folder("inbox") / "other.mp4").id)
+    before = _library(bench)
+    lied_to = _lying(monkeypatch, bench, liar(tmp_path / "ffmpeg", lie, parts))
+    with pytest.raises((OutputRejected, FfmpegFailed)):
+        compile_mega(lied_to, [ids[0], other], layout="sequence")
+    assert Path(f"{tmp_path}/ffmpeg.lies").exists()
+    assert _library(bench) == before
+    assert not list(bench.root.work.iterdir())
+
+
+def test_a_lie_told_about_a_shorter_film_is_found_out(
+    bench: Workbench, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A good file of the first second, and nothing ffmpeg says speaks against it."""
+    script = tmp_path / "ffmpeg"
+    real = bench.transcoder.ffmpeg
+    script.write_text(f"""#!/bin/bash
+case "${{@: -1}}" in *output.mp4) exec "{real}" "${{@:1:$#-1}}" -t 1 "${{@: -1}}" ;; esac
+exec "{real}" "$@"
+""")
+    script.chmod(0o755)
+    with pytest.raises(OutputRejected, match="25 pictures where the source has 50"):
+        reencode(_lying(monkeypatch, bench, script), ids[0], preset="ultrafast")
