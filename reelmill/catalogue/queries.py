@@ -25,6 +25,19 @@ class Known(NamedTuple):
     missing: bool
 
 
+class Entry(NamedTuple):
+    """What a check of the whole library needs to know of a record; there may be millions, so nothing more."""
+
+    id: uuid.UUID
+    path: str
+    size: int
+    mtime_ns: int
+    valid: bool
+    missing: bool
+    made: bool  # by a job
+    thumbnail_path: str | None
+
+
 def parse_id(text: str | uuid.UUID) -> uuid.UUID:
     """A video id from its text.
 
@@ -81,6 +94,16 @@ def known_files(session: Session, directory_type: str) -> dict[str, Known]:
     wanted = sqlalchemy.select(video.path, video.size, video.mtime_ns, video.missing_since.is_not(None))
     rows = session.connection().execute(wanted.where(video.directory_type == directory_type)).all()
     return {path: Known(size, mtime_ns, missing) for path, size, mtime_ns, missing in rows}
+
+
+def entries(session: Session) -> list[Entry]:
+    """Every record, by path."""
+    video = sqlalchemy.inspect(Video).local_table.c
+    wanted = sqlalchemy.select(
+        video.id, video.path, video.size, video.mtime_ns, video.is_valid,
+        video.missing_since.is_not(None), video.recipe.is_not(None), video.thumbnail_path,
+    )  # fmt: skip
+    return [Entry(*row) for row in session.connection().execute(wanted.order_by(video.path)).all()]
 
 
 #: Facts of a file that a new scan overwrites; the title stays, people may have edited it.

@@ -91,20 +91,44 @@ def _disk_errors(root: MediaRoot) -> Iterator[None]:
         ) from error
 
 
+def abandoned(root: MediaRoot) -> list[Path]:
+    """Every workspace nobody is in, by name; nothing is touched, nobody is kept waiting."""
+    # As PostgreSQL shows a lock of one 64-bit key: two halves, and objsubid 1.
+    held = text(
+        "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 "
+        "AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    folders = _workspaces(root)  # before the locks: one that is begun meanwhile is not among them
+    with get_engine().connect() as connection:
+        keys = set(connection.execute(held).scalars())
+    return [folder for folder in folders if _key(folder.name) not in keys and folder.exists()]
+
+
+def journalled(folder: Path) -> bool:
+    """Whether what a run left in a workspace concerns files of the library, too."""
+    return any((folder / name).exists() for name in _JOURNALS)
+
+
+def _workspaces(root: MediaRoot) -> list[Path]:
+    return sorted(folder for folder in root.work.iterdir() if folder.is_dir()) if root.work.is_dir() else []
+
+
 def reconcile(root: MediaRoot, report: Report) -> int:
     """Settle every workspace nobody is in; answers how many there were. Run when a site starts.
 
-    One that cannot be settled now, a disk not being mounted, stays, and the report says why.
+    The report gets a line on each. One that cannot be settled now, a disk not being mounted, stays, and it says why.
     """
     settled = 0
-    folders = [folder for folder in root.work.iterdir() if folder.is_dir()] if root.work.is_dir() else []
+    folders = _workspaces(root)
     with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for folder in folders:
             key = {"key": _key(folder.name)}
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one():
                 continue
             try:
+                left = _left(folder)
                 _settle(root, folder, report)
+                report.line(f"removed: the unfinished work of a run that was ended, {folder.name} ({left})")
                 settled += 1
             except PlatformError:
                 raise
@@ -113,3 +137,8 @@ def reconcile(root: MediaRoot, report: Report) -> int:
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
     return settled
+
+
+def _left(folder: Path) -> str:
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return f"{len(sizes)} files, {sum(sizes)} bytes"
