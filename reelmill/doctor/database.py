@@ -24,7 +24,7 @@ def look(settings: Settings) -> list[Finding]:
     """Everything about the database. Nothing is migrated; an embedded server that is not up is started for the look."""
     if settings.database_url is None and not (settings.postgres_dir / "data" / "PG_VERSION").exists():
         sentence = f"There is no database in {settings.postgres_dir} yet."
-        return [warning("database", sentence, "`reelmill up` makes it; or set REELMILL_DATABASE_URL or _DATA_DIR")]
+        return [fault("database", sentence, "`reelmill up` makes it; or set REELMILL_DATABASE_URL or _DATA_DIR")]
     try:
         url = database_url(settings)
         engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": _CONNECT_SECONDS})

@@ -101,16 +101,23 @@ def _adopt(settings: Settings, names: Sequence[str]) -> list[Repair]:
     def act(report: Report) -> None:
         root = MediaRoot(settings.media_root)
         for path in names:
-            if PurePosixPath(path).suffix.lower().lstrip(".") not in EXTENSIONS or path not in look(root, [path]):
-                report.line(f"left: {path}")
-                continue
-            record = read_record(root, path, root.directory_type(path))
             with session() as opened:
-                if record.is_valid and queries.by_path(opened, path) is None:
-                    queries.upsert_videos(opened, [record])
-            report.line(f"in the catalogue now: {path}" if record.is_valid else f"left: {record.validation_error}")
+                if queries.by_path(opened, path) is not None:  # what was settled before this named it
+                    continue
+            report.line(_adopted(root, path))
 
     return [Repair(f"take the videos among these into the catalogue: {listed(names)}", act)]
+
+
+def _adopted(root: MediaRoot, path: str) -> str:
+    if PurePosixPath(path).suffix.lower().lstrip(".") not in EXTENSIONS or path not in look(root, [path]):
+        return f"left: {path}"
+    record = read_record(root, path, root.directory_type(path))
+    if not record.is_valid:
+        return f"left: {record.validation_error}"
+    with session() as opened:
+        queries.upsert_videos(opened, [record])
+    return f"in the catalogue now: {path}"
 
 
 def _release(_: Settings, names: Sequence[str]) -> list[Repair]:

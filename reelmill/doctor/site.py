@@ -32,7 +32,7 @@ def workers(wanted: Iterable[str], pools: Sequence[PoolState], nodes: Sequence[N
         if name not in there:
             findings.append(fault("pools", f"The work pool {name} is not there.", "`reelmill deploy` makes it"))
         elif not serving.get(name):
-            sentence = f"No worker of the pool {name} is alive, and {several(there[name].waiting, 'job')} wait in it."
+            sentence = f"No worker of the pool {name} is alive; jobs that wait in it: {there[name].waiting}."
             remedy = f"`reelmill up`, or on any machine of the site: prefect worker start --pool {name}"
             findings.append(fault("workers", sentence, remedy, names=[name]))
         else:
