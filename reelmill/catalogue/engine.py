@@ -63,7 +63,7 @@ def get_engine(settings: Settings | None = None) -> Engine:
         PlatformError: the database does not answer.
     """
     url = database_url(settings or get_settings())
-    with _database_errors():
+    with database_errors():
         return _engine(url)
 
 
@@ -74,12 +74,17 @@ def session() -> Iterator[Session]:
     Raises:
         PlatformError: the database does not answer.
     """
-    with _database_errors(), Session(get_engine(), expire_on_commit=False) as opened, opened.begin():
+    with database_errors(), Session(get_engine(), expire_on_commit=False) as opened, opened.begin():
         yield opened
 
 
 @contextmanager
-def _database_errors() -> Iterator[None]:
+def database_errors() -> Iterator[None]:
+    """Tell a database that is away in our own words.
+
+    Raises:
+        PlatformError: the database does not answer.
+    """
     try:
         yield
     except OperationalError as error:

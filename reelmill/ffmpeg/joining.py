@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.build import AAC, FASTSTART, H264, arguments, fitted, levelled, seconds
 from reelmill.ffmpeg.copying import Form
-from reelmill.ffmpeg.probe import MediaInfo, main_video, media_url, open_media
+from reelmill.ffmpeg.probe import MediaInfo, blame_disk, main_video, media_url, open_media
 
 #: Sound of all parts, in Hz.
 SAMPLE_RATE: Final = 48_000
@@ -113,6 +113,7 @@ def join(parts: Sequence[Path], rate: Fraction, delay: int, target: Path) -> int
                             one.time_base, one.stream = 1 / rate, film
                             output.mux(one)
                 except FFmpegError as error:
+                    blame_disk(error, part)
                     raise OutputRejected(f"{part.name} cannot be joined to others ({error.strerror})") from error
             before += len(places)
     return before

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from reelmill.catalogue.engine import get_engine
+from reelmill.catalogue.engine import database_errors, get_engine
 from reelmill.errors import DiskFull, PlatformError, ReelmillError
 from reelmill.layout import MediaRoot
 from reelmill.operations import intent, move_journal
@@ -38,6 +39,7 @@ def workspace(root: MediaRoot, recipe: str, report: Report) -> Iterator[Path]:
 
     Raises:
         DiskFull: there is no room for it.
+        PlatformError: the database does not answer.
     """
     with _locked(recipe, report), _disk_errors(root):
         folder = root.work / recipe
@@ -66,7 +68,7 @@ def _key(recipe: str) -> int:
 @contextmanager
 def _locked(recipe: str, report: Report) -> Iterator[None]:
     key = {"key": _key(recipe)}
-    with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with database_errors(), get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         told = False
         while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one():
             if not told:
@@ -76,7 +78,8 @@ def _locked(recipe: str, report: Report) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+            with suppress(OperationalError):  # a database that went away has freed it
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
 
 
 @contextmanager

@@ -96,8 +96,7 @@ class Disks:
             for path in self._originals():
                 path.read_bytes()
         except OSError as error:
-            assert error.errno == errno.EIO
-            return False
+            return error.errno != errno.EIO
         return True
 
 
@@ -114,7 +113,9 @@ def _mounted(root: MediaRoot, image: Path) -> bool:
     with image.open("wb") as file:
         file.truncate(16 << 20)
     inbox = str(root.folder("inbox"))
-    made = _runs("mkfs.ext2", "-q", "-I", "256", "-N", "64", str(image)) and _runs("mount", "-o", "loop,noatime", str(image), inbox)
+    made = _runs("mkfs.ext2", "-q", "-I", "256", "-N", "64", str(image)) and _runs(
+        "mount", "-o", "loop,noatime", str(image), inbox
+    )
     if not made or os.major(root.folder("inbox").stat().st_dev) != _LOOP:
         _runs("umount", str(root.path))
         return False

@@ -19,8 +19,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from reelmill.catalogue.engine import get_engine
 from reelmill.errors import ReelmillError, classify
 from reelmill.ffmpeg.transcoder import Transcoder
@@ -58,7 +56,7 @@ def life(act: Callable[[], Any]) -> tuple[str, Any]:
         signal.alarm(_LONGEST)
         try:
             said = {"ended": "ended", "answer": act()}
-        except BaseException:  # whatever it is, the parent must hear of it
+        except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
             said = {"ended": "crashed", "answer": traceback.format_exc()}
         os.write(write, json.dumps(said).encode())
         os._exit(0)
@@ -145,7 +143,7 @@ class Matrix:
             JOBS[name].act(bench(self._root))
         except Stopped:
             return {"ended": "stopped", "retryable": True, "message": ""}
-        except (ReelmillError, OSError, SQLAlchemyError) as error:
+        except (ReelmillError, OSError) as error:
             return {"ended": type(error).__name__, "retryable": classify(error)[1], "message": str(error)}
         return {"ended": "done", "retryable": True, "message": ""}
 
