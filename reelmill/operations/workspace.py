@@ -19,7 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from reelmill.catalogue.engine import database_errors, get_engine
-from reelmill.errors import DiskFull, PlatformError, ReelmillError
+from reelmill.errors import DISK_TROUBLE, DiskFull, PlatformError, ReelmillError, Unreadable
 from reelmill.layout import MediaRoot
 from reelmill.operations import intent, move_journal
 from reelmill.report import Report
@@ -39,6 +39,7 @@ def workspace(root: MediaRoot, recipe: str, report: Report) -> Iterator[Path]:
 
     Raises:
         DiskFull: there is no room for it.
+        Unreadable: a disk does not answer.
         PlatformError: the database does not answer.
     """
     with _locked(recipe, report), _disk_errors(root):
@@ -87,6 +88,10 @@ def _disk_errors(root: MediaRoot) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in DISK_TROUBLE:
+            raise Unreadable(
+                f"A disk of the media root {root.path} does not answer ({error.strerror}): look after it, or its share."
+            ) from error
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DiskFull(

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ _STATUS_BYTES: Final = 232  # struct loop_info64
 _SIZELIMIT: Final = slice(32, 40)
 _LOOP: Final = 7  # major number
 _SIZE: Final = "24m"
-_CUT: Final = 2 << 20  # bytes; the file system's own tables end before
-_FILLER: Final = 4 << 20  # bytes; the originals lie behind
+_BLOCK: Final = 1024  # bytes; with it so small a disk is one group, whose tables are all at its beginning
+_FREE: Final = re.compile(r"^ *Free blocks: (\d+)-", re.MULTILINE)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,16 +37,21 @@ class Disks:
     """The disks of one library; where they could not be had, the library is in plain folders."""
 
     root: MediaRoot
-    real: bool
+    cut: int | None  # where the originals begin on their disk, in bytes; None: there are no disks
 
     @classmethod
     def mount(cls, folder: Path) -> Disks:
         """In a mount namespace of this process's own, so that nothing is left when it ends."""
         root = MediaRoot(folder / "media")
         root.path.mkdir(parents=True)
-        real = _alone() and _mounted(root, folder / "inbox.img")
+        cut = _mounted(root, folder / "inbox.img") if _alone() else None
         root.create()
-        return cls(root, real)
+        return cls(root, cut)
+
+    @property
+    def real(self) -> bool:
+        """Whether there are disks that can be filled and made to fail."""
+        return self.cut is not None
 
     @property
     def _ballast(self) -> Path:
@@ -59,14 +65,19 @@ class Disks:
             disk = os.statvfs(self.root.path)
             os.posix_fallocate(ballast.fileno(), 0, disk.f_bavail * disk.f_frsize)
 
-    def sicken(self) -> None:
-        """Let every read of an original fail."""
+    def sicken(self, keep: int = 0) -> None:
+        """Let every read of an original fail, but for its first ``keep`` bytes."""
         os.sync()
-        self._limit(_CUT)
+        assert self.cut is not None
+        for path in self._originals():
+            with path.open("rb") as file:
+                file.read(keep)
+        self._limit(self.cut)
         for path in self._originals():
             handle = os.open(path, os.O_RDONLY)
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(handle, keep, 0, os.POSIX_FADV_DONTNEED)
             os.close(handle)
+        assert not any(map(_readable, self._originals())), "this disk does not fail"
 
     def heal(self, unlink: object = os.unlink) -> None:
         """All is as before."""
@@ -90,14 +101,13 @@ class Disks:
     def _originals(self) -> list[Path]:
         return [path for path in self.root.folder("inbox").glob("[!.]*") if path.is_file()]
 
-    def readable(self) -> bool:
-        """Whether the originals can be read."""
-        try:
-            for path in self._originals():
-                path.read_bytes()
-        except OSError as error:
-            return error.errno != errno.EIO
-        return True
+
+def _readable(path: Path) -> bool:
+    try:
+        path.read_bytes()
+    except OSError as error:
+        return error.errno != errno.EIO
+    return True
 
 
 def _alone() -> bool:
@@ -106,23 +116,24 @@ def _alone() -> bool:
     return bool(_libc.mount(b"none", b"/", None, _MS_PRIVATE_ALL, None) == 0)
 
 
-def _mounted(root: MediaRoot, image: Path) -> bool:
-    if not _runs("mount", "-t", "tmpfs", "-o", f"size={_SIZE},mode=755", "tmpfs", str(root.path)):
-        return False
+def _mounted(root: MediaRoot, image: Path) -> int | None:
+    """Mount both; answers where the file system's own tables end."""
+    if _run("mount", "-t", "tmpfs", "-o", f"size={_SIZE},mode=755", "tmpfs", str(root.path)) is None:
+        return None
     root.create()
     with image.open("wb") as file:
-        file.truncate(16 << 20)
-    inbox = str(root.folder("inbox"))
-    made = _runs("mkfs.ext2", "-q", "-I", "256", "-N", "64", str(image)) and _runs(
-        "mount", "-o", "loop,noatime", str(image), inbox
-    )
-    if not made or os.major(root.folder("inbox").stat().st_dev) != _LOOP:
-        _runs("umount", str(root.path))
-        return False
-    (root.folder("inbox") / "lost+found").rmdir()
-    (root.folder("inbox") / ".filler").write_bytes(bytes(_FILLER))
-    return True
+        file.truncate(8 << 20)
+    inbox = root.folder("inbox")
+    made = _run("mkfs.ext2", "-q", "-b", str(_BLOCK), "-I", "256", "-N", "64", str(image)) is not None
+    tables = _FREE.search(_run("dumpe2fs", str(image)) or "") if made else None
+    mounted = tables is not None and _run("mount", "-o", "loop,noatime", str(image), str(inbox)) is not None
+    if tables is None or not mounted or os.major(inbox.stat().st_dev) != _LOOP:
+        _run("umount", str(root.path))
+        return None
+    return int(tables[1]) * _BLOCK
 
 
-def _runs(*command: str) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+def _run(*command: str) -> str | None:
+    """What a command says; None where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else None

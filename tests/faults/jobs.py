@@ -117,7 +117,7 @@ def prepare(root: MediaRoot, job: Job, taken: Path) -> None:
 
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
-        if path.is_file() and path.name != ".filler":
+        if path.is_file():
             path.unlink()
         elif folder.name == "work":
             shutil.rmtree(path)
@@ -131,9 +131,7 @@ def state(root: MediaRoot) -> dict[str, Any]:
             for video in opened.exec(select(Video))
         )
     files = sorted(
-        root.relative(path)
-        for path in root.path.rglob("*")
-        if path.is_file() and path.name != ".filler" and not path.is_relative_to(root.work)
+        root.relative(path) for path in root.path.rglob("*") if path.is_file() and not path.is_relative_to(root.work)
     )
     return {"records": records, "files": files, "work": sorted(path.name for path in root.work.iterdir())}
 
