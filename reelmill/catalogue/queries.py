@@ -122,7 +122,11 @@ def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
     rows: list[dict[str, Any]] = [{name: getattr(video, name) for name in Video.model_fields} for video in videos]
     # One statement of a row, run for each in a pipeline: one of 200 rows takes longer to write than to carry out.
     statement = insert(Video)
-    refreshed = {name: statement.excluded[name] for name in _REFRESHED}
+    refreshed: dict[str, Any] = {name: statement.excluded[name] for name in _REFRESHED}
+    # What a job made and somebody replaced is not what its recipe makes any more.
+    video, given = sqlalchemy.inspect(Video).local_table.c, statement.excluded
+    same = sqlalchemy.and_(video.size == given["size"], video.mtime_ns == given["mtime_ns"])
+    refreshed["recipe"] = sqlalchemy.case((same, video.recipe), else_=None)
     session.connection().execute(statement.on_conflict_do_update(index_elements=["path"], set_=refreshed), rows)
 
 

@@ -52,7 +52,12 @@ def main(folder: str) -> None:
     inbox = disks.root.folder("inbox")
     paths = [clip(inbox / f"a.{kind}", seconds=4, size="320x240") for kind in ("mp4", "mkv", "ts")]
     told = {}
-    for when, act in (("well", lambda: None), ("sick", disks.sicken), ("half-way", lambda: disks.sicken(_HALF))):
+    states: dict[str, Callable[[], None]] = {
+        "well": disks.heal,
+        "sick": disks.sicken,
+        "half-way": lambda: disks.sicken(_HALF),
+    }
+    for when, act in states.items():
         for name, reader in READERS.items():
             for path in paths:
                 assert path.stat().st_size > 2 * _HALF
