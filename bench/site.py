@@ -22,8 +22,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.workers.process import ProcessWorker
 
 import bench
+from deployments.member import WORKER_ENVIRONMENT
 from deployments.processes import Child
-from deployments.site import WORKER_ENVIRONMENT, Site
+from deployments.site import Site
 from reelmill.settings import Settings, get_settings
 from workpools.configuration import WORKER_TYPE, job_template
 

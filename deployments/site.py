@@ -18,6 +18,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.apply import apply
+from deployments.member import DASK_ENVIRONMENT, WORKER_ENVIRONMENT, await_workers, dask_worker, prefect_worker
 from deployments.processes import Child
 from deployments.profile import write_profile
 from reelmill.catalogue import queries
@@ -33,21 +34,9 @@ from workpools.pools import pools
 Say = Callable[[str], None]
 
 _SERVER_SECONDS: Final = 120  # the first start migrates Prefect's database
-_WORKER_SECONDS: Final = 60
 _END_SECONDS: Final = 15
-_HOST: Final = "127.0.0.1"
+_DASK_PORT: Final = 8786
 _PORTS: Final = 100  # tried one after the other
-
-#: Prefect's settings of our workers. Events wake them for new work, so they need not ask often; a database that
-#: restarts answers with 500, which Prefect's client would take for final.
-WORKER_ENVIRONMENT: Final = {
-    "PREFECT_WORKER_QUERY_SECONDS": "5",
-    "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
-    "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
-    # Questions each client would ask first; the server is of this very installation and has no CSRF tokens.
-    "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
-    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
-}
 
 
 class _Said(LogReport):
@@ -72,6 +61,8 @@ class Site:
     def __init__(self, settings: Settings | None = None, say: Say = lambda _: None):
         self.settings = settings or get_settings()
         self.api_url = ""
+        self.dask_address: str | None = self.settings.dask_address
+        self._host = self.settings.listen or "127.0.0.1"
         self._say = say
         self._stack = ExitStack()
         self._children: list[Child] = []
@@ -133,6 +124,7 @@ class Site:
         stack.callback(self._end_children)
         self._say("Prefect server (the first start takes a little longer)")
         self._start_server()
+        self._start_dask()
         with temporary_settings({PREFECT_API_URL: self.api_url}):
             with get_client(sync_client=True) as client:
                 apply(client, say=self._say)
@@ -156,19 +148,30 @@ class Site:
             "PREFECT_PROFILES_PATH": str(settings.prefect_home / "profiles.toml"),
             "PREFECT_API_URL": self.api_url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            **({} if self.dask_address is None else {"REELMILL_DASK_ADDRESS": self.dask_address}),
         }
+
+    def _start_dask(self) -> None:
+        """Where others may join: a Dask scheduler, and a worker of our own."""
+        if self.settings.listen is None:
+            return
+        port = next(port for port in range(_DASK_PORT, _DASK_PORT + _PORTS) if _free(self._host, port))
+        self.dask_address = f"tcp://{self._host}:{port}"
+        scheduler = ["dask", "scheduler", "--host", self._host, "--port", str(port), "--no-dashboard"]
+        self._start("dask-scheduler", scheduler, {**self._environment(), **DASK_ENVIRONMENT})
+        self._start("dask-worker", *dask_worker(self.settings, self.dask_address, self._environment()))
 
     def _start_server(self) -> None:
         first = self.settings.prefect_port
         for port in range(first, first + _PORTS):
-            if _free(port) and self._serve(port):
+            if _free(self._host, port) and self._serve(port):
                 return
         last = first + _PORTS - 1
         raise SiteError(f"No port from {first} to {last} is free for the Prefect server; set REELMILL_PREFECT_PORT.")
 
     def _serve(self, port: int) -> bool:
         """Start the server; False where somebody else was quicker to take the port."""
-        self.api_url = f"http://{_HOST}:{port}/api"
+        self.api_url = f"http://{self._host}:{port}/api"
         env = {
             **self._environment(),
             "PREFECT_API_DATABASE_CONNECTION_URL": database_url(self.settings, "asyncpg"),
@@ -179,12 +182,12 @@ class Site:
             # the server to half.
             "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
         }
-        arguments = ["prefect", "server", "start", "--host", _HOST, "--port", str(port)]
+        arguments = ["prefect", "server", "start", "--host", self._host, "--port", str(port)]
         server = self._start("server", arguments, env)
         deadline = time.monotonic() + _SERVER_SECONDS
         # A server that answers may be another site's, which came up at the same moment.
         while not (_healthy(self.api_url) and server.listens(port)):
-            if server.ended and not _free(port):
+            if server.ended and not _free(self._host, port):
                 self._children.remove(server)
                 return False
             server.check()
@@ -194,20 +197,11 @@ class Site:
         return True
 
     def _start_workers(self) -> None:
-        env = {**self._environment(), **WORKER_ENVIRONMENT}
+        settings = self.settings
         for pool in pools():
-            name = f"{self.settings.node_name}-{pool.name}"
-            arguments = ["prefect", "worker", "start", "--pool", pool.name, "--name", name, "--type", pool.type]
-            self._start(f"worker-{pool.name}", [*arguments, "--limit", str(pool.limit)], env)
-        deadline = time.monotonic() + _WORKER_SECONDS
-        waiting = {pool.name for pool in pools()}
-        while waiting:
-            waiting -= {name for name in waiting if _worker_online(self.api_url, name, self.settings.node_name)}
-            for child in self._children:
-                child.check()
-            if time.monotonic() > deadline:
-                raise SiteError(f"No worker came up for {', '.join(sorted(waiting))}; logs: {self.settings.log_dir}")
-            time.sleep(0.3)
+            arguments = [*prefect_worker(settings, pool), "--limit", str(pool.limit)]
+            self._start(f"worker-{pool.name}", arguments, {**self._environment(), **WORKER_ENVIRONMENT})
+        await_workers(self.api_url, settings, pools(), self._children)
 
     def _start(self, name: str, arguments: list[str], env: dict[str, str]) -> Child:
         child = Child(name, arguments, env, self.settings.log_dir)
@@ -215,9 +209,10 @@ class Site:
         return child
 
     def _end_children(self) -> None:
-        """Workers first, all at once, while the server still takes their last word; then the server."""
+        """Workers first, all at once, while the servers still take their last word; then those, the last one first."""
         self._say("ending; what runs may end first (Ctrl-C again: it goes back into its lane)")
-        server, workers = self._children[:1], self._children[1:]
+        workers = [child for child in self._children if child.name.startswith("worker-")]
+        servers = [child for child in reversed(self._children) if child not in workers]
         for child in workers:
             child.ask_to_end()
         try:
@@ -228,7 +223,7 @@ class Site:
                 child.ask_to_end()
         for child in workers:
             child.end(_END_SECONDS)
-        for child in server:
+        for child in servers:
             child.ask_to_end()
             child.end(_END_SECONDS)
         self._children.clear()
@@ -269,12 +264,12 @@ def _release_database(settings: Settings) -> None:
         embedded(settings.postgres_dir).release()
 
 
-def _free(port: int) -> bool:
+def _free(host: str, port: int) -> bool:
     with socket.socket() as probe:
         # As the server itself binds: a port that a moment ago was somebody's is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_HOST, port))
+            probe.bind((host, port))
         except OSError:
             return False
         return True
@@ -287,12 +282,6 @@ def _healthy(api_url: str) -> bool:
         return False
 
 
-def _worker_online(api_url: str, pool: str, node: str) -> bool:
-    answer = httpx.post(f"{api_url}/work_pools/{pool}/workers/filter", json={}, timeout=5)
-    answer.raise_for_status()
-    return any(worker["name"] == f"{node}-{pool}" and worker["status"] == "ONLINE" for worker in answer.json())
-
-
 def announce(site: Site, say: Say) -> None:
     """Tell a person how to reach the site from another terminal."""
     active = write_profile(site.api_url)
@@ -303,3 +292,8 @@ def announce(site: Site, say: Say) -> None:
     say(f"export PREFECT_API_URL={site.api_url}")
     say(f"export REELMILL_DATA_DIR={site.settings.data_dir} REELMILL_MEDIA_ROOT={site.settings.media_root}")
     say(f"{Path(sys.executable).parent}/prefect deployment run scan/cpu")
+    others = embedded(site.settings.postgres_dir).url_for_others()
+    if site.dask_address is not None and others is not None:
+        say("on another machine that has this library mounted:")
+        say(f"export REELMILL_DATABASE_URL={others}")
+        say(f"reelmill join {site.api_url} {site.dask_address} --media-root FOLDER")

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, cast
 
-from distributed import LocalCluster
+import dask
+from distributed import Client, LocalCluster
 from prefect import task
-from prefect.futures import PrefectFuture
+from prefect.futures import PrefectFuture, as_completed
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.job import BRIEFLY_RETRIED
-from reelmill.analysis.signals import Range
-from reelmill.operations.analysis import Found
+from reelmill.ffmpeg.binary import version
+from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
+from reelmill.operations.fan_out import FanOut, Found, Work, ignore, threads
+from reelmill.operations.slots import cores
 from reelmill.settings import get_settings
 
 
@@ -30,7 +33,7 @@ def _cluster() -> Iterator[LocalCluster | str]:
         yield address
         return
     local: Any = LocalCluster
-    with local(n_workers=1, processes=False, threads_per_worker=os.cpu_count() or 1, dashboard_address=None) as cluster:
+    with local(n_workers=1, processes=False, threads_per_worker=cores(), dashboard_address=None) as cluster:
         yield cluster
 
 
@@ -41,12 +44,60 @@ def dask_runner() -> TaskRunner[PrefectFuture[Any]]:
 
 
 @task(name="analyse range", **BRIEFLY_RETRIED)
-def analyse_range(analyse: Callable[[Range], Found], part: Range) -> Found:
+def analyse_range(function: Callable[[Work], Found], work: Work) -> Found:
     """Look at one time range of a video; runs wherever Dask puts it."""
-    return analyse(part)
+    return function(work)
 
 
-def fan_out(analyse: Callable[[Range], Found], parts: Sequence[Range]) -> list[Found]:
+@task(name="encode chunk", **BRIEFLY_RETRIED)
+def encode_chunk(function: Callable[[Work], Found], work: Work) -> Found:
+    """Make one piece of a video; runs wherever Dask puts it."""
+    return function(work)
+
+
+def fan_out(
+    function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
+) -> list[Found]:
     """One Prefect task a range, on Dask."""
-    futures = [analyse_range.submit(analyse, part) for part in parts]
+    return _gathered([analyse_range.submit(function, work) for work in works], done)
+
+
+def chunk_fan_out(transcoder: Transcoder) -> FanOut:
+    """One Prefect task a chunk, on those machines of the Dask cluster whose ffmpeg is the build of ``transcoder``.
+
+    Where no other machine has it, the chunks are encoded here: pieces of several builds do not mix.
+    """
+    address = get_settings().dask_address
+    if address is None:
+        return _encode_chunks
+    connect: Any = Client
+    with connect(address) as client:
+        builds = client.run(_build, transcoder.options)
+    alike = [worker for worker, build in builds.items() if build == version(transcoder.ffmpeg)]
+    return partial(_encode_chunks, workers=alike) if alike else threads
+
+
+#: What Dask calls it; its types leave it out.
+_annotated: Any = dask.annotate  # type: ignore[attr-defined]
+
+
+def _build(options: TranscoderOptions) -> str:
+    return version(Transcoder(options).ffmpeg)
+
+
+def _encode_chunks(
+    function: Callable[[Work], Found],
+    works: Sequence[Work],
+    done: Callable[[Found], None] = ignore,
+    workers: Sequence[str] | None = None,
+) -> list[Found]:
+    only = nullcontext() if workers is None else _annotated(workers=list(workers), allow_other_workers=False)
+    with only:
+        futures = [encode_chunk.submit(function, work) for work in works]
+    return _gathered(futures, done)
+
+
+def _gathered(futures: list[PrefectFuture[Found]], done: Callable[[Found], None]) -> list[Found]:
+    for future in as_completed(futures):
+        done(future.result())
     return [future.result() for future in futures]

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow, task
+from prefect import flow
 from pydantic import Field
 
-from flows.job import BRIEFLY_RETRIED, JOB, VideoId, job, workbench
+from flows.fan_out import chunk_fan_out, dask_runner
+from flows.job import JOB, VideoId, job, workbench
 from reelmill.ffmpeg.transcoder import Encoder
 from reelmill.operations import reencode as operation
 from reelmill.operations.reencode import Preset, ReencodeResult
 
 
-@task(name="encode video", **BRIEFLY_RETRIED)
-def encode_video(
-    video_id: str, target_bitrate: int, preset: Preset, crf: int, encoder: Encoder, vmaf: bool
-) -> ReencodeResult:
-    """Encode, verify, publish."""
-    return operation.reencode(
-        workbench(),
-        video_id,
-        target_bitrate=target_bitrate,
-        preset=preset,
-        crf=crf,
-        encoder=encoder,
-        measure_vmaf=vmaf,
-    )
-
-
-@flow(name="reencode", **JOB)
+@flow(name="reencode", task_runner=dask_runner(), **JOB)
 def reencode(
     video_id: VideoId,
     target_bitrate: Annotated[int, Field(ge=50, le=200_000)] = 2000,
@@ -41,7 +26,8 @@ def reencode(
     """Re-encode a video for the web: H.264 and AAC in an mp4 that starts at once, in `playback/`.
 
     The copy is decoded and compared before it enters the library; the source is only ever read. The same video with
-    the same settings is encoded once.
+    the same settings is encoded once: what a killed run had finished is not encoded again, and long videos are encoded
+    in chunks by all cores, or all machines of a Dask cluster.
 
     Args:
         video_id: Which video.
@@ -53,4 +39,14 @@ def reencode(
     """
     given = {"target_bitrate": target_bitrate, "preset": preset, "crf": crf, "encoder": encoder, "vmaf": vmaf}
     with job("reencode", video_id=video_id, **given):
-        return encode_video(video_id, target_bitrate, preset, crf, encoder, vmaf)
+        bench = workbench()
+        return operation.reencode(
+            bench,
+            video_id,
+            target_bitrate=target_bitrate,
+            preset=preset,
+            crf=crf,
+            encoder=encoder,
+            measure_vmaf=vmaf,
+            fan_out=chunk_fan_out(bench.transcoder),
+        )

@@ -29,8 +29,10 @@ The message of each is one sentence for a person: it names the thing and, where 
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from enum import StrEnum
-from typing import ClassVar, Final
+from functools import partial
+from typing import Any, ClassVar, Final
 
 
 class FailureClass(StrEnum):
@@ -145,6 +147,11 @@ class FfmpegFailed(WorkError):
         self.argv = argv
         self.exit_code = exit_code
         self.stderr_tail = stderr_tail
+
+    def __reduce__(self) -> tuple[Callable[..., FfmpegFailed], tuple[Any, ...]]:
+        # Exceptions travel between machines as their positional arguments, and these have names.
+        named = partial(type(self), argv=self.argv, exit_code=self.exit_code, stderr_tail=self.stderr_tail)
+        return named, self.args
 
 
 class OutputRejected(WorkError):

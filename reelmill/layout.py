@@ -20,6 +20,7 @@ THUMBNAILS: Final = "thumbnails"
 GIFS: Final = "gifs"
 LIBRARY: Final = "library"
 WORK: Final = ".reelmill/work"
+CHUNKS: Final = ".reelmill/chunks"
 
 #: Directory types that are folders of their own rather than folders of ``library/``.
 OUTPUT_TYPES: Final = (PLAYBACK, COMPILATIONS, DIGESTS, CLIPS, HIGHLIGHTS)
@@ -54,6 +55,11 @@ class MediaRoot:
     def work(self) -> Path:
         """Where half-finished work lives: same file system as the library, so that a rename publishes it."""
         return self.path / WORK
+
+    @property
+    def chunks(self) -> Path:
+        """Where finished pieces of unfinished work wait for whoever goes on with it: see ``operations/store.py``."""
+        return self.path / CHUNKS
 
     def folder(self, directory_type: str) -> Path:
         """The folder of a directory type (``inbox``, ``public``, ``playback``, … or a type of ``library/``)."""

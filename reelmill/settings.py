@@ -38,12 +38,18 @@ class Settings(BaseSettings):
     )
     node_name: str = Field(default_factory=platform.node, description="this machine's name in the site")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="first port tried for Prefect's server")
+    listen: str | None = Field(
+        default=None, description="this machine's address that others may reach the site at; unset: this machine only"
+    )
     ffmpeg: Path | None = Field(default=None, description="the ffmpeg to use; unset: PATH, then the bundled one")
     gst_launch: Path | None = Field(
         default=None, description="GStreamer's gst-launch-1.0, for load tests; unset: the one on PATH"
     )
     dask_address: str | None = Field(
         default=None, description="a Dask scheduler (tcp://…) for fan-out; unset: threads of this machine"
+    )
+    chunk_store_gb: float = Field(
+        default=20.0, ge=0, description="how much finished work of unfinished jobs is kept for them; more where needed"
     )
     virtual_vram_mb: int = Field(
         default=16_000, ge=0, description="the budget of GPU memory of a machine without a card, in MB"
@@ -89,6 +95,16 @@ class Settings(BaseSettings):
     def worker_dir(self) -> Path:
         """What the workers of this machine share: who is alive, and their book of GPU memory."""
         return self.data_dir / "workers"
+
+    @property
+    def chunk_store_bytes(self) -> int:
+        """``chunk_store_gb`` in bytes."""
+        return int(self.chunk_store_gb * 1e9)
+
+    @property
+    def slot_dir(self) -> Path:
+        """What all encodes of this machine share: who has which core."""
+        return self.data_dir / "slots"
 
     @property
     def log_dir(self) -> Path:

@@ -23,6 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
 
+from reelmill.catalogue.door import Door
 from reelmill.errors import PlatformError, SiteError
 
 USER: Final = "reelmill"
@@ -43,8 +44,9 @@ _OPTIONS: Final = {
 class EmbeddedPostgres:
     """The server of one data folder."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, address: str | None = None):
         self.folder = folder  # ours; PostgreSQL's own files are in its subfolder
+        self._door = None if address is None else Door(folder, address)
         self.data = folder / "data"
         self._account = _account() if os.geteuid() == 0 else None
         self._users: IO[bytes] | None = None
@@ -61,11 +63,15 @@ class EmbeddedPostgres:
         """The SQLAlchemy URL of the one database, for ``psycopg`` (ours) or ``asyncpg`` (Prefect's)."""
         return f"postgresql+{driver}://{USER}@/{DATABASE}?host={self.socket_folder}"
 
+    def url_for_others(self) -> str | None:
+        """How other machines reach it; None where it listens to none."""
+        return None if self._door is None else self._door.url(USER, DATABASE)
+
     def acquire(self) -> None:
         """Count as a user, and see that the server runs. Released at exit, or by ``release``.
 
         Raises:
-            PlatformError, SiteError: it does not come up.
+            PlatformError, SiteError: it does not come up, or others use it who did not ask it to listen.
         """
         with self._held:
             if self._users is not None:
@@ -77,8 +83,25 @@ class EmbeddedPostgres:
             owner = os.getpid()
             atexit.register(lambda: self.release() if os.getpid() == owner else None)
             with self._starting():
+                if self.running() and self._deaf():
+                    self._alone_or_refuse(users)
+                    self._control("stop", "-m", "fast")
                 if not self.running():
                     self._start()
+
+    def _deaf(self) -> bool:
+        """Whether it runs without listening where it should."""
+        return self._door is not None and self._door.address not in (self.data / "postmaster.opts").read_text()
+
+    def _alone_or_refuse(self, users: IO[bytes]) -> None:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SiteError(
+                "The database is in use by a notebook or a script and does not listen to other machines; end those "
+                "first, then start the site again."
+            ) from None
+        fcntl.flock(users, fcntl.LOCK_SH)
 
     def release(self) -> None:
         """Stop counting as a user; the last one stops the server."""
@@ -150,9 +173,13 @@ class EmbeddedPostgres:
         if socket != self.data:
             self._own(socket)
         settings = {**_OPTIONS, "unix_socket_directories": str(socket)}
+        if self._door is not None:
+            settings |= self._door.options()
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         self._control("start", "-l", str(self.data / "server.log"), "-o", options)
         self._ensure_database()
+        if self._door is not None:
+            self._door.set_password(str(socket), USER)
 
     def _initialise(self) -> None:
         # Built beside its final place: a folder that is there is a complete one.

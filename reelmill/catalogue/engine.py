@@ -27,8 +27,8 @@ _MIGRATION_LOCK = 7_221_001
 
 @lru_cache(maxsize=4)
 def embedded(folder: Path) -> EmbeddedPostgres:
-    """The embedded server of a folder, one object a process."""
-    return EmbeddedPostgres(folder)
+    """The embedded server of a folder, one object a process; it listens where the settings say."""
+    return EmbeddedPostgres(folder, get_settings().listen)
 
 
 def database_url(settings: Settings, driver: str = "psycopg") -> str:

@@ -46,9 +46,17 @@ def _media_root(path: Path | None) -> None:
 
 
 @app.command()
-def up(media_root: _MediaRoot = None) -> None:
+def up(
+    media_root: _MediaRoot = None,
+    listen: Annotated[
+        str | None, typer.Option(help="This machine's address, for other machines to join at; a network you trust.")
+    ] = None,
+) -> None:
     """Bring the site up and keep it running until Ctrl-C."""
     _media_root(media_root)
+    if listen is not None:
+        os.environ["REELMILL_LISTEN"] = listen
+        get_settings.cache_clear()
     from deployments.site import Site, announce  # late: Prefect takes a second to import
 
     signal.signal(signal.SIGTERM, _stop)
@@ -58,6 +66,27 @@ def up(media_root: _MediaRoot = None) -> None:
         try:
             while True:
                 site.watch(60)
+        except KeyboardInterrupt:
+            _console.print("")
+
+
+@app.command()
+def join(
+    prefect_url: Annotated[str, typer.Argument(help="The site's Prefect server: http://…/api.")],
+    dask_address: Annotated[str, typer.Argument(help="The site's Dask scheduler: tcp://….")],
+    media_root: _MediaRoot = None,
+    helper: Annotated[bool, typer.Option("--helper", help="Only help with other machines' jobs; take none.")] = False,
+) -> None:
+    """Work for a site that runs on another machine, until Ctrl-C; `reelmill up --listen` there prints this line."""
+    _media_root(media_root)
+    from deployments.member import Member
+
+    signal.signal(signal.SIGTERM, _stop)
+    with Member(prefect_url, dask_address, _say, takes_jobs=not helper) as member:
+        _console.print("[bold]joined[/bold], Ctrl-C leaves")
+        try:
+            while True:
+                member.watch(60)
         except KeyboardInterrupt:
             _console.print("")
 

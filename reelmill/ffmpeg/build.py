@@ -112,28 +112,32 @@ def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[s
     Every source picture is encoded once, at its own time, so variable frame rates stay what they are.
     """
     media = ffmpeg.input(media_url(source))
-    video = media[f"v:{info.video.index}"]
-    if not info.video.plain:
-        width, height = web_size(info)
-        video = upright(info, video).filter("scale", width, height, out_range="tv").filter("setsar", 1)
-    streams = [video, *(media[f"a:{index}"] for index in range(info.audio_tracks))]
-    subtitles = [i for i, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES]
-    streams += [media[f"s:{index}"] for index in subtitles]
-    options: dict[str, Any] = {
-        **h264.options(),
-        **FASTSTART,
-        "fps_mode:v": "passthrough",
-        "enc_time_base:v": "demux",
-        "map_metadata": 0,
-        "f": "mp4",
-    }
-    if info.audio_tracks:
-        options |= AAC
-    if subtitles:
-        options["c:s"] = "mov_text"
-    if info.video.hdr:
-        options |= SDR_TAGS
+    beside, as_they_are = companions(info, media)
+    streams = [for_the_web(info, media[f"v:{info.video.index}"]), *beside]
+    options = {**each_once(info, h264), **as_they_are, **FASTSTART, "map_metadata": 0, "f": "mp4"}
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def for_the_web(info: MediaInfo, video: Any) -> Any:
+    """``video`` in upright square pixels of ``web_size``; as it is where it is that already."""
+    if info.video.plain:
+        return video
+    return upright(info, video).filter("scale", *web_size(info), out_range="tv").filter("setsar", 1)
+
+
+def each_once(info: MediaInfo, h264: H264) -> dict[str, Any]:
+    """Output options that encode every picture once, at its own time."""
+    options = {**h264.options(), "fps_mode:v": "passthrough", "enc_time_base:v": "demux"}
+    return options | SDR_TAGS if info.video.hdr else options
+
+
+def companions(info: MediaInfo, media: Any) -> tuple[list[Any], dict[str, Any]]:
+    """What goes with the pictures into an mp4, every sound track and every subtitle that is text; and how."""
+    subtitles = [index for index, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES]
+    streams = [media[f"a:{index}"] for index in range(info.audio_tracks)]
+    streams += [media[f"s:{index}"] for index in subtitles]
+    options: dict[str, Any] = dict(AAC) if info.audio_tracks else {}
+    return streams, options | {"c:s": "mov_text"} if subtitles else options
 
 
 def still(source: Path, info: MediaInfo, target: Path, *, at: Fraction, width: int, keyframe: bool) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ neither memory nor open files grow with their number.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -79,44 +80,78 @@ def listed(parts: Sequence[Path], lengths: Sequence[Fraction]) -> str:
     return "\n".join([*lines, ""])
 
 
-def join(parts: Sequence[Path], rate: Fraction, delay: int, target: Path) -> int:
-    """Write the pictures of all parts, as they are and at exact, even times, into one mp4; answers with how many.
+@dataclass(frozen=True)
+class Timing:
+    """When the pictures of a film are shown, in ticks."""
+
+    time_base: Fraction  # seconds per tick
+    times: Sequence[int]  # the earliest first; the film begins with the first of them
+    hold: int  # ticks that the last picture stands
+
+    @staticmethod
+    def even(rate: Fraction, frames: int) -> Timing:
+        """``frames`` pictures at ``rate`` a second."""
+        return Timing(1 / rate, range(frames), 1)
+
+    def shown(self, place: int) -> int:
+        """When the picture at ``place`` is, from 0."""
+        return self.times[place] - self.times[0]
+
+    def stands(self, place: int) -> int:
+        """For how long."""
+        return self.times[place + 1] - self.times[place] if place + 1 < len(self.times) else self.hold
+
+    def read(self, number: int, delay: int) -> int:
+        """When the packet at ``number`` in reading order is, if ``delay`` pictures are read ahead of the first shown.
+
+        As the packets of one encode would have it: in the order of the pictures, each ``delay`` pictures early.
+        """
+        if number >= delay:
+            return self.shown(number - delay)
+        return self.shown(number) - self.shown(min(delay, len(self.times) - 1))
+
+
+def join(parts: Sequence[Path], timing: Timing, delay: int, target: Path) -> None:
+    """Write the pictures of all parts, as they are, each at its own time in the film, into one mp4.
 
     Args:
         parts: files whose main picture track is H.264, each beginning with a keyframe.
-        rate: pictures per second.
+        timing: of all their pictures.
         delay: how many pictures the part that needs most reads ahead of the first shown.
         target: the mp4 to write, without sound.
 
     Raises:
         FileMissing, NotAVideo, InputError: a part does not open.
-        OutputRejected: a part's packets are damaged.
+        OutputRejected: a part's packets are damaged, or they are more or fewer than the film's pictures.
     """
     before = 0
     with av.open(str(target), "w", format="mp4") as output:
         film: VideoStream | None = None
         for part in parts:
             places = _places(part)
+            if before + len(places) > len(timing.times):
+                raise OutputRejected(f"{part.name} holds more pictures than it should")
             with open_media(part) as container:
                 pictures = _pictures(container)
                 if film is None:
                     film = output.add_stream_from_template(pictures)
-                    film.time_base = 1 / rate
+                    film.time_base = timing.time_base
                     in_band = BitStreamFilterContext(_IN_BAND, pictures, film)
                 else:
                     in_band = BitStreamFilterContext(_IN_BAND, pictures)
                 try:
                     for number, packet in enumerate(_filled(container, pictures)):
-                        place = places[packet.pts]
+                        place = before + places[packet.pts]
                         for one in in_band.filter(packet):
-                            one.pts, one.dts, one.duration = before + place, before + number - delay, 1
-                            one.time_base, one.stream = 1 / rate, film
+                            one.pts, one.dts = timing.shown(place), timing.read(before + number, delay)
+                            one.duration, one.time_base, one.stream = timing.stands(place), timing.time_base, film
                             output.mux(one)
                 except FFmpegError as error:
                     blame_disk(error, part)
                     raise OutputRejected(f"{part.name} cannot be joined to others ({error.strerror})") from error
             before += len(places)
-    return before
+    if before != len(timing.times):
+        raise OutputRejected(f"the parts hold {before} pictures, not {len(timing.times)}")
 
 
 def _pictures(container: InputContainer) -> VideoStream:

@@ -122,17 +122,31 @@ class Transcoder:
         try:
             return self.metered(build(h264), h264.encoder, report, length)
         except FfmpegFailed as error:
-            trouble = gpu_trouble(error) if h264.encoder == _GPU else None
-            if trouble is None:
-                raise
-            if not self.options.software_fallback:
-                raise GpuBusy(
-                    f"The GPU could not encode ({trouble}); run the job again later, or allow software_fallback "
-                    "in the Reelmill transcoder block."
-                ) from error
-        report.line(f"the GPU could not encode ({trouble}); encoding in software instead ({_SOFTWARE})")
-        h264 = replace(h264, encoder=_SOFTWARE)
+            h264 = self.instead(error, h264, report)
         return self.metered(build(h264), h264.encoder, report, length)
+
+    def instead(self, error: FfmpegFailed, h264: H264, report: Report) -> H264:
+        """How to encode in software what the GPU had no room for.
+
+        Args:
+            error: how the encode ended.
+            h264: how it was tried; all settings but the encoder stay.
+            report: where the reason goes.
+
+        Raises:
+            GpuBusy: the site does not allow it.
+            FfmpegFailed: ``error`` again, where the GPU was not the trouble.
+        """
+        trouble = gpu_trouble(error) if h264.encoder == _GPU else None
+        if trouble is None:
+            raise error
+        if not self.options.software_fallback:
+            raise GpuBusy(
+                f"The GPU could not encode ({trouble}); run the job again later, or allow software_fallback "
+                "in the Reelmill transcoder block."
+            ) from error
+        report.line(f"the GPU could not encode ({trouble}); encoding in software instead ({_SOFTWARE})")
+        return replace(h264, encoder=_SOFTWARE)
 
     def metered(
         self, arguments: Sequence[str], encoder: str, report: Report, length: Fraction | None = None

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 from reelmill.analysis import transitions
 from reelmill.analysis.signals import VERSION, Range, Signals, join, measure, packed, unpacked
@@ -19,27 +16,13 @@ from reelmill.catalogue.models import Analysis, Video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.copying import shown
 from reelmill.ffmpeg.probe import MediaInfo
+from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.workbench import Workbench
 
 #: Seconds of video analysed in one go: enough to outweigh starting, little enough to spread over many machines.
 RANGE_SECONDS: Final = 60
 _SIGNALS: Final = "signals"
 _TRANSITIONS: Final = "transitions"
-
-Found = TypeVar("Found")
-
-
-class FanOut(Protocol):
-    """Runs an analysis of each range, here or elsewhere."""
-
-    def __call__(self, analyse: Callable[[Range], Found], ranges: Sequence[Range], /) -> list[Found]:
-        """What is found in each, in their order."""
-
-
-def threads(analyse: Callable[[Range], Found], ranges: Sequence[Range]) -> list[Found]:
-    """The fan-out of a single process: one thread a core."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(analyse, ranges))
 
 
 def ranges(path: Path, duration: Fraction) -> list[Range]:

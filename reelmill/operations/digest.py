@@ -21,8 +21,9 @@ from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import DIGESTS
-from reelmill.operations.analysis import FanOut, signals_of, threads
+from reelmill.operations.analysis import signals_of
 from reelmill.operations.cut import cut
+from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace

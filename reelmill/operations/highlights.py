@@ -27,7 +27,8 @@ from reelmill.ffmpeg.montage import Span
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import HIGHLIGHTS
-from reelmill.operations.analysis import FanOut, signals_of, threads
+from reelmill.operations.analysis import signals_of
+from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.sequence import gain
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe

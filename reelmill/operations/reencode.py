@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -14,15 +16,19 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.errors import DamagedVideo, OutputRejected
 from reelmill.ffmpeg import build
+from reelmill.ffmpeg.chunks import CHUNK_SECONDS
 from reelmill.ffmpeg.cost import Cost, cost_of, with_vmaf
 from reelmill.ffmpeg.decode import check_whole, last_hold
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.quality import require_vmaf, vmaf
-from reelmill.ffmpeg.transcoder import Encoded, Encoder
+from reelmill.ffmpeg.transcoder import Encoder
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import PLAYBACK
+from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing, publish
+from reelmill.operations.store import Store
 from reelmill.operations.validate import fault
+from reelmill.operations.web_copy import Copy, WebCopy
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
@@ -53,6 +59,9 @@ class ReencodeResult(BaseModel):
     seconds: float  # wall time of this run
     speed: float  # seconds of video per second of encoding
     cpu_seconds: float
+    chunks: int  # that were encoded by themselves; 1: in one go
+    chunks_reused: int  # of which an earlier run, that was cut short, had made so many
+    frames_encoded: int  # pictures this run encoded
     source_size: int  # bytes
     size: int
     cost: Cost | None = None  # of making the copy, whichever run made it
@@ -67,6 +76,8 @@ def reencode(
     crf: int = 23,
     encoder: Encoder = "auto",
     measure_vmaf: bool = False,
+    chunk_seconds: float = float(CHUNK_SECONDS),
+    fan_out: FanOut = threads,
 ) -> ReencodeResult:
     """Make the web copy of a video; the same video with the same settings is made once.
 
@@ -78,6 +89,8 @@ def reencode(
         crf: x264's constant rate factor, 0 to 51; lower is better and larger.
         encoder: ``x264``, ``nvenc``, or ``auto``.
         measure_vmaf: compare the copy with its source, which takes about as long again.
+        chunk_seconds: about how long the chunks are that are encoded side by side.
+        fan_out: runs the encode of each chunk, here or elsewhere.
 
     Raises:
         UnknownVideo, InputError: the source cannot be used.
@@ -101,11 +114,14 @@ def reencode(
         threads=bench.transcoder.options.threads,
     )
     key = recipe("reencode", [fingerprint(video, source)], **h264.options())
-    finished: Encoded | None = None
+    finished: Copy | None = None
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         if made is None:
-            made, finished = _make(bench, video, source, info, h264, folder / "output.mp4", key, measure_vmaf)
+            copy = WebCopy(
+                bench, video, source, info, h264, key, folder, bench.report, fan_out, Fraction(chunk_seconds)
+            )
+            made, finished = _make(copy, measure_vmaf)
         elif measure_vmaf:
             made = _measured(bench, made, source, info, folder)
     with session() as opened:
@@ -116,7 +132,7 @@ def reencode(
 
 
 def _result(
-    bench: Workbench, video: Video, made: Video, finished: Encoded | None, h264: build.H264, seconds: float
+    bench: Workbench, video: Video, made: Video, finished: Copy | None, h264: build.H264, seconds: float
 ) -> ReencodeResult:
     making = Making.model_validate(made.details) if made.details else Making(encoder=h264.encoder)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
@@ -130,8 +146,11 @@ def _result(
         reused=finished is None,
         duration=duration,
         seconds=seconds,
-        speed=duration / finished.seconds if finished else 0.0,
-        cpu_seconds=finished.cpu_seconds if finished else 0.0,
+        speed=duration / finished.encoded.seconds if finished else 0.0,
+        cpu_seconds=finished.encoded.cpu_seconds if finished else 0.0,
+        chunks=finished.chunks if finished else 0,
+        chunks_reused=finished.chunks_reused if finished else 0,
+        frames_encoded=finished.frames_encoded if finished else 0,
         source_size=video.size,
         size=made.size,
         cost=making.cost,
@@ -153,63 +172,52 @@ def _measured(bench: Workbench, made: Video, source: Path, info: MediaInfo, fold
     return record
 
 
-def _encode(
-    bench: Workbench,
-    video: Video,
-    source: Path,
-    info: MediaInfo,
-    h264: build.H264,
-    staged: Path,
-    measure_vmaf: bool,
-) -> tuple[Encoded, Cost]:
+def _make(copy: WebCopy, measure_vmaf: bool) -> tuple[Video, Copy]:
+    """Encode, measure, publish; then nobody needs the pieces any more."""
+    bench, source, info = copy.bench, copy.source, copy.info
     encoded = 0.6 if measure_vmaf else 0.95  # of the whole, in the progress bar
-    finished = bench.transcoder.encode(
-        lambda way: build.reencode(source, info, staged, way), h264, Part(bench.report, 0.0, encoded), info.duration
-    )
-    score = None
-    if measure_vmaf:
-        part = Part(bench.report, encoded, 0.95)
-        score = vmaf(bench.transcoder, staged, source, info, build.web_size(info), part)
-    return finished, cost_of(
-        finished,
-        finished.energy,
-        finished.last.out_time,
-        bytes_in=video.size,
-        bytes_out=staged.stat().st_size if staged.exists() else None,  # where it does not, ``publish`` says so
-        vmaf=score,
-    )
-
-
-def _make(
-    bench: Workbench,
-    video: Video,
-    source: Path,
-    info: MediaInfo,
-    h264: build.H264,
-    staged: Path,
-    key: str,
-    measure_vmaf: bool,
-) -> tuple[Video, Encoded]:
-    finished, cost = _encode(bench, video, source, info, h264, staged, measure_vmaf)
+    finished = replace(copy, report=Part(bench.report, 0.0, encoded)).encode()
+    cost = _cost(copy, finished, vmaf_from=encoded if measure_vmaf else None)
     product = Product(
-        path=f"{PLAYBACK}/{PurePosixPath(video.filename).stem}.mp4",
-        recipe=key,
+        path=f"{PLAYBACK}/{PurePosixPath(copy.video.filename).stem}.mp4",
+        recipe=copy.recipe,
         expected=Expectation(
             duration=info.duration,
             hold=last_hold(source),
-            frames=finished.last.frames,
+            frames=finished.frames,
             size=build.web_size(info),
             audio_tracks=info.audio_tracks,
         ),
-        title=video.title,
-        source_video_id=video.id,
-        details=Making(encoder=finished.encoder, cost=cost).model_dump(mode="json"),
+        title=copy.video.title,
+        source_video_id=copy.video.id,
+        details=Making(encoder=finished.encoded.encoder, cost=cost).model_dump(mode="json"),
     )
+    store = Store(bench.root)
     try:
-        return publish(bench, staged, product), finished
+        made = publish(bench, finished.staged, product)
     except OutputRejected as error:
+        store.drop(finished.keys)  # whichever is bad, none is used again
         # Is the source itself short or damaged? Then no further try can help.
         reason = fault(source.name, info, check_whole(source))
         if reason is None:
             raise
         raise DamagedVideo(reason) from error
+    store.drop(finished.keys)
+    store.release(copy.recipe)
+    return made, finished
+
+
+def _cost(copy: WebCopy, finished: Copy, vmaf_from: float | None) -> Cost:
+    """What the encode cost; with its VMAF, measured from ``vmaf_from`` of the progress bar on, if that is given."""
+    made, score = finished.staged, None
+    if vmaf_from is not None:
+        part = Part(copy.bench.report, vmaf_from, 0.95)
+        score = vmaf(copy.bench.transcoder, made, copy.source, copy.info, build.web_size(copy.info), part)
+    return cost_of(
+        finished.encoded,
+        finished.encoded.energy,
+        finished.encoded.last.out_time,
+        bytes_in=copy.video.size,
+        bytes_out=made.stat().st_size if made.exists() else None,  # where it does not, ``publish`` says so
+        vmaf=score,
+    )

@@ -17,9 +17,10 @@ from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS, THUMBNAILS
 from reelmill.operations import previews
-from reelmill.operations.analysis import FanOut, threads, transitions_of
+from reelmill.operations.analysis import transitions_of
 from reelmill.operations.cut import cut
 from reelmill.operations.durable import fsync, place
+from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace

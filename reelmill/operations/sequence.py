@@ -265,7 +265,8 @@ class _Film:
 
     def _join(self) -> Path:
         film, heard, staged = (self._folder / name for name in ("pictures.mp4", "sounds.ffconcat", "output.mp4"))
-        joining.join(self._pictures, self._plan.form.rate, self._plan.delay, film)
+        timing = joining.Timing.even(self._plan.form.rate, sum(step.frames for step in self._plan.steps))
+        joining.join(self._pictures, timing, self._plan.delay, film)
         if self._heard:
             lengths = [self._plan.length(step) for step in self._plan.steps]
             heard.write_text(joining.listed(self._sounds, lengths), encoding="utf-8")

@@ -11,7 +11,8 @@ from reelmill.analysis.tags import tags
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import VideoTag
 from reelmill.catalogue.tagging import set_found, tags_of
-from reelmill.operations.analysis import FanOut, signals_of, threads, transitions_of
+from reelmill.operations.analysis import signals_of, transitions_of
+from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.workbench import Workbench, open_video
 
 #: Which analysis named the tags.

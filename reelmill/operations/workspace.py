@@ -42,7 +42,7 @@ def workspace(root: MediaRoot, recipe: str, report: Report) -> Iterator[Path]:
         Unreadable: a disk does not answer.
         PlatformError: the database does not answer.
     """
-    with _locked(recipe, report), _disk_errors(root):
+    with held(recipe, report), _disk_errors(root):
         folder = root.work / recipe
         _settle(root, folder, report)
         folder.mkdir(parents=True)
@@ -67,7 +67,8 @@ def _key(recipe: str) -> int:
 
 
 @contextmanager
-def _locked(recipe: str, report: Report) -> Iterator[None]:
+def held(recipe: str, report: Report) -> Iterator[None]:
+    """Whoever makes something by this recipe makes it alone, on all machines; the others wait."""
     key = {"key": _key(recipe)}
     with database_errors(), get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         told = False
@@ -80,6 +81,19 @@ def _locked(recipe: str, report: Report) -> Iterator[None]:
             yield
         finally:
             with suppress(OperationalError):  # a database that went away has freed it
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+
+@contextmanager
+def trying(recipe: str) -> Iterator[bool]:
+    """Whether nobody is at work by this recipe; if so, nobody begins until the block ends."""
+    key = {"key": _key(recipe)}
+    with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        alone = bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one())
+        try:
+            yield alone
+        finally:
+            if alone:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
 
 

@@ -12,8 +12,9 @@ from reelmill.analysis.signals import Range, Signals
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.probe import probe
-from reelmill.operations.analysis import Found, ranges, signals_of, threads
+from reelmill.operations.analysis import ranges, signals_of
 from reelmill.operations.digest import digest
+from reelmill.operations.fan_out import Found, Work, ignore, threads
 from reelmill.operations.workbench import Workbench
 from tests.clips import Notes, clip, promising
 from tests.operations.library import add
@@ -25,9 +26,11 @@ class _Counting:
     def __init__(self) -> None:
         self.seconds = 0
 
-    def __call__(self, analyse: Callable[[Range], Found], parts: Sequence[Range]) -> list[Found]:
-        self.seconds += sum(part.end - part.first for part in parts)
-        return threads(analyse, parts)
+    def __call__(
+        self, function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
+    ) -> list[Found]:
+        self.seconds += sum(work.end - work.first for work in works if isinstance(work, Range))
+        return threads(function, works, done)
 
 
 @pytest.fixture
@@ -75,8 +78,10 @@ def test_what_a_container_only_promises_is_told(bench: Workbench, tmp_path: Path
 
 
 def test_a_video_that_shows_nothing_is_refused(bench: Workbench, video: Video) -> None:
-    def blind(analyse: Callable[[Range], Found], parts: Sequence[Range]) -> list[Found]:
-        found = threads(analyse, parts)
+    def blind(
+        function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
+    ) -> list[Found]:
+        found = threads(function, works, done)
         assert all(isinstance(one, Signals) for one in found)
         return [replace(one, shown=np.zeros_like(one.shown)) for one in found]  # type: ignore[attr-defined, type-var]
 

@@ -18,8 +18,8 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, UnknownVideo, UserError
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
-from reelmill.operations.analysis import Found
 from reelmill.operations.digest import digest
+from reelmill.operations.fan_out import Found, Work, ignore
 from reelmill.operations.workbench import Workbench
 from tests.clips import clip, ffmpeg, promising
 from tests.operations.library import add
@@ -188,7 +188,9 @@ def test_twice_gives_one_file_and_one_record(bench: Workbench) -> None:
     assert [path.name for path in (bench.root.path / "digests").iterdir()] == ["once-digest.mp4"]
 
 
-def _nothing_left_to_do(_analyse: Callable[[Range], Found], _ranges: Sequence[Range]) -> list[Found]:
+def _nothing_left_to_do(
+    _function: Callable[[Work], Found], _works: Sequence[Work], _done: Callable[[Found], None] = ignore
+) -> list[Found]:
     raise AssertionError("a digest that is there must not be analysed again")
 
 

@@ -17,8 +17,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_RETRY_EXTRA_CODES, temporary_settings
 
-from deployments import processes
-from deployments import site as site_module
+from deployments import member, processes
 from deployments.site import Site
 from reelmill.scheduling import retries
 from reelmill.settings import Settings, get_settings
@@ -44,7 +43,7 @@ def site(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         monkeypatch.setenv(name, value)
     get_settings.cache_clear()
     for name, value in {"PREFECT_WORKER_HEARTBEAT_SECONDS": "2", "PREFECT_WORKER_QUERY_SECONDS": "1"}.items():
-        monkeypatch.setitem(site_module.WORKER_ENVIRONMENT, name, value)
+        monkeypatch.setitem(member.WORKER_ENVIRONMENT, name, value)
     monkeypatch.setattr(processes, "DEATHS", 10_000)  # these deaths are no sign of an illness
     settings = Settings(prefect_port=4600, drain_seconds=2)
     with (

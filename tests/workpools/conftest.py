@@ -21,7 +21,8 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from deployments.site import WORKER_ENVIRONMENT, Site
+from deployments.member import WORKER_ENVIRONMENT
+from deployments.site import Site
 from reelmill.dispatch import Dispatcher
 from reelmill.jobs import LANES, lane
 from tests.processes import SESSION_PROCESSES

@@ -1,0 +1,199 @@
+"""One file, two machines: each a network namespace with its own address, node name and mount of the library."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from reelmill.ffmpeg.decode import check_whole
+from reelmill.layout import MediaRoot
+from tests.clips import clip, ffmpeg
+
+pytestmark = pytest.mark.site
+
+_ADDRESSES = ("10.77.0.1", "10.77.0.2")
+_SUBMIT = """
+import json, sys
+from prefect.deployments import run_deployment
+run = run_deployment("scan/cpu", parameters={"directory_type": "inbox"}, timeout=120)
+assert run.state.is_completed(), run.state
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from sqlmodel import select
+with session() as opened:
+    (video,) = opened.exec(select(Video)).all()
+run = run_deployment("reencode/gpu_encode", parameters={"video_id": str(video.id), "preset": "fast"}, timeout=240)
+assert run.state.is_completed(), run.state
+print(json.dumps(run.state.result(raise_on_failure=True), default=str))
+"""
+
+
+@contextmanager
+def _network() -> Iterator[tuple[str, str]]:
+    """Two namespaces with a cable between them."""
+    names = tuple(f"rm{os.getpid()}{side}" for side in "ab")
+    links = tuple(f"rm{os.getpid() % 10_000}{side}" for side in "ab")
+    made = subprocess.run(["ip", "netns", "add", names[0]], capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        pytest.skip(f"no network namespaces to be had here: {made.stderr.strip()}")
+    try:
+        _ip("netns", "add", names[1])
+        _ip("link", "add", links[0], "netns", names[0], "type", "veth", "peer", "name", links[1], "netns", names[1])
+        for name, link, address in zip(names, links, _ADDRESSES, strict=True):
+            _ip("-n", name, "addr", "add", f"{address}/24", "dev", link)
+            _ip("-n", name, "link", "set", link, "up")
+            _ip("-n", name, "link", "set", "lo", "up")
+        yield names[0], names[1]
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+class _Machine:
+    """A reelmill command running in a namespace."""
+
+    def __init__(self, namespace: str, env: dict[str, str], command: str, log: Path):
+        self._log = log
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "REELMILL_"))
+        }
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                ["ip", "netns", "exec", namespace, "sh", "-c", command],
+                env={**environment, "COLUMNS": "400", **env},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    def said(self, pattern: str, seconds: float = 90) -> str:
+        """What it printed that matches, once it has."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = re.search(pattern, self._log.read_text(), re.MULTILINE)
+            if found is not None:
+                return found[1]
+            assert self.process.poll() is None, self._log.read_text()
+            time.sleep(0.1)
+        raise AssertionError(self._log.read_text())
+
+    def end(self) -> None:
+        """As Ctrl-C does."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(90)
+
+    def kill(self) -> None:
+        """Everything at once, as a power cut does; nothing where it is off already."""
+        if self.process.poll() is not None:
+            return
+        others = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.kill()
+        for other in others:
+            other.kill()
+        self.process.wait()
+        psutil.wait_procs(others)
+
+
+def _reelmill(*arguments: str) -> str:
+    return f"exec {sys.executable} -m reelmill.cli.main {' '.join(arguments)}"
+
+
+def _made_by(root: MediaRoot, node: str) -> set[str]:
+    """Pieces in the store that a machine made."""
+    found = set()
+    for record in root.chunks.glob("*.json"):
+        try:
+            if json.loads(record.read_text())["facts"]["node"] == node:
+                found.add(record.stem)
+        except (FileNotFoundError, ValueError):
+            continue
+    return found
+
+
+def test_two_machines_encode_one_file_and_one_may_die(open_folder: Path, tmp_path: Path) -> None:
+    folder = open_folder / "machines"
+    folder.mkdir()
+    root = MediaRoot(folder / "media")
+    root.create()
+    short = clip(tmp_path / "short.mp4", seconds=30, size="640x360", rate=25, gop=50)
+    source = root.folder("inbox") / "long.mp4"
+    ffmpeg("-stream_loop", "7", "-i", short, "-c", "copy", source)
+    os.utime(source, (1e9, 1e9))  # long complete, for a scan
+    elsewhere = folder / "mounted elsewhere"
+    elsewhere.mkdir()
+    with ExitStack() as stack:
+        one, two = stack.enter_context(_network())
+        first = _Machine(
+            one, {"REELMILL_DATA_DIR": str(folder / "one"), "REELMILL_NODE_NAME": "first"},
+            _reelmill("up", "--listen", _ADDRESSES[0], "--media-root", f"'{root.path}'"), folder / "first.log",
+        )  # fmt: skip
+        stack.callback(first.end)
+        database = first.said(r"export REELMILL_DATABASE_URL=(\S+)$")
+        join = first.said(r"reelmill (join \S+ \S+) --media-root")
+        first.said(r"^(up)")
+        # The library is mounted elsewhere there, and nothing is where the first machine has it.
+        mounts = f"mount --bind '{root.path}' '{elsewhere}' && mount -t tmpfs none '{root.path}' && "
+        second = _Machine(
+            two,
+            {
+                "REELMILL_DATA_DIR": str(folder / "two"),
+                "REELMILL_NODE_NAME": "second",
+                "REELMILL_DATABASE_URL": database,
+            },
+            mounts + _reelmill(join, "--helper", "--media-root", f"'{elsewhere}'"), folder / "second.log",
+        )  # fmt: skip
+        stack.callback(second.kill)
+        second.said(r"^(joined)")
+        api = join.split()[1]
+        submitted = stack.enter_context(_submitted(one, api, database, root))
+        while len(made := _made_by(root, "second")) < 2:
+            assert submitted.poll() is None, "it was done before the second machine could take part"
+            time.sleep(0.02)
+        second.kill()
+        made = _made_by(root, "second") or made
+        result = _result(submitted)
+    assert result["chunks"] == 8
+    assert result["frames_encoded"] + 750 * result["chunks_reused"] == 6000
+    assert check_whole(root.path / result["path"]).frames == 6000
+    log = (folder / "one" / "logs" / "worker-gpu_encode.log").read_text()
+    told = re.findall(r"of 9: (.*), (?:[\d.]+ s on (\w+)|made before)", log)
+    assert len({name for name, _ in told}) == 9
+    assert sum(node == "first" for _, node in told) == 9 - len(made), "what the other had finished was not lost with it"
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def _submitted(namespace: str, api: str, database: str, root: MediaRoot) -> Iterator[subprocess.Popen[str]]:
+    env = {
+        **os.environ, "PREFECT_API_URL": api, "REELMILL_DATABASE_URL": database, "REELMILL_MEDIA_ROOT": str(root.path),
+    }  # fmt: skip
+    run = ["ip", "netns", "exec", namespace, sys.executable, "-c", _SUBMIT]
+    with subprocess.Popen(run, env=env, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _result(process: subprocess.Popen[str]) -> dict[str, Any]:
+    answer, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, answer
+    found: dict[str, Any] = json.loads(answer.splitlines()[-1])
+    return found
