@@ -16,7 +16,7 @@ help:
 	@echo "make up                   the site, until Ctrl-C"
 	@echo "make deploy               apply prefect.yaml, pools and blocks to the running site"
 	@echo "make test | check         the test suite | ruff, mypy --strict, the layer test"
-	@echo "make faults [SEED=1]      every job, stopped at every step in every way, and what became of it; five minutes"
+	@echo "make faults [SEED=1]      every job, stopped at every step in every way, and what became of it; ten minutes"
 	@echo "make soak [SOAK_MINUTES=30] [SEED=1]   kill everything at random for so long, and look what became of the jobs"
 	@echo "make bench [ROW=rescan]   speed against named peers, into bench/RESULTS.md"
 

@@ -38,9 +38,10 @@ def _id(name: str) -> uuid.UUID:
 
 
 def samples(folder: Path) -> Path:
-    """Two that agree in everything, and one that must be encoded to be joined to them."""
+    """Two that agree in everything, one that must be encoded to be joined to them, and one long enough to cut."""
     clip(folder / "a.mp4", seconds=0.4, size="64x48")
     clip(folder / "b.mp4", seconds=0.6, size="64x48")
+    clip(folder / "d.mp4", seconds=2.4, size="64x48", gop=10)
     clip(folder / "c.mkv", seconds=0.4, size="48x64", codec="mpeg4", rate=10)
     return folder
 
@@ -80,6 +81,12 @@ def _reencode(bench: Workbench) -> Any:
     return reencode(bench, str(_id("a.mp4")), preset="ultrafast").path
 
 
+def _in_chunks(bench: Workbench) -> Any:
+    made = reencode(bench, str(_id("d.mp4")), preset="ultrafast", chunk_seconds=0.8)
+    assert made.reused or made.chunks > 1, bench.report.lines  # type: ignore[attr-defined]
+    return made.path
+
+
 def _join(bench: Workbench) -> Any:
     ids = [str(_id(name)) for name in ("a.mp4", "b.mp4", "c.mkv")]
     return compile_mega(bench, ids, layout="sequence").path
@@ -92,6 +99,7 @@ JOBS: Final = {
     "move to another disk": Job(("a.mp4",), _move),
     "scan": Job(_ALL, _scan, recorded=False),
     "re-encode": Job(("a.mp4",), _reencode),
+    "re-encode in chunks": Job(("d.mp4",), _in_chunks),
     "join": Job(_ALL, _join),
 }
 
@@ -102,6 +110,7 @@ def prepare(root: MediaRoot, job: Job, taken: Path) -> None:
         connection.execute(text("TRUNCATE catalogue.video CASCADE"))
     for folder in [*root.path.iterdir(), root.work, *root.folder("videos").parent.iterdir()]:
         _empty(folder)
+    shutil.rmtree(root.chunks, ignore_errors=True)
     for kind in ("videos", "shows"):
         root.folder(kind).mkdir(exist_ok=True)
     for name in job.sources:
@@ -130,8 +139,9 @@ def state(root: MediaRoot) -> dict[str, Any]:
             [video.path, video.directory_type, video.is_valid, video.missing_since is None, video.recipe]
             for video in opened.exec(select(Video))
         )
+    kept = root.work.parent  # of it the work is told apart; finished chunks stay, within bounds of their own
     files = sorted(
-        root.relative(path) for path in root.path.rglob("*") if path.is_file() and not path.is_relative_to(root.work)
+        root.relative(path) for path in root.path.rglob("*") if path.is_file() and not path.is_relative_to(kept)
     )
     return {"records": records, "files": files, "work": sorted(path.name for path in root.work.iterdir())}
 
