@@ -9,13 +9,14 @@ RUNS   ?= 3
 SEED   ?= 1
 SOAK_MINUTES ?= 30
 
-.PHONY: help setup demo up deploy test check bench soak clean
+.PHONY: help setup demo up deploy test check bench faults soak clean
 
 help:
 	@echo "make demo [MEDIA=folder]  everything once, on samples or on up to 40 of your own files"
 	@echo "make up                   the site, until Ctrl-C"
 	@echo "make deploy               apply prefect.yaml, pools and blocks to the running site"
 	@echo "make test | check         the test suite | ruff, mypy --strict, the layer test"
+	@echo "make faults [SEED=1]      every job, stopped at every step in every way, and what became of it; ten minutes"
 	@echo "make soak [SOAK_MINUTES=30] [SEED=1]   kill everything at random for so long, and look what became of the jobs"
 	@echo "make bench [ROW=rescan]   speed against named peers, into bench/RESULTS.md"
 
@@ -47,6 +48,9 @@ check: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench --runs $(RUNS) $(if $(ROW),--row $(ROW))
+
+faults: $(READY)
+	FAULTS=all SEED=$(SEED) $(BIN)/pytest -s tests/faults
 
 soak: $(READY)
 	SOAK_MINUTES=$(SOAK_MINUTES) SEED=$(SEED) $(BIN)/pytest -s tests/soak

@@ -39,6 +39,18 @@ _DASK_PORT: Final = 8786
 _PORTS: Final = 100  # tried one after the other
 
 
+class _Said(LogReport):
+    """What reconciliation does is logged, and told to whoever brings the site up."""
+
+    def __init__(self, say: Say):
+        super().__init__()
+        self._say = say
+
+    def line(self, text: str) -> None:
+        super().line(text)
+        self._say(text)
+
+
 class Site:
     """Use as a context: up inside the block, down after it.
 
@@ -106,7 +118,7 @@ class Site:
         stack.callback(_release_database, settings)
         _check_mounted(root)
         root.create()
-        settled = reconcile(root, LogReport())
+        settled = reconcile(root, _Said(self._say))
         if settled:
             self._say(f"{settled} unfinished pieces of work of an earlier run tidied")
         stack.callback(self._end_children)

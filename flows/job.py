@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import errno
 import logging
 import time
 import uuid
@@ -22,7 +21,7 @@ from prefect.tasks import exponential_backoff
 from pydantic import Field
 
 import blocks
-from reelmill.errors import PlatformError, ReelmillError, classify
+from reelmill.errors import DISK_TROUBLE, PlatformError, ReelmillError, Unreadable, classify
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.workbench import Workbench
 from reelmill.report import LogReport, Pace, Report
@@ -30,16 +29,13 @@ from reelmill.scheduling.retries import CLASS_LABEL, RETRYABLE_LABEL
 
 VideoId = Annotated[str, Field(min_length=1, max_length=64)]
 
-#: A network share that blinked: the same call may work in a second.
-_PASSING_ERRNO: Final = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN)
-
 
 def passes(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether a task's failure is trouble that seconds may mend: a database restart, a share that blinks."""
     error = state.result(raise_on_failure=False)
     if isinstance(error, OSError):
-        return error.errno in _PASSING_ERRNO
-    return isinstance(error, PlatformError) and error.retryable
+        return error.errno in DISK_TROUBLE
+    return isinstance(error, (PlatformError, Unreadable)) and error.retryable
 
 
 #: Options of a task that does a job's work: three more tries after about 2, 4 and 8 seconds.

@@ -14,6 +14,7 @@
     ├── ResourceError                resource_error        yes   disk, memory or a device ran short
     │   ├── DiskFull
     │   ├── NotMounted
+    │   ├── Unreadable
     │   └── GpuBusy
     ├── Stalled                      timeout               yes   no progress for too long
     ├── WorkError                    runtime_error         yes   the work went wrong
@@ -114,6 +115,10 @@ class GpuBusy(ResourceError):
     """The GPU had no encoder session or memory to give, or was away."""
 
 
+class Unreadable(ResourceError):
+    """A disk or a share does not give a file's bytes just now; that says nothing of the file."""
+
+
 class NotMounted(ResourceError):
     """The media root is not there, or an empty mount point stands in its place."""
 
@@ -165,6 +170,9 @@ class SiteError(PlatformError):
 
     retryable = False
 
+
+#: A disk that fails or a network share that blinked: the same call may work in a second.
+DISK_TROUBLE: Final = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN})
 
 #: What a programming error or a wrong value raises: the same again, however long one waits.
 _BUGS: Final = (

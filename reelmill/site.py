@@ -48,17 +48,23 @@ def running_site() -> SiteRecord | None:
     return record if answers(record.api_url) else None
 
 
-def choose_prefect_server() -> None:
-    """Point Prefect, which reads its environment when first imported, at the server to talk to.
+def find_prefect_server() -> bool:
+    """Point Prefect, which reads its environment when first imported, at the server to talk to, if there is one.
 
-    A choice somebody made stands (a worker's, a shell's). Else it is this machine's site where one is up; else a
-    temporary server, because the profile that ``reelmill up`` wrote may name one that is gone.
+    A choice somebody made stands (a worker's, a shell's). Else it is this machine's site where one is up. The profile
+    that ``reelmill up`` wrote does not count: it may name a server that is gone.
     """
     if os.environ.get("PREFECT_API_URL") or os.environ.get("PREFECT_PROFILE"):
-        return
+        return True
     site = running_site()
     if site is not None:
         os.environ["PREFECT_API_URL"] = site.api_url
+    return site is not None
+
+
+def choose_prefect_server() -> None:
+    """See ``find_prefect_server``; where there is none, Prefect starts a temporary one."""
+    if find_prefect_server():
         return
     os.environ["PREFECT_API_URL"] = ""
     os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "true")

@@ -25,6 +25,7 @@ LIBRARY_MAY_IMPORT = {
     "errors": set(),
     "settings": set(),
     "report": set(),
+    "findings": set(),
     "layout": {"errors"},
     "jobs": {"errors", "scheduling"},
     "waiting": {"jobs", "scheduling"},
@@ -34,7 +35,9 @@ LIBRARY_MAY_IMPORT = {
     "scheduling": {"errors", "settings"},
     "ffmpeg": {"errors", "settings", "report", "scheduling"},
     "analysis": {"errors", "settings", "report", "scheduling", "ffmpeg"},
-    "operations": {"errors", "settings", "report", "layout", "catalogue", "ffmpeg", "analysis"},
+    "operations": {"errors", "settings", "report", "findings", "layout", "catalogue", "ffmpeg", "analysis"},
+    "doctor": {"errors", "settings", "report", "findings", "layout", "jobs", "site", "scheduling"}
+    | {"catalogue", "ffmpeg", "operations", "dispatch"},
 }
 
 FACES = ("api", "cli")

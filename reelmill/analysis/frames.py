@@ -14,7 +14,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from reelmill.ffmpeg.probe import main_video, open_media
+from reelmill.ffmpeg.probe import blame_disk, main_video, open_media
 
 #: Below this many pictures a second every one is decoded: skipping could lose the only one of a second.
 _FEW: Final = 10
@@ -74,7 +74,8 @@ def _decoded(
             if packet.size == 0 and (packet.pts is not None or packet.dts is not None):
                 continue  # libavcodec would take an empty packet in mid-stream for the end
             frames = packet.decode()
-        except (FFmpegError, EOFError):
+        except (FFmpegError, EOFError) as error:
+            blame_disk(error, container.name)
             continue
         for frame in frames:
             if frame.pts is not None and frame.time_base is not None and not frame.is_corrupt:
@@ -113,7 +114,8 @@ def _begun(container: InputContainer, stream: VideoStream, at: Fraction, offset:
                     later += 1
                 if later > _REORDERED:
                     break
-        except FFmpegError:
+        except FFmpegError as error:
+            blame_disk(error, container.name)
             continue
         if latest is not None:
             return latest

@@ -13,7 +13,7 @@ from av.audio.frame import AudioFrame
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from reelmill.ffmpeg.probe import open_media
+from reelmill.ffmpeg.probe import blame_disk, open_media
 
 #: What counts as silence, in dB below full scale.
 SILENCE: Final = -100.0
@@ -94,8 +94,8 @@ def _frames(path: Path, first: int, end: int) -> Iterator[tuple[int, AudioFrame]
                     second = int(np.floor(begin)) - first
                     if 0 <= second < end - first and frame.samples:
                         yield second, frame
-        except FFmpegError:  # what was heard up to the damage counts
-            pass
+        except FFmpegError as error:  # what was heard up to the damage counts
+            blame_disk(error, container.name)
 
 
 def _crossings(frame: AudioFrame, wave: NDArray[np.float64]) -> float:

@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from reelmill.errors import NotAVideo
-from reelmill.ffmpeg.probe import main_video, open_media
+from reelmill.ffmpeg.probe import blame_disk, main_video, open_media
 
 #: Containers whose index lists every keyframe, or every one that is worth seeking to.
 _INDEXED: Final = ("mp4", "matroska", "avi", "flv")
@@ -103,7 +103,8 @@ class _Opened:
         while True:
             try:
                 packet = next(packets, None)
-            except (FFmpegError, EOFError):
+            except (FFmpegError, EOFError) as error:
+                blame_disk(error, self.container.name)
                 return
             if packet is None:
                 return

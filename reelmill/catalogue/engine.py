@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
@@ -60,7 +63,7 @@ def get_engine(settings: Settings | None = None) -> Engine:
         PlatformError: the database does not answer.
     """
     url = database_url(settings or get_settings())
-    with _database_errors():
+    with database_errors():
         return _engine(url)
 
 
@@ -71,12 +74,17 @@ def session() -> Iterator[Session]:
     Raises:
         PlatformError: the database does not answer.
     """
-    with _database_errors(), Session(get_engine(), expire_on_commit=False) as opened, opened.begin():
+    with database_errors(), Session(get_engine(), expire_on_commit=False) as opened, opened.begin():
         yield opened
 
 
 @contextmanager
-def _database_errors() -> Iterator[None]:
+def database_errors() -> Iterator[None]:
+    """Tell a database that is away in our own words.
+
+    Raises:
+        PlatformError: the database does not answer.
+    """
     try:
         yield
     except OperationalError as error:
@@ -98,3 +106,20 @@ def alembic_config(connection: Connection) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     return config
+
+
+class Revisions(NamedTuple):
+    """Which version of the schema a database has, and which this version of Reelmill wants."""
+
+    current: str | None  # None: none yet
+    head: str
+    known: bool  # whether the current one is among those that lead to the head
+
+
+def revisions(connection: Connection) -> Revisions:
+    """Read both; nothing is changed."""
+    scripts = ScriptDirectory.from_config(alembic_config(connection))
+    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
+    current, head = context.get_current_revision(), scripts.get_current_head()
+    assert head is not None
+    return Revisions(current, head, current is None or current in {step.revision for step in scripts.walk_revisions()})

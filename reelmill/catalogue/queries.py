@@ -25,6 +25,19 @@ class Known(NamedTuple):
     missing: bool
 
 
+class Entry(NamedTuple):
+    """What a check of the whole library needs to know of a record; there may be millions, so nothing more."""
+
+    id: uuid.UUID
+    path: str
+    size: int
+    mtime_ns: int
+    valid: bool
+    missing: bool
+    made: bool  # by a job
+    thumbnail_path: str | None
+
+
 def parse_id(text: str | uuid.UUID) -> uuid.UUID:
     """A video id from its text.
 
@@ -83,6 +96,16 @@ def known_files(session: Session, directory_type: str) -> dict[str, Known]:
     return {path: Known(size, mtime_ns, missing) for path, size, mtime_ns, missing in rows}
 
 
+def entries(session: Session) -> list[Entry]:
+    """Every record, by path."""
+    video = sqlalchemy.inspect(Video).local_table.c
+    wanted = sqlalchemy.select(
+        video.id, video.path, video.size, video.mtime_ns, video.is_valid,
+        video.missing_since.is_not(None), video.recipe.is_not(None), video.thumbnail_path,
+    )  # fmt: skip
+    return [Entry(*row) for row in session.connection().execute(wanted.order_by(video.path)).all()]
+
+
 #: Facts of a file that a new scan overwrites; the title stays, people may have edited it.
 _REFRESHED = (
     "directory_type", "size", "mtime_ns", "container", "video_codec", "audio_codec", "width", "height", "rotation",
@@ -99,7 +122,11 @@ def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
     rows: list[dict[str, Any]] = [{name: getattr(video, name) for name in Video.model_fields} for video in videos]
     # One statement of a row, run for each in a pipeline: one of 200 rows takes longer to write than to carry out.
     statement = insert(Video)
-    refreshed = {name: statement.excluded[name] for name in _REFRESHED}
+    refreshed: dict[str, Any] = {name: statement.excluded[name] for name in _REFRESHED}
+    # What a job made and somebody replaced is not what its recipe makes any more.
+    video, given = sqlalchemy.inspect(Video).local_table.c, statement.excluded
+    same = sqlalchemy.and_(video.size == given["size"], video.mtime_ns == given["mtime_ns"])
+    refreshed["recipe"] = sqlalchemy.case((same, video.recipe), else_=None)
     session.connection().execute(statement.on_conflict_do_update(index_elements=["path"], set_=refreshed), rows)
 
 

@@ -1,4 +1,4 @@
-"""``reelmill``: up, deploy, demo, probe, verify, scenes, similar."""
+"""``reelmill``: up, join, deploy, demo, doctor, verify, probe, scenes, similar."""
 
 from __future__ import annotations
 
@@ -117,6 +117,27 @@ def demo(
 
     signal.signal(signal.SIGTERM, _stop)
     raise typer.Exit(run_demo(media))
+
+
+@app.command()
+def doctor(
+    check: Annotated[bool, typer.Option("--check", help="Only the library: catalogue and files; no server.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Decode every video, too.")] = False,
+    originals: Annotated[
+        Path | None, typer.Option(help="A manifest (path to SHA-256, JSON) that every original must still match.")
+    ] = None,
+    save_originals: Annotated[Path | None, typer.Option(help="Write such a manifest of today's originals.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Do what is safe, after showing it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a repair.")] = False,
+    media_root: _MediaRoot = None,
+    output: Annotated[Literal["text", "json"], typer.Option(help="How to answer.")] = "text",
+) -> None:
+    """Look at everything, say what is wrong and what helps; exit code 1 if something is at fault."""
+    _media_root(media_root)
+    from reelmill.cli.doctor import Asked, run_doctor
+
+    asked = Asked(check, deep, originals, save_originals, repair, yes, as_json=output == "json")
+    raise typer.Exit(run_doctor(asked))
 
 
 @app.command()

@@ -10,13 +10,15 @@ ranking       another lane, or the front of this one
 pools         lanes and pools: paused, drained, counted
 nodes         the machines
 statistics    the site in numbers
+health        the server itself, and what is held by whom
 """
 
 from __future__ import annotations
 
 from reelmill.dispatch.dispatcher import Dispatcher, dispatcher
 from reelmill.dispatch.filters import Asked
-from reelmill.dispatch.nodes import Node, NodeStatus
+from reelmill.dispatch.health import HeldRun, ServerState, VramLimit
+from reelmill.dispatch.nodes import Node, NodeStatus, WorkerState
 from reelmill.dispatch.pools import LaneState, PoolState
 from reelmill.dispatch.reading import LogLine, Page, StateChange
 from reelmill.dispatch.statistics import Budget, Statistics, TypeStatistics
@@ -25,14 +27,18 @@ __all__ = [
     "Asked",
     "Budget",
     "Dispatcher",
+    "HeldRun",
     "LaneState",
     "LogLine",
     "Node",
     "NodeStatus",
     "Page",
     "PoolState",
+    "ServerState",
     "StateChange",
     "Statistics",
     "TypeStatistics",
+    "VramLimit",
+    "WorkerState",
     "dispatcher",
 ]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import httpx
 from prefect.client.orchestration import get_client
 
+from reelmill.dispatch.health import Health
 from reelmill.dispatch.nodes import Nodes
 from reelmill.dispatch.pools import Pools
 from reelmill.dispatch.ranking import Ranking
@@ -16,7 +17,7 @@ from reelmill.dispatch.submission import Submission
 from reelmill.errors import PlatformError
 
 
-class Dispatcher(Submission, Ranking, Pools, Numbers, Nodes):
+class Dispatcher(Submission, Ranking, Pools, Numbers, Nodes, Health):
     """Jobs of the site whose Prefect server this process is pointed at."""
 
 

@@ -12,7 +12,7 @@ import av
 from av.error import FFmpegError
 
 from reelmill.errors import ReelmillError
-from reelmill.ffmpeg.probe import MediaInfo, main_video, open_media
+from reelmill.ffmpeg.probe import MediaInfo, blame_disk, main_video, open_media
 
 #: How far a picture may stand from its place at an even rate, in seconds: containers that count milliseconds round.
 _ROUNDING: Final = Fraction(1, 900)
@@ -119,8 +119,8 @@ def shown(path: Path) -> tuple[Fraction, Fraction]:
                 if packet.pts is not None and packet.time_base is not None and packet.size and not packet.is_discard:
                     times.append(packet.pts * packet.time_base - offset)
                     longest = max(longest, times[-1] + (packet.duration or 0) * packet.time_base)
-        except FFmpegError:  # what comes before the damage counts
-            pass
+        except FFmpegError as error:  # what comes before the damage counts
+            blame_disk(error, path)
     if not times:
         return Fraction(0), Fraction(0)
     if longest == max(times) and len(times) > 1:  # a container without durations: the last stands as the others do
@@ -148,6 +148,7 @@ def _packets(path: Path) -> tuple[list[Fraction], int]:
                     raise NotCopyable("pictures at its start are not to be shown")
                 times.append(packet.pts * packet.time_base - offset)
         except FFmpegError as error:
+            blame_disk(error, path)
             raise NotCopyable(f"it cannot be read to its end ({error.strerror})") from error
     if not times:
         raise NotCopyable("it holds no picture")

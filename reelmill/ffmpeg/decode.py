@@ -18,7 +18,7 @@ from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from reelmill.errors import NotAVideo
-from reelmill.ffmpeg.probe import main_video, open_media
+from reelmill.ffmpeg.probe import blame_disk, main_video, open_media
 
 #: Seconds decoded at the start, in the middle and at the end by a quick check.
 WINDOW: Final = Fraction(2)
@@ -211,6 +211,10 @@ def check_whole(path: Path, *, on_progress: Callable[[float], None] | None = Non
     Args:
         path: the file.
         on_progress: called with the fraction done, for each packet that has a time.
+
+    Raises:
+        NotAVideo, InputError: it does not open.
+        Unreadable: the disk does not give its bytes.
     """
     tally = _Tally()
     with open_media(path) as container:
@@ -223,6 +227,7 @@ def check_whole(path: Path, *, on_progress: Callable[[float], None] | None = Non
                 if on_progress is not None and at is not None and length:
                     on_progress(min(1.0, max(0.0, float(at / length))))
         except FFmpegError as error:
+            blame_disk(error, path)
             tally.errors.append(f"the file cannot be read further ({error.strerror or error})")
     return tally.report()
 
@@ -246,6 +251,7 @@ def check_windows(path: Path, duration: Fraction | None) -> DecodeReport:
                     container.seek(int((offset + start) * 1_000_000), backward=True)
                 _decode_until(tally, container.demux(streams), offset + start + WINDOW)
             except FFmpegError as error:
+                blame_disk(error, path)
                 tally.errors.append(f"nothing can be read at {float(start):.1f} s ({error.strerror or error})")
         if tally.frames + tally.audio_frames == before and not tally.errors:
             tally.errors.append(f"nothing after {float(start):.1f} s of a promised {float(duration):.1f} s")

@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.build import AAC, FASTSTART, H264, arguments, fitted, levelled, seconds
 from reelmill.ffmpeg.copying import Form
-from reelmill.ffmpeg.probe import MediaInfo, main_video, media_url, open_media
+from reelmill.ffmpeg.probe import MediaInfo, blame_disk, main_video, media_url, open_media
 
 #: Sound of all parts, in Hz.
 SAMPLE_RATE: Final = 48_000
@@ -147,6 +147,7 @@ def join(parts: Sequence[Path], timing: Timing, delay: int, target: Path) -> Non
                             one.duration, one.time_base, one.stream = timing.stands(place), timing.time_base, film
                             output.mux(one)
                 except FFmpegError as error:
+                    blame_disk(error, part)
                     raise OutputRejected(f"{part.name} cannot be joined to others ({error.strerror})") from error
             before += len(places)
     if before != len(timing.times):

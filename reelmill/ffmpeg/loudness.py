@@ -9,7 +9,7 @@ import av
 from av.error import FFmpegError
 from av.filter import Graph
 
-from reelmill.ffmpeg.probe import open_media
+from reelmill.ffmpeg.probe import blame_disk, open_media
 
 #: What the measure answers where there is nothing to hear (its absolute gate, ITU-R BS.1770-5).
 SILENCE: Final = -70.0
@@ -45,7 +45,8 @@ def integrated(path: Path) -> float:
                         graph.configure()
                     graph.push(frame)
                     loudness = _read(graph, loudness)
-            except (FFmpegError, EOFError):
+            except (FFmpegError, EOFError) as error:
+                blame_disk(error, path)
                 continue
 
 

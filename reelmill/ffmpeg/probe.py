@@ -14,7 +14,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo
+from reelmill.errors import DISK_TROUBLE, EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
 
 #: Transfer characteristics (ITU-T H.273, table 3) that mean high dynamic range.
 HDR_TRANSFERS: Final = {16: "pq", 18: "hlg"}
@@ -26,6 +26,9 @@ _PICTURE_FORMATS: Final = ("image2", "_pipe")
 _ENCRYPTED_ENTRY: Final = b"encv"
 _CONTAINERS: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 
+_BLOCK: Final = 1 << 20  # bytes
+
+_SCHEME: Final = "file:"
 _FULL_RANGE: Final = 2  # AVColorRange JPEG
 _INTERLACED: Final = (2, 3, 4, 5)  # AVFieldOrder TT, BB, TB, BT
 
@@ -98,7 +101,7 @@ class MediaInfo:
 
 def media_url(path: Path) -> str:
     """``path`` so that neither a leading dash nor a colon in it means anything to ffmpeg."""
-    return f"file:{path}"
+    return f"{_SCHEME}{path}"
 
 
 def open_media(path: Path) -> InputContainer:
@@ -106,6 +109,7 @@ def open_media(path: Path) -> InputContainer:
 
     Raises:
         FileMissing, NotAVideo, InputError: with one sentence that names the file.
+        Unreadable: the disk does not give its bytes.
     """
     name = path.name
     try:
@@ -121,14 +125,47 @@ def open_media(path: Path) -> InputContainer:
     except PermissionError as error:
         raise InputError(f"{name} may not be read by this user; check its permissions.") from error
     except FFmpegError as error:
+        blame_disk(error, path)
         raise NotAVideo(
             f"{name} cannot be opened as a video ({error.strerror or error}): "
             "it is cut off, damaged or another kind of file."
         ) from error
     except OSError as error:
+        blame_disk(error, path)
         if error.strerror == "File name too long":
             raise FileMissing(f"{name[:40]}… is longer than a file name may be.") from error
         raise InputError(f"{name} cannot be read: {error.strerror or error}.") from error
+
+
+def blame_disk(error: Exception, path: Path | str) -> None:
+    """Tell a disk that does not give a file's bytes from a file that is damaged.
+
+    libav's word is not enough: some of its demuxers call damage an I/O error, others take bytes they do not get for
+    the end of the file. So all of the file is read once more, which only files that fail have to stand.
+
+    Args:
+        error: what libav, or the system, met.
+        path: the file, or libav's URL of it.
+
+    Raises:
+        Unreadable: the disk, or the way to it, is at fault.
+    """
+    path = Path(str(path).removeprefix(_SCHEME))
+    met = _trouble(path) if isinstance(error, FFmpegError) else error
+    if isinstance(met, OSError) and met.errno in DISK_TROUBLE:
+        said = f"{path.name} cannot be read just now ({met.strerror}): look after its disk or share."
+        raise Unreadable(said) from error
+
+
+def _trouble(path: Path) -> OSError | None:
+    """What reading all of a file meets."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            while file.read(_BLOCK):
+                continue
+    except OSError as error:
+        return error
+    return None
 
 
 def _seconds(value: int | None, time_base: Fraction | None) -> Fraction | None:
@@ -155,8 +192,8 @@ def _rotation(container: InputContainer, stream: VideoStream) -> int:
     try:
         for frame in container.decode(stream):
             return round(-frame.rotation / 90) * 90 % 360
-    except FFmpegError:
-        pass
+    except FFmpegError as error:
+        blame_disk(error, container.name)
     return 0
 
 
@@ -214,6 +251,7 @@ def probe(path: Path) -> MediaInfo:
         NotAVideo: empty, a folder, not a video container, a picture, or sound only.
         EncryptedVideo: the picture track is encrypted.
         InputError: it cannot be read.
+        Unreadable: not just now.
     """
     with open_media(path) as container:
         if any(mark in container.format.name for mark in _PICTURE_FORMATS):

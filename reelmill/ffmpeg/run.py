@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import selectors
 import shlex
 import signal
@@ -26,6 +27,12 @@ STDERR_LINES: Final = 20
 
 #: Flags that make any ffmpeg command one we can watch; left out of the line a person may paste.
 _WATCHED: Final = ("-hide_banner", "-nostdin", "-y", "-loglevel", "warning", "-nostats", "-progress", "pipe:1")
+
+#: What ffmpeg says, and ends well all the same, when it is kept from reading its input to the end.
+#: Source: fftools/ffmpeg_demux.c, ``input_thread``; libavutil/error.c for the reasons.
+_NOT_READ: Final = re.compile(
+    r"^\[in#\d+[^]]*\] Error during demuxing: (Input/output error|Stale file handle|Connection timed out|Host is down)"
+)
 
 _POLL: Final = 0.5  # seconds between looks at the time-outs
 _PR_SET_PDEATHSIG: Final = 1
@@ -145,15 +152,28 @@ class _Lines:
         return [line.decode("utf-8", "replace") for line in lines if line.strip()]
 
 
+class _Said:
+    """What a program says to stderr: its last lines, and whether it was kept from reading its input."""
+
+    def __init__(self) -> None:
+        self._lines = _Lines()
+        self.tail: deque[str] = deque(maxlen=STDERR_LINES)
+        self.cut_off = False
+
+    def feed(self, data: bytes) -> None:
+        lines = self._lines.feed(data)
+        self.tail.extend(lines)
+        self.cut_off = self.cut_off or any(_NOT_READ.match(line) for line in lines)
+
+
 def _watch(
     program: Program, process: subprocess.Popen[bytes], limits: Limits, on_progress: OnProgress | None
 ) -> Finished:
     started = moved = time.monotonic()
     last = Progress()
-    tail: deque[str] = deque(maxlen=STDERR_LINES)
     assert process.stdout is not None
     assert process.stderr is not None
-    out, err = _Lines(), _Lines()
+    out, err = _Lines(), _Said()
     with selectors.DefaultSelector() as pipes:
         pipes.register(process.stdout, selectors.EVENT_READ, out)
         pipes.register(process.stderr, selectors.EVENT_READ, err)
@@ -163,7 +183,7 @@ def _watch(
                 if not data:
                     pipes.unregister(key.fileobj)
                 if key.data is err:
-                    tail.extend(err.feed(data or b"\n"))  # its end closes a last line that has none
+                    err.feed(data or b"\n")  # its end closes a last line that has none
                 else:
                     for line in out.feed(data):
                         block = program.reader.feed(line)
@@ -177,13 +197,13 @@ def _watch(
             _end_if_late(program.name, time.monotonic(), started, moved, limits, last)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise _failure(program, process.returncode, tuple(tail))
+    if process.returncode != 0 or err.cut_off:
+        raise _failure(program, process.returncode, tuple(err.tail))
     return Finished(
         seconds=time.monotonic() - started,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
         last=last,
-        stderr_tail=tuple(tail),
+        stderr_tail=tuple(err.tail),
     )
 
 

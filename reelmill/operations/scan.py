@@ -16,7 +16,7 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.queries import Known
-from reelmill.errors import FileMissing, UserError
+from reelmill.errors import FileMissing, Unreadable, UserError
 from reelmill.layout import MediaRoot
 from reelmill.operations.records import read_record
 from reelmill.report import LogReport, Report
@@ -41,7 +41,7 @@ class ScanResult(BaseModel):
     missing: int = 0
     invalid: int = 0  # of the new and changed ones
     waiting: int = 0  # still being written; the next scan takes them
-    refused: int = 0  # not UTF-8, a link out of the media root, or a folder with a video's name
+    refused: int = 0  # not UTF-8, a link out of the media root, a folder with a video's name, or unreadable just now
 
 
 class Found(NamedTuple):
@@ -160,7 +160,7 @@ def scan(
     for path in decided.waiting:
         report.line(f"waiting: {path} is still being written")
     report.line(f"{len(found)} files, {len(decided.probe)} to open")
-    invalid = _read(root, directory_type, decided.probe, report)
+    invalid, unread = _read(root, directory_type, decided.probe, report)
     with session() as opened:
         queries.mark_found(opened, decided.returned)
         queries.mark_missing(opened, decided.missing, utc_now())
@@ -172,18 +172,22 @@ def scan(
         missing=len(decided.missing),
         invalid=invalid,
         waiting=len(decided.waiting),
-        refused=len(refused),
+        refused=len(refused) + unread,
     )
 
 
-def _read(root: MediaRoot, directory_type: str, files: Sequence[Found], report: Report) -> int:
-    """Open and record these files, a batch at a time; answers how many are invalid."""
+def _read(root: MediaRoot, directory_type: str, files: Sequence[Found], report: Report) -> tuple[int, int]:
+    """Open and record these files, a batch at a time; answers how many are invalid, and how many the disk kept back."""
     invalid = 0
+    unread: list[str] = []
 
     def read(file: Found) -> Video | None:
         try:
             return read_record(root, file.path, directory_type)
         except FileNotFoundError:  # removed while we worked; the next scan marks it missing
+            return None
+        except Unreadable as error:  # nothing is recorded that the next scan would believe
+            unread.append(str(error))
             return None
 
     # Threads, because PyAV releases the GIL while it reads.
@@ -199,7 +203,9 @@ def _read(root: MediaRoot, directory_type: str, files: Sequence[Found], report: 
                 report.progress(count / len(files), f"{count} of {len(files)} files")
             with session() as opened:
                 queries.upsert_videos(opened, batch)
-    return invalid
+    for reason in unread:
+        report.line(f"left for the next scan: {reason}")
+    return invalid, len(unread)
 
 
 def _walk(

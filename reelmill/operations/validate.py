@@ -52,6 +52,8 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
     with session() as opened:
         video = queries.get_video(opened, video_id)
         stat = path.stat()
+        if (stat.st_size, stat.st_mtime_ns) != (video.size, video.mtime_ns):
+            video.recipe = None  # whatever it was made by, somebody has replaced it
         video.size, video.mtime_ns = stat.st_size, stat.st_mtime_ns
         if info is not None:
             describe(video, info)

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from reelmill.catalogue.engine import get_engine
-from reelmill.errors import DiskFull, PlatformError, ReelmillError
+from reelmill.catalogue.engine import database_errors, get_engine
+from reelmill.errors import DISK_TROUBLE, DiskFull, PlatformError, ReelmillError, Unreadable
 from reelmill.layout import MediaRoot
 from reelmill.operations import intent, move_journal
 from reelmill.report import Report
@@ -38,6 +39,8 @@ def workspace(root: MediaRoot, recipe: str, report: Report) -> Iterator[Path]:
 
     Raises:
         DiskFull: there is no room for it.
+        Unreadable: a disk does not answer.
+        PlatformError: the database does not answer.
     """
     with held(recipe, report), _disk_errors(root):
         folder = root.work / recipe
@@ -67,7 +70,7 @@ def _key(recipe: str) -> int:
 def held(recipe: str, report: Report) -> Iterator[None]:
     """Whoever makes something by this recipe makes it alone, on all machines; the others wait."""
     key = {"key": _key(recipe)}
-    with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with database_errors(), get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         told = False
         while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one():
             if not told:
@@ -77,7 +80,8 @@ def held(recipe: str, report: Report) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+            with suppress(OperationalError):  # a database that went away has freed it
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
 
 
 @contextmanager
@@ -98,6 +102,10 @@ def _disk_errors(root: MediaRoot) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in DISK_TROUBLE:
+            raise Unreadable(
+                f"A disk of the media root {root.path} does not answer ({error.strerror}): look after it, or its share."
+            ) from error
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DiskFull(
@@ -105,20 +113,44 @@ def _disk_errors(root: MediaRoot) -> Iterator[None]:
         ) from error
 
 
+def abandoned(root: MediaRoot) -> list[Path]:
+    """Every workspace nobody is in, by name; nothing is touched, nobody is kept waiting."""
+    # As PostgreSQL shows a lock of one 64-bit key: two halves, and objsubid 1.
+    held = text(
+        "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 "
+        "AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    folders = _workspaces(root)  # before the locks: one that is begun meanwhile is not among them
+    with get_engine().connect() as connection:
+        keys = set(connection.execute(held).scalars())
+    return [folder for folder in folders if _key(folder.name) not in keys and folder.exists()]
+
+
+def journalled(folder: Path) -> bool:
+    """Whether what a run left in a workspace concerns files of the library, too."""
+    return any((folder / name).exists() for name in _JOURNALS)
+
+
+def _workspaces(root: MediaRoot) -> list[Path]:
+    return sorted(folder for folder in root.work.iterdir() if folder.is_dir()) if root.work.is_dir() else []
+
+
 def reconcile(root: MediaRoot, report: Report) -> int:
     """Settle every workspace nobody is in; answers how many there were. Run when a site starts.
 
-    One that cannot be settled now, a disk not being mounted, stays, and the report says why.
+    The report gets a line on each. One that cannot be settled now, a disk not being mounted, stays, and it says why.
     """
     settled = 0
-    folders = [folder for folder in root.work.iterdir() if folder.is_dir()] if root.work.is_dir() else []
+    folders = _workspaces(root)
     with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for folder in folders:
             key = {"key": _key(folder.name)}
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one():
                 continue
             try:
+                left = _left(folder)
                 _settle(root, folder, report)
+                report.line(f"removed: the unfinished work of a run that was ended, {folder.name} ({left})")
                 settled += 1
             except PlatformError:
                 raise
@@ -127,3 +159,8 @@ def reconcile(root: MediaRoot, report: Report) -> int:
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
     return settled
+
+
+def _left(folder: Path) -> str:
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return f"{len(sizes)} files, {sum(sizes)} bytes"

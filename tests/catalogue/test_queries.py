@@ -88,9 +88,16 @@ def test_a_known_path_is_refreshed_and_keeps_what_people_and_jobs_gave_it() -> N
     assert after.id == before.id
     assert after.title == "A person's title"
     assert (after.size, after.width, after.is_valid, after.validation_error) == (99, 640, False, "cut off")
-    assert (after.thumbnail_path, after.recipe, after.made_by) == ("t.jpg", "r", uuid.UUID(int=7))
+    assert (after.thumbnail_path, after.made_by) == ("t.jpg", uuid.UUID(int=7))
     assert after.created_at == before.created_at
     assert after.updated_at > before.updated_at
+
+
+@pytest.mark.parametrize(("differs", "kept"), [({}, "r"), ({"size": 99}, None), ({"mtime_ns": 99}, None)])
+def test_what_somebody_replaced_is_not_what_its_recipe_makes(differs: dict[str, int], kept: str | None) -> None:
+    _add(_video("inbox/a.mp4", recipe="r"))
+    _add(_video("inbox/a.mp4", **differs))
+    assert _get("inbox/a.mp4").recipe == kept
 
 
 def test_nothing_to_upsert_is_nothing() -> None:

@@ -29,6 +29,8 @@ from reelmill.operations.publish import (
     output_path,
     publish,
 )
+from reelmill.operations.scan import scan
+from reelmill.operations.validate import validate
 from reelmill.operations.workbench import Workbench
 from reelmill.operations.workspace import reconcile, workspace
 from tests.clips import Notes, clip, cut_off, tiny_disk
@@ -107,6 +109,27 @@ def test_a_result_that_was_replaced_is_left_alone_and_made_anew(bench: Workbench
         WANTED: None,
         f"compilations/out-{RECIPE[:8]}.mp4": RECIPE,
     }
+
+
+@pytest.mark.parametrize("seen_by", ["scan", "validate"])
+def test_a_result_that_was_replaced_and_seen_since_is_not_taken_for_the_result(
+    bench: Workbench, original: Path, seen_by: str
+) -> None:
+    product = replace(PRODUCT, path="library/videos/out.mp4")
+    first = _publish(bench, original, product)
+    theirs = clip(bench.root.path / product.path, seconds=0.4, size="32x32").read_bytes()
+    if seen_by == "scan":
+        scan(bench.root, "videos", directory_types=["videos"], settle_seconds=0, report=bench.report)
+    else:
+        validate(bench, str(first.id))
+    assert existing(bench, RECIPE) is None
+    second = _publish(bench, original, product)
+    assert second.path == f"library/videos/out-{RECIPE[:8]}.mp4"
+    assert _files(bench.root)[product.path] == theirs
+    scan(bench.root, "videos", directory_types=["videos"], settle_seconds=0, skip_existing=False, report=bench.report)
+    found = existing(bench, RECIPE)
+    assert found is not None
+    assert found.id == second.id
 
 
 def test_taken_names_get_a_suffix_and_nothing_is_overwritten(bench: Workbench, original: Path) -> None:

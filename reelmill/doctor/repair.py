@@ -1,0 +1,150 @@
+"""What the doctor does itself: nothing that loses a file; each shown before it is done.
+
+Never removed: an original, a product that a record names, a file nobody can tell the origin of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from reelmill.catalogue import queries
+from reelmill.catalogue.engine import get_engine, session
+from reelmill.catalogue.models import utc_now
+from reelmill.dispatch import dispatcher
+from reelmill.doctor import site
+from reelmill.errors import UserError
+from reelmill.findings import Finding, listed, several
+from reelmill.layout import MediaRoot
+from reelmill.operations.inventory import look
+from reelmill.operations.records import read_record
+from reelmill.operations.scan import EXTENSIONS, scan
+from reelmill.operations.workspace import reconcile
+from reelmill.report import Report
+from reelmill.settings import Settings
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One thing to do."""
+
+    sentence: str  # what will be done
+    act: Callable[[Report], None]
+
+
+def plan(settings: Settings, findings: Iterable[Finding]) -> list[Repair]:
+    """What can safely be done about these findings, in the order to do it; nothing is done yet."""
+    found = {finding.check: finding for finding in findings if finding.repairable}
+    wanted: dict[_Make, tuple[str, ...]] = {}
+    for check, make in _REPAIRS.items():
+        if check in found:
+            wanted[make] = (*wanted.get(make, ()), *found[check].names)
+    return [repair for make, names in wanted.items() for repair in make(settings, names)]
+
+
+def _migrate(settings: Settings, _: Sequence[str]) -> list[Repair]:
+    return [Repair("migrate the catalogue's schema", lambda _: get_engine(settings).dispose())]
+
+
+def _make_folders(settings: Settings, names: Sequence[str]) -> list[Repair]:
+    sentence = f"make the folders {listed(names)}"
+    return [Repair(sentence, lambda _: MediaRoot(settings.media_root).create())]
+
+
+def _reconcile(settings: Settings, _: Sequence[str]) -> list[Repair]:
+    def act(report: Report) -> None:
+        reconcile(MediaRoot(settings.media_root), report)
+
+    return [Repair("finish or undo what dead runs left half done, and remove their work folders", act)]
+
+
+def _mark_missing(settings: Settings, names: Sequence[str]) -> list[Repair]:
+    def act(report: Report) -> None:
+        root = MediaRoot(settings.media_root)
+        root.require()
+        gone = [path for path in names if path not in look(root, names)]
+        with session() as opened:
+            queries.mark_missing(opened, gone, utc_now())
+        report.line(f"marked as missing: {listed(gone)}")
+
+    return [Repair(f"mark {several(len(names), 'record')} as missing: {listed(names)}", act)]
+
+
+def _scan(settings: Settings, names: Sequence[str]) -> list[Repair]:
+    root = MediaRoot(settings.media_root)
+
+    def of(kind: str) -> Repair:
+        def act(report: Report) -> None:
+            result = scan(root, kind, directory_types=[kind], report=report)
+            report.line(f"{kind}: {result.new} new, {result.changed} changed, {result.missing} missing")
+
+        return Repair(f"scan {kind}", act)
+
+    return [of(kind) for kind in sorted(_kinds(root, names))]
+
+
+def _kinds(root: MediaRoot, paths: Sequence[str]) -> set[str]:
+    found = set()
+    for path in paths:
+        try:
+            found.add(root.directory_type(path))
+        except UserError:  # directly in ``library/``: no scan looks there
+            continue
+    return found
+
+
+def _adopt(settings: Settings, names: Sequence[str]) -> list[Repair]:
+    """One by one, not by a scan of the folder: that would take a product for whole which somebody has replaced."""
+
+    def act(report: Report) -> None:
+        root = MediaRoot(settings.media_root)
+        for path in names:
+            with session() as opened:
+                if queries.by_path(opened, path) is not None:  # what was settled before this named it
+                    continue
+            report.line(_adopted(root, path))
+
+    return [Repair(f"take the videos among these into the catalogue: {listed(names)}", act)]
+
+
+def _adopted(root: MediaRoot, path: str) -> str:
+    if PurePosixPath(path).suffix.lower().lstrip(".") not in EXTENSIONS or path not in look(root, [path]):
+        return f"left: {path}"
+    record = read_record(root, path, root.directory_type(path))
+    if not record.is_valid:
+        return f"left: {record.validation_error}"
+    with session() as opened:
+        queries.upsert_videos(opened, [record])
+    return f"in the catalogue now: {path}"
+
+
+def _release(_: Settings, names: Sequence[str]) -> list[Repair]:
+    def act(report: Report) -> None:
+        with dispatcher() as prefect:  # asked anew: a worker may have come up meanwhile
+            limits, held, nodes = prefect.vram_limits(), prefect.held(), prefect.nodes()
+            again = {name for found in site.leases(limits, held, nodes) if found.repairable for name in found.names}
+            for limit, mb in site.stale_leases(limits, held, nodes):
+                if limit.name in again:
+                    prefect.count_vram(limit.name, limit.used_mb - mb)
+                    report.line(f"{limit.name}: {mb} MB given back")
+
+    return [Repair(f"give back the GPU memory of {listed(names)} that no run holds", act)]
+
+
+_Make = Callable[[Settings, Sequence[str]], list[Repair]]
+
+#: By what was found, in the order in which they are done: what dead runs left is settled before anything is scanned.
+_REPAIRS: Final[dict[str, _Make]] = {
+    "schema": _migrate,
+    "media_folders": _make_folders,
+    "unsettled": _reconcile,
+    "unfinished_work": _reconcile,
+    "half_made": _reconcile,
+    "missing_files": _mark_missing,
+    "changed_originals": _scan,
+    "returned_files": _scan,
+    "orphans": _adopt,
+    "leases": _release,
+}

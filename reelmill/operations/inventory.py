@@ -1,0 +1,157 @@
+"""What lies in the library's folders, and how that differs from what the catalogue says."""
+
+from __future__ import annotations
+
+import os
+import stat
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
+
+from reelmill.catalogue.queries import Entry
+from reelmill.layout import GIFS, LIBRARY, OUTPUT_TYPES, OWN_FOLDERS, THUMBNAILS, MediaRoot
+
+#: Folders that hold videos, and those that hold what is made for people's eyes beside them.
+_VIDEO_FOLDERS: Final = (*OWN_FOLDERS, LIBRARY)
+PICTURE_FOLDERS: Final = (THUMBNAILS, GIFS)
+
+#: What the names of our own half-finished files in the library's folders begin with; other hidden files are people's.
+HALF_MADE: Final = ".reelmill-"
+
+
+class File(NamedTuple):
+    """One file as the disk has it."""
+
+    size: int  # bytes
+    mtime_ns: int  # nanoseconds since 1970
+
+
+@dataclass
+class Inventory:
+    """What a walk through the library came across; paths are relative to the media root."""
+
+    files: dict[str, File] = field(default_factory=dict)
+    half_made: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)  # folders
+
+
+def take(root: MediaRoot) -> Inventory:
+    """Walk through every folder of the library; hidden files that are not ours are left out."""
+    found = Inventory()
+    prefix = len(os.fspath(root.path)) + 1
+    waiting = [os.fspath(root.path / folder) for folder in (*_VIDEO_FOLDERS, *PICTURE_FOLDERS)]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = list(listing)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            found.unreadable.append(folder[prefix:])
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if not entry.name.startswith("."):
+                    waiting.append(entry.path)
+            elif entry.name.startswith(HALF_MADE):
+                found.half_made.append(entry.path[prefix:])
+            elif not entry.name.startswith(".") and (file := _file(entry)) is not None:
+                found.files[entry.path[prefix:]] = file
+    return found
+
+
+def look(root: MediaRoot, paths: Iterable[str]) -> dict[str, File]:
+    """Those of these paths where a file is."""
+    return {path: file for path in paths if (file := _file(root.path / path)) is not None}
+
+
+def _file(entry: os.DirEntry[str] | Path) -> File | None:
+    try:
+        found = entry.stat()
+    except OSError:  # gone, a link to nothing, or a disk that does not answer
+        return None
+    return File(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Where catalogue and disk do not agree; paths in their order."""
+
+    gone: tuple[str, ...] = ()  # the record says it is there
+    returned: tuple[str, ...] = ()  # the record says it is missing
+    still_missing: tuple[str, ...] = ()  # and so it is
+    changed: tuple[str, ...] = ()  # originals that are not as they were last opened
+    altered: tuple[str, ...] = ()  # products that are not as long as they were made
+    touched: tuple[str, ...] = ()  # products of another time than they were made at
+    orphans: tuple[str, ...] = ()  # in the folders of products, and no record names them
+    pictures: tuple[str, ...] = ()  # of videos that no record knows
+    unseen: tuple[str, ...] = ()  # originals that no scan has seen
+    lost_pictures: tuple[str, ...] = ()  # thumbnails that a record names and nobody finds
+
+    @property
+    def suspects(self) -> frozenset[str]:
+        """What may be a matter of two looks at two times: a job was at work between them."""
+        return frozenset((*self.gone, *self.returned, *self.changed, *self.altered, *self.touched, *self.orphans))
+
+
+def compare(entries: Iterable[Entry], files: Mapping[str, File]) -> Differences:
+    """Where catalogue and disk do not agree (pure).
+
+    Args:
+        entries: every record.
+        files: every file, by its path.
+    """
+    rest = dict(files)
+    seen: dict[str, list[str]] = {}
+    ids: set[uuid.UUID] = set()
+    thumbnails: list[str] = []
+    for entry in entries:
+        ids.add(entry.id)
+        if entry.thumbnail_path is not None:
+            thumbnails.append(entry.thumbnail_path)
+        what = _difference(entry, rest.pop(entry.path, None))
+        if what is not None:
+            seen.setdefault(what, []).append(entry.path)
+    for path in rest:
+        what = _unnamed(path, ids)
+        if what is not None:
+            seen.setdefault(what, []).append(path)
+    seen["lost_pictures"] = [path for path in thumbnails if path not in files]
+    return Differences(**{what: tuple(sorted(paths)) for what, paths in seen.items()})
+
+
+def _difference(entry: Entry, file: File | None) -> str | None:
+    if file is None:
+        return "still_missing" if entry.missing else "gone"
+    if entry.missing:
+        return "returned"
+    if file == (entry.size, entry.mtime_ns):
+        return None
+    if not entry.made:
+        return "changed"
+    return "altered" if file.size != entry.size else "touched"
+
+
+def _unnamed(path: str, ids: set[uuid.UUID]) -> str | None:
+    folder, name = PurePosixPath(path).parts[0], PurePosixPath(path).name
+    if folder in PICTURE_FOLDERS:
+        return None if _owner(name) in ids else "pictures"
+    return "orphans" if folder in OUTPUT_TYPES else "unseen"
+
+
+def _owner(name: str) -> uuid.UUID | None:
+    """The video whose id the name of a picture begins with."""
+    try:
+        return uuid.UUID(name[:36])
+    except ValueError:
+        return None
+
+
+def originals(root: MediaRoot) -> Iterator[Path]:
+    """Every file that is nobody's product, by path."""
+    for path in sorted(take(root).files):
+        if PurePosixPath(path).parts[0] not in (*OUTPUT_TYPES, *PICTURE_FOLDERS):
+            yield root.path / path

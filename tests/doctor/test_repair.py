@@ -1,0 +1,130 @@
+"""What --repair does, and what it leaves alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.doctor.examination import Wanted, examine
+from reelmill.doctor.repair import plan
+from reelmill.findings import Finding, Severity
+from reelmill.operations import intent
+from reelmill.operations.records import read_record
+from reelmill.operations.workbench import Workbench
+from reelmill.settings import Settings
+from tests.clips import Notes, clip
+from tests.operations.library import add
+
+
+@pytest.fixture
+def settings(bench: Workbench) -> Settings:
+    return Settings(media_root=bench.root.path)
+
+
+def _wrong(settings: Settings) -> list[Finding]:
+    found = examine(settings, Wanted(library_only=True))
+    return [finding for finding in found if finding.severity is not Severity.OK]
+
+
+def _repaired(settings: Settings) -> list[str]:
+    notes = Notes()
+    for repair in plan(settings, _wrong(settings)):
+        notes.line(repair.sentence)
+        repair.act(notes)
+    return notes.lines
+
+
+def _paths() -> dict[str, bool]:
+    with session() as opened:
+        return {video.path: video.missing_since is None for video in opened.exec(select(Video))}
+
+
+def _files(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_healthy_library_is_left_alone(bench: Workbench, settings: Settings) -> None:
+    add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=0.2, size="64x48"))
+    before = _files(bench.root.path)
+    assert _repaired(settings) == []
+    assert _files(bench.root.path) == before
+
+
+def test_records_of_missing_files_and_files_that_are_back(bench: Workbench, settings: Settings) -> None:
+    path = clip(bench.root.folder("inbox") / "a.mp4", seconds=0.2, size="64x48")
+    add(bench, path)
+    away = path.rename(bench.root.path / "away")
+    assert _repaired(settings)[-1] == "marked as missing: inbox/a.mp4"
+    assert _paths() == {"inbox/a.mp4": False}
+    assert [found.check for found in _wrong(settings)] == ["still_missing"]
+    assert _repaired(settings) == []  # nobody but a person can bring it back
+    away.rename(path)
+    assert _repaired(settings)[0] == "scan inbox"
+    assert _paths() == {"inbox/a.mp4": True}
+    assert _wrong(settings) == []
+
+
+def test_orphans_are_adopted_or_left(bench: Workbench, settings: Settings) -> None:
+    one = clip(bench.root.folder("playback") / "one.mp4", seconds=0.2, size="64x48")
+    broken, text = one.with_name("broken.mp4"), one.with_name("one.srt")
+    broken.write_bytes(b"not a video")
+    text.write_text("words")
+    before = _files(bench.root.path)
+    said = _repaired(settings)
+    assert "in the catalogue now: playback/one.mp4" in said
+    assert any("left: broken.mp4 cannot be opened" in line for line in said)
+    assert "left: playback/one.srt" in said
+    assert _paths() == {"playback/one.mp4": True}
+    assert _files(bench.root.path) == before
+    (found,) = _wrong(settings)
+    assert found.names == ("playback/broken.mp4", "playback/one.srt")
+
+
+def test_an_altered_product_is_not_taken_for_whole(bench: Workbench, settings: Settings) -> None:
+    """Nor because an orphan beside it is adopted."""
+    one = clip(bench.root.folder("playback") / "one.mp4", seconds=0.2, size="64x48")
+    video = read_record(bench.root, "playback/one.mp4", "playback")
+    video.recipe = "0" * 32
+    with session() as opened:
+        opened.add(video)
+    shutil.copyfile(one, one.with_name("orphan.mp4"))
+    with one.open("ab") as file:
+        file.write(b"more")
+    _repaired(settings)
+    assert [(found.check, found.severity) for found in _wrong(settings)] == [("altered_products", Severity.FAULT)]
+
+
+def test_work_of_dead_runs_is_settled(bench: Workbench, settings: Settings) -> None:
+    (bench.root.work / "0123").mkdir()
+    (bench.root.work / "0123" / "half.mp4").write_bytes(b"half")
+    placed = bench.root.work / "4567"
+    placed.mkdir()
+    staged = clip(placed / "staged.mp4", seconds=0.2, size="64x48")
+    video = read_record(bench.root, ".reelmill/work/4567/staged.mp4", "playback")
+    video.path, video.filename, video.recipe = "playback/done.mp4", "done.mp4", "4567" * 8
+    intent.write(staged, video)
+    os.link(staged, bench.root.path / "playback/done.mp4")
+    checks = {found.check for found in _wrong(settings)}
+    assert checks == {"unsettled", "orphans"}
+    said = _repaired(settings)
+    assert "recovered: playback/done.mp4 was complete and is now in the catalogue" in said
+    assert any("removed: the unfinished work of a run that was ended, 0123 (1 files, 4 bytes)" in line for line in said)
+    assert _wrong(settings) == []
+    assert list(bench.root.work.iterdir()) == []
+    with session() as opened:
+        (record,) = opened.exec(select(Video)).all()
+        assert (record.path, record.recipe) == ("playback/done.mp4", "4567" * 8)
+
+
+def test_folders_are_made(bench: Workbench, settings: Settings) -> None:
+    shutil.rmtree(bench.root.path / "gifs")
+    finding = [found for found in examine(settings, Wanted(server=False)) if found.check == "media_folders"]
+    for repair in plan(settings, finding):
+        repair.act(Notes())
+    assert (bench.root.path / "gifs").is_dir()
