@@ -26,15 +26,16 @@ LIBRARY_MAY_IMPORT = {
     "settings": set(),
     "report": set(),
     "layout": {"errors"},
+    "space": {"errors", "settings"},
     "jobs": {"errors", "scheduling"},
     "waiting": {"jobs", "scheduling"},
     "site": {"settings"},
     "dispatch": {"errors", "jobs", "scheduling", "waiting"},
     "catalogue": {"errors", "settings", "layout"},
     "scheduling": {"errors", "settings"},
-    "ffmpeg": {"errors", "settings", "report", "scheduling"},
+    "ffmpeg": {"errors", "settings", "report", "scheduling", "space"},
     "analysis": {"errors", "settings", "report", "scheduling", "ffmpeg"},
-    "operations": {"errors", "settings", "report", "layout", "catalogue", "ffmpeg", "analysis"},
+    "operations": {"errors", "settings", "report", "layout", "catalogue", "ffmpeg", "analysis", "space"},
 }
 
 FACES = ("api", "cli")

@@ -7,6 +7,7 @@ neither memory nor open files grow with their number.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -113,6 +114,8 @@ def join(parts: Sequence[Path], rate: Fraction, delay: int, target: Path) -> int
                             one.time_base, one.stream = 1 / rate, film
                             output.mux(one)
                 except FFmpegError as error:
+                    if error.errno in (errno.ENOSPC, errno.EDQUOT):  # a full disk says nothing of the part
+                        raise
                     raise OutputRejected(f"{part.name} cannot be joined to others ({error.strerror})") from error
             before += len(places)
     return before

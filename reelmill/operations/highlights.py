@@ -27,6 +27,7 @@ from reelmill.ffmpeg.montage import Span
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import HIGHLIGHTS
+from reelmill.operations import room
 from reelmill.operations.analysis import FanOut, signals_of, threads
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.sequence import gain
@@ -102,6 +103,7 @@ def highlight_generate(
         made = existing(bench, key)
         cost: Cost | None = None
         if made is None:
+            bench.disk.require(room.film(info, target, h264, tracks=1))
             signals, duration = signals_of(bench, video, source, info, fan_out)
             scenes = scene_detection.DEFAULT.scenes(signals)
             chosen = best(scenes, scores(signals), duration, target, explain(signals), signals.looks)

@@ -21,6 +21,7 @@ from reelmill.ffmpeg.quality import require_vmaf, vmaf
 from reelmill.ffmpeg.transcoder import Encoded, Encoder
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import PLAYBACK
+from reelmill.operations import room
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.validate import fault
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
@@ -105,6 +106,7 @@ def reencode(
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         if made is None:
+            bench.disk.require(room.film(info, None, h264))
             made, finished = _make(bench, video, source, info, h264, folder / "output.mp4", key, measure_vmaf)
         elif measure_vmaf:
             made = _measured(bench, made, source, info, folder)
