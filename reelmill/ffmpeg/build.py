@@ -106,17 +106,21 @@ def web_size(info: MediaInfo) -> tuple[int, int]:
     return max(2, width + width % 2), max(2, height + height % 2)
 
 
+def web_picture(info: MediaInfo, media: Any) -> Any:
+    """The main picture track of an input, with the filters it needs to be shown on the web."""
+    video = media[f"v:{info.video.index}"]
+    if info.video.plain:
+        return video
+    return upright(info, video).filter("scale", *web_size(info), out_range="tv").filter("setsar", 1)
+
+
 def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[str, ...]:
     """The web profile: H.264, AAC for every sound track, text subtitles and chapters kept, moov in front.
 
     Every source picture is encoded once, at its own time, so variable frame rates stay what they are.
     """
     media = ffmpeg.input(media_url(source))
-    video = media[f"v:{info.video.index}"]
-    if not info.video.plain:
-        width, height = web_size(info)
-        video = upright(info, video).filter("scale", width, height, out_range="tv").filter("setsar", 1)
-    streams = [video, *(media[f"a:{index}"] for index in range(info.audio_tracks))]
+    streams = [web_picture(info, media), *(media[f"a:{index}"] for index in range(info.audio_tracks))]
     subtitles = [i for i, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES]
     streams += [media[f"s:{index}"] for index in subtitles]
     options: dict[str, Any] = {
@@ -133,6 +137,18 @@ def reencode(source: Path, info: MediaInfo, target: Path, h264: H264) -> tuple[s
         options["c:s"] = "mov_text"
     if info.video.hdr:
         options |= SDR_TAGS
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def remux(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
+    """Pictures and sound as they are, text subtitles and chapters kept, into an mp4 with its moov in front."""
+    media = ffmpeg.input(media_url(source))
+    subtitles = [i for i, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES]
+    streams = [media[f"v:{info.video.index}"], *(media[f"a:{index}"] for index in range(info.audio_tracks))]
+    streams += [media[f"s:{index}"] for index in subtitles]
+    options: dict[str, Any] = {"c": "copy", **FASTSTART, "map_metadata": 0, "f": "mp4"}
+    if subtitles:
+        options["c:s"] = "mov_text"
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 

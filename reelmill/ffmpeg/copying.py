@@ -11,7 +11,7 @@ from typing import Final
 import av
 from av.error import FFmpegError
 
-from reelmill.errors import ReelmillError
+from reelmill.errors import DamagedVideo, ReelmillError
 from reelmill.ffmpeg.probe import MediaInfo, main_video, open_media
 
 #: How far a picture may stand from its place at an even rate, in seconds: containers that count milliseconds round.
@@ -127,6 +127,21 @@ def shown(path: Path) -> tuple[Fraction, Fraction]:
         longest += (longest - min(times)) / (len(times) - 1)
     first = max(Fraction(0), min(times))
     return first, longest - first
+
+
+def pictures(path: Path) -> int:
+    """How many pictures the main track holds, by its packets.
+
+    Raises:
+        FileMissing, NotAVideo, InputError: it does not open.
+    """
+    with open_media(path) as container:
+        found = main_video(container)
+        assert found is not None
+        try:
+            return sum(1 for packet in container.demux(found[1]) if packet.size and not packet.is_discard)
+        except FFmpegError as error:
+            raise DamagedVideo(f"{path.name} cannot be read to its end ({error.strerror}).") from error
 
 
 def _packets(path: Path) -> tuple[list[Fraction], int]:

@@ -82,7 +82,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         "validate": {"video_id": str(source.id), "depth": "full"},
         "thumbnail_generate": {"video_id": str(source.id), "width": 90, "storyboard": True},
         "duplicates_report": {},
-        "reencode_streaming": {"video_id": str(source.id), "preset": "ultrafast"},
+        "reencode_streaming": {"video_id": str(source.id), "preset": "ultrafast", "force": True},
         "compile_quad": {"seed": 4, "audio": "mix"},
         "compile_random": {"count": 3, "min_duration": 1, "max_duration": 9, "seed": 1},
         "compile_mega": {"layout": "sequence", "count": 2, "seed": 1},
