@@ -31,9 +31,9 @@ def _noisy(path: Path, seconds: int, *, strength: int = 8, gop: int = 50) -> Pat
     [
         ("free.avi", 8, H264(preset="veryfast")),
         ("at the ceiling.mkv", 30, H264(preset="ultrafast", max_kbit=300)),
-        ("still.mkv", 0, H264(preset="veryfast", crf=30)),
+        ("smooth.mkv", 0, H264(preset="veryfast", crf=30)),
     ],
-    ids=["as much as it needs", "at the ceiling", "little between keyframes"],
+    ids=["as much as it needs", "at the ceiling", "smooth"],
 )
 def test_the_size_is_foretold_within_a_third(tmp_path: Path, name: str, strength: int, h264: H264) -> None:
     transcoder = Transcoder()
@@ -47,6 +47,17 @@ def test_the_size_is_foretold_within_a_third(tmp_path: Path, name: str, strength
     assert found.size.least <= found.size.likely <= found.size.most
     assert 0.4 < found.cpu_seconds.likely / true.cpu_seconds < 2.5
     assert found.sampled == pytest.approx(6)
+
+
+def test_what_stands_still_costs_its_keyframes(tmp_path: Path) -> None:
+    """Each piece begins with one, and the whole has one every 10 s: as parts of the whole they weigh five times less."""
+    source, made, transcoder = tmp_path / "still.mkv", tmp_path / "made.mp4", Transcoder()
+    ffmpeg("-f", "lavfi", "-i", "color=gray:s=320x240:r=25:d=30,noise=alls=60", "-c:v", "ffv1", source)
+    info, h264 = probe(source), H264(preset="veryfast")
+    found = sample(transcoder, source, info, h264)
+    assert found is not None
+    transcoder.encode(lambda way: build.reencode(source, info, made, way), h264, Silent())
+    assert 0.65 < found.size.likely / made.stat().st_size < 1.35
 
 
 def test_a_short_video_is_encoded_whole(tmp_path: Path) -> None:
