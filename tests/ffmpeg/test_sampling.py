@@ -50,7 +50,7 @@ def test_the_size_is_foretold_within_a_third(tmp_path: Path, name: str, strength
 
 
 def test_what_stands_still_costs_its_keyframes(tmp_path: Path) -> None:
-    """Each piece begins with one, and the whole has one every 10 s: as parts of the whole they weigh five times less."""
+    """Each piece begins with one, and the whole has one every 10 s: they weigh five times less there."""
     source, made, transcoder = tmp_path / "still.mkv", tmp_path / "made.mp4", Transcoder()
     ffmpeg("-f", "lavfi", "-i", "color=gray:s=320x240:r=25:d=30,noise=alls=60", "-c:v", "ffv1", source)
     info, h264 = probe(source), H264(preset="veryfast")
