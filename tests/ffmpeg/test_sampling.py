@@ -11,7 +11,7 @@ from reelmill.errors import FfmpegFailed, InputError
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.build import H264
 from reelmill.ffmpeg.probe import probe
-from reelmill.ffmpeg.sampling import Piece, places, predict_from, sample, start_up
+from reelmill.ffmpeg.sampling import Piece, Prediction, places, predict_from, sample, start_up
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.report import Silent
 from tests.clips import cut_off, ffmpeg
@@ -96,15 +96,21 @@ def test_nothing_is_written_where_the_video_is(tmp_path: Path, monkeypatch: pyte
 
 def test_it_keeps_to_its_time(tmp_path: Path) -> None:
     source = tmp_path / "a.mkv"
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=640x360:r=50:d=8", "-c:v", "libx264", "-preset", "ultrafast", source)
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x240:r=50:d=8", "-c:v", "libx264", "-preset", "ultrafast", source)
     info, slow = probe(source), H264(preset="veryslow", crf=10)
-    begun = time.monotonic()
-    assert sample(Transcoder(), source, info, slow, budget=0.05) is None  # not even the first pictures
-    assert time.monotonic() - begun < 3
-    found = sample(Transcoder(), source, info, slow, budget=3)
-    assert time.monotonic() - begun < 9
-    assert found is not None
-    assert found.sampled < 6  # shorter or fewer pieces
+
+    def timed(budget: float) -> tuple[Prediction | None, float]:
+        begun = time.monotonic()
+        return sample(Transcoder(), source, info, slow, budget=budget), time.monotonic() - begun
+
+    unhurried, seconds = timed(100)
+    assert unhurried is not None
+    assert unhurried.sampled == 6
+    hurried, less = timed(seconds / 3)
+    assert hurried is not None
+    assert hurried.sampled < 4  # shorter or fewer pieces
+    assert less < seconds
+    assert timed(0.02)[0] is None  # not even the first pictures
 
 
 def test_a_video_that_cannot_be_sampled(tmp_path: Path) -> None:

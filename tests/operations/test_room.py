@@ -13,11 +13,13 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import DiskFull
 from reelmill.ffmpeg.build import H264
 from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.joining import join
 from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.layout import MediaRoot
 from reelmill.operations import room
 from reelmill.operations.clips import clip_generate
+from reelmill.operations.copying import copy
 from reelmill.operations.digest import digest
 from reelmill.operations.gif import compile_gif
 from reelmill.operations.highlights import highlight_generate
@@ -28,6 +30,7 @@ from reelmill.operations.reencode import reencode
 from reelmill.operations.scene_extract import scene_extract
 from reelmill.operations.workbench import Workbench
 from reelmill.settings import get_settings
+from reelmill.space import Disk
 from tests.clips import Notes, clip, tiny_disk
 from tests.operations.library import add
 
@@ -127,6 +130,25 @@ def test_a_disk_that_fills_up_meanwhile(
     (disk.root.path / "filler").unlink()
     again = reencode(disk, str(video.id), preset="ultrafast")
     assert check_whole(disk.root.path / again.path).frames == 100
+
+
+def test_a_copy_to_a_disk_that_fills_up_meanwhile(open_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(600_000))
+    with tiny_disk(open_folder / "tiny-copy") as folder:
+        Disk(folder, 300_000).require(600_000)
+        copy(tmp_path / "a", folder / "good", Notes(), Disk(folder, 300_000))
+        assert (folder / "good").read_bytes() == bytes(600_000)
+        (folder / "good").unlink()
+        with pytest.raises(DiskFull, match=r"nearly full: 44\d kB are free and 500 kB"):
+            copy(tmp_path / "a", folder / "late", Notes(), Disk(folder, 500_000))
+
+
+def test_a_full_disk_is_not_taken_for_a_part_that_cannot_be_joined(open_folder: Path, tmp_path: Path) -> None:
+    part = clip(tmp_path / "a.mp4", seconds=3, size="640x480", sound=0, options=["-crf", "1"])
+    with tiny_disk(open_folder / "tiny-join") as folder:
+        assert part.stat().st_size > 1 << 20
+        with pytest.raises(OSError, match="No space left"):
+            join([part], Fraction(25), 2, folder / "film.mp4")
 
 
 @pytest.mark.parametrize("crf", [18, 23, 33])
