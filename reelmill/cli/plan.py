@@ -10,6 +10,8 @@ from typing import Literal, cast, get_args
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 from rich.table import Table
 
 from reelmill.errors import UserError
@@ -51,15 +53,26 @@ def run_plan(
         encoder=cast(Encoder, _one_of(encoder, Encoder, "encoder")),
     )
     asked = Asked(transcoder, h264, samples=samples, force=force)
-    if paths:
-        plan = plan_files(paths, asked)
-    else:
-        bench = Workbench(transcoder=transcoder, report=Silent())
-        plan = plan_library(bench, None if everything else ids, asked)
+    with Console(stderr=True).status("looking") as shown:  # nothing where nobody watches
+        report = _OnScreen(shown)
+        if paths:
+            plan = plan_files(paths, asked, report)
+        else:
+            plan = plan_library(Workbench(transcoder=transcoder, report=report), None if everything else ids, asked)
     if output == "json":
         typer.echo(plan.model_dump_json())
     else:
         _show(plan)
+
+
+class _OnScreen(Silent):
+    """A report of which the last word is seen."""
+
+    def __init__(self, shown: Status):
+        self._shown = shown
+
+    def progress(self, fraction: float, text: str = "") -> None:
+        self._shown.update(f"{fraction:.0%} {escape(text)}")
 
 
 def _one_of(text: str, names: object, what: str) -> str:
@@ -98,11 +111,11 @@ def _is_id(text: str) -> bool:
 
 
 def _show(plan: Plan) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDTH)
     table = Table(box=None, pad_edge=False)
     for name in HEADER:
         table.add_column(name, overflow="fold", justify="right" if name in ("now", "saves") else "left")
     for row in rows(plan):
         table.add_row(*row)
-    console.print(table, markup=False)
-    console.print(summary(plan), markup=False, soft_wrap=True)
+    console.print(table)
+    console.print(summary(plan), soft_wrap=True)

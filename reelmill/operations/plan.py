@@ -21,9 +21,11 @@ from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.sampling import Prediction, Range, sample
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.web import Action, Verdict
+from reelmill.operations.publish import still_there
 from reelmill.operations.reencode import copy_recipe
-from reelmill.operations.webready import looked_at, of_our_making
+from reelmill.operations.webready import looked_at, of_our_making, remux_recipe
 from reelmill.operations.workbench import Workbench
+from reelmill.report import Report
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,19 @@ def plan_library(bench: Workbench, video_ids: Sequence[str] | None, asked: Asked
     )
 
 
-def plan_files(paths: Sequence[Path], asked: Asked) -> Plan:
-    """What ``reencode`` would do with files of no library; one that cannot be used is a line of the plan."""
-    found = [_of_file(path, str(path), asked) for path in paths]
+def plan_files(paths: Sequence[Path], asked: Asked, report: Report | None = None) -> Plan:
+    """What ``reencode`` would do with files of no library; one that cannot be used is a line of the plan.
+
+    Args:
+        paths: which.
+        asked: how.
+        report: where progress goes.
+    """
+    found = []
+    for number, path in enumerate(paths):
+        if report is not None:
+            report.progress(number / len(paths), f"looking at {path}")
+        found.append(_of_file(path, str(path), asked))
     return Plan(videos=tuple(found), totals=totals(found))
 
 
@@ -141,14 +153,16 @@ def _of_video(bench: Workbench, video: Video, asked: Asked) -> VideoPlan:
     reason = of_our_making(video) or _made_before(bench, copy_recipe(video, source, asked.h264))
     if reason is not None:
         return known.model_copy(update={"reasons": (reason,)})
-    return _of_file(source, video.path, asked).model_copy(update={"video_id": video.id})
+    plan = _of_file(source, video.path, asked).model_copy(update={"video_id": video.id})
+    reason = _made_before(bench, remux_recipe(video, source)) if plan.action == "remux" else None
+    return plan if reason is None else known.model_copy(update={"reasons": (reason,)})
 
 
 def _made_before(bench: Workbench, key: str) -> str | None:
     """That the copy is there already; unlike ``publish.existing`` this writes nothing where it is gone."""
     with session() as opened:
         made = queries.by_recipe(opened, key)
-    if made is None or not (bench.root.path / made.path).is_file():
+    if made is None or not still_there(bench, made):
         return None
     return f"its copy was made before: {made.path}"
 

@@ -36,6 +36,11 @@ def of_our_making(video: Video) -> str | None:
     return f"{video.path} is a copy that Reelmill made; re-encode what it was made from"
 
 
+def remux_recipe(video: Video, source: Path) -> str:
+    """The recipe of a video's streams in another container."""
+    return recipe("remux", [fingerprint(video, source)])
+
+
 def looked_at(path: Path, info: MediaInfo, max_kbit: int, *, decode: bool = True) -> Verdict:
     """The verdict on a file; one that would be left as it is has to decode at its start, middle and end.
 
@@ -98,7 +103,7 @@ def _skipped(bench: Workbench, video: Video, why: str, started: float) -> Reenco
 
 
 def _remuxed(bench: Workbench, video: Video, source: Path, info: MediaInfo, started: float) -> ReencodeResult:
-    key = recipe("remux", [fingerprint(video, source)])
+    key = remux_recipe(video, source)
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         reused = made is not None

@@ -27,7 +27,7 @@ def _plan(*arguments: object) -> Result:
 def films(tmp_path: Path) -> list[Path]:
     ready = clip(tmp_path / "films" / "ready.mp4", seconds=2, options=_FAST)
     old = clip(tmp_path / "films" / "old.avi", seconds=2, codec="mpeg4", options=["-q:v", "2"])
-    broken = tmp_path / "films" / "broken.mp4"
+    broken = tmp_path / "films" / "[bold]broken.mp4"
     broken.write_text("words")
     return [ready, old, broken]
 
@@ -44,7 +44,7 @@ def test_files_are_planned(films: list[Path]) -> None:
     assert old["size"] == films[1].stat().st_size
     assert old["saving"]["likely"] == pytest.approx(old["size"] - old["prediction"]["size"]["likely"])
     assert old["prediction"]["cpu_seconds"]["likely"] > 0
-    assert "broken.mp4 cannot be opened as a video" in broken["reasons"][0]
+    assert "[bold]broken.mp4 cannot be opened as a video" in broken["reasons"][0]
     assert plan["totals"]["actions"] == {"encode": 1, "remux": 0, "skip": 1, "cannot": 1}
     assert plan["totals"]["saving"] == old["saving"]
 
@@ -56,6 +56,7 @@ def test_a_table_for_people(films: list[Path]) -> None:
     assert head.split() == ["video", "what", "why", "now", "after", "encode", "saves"]
     text = " ".join(" ".join(rows).split())
     assert " skip " in text
+    assert "[bold]broken.mp4 cannot be opened" in text
     assert " encode " in text
     assert total.startswith("1 to encode, 1 to skip, 1 cannot be used. ")
     assert " of encoding (" in total

@@ -15,6 +15,7 @@ from reelmill.layout import MediaRoot
 from reelmill.operations.plan import Asked, Plan, VideoPlan, plan_files, plan_library, totals
 from reelmill.operations.plan_table import HEADER, rows, summary
 from reelmill.operations.reencode import reencode, web_h264
+from reelmill.operations.webready import without_encoding
 from reelmill.operations.workbench import Workbench
 from tests.clips import clip, cut_off
 from tests.operations.library import add
@@ -97,6 +98,19 @@ def test_a_copy_is_never_planned_again(bench: Workbench, library: dict[str, Vide
     (planned,) = plan_library(bench, [str(made.video_id)], _asked(bench, kbit=50, force=True)).videos
     assert planned.action == "skip"
     assert "is a copy that Reelmill made" in planned.reasons[0]
+
+
+def test_a_copy_that_was_made_is_not_planned_unless_it_is_gone(bench: Workbench, library: dict[str, Video]) -> None:
+    remux = str(library["remux.mkv"].id)
+    made = without_encoding(bench, remux, target_bitrate=2000)
+    assert made is not None
+    (planned,) = plan_library(bench, [remux], _asked(bench)).videos
+    assert (planned.action, planned.reasons) == ("skip", (f"its copy was made before: {made.path}",))
+    (bench.root.path / made.path).write_bytes(b"somebody else's")
+    records = _records()
+    (planned,) = plan_library(bench, [remux], _asked(bench)).videos
+    assert planned.action == "remux"
+    assert _records() == records
 
 
 def test_without_samples_nothing_is_predicted(bench: Workbench, library: dict[str, Video]) -> None:
