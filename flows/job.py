@@ -157,5 +157,5 @@ def show_markdown(text: str, description: str) -> None:
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], description: str) -> None:
     """A table on the run's page, its sum in a sentence above it."""
     lines = [header, ["---"] * len(header), *rows]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    table = "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |" for cells in lines)
     show_markdown(f"{description}\n\n{table}", description)

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     give_back_seconds: float = Field(
         default=60.0, ge=0, description="a job that waits longer for GPU memory goes to another machine that has it"
     )
+    disk_reserve_mb: int = Field(
+        default=512, ge=0, description="a million bytes each: how much of the library's disk no job may fill"
+    )
     breaker_failures: int = Field(
         default=3, ge=1, description="a worker whose last jobs, so many, failed by its own fault pauses itself"
     )

@@ -27,15 +27,16 @@ LIBRARY_MAY_IMPORT = {
     "report": set(),
     "findings": set(),
     "layout": {"errors"},
+    "space": {"errors", "settings"},
     "jobs": {"errors", "scheduling"},
     "waiting": {"jobs", "scheduling"},
     "site": {"settings"},
     "dispatch": {"errors", "jobs", "scheduling", "waiting"},
     "catalogue": {"errors", "settings", "layout"},
     "scheduling": {"errors", "settings"},
-    "ffmpeg": {"errors", "settings", "report", "scheduling"},
+    "ffmpeg": {"errors", "settings", "report", "scheduling", "space"},
     "analysis": {"errors", "settings", "report", "scheduling", "ffmpeg"},
-    "operations": {"errors", "settings", "report", "findings", "layout", "catalogue", "ffmpeg", "analysis"},
+    "operations": {"errors", "settings", "report", "findings", "layout", "catalogue", "ffmpeg", "analysis", "space"},
     "doctor": {"errors", "settings", "report", "findings", "layout", "jobs", "site", "scheduling"}
     | {"catalogue", "ffmpeg", "operations", "dispatch"},
 }

@@ -273,6 +273,12 @@ def valid_videos(session: Session, directory_type: str | None = None) -> list[Vi
     return list(session.exec(statement))
 
 
+def originals(session: Session) -> list[Video]:
+    """Every video that is not of our own making, missing and invalid ones too, by path."""
+    statement = select(Video).where(col(Video.directory_type).not_in(OUTPUT_TYPES))
+    return list(session.exec(statement.order_by(col(Video.path))))
+
+
 def fingerprints(session: Session, algorithm: str, directory_type: str | None = None) -> dict[uuid.UUID, Fingerprint]:
     """The fingerprints of an algorithm by their videos' ids, for one directory type or for all."""
     statement = select(Fingerprint).where(Fingerprint.algorithm == algorithm)

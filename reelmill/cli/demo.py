@@ -60,10 +60,12 @@ def run_demo(media: Path | None) -> int:
         console.print(f"Prefect UI of this demo, while it lasts: {site.ui_url}")
         stages = _run_stages(prefect, console)
         invalid = _invalid()
-        table = _table(root, stages)
+        table, spared = _table(root, stages), _spared(stages)
     for video in invalid:
         console.print(f"[yellow]invalid[/yellow] {video.validation_error}")
     console.print(table)
+    if spared:
+        console.print(f"web-ready already, so not re-encoded: {spared}")
     failed = [job for stage in stages for job in stage.jobs if job.status is not JobStatus.COMPLETED]
     for job in failed:
         console.print(f"[red]{job.type} {job.status}[/red] {job.message}")
@@ -188,6 +190,12 @@ def _table(root: MediaRoot, stages: Sequence[Stage]) -> Table:
                 length = "" if duration is None else f"{duration:.1f} s"
                 table.add_row(stage.job_type, path, _bytes(size), length, f"{job.seconds or 0:.1f} s")
     return table
+
+
+def _spared(stages: Sequence[Stage]) -> int:
+    """How many videos needed no copy for the web."""
+    jobs = [job for stage in stages if stage.job_type == "reencode" for job in stage.jobs]
+    return sum(job.status is JobStatus.COMPLETED and _made(job) is None for job in jobs)
 
 
 def _made(job: Job) -> tuple[str, float | None] | None:

@@ -1,4 +1,4 @@
-"""``reelmill``: up, join, deploy, demo, doctor, verify, probe, scenes, similar."""
+"""``reelmill``: up, join, deploy, demo, plan, doctor, verify, probe, scenes, similar."""
 
 from __future__ import annotations
 
@@ -138,6 +138,36 @@ def doctor(
 
     asked = Asked(check, deep, originals, save_originals, repair, yes, as_json=output == "json")
     raise typer.Exit(run_doctor(asked))
+
+
+@app.command()
+def plan(
+    targets: Annotated[list[str] | None, typer.Argument(help="Files, or ids of videos of the library.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of the library but what jobs made.")] = False,
+    no_samples: Annotated[bool, typer.Option("--no-samples", help="By headers alone; predicts nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Encode what is web-ready, too.")] = False,
+    target_bitrate: Annotated[int, typer.Option(min=50, max=200_000, help="As reencode takes it, kbit/s.")] = 2000,
+    crf: Annotated[int, typer.Option(min=0, max=51, help="As reencode takes it.")] = 23,
+    preset: Annotated[str, typer.Option(help="As reencode takes it.")] = "medium",
+    encoder: Annotated[str, typer.Option(help="As reencode takes it.")] = "auto",
+    output: Annotated[Literal["text", "json"], typer.Option(help="How to answer.")] = "text",
+    media_root: _MediaRoot = None,
+) -> None:
+    """Say what reencode would do with videos and why, how large and when done; makes nothing. Files need no site."""
+    _media_root(media_root)
+    from reelmill.cli.plan import run_plan
+
+    run_plan(
+        targets or [],
+        everything=everything,
+        samples=not no_samples,
+        force=force,
+        target_bitrate=target_bitrate,
+        crf=crf,
+        preset=preset,
+        encoder=encoder,
+        output=output,
+    )
 
 
 @app.command()

@@ -158,6 +158,15 @@ def sounds(media: Any, info: MediaInfo) -> list[Any]:
     return [media[f"a:{index}"] for index in range(info.audio_tracks)]
 
 
+def remux(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
+    """Pictures and sound as they are, text subtitles and chapters kept, into an mp4 with its moov in front."""
+    media = ffmpeg.input(media_url(source))
+    texts, kept = companions(media, info)
+    streams = [media[f"v:{info.video.index}"], *sounds(media, info), *texts]
+    options = {"c": "copy", **FASTSTART, **kept, "f": "mp4"}
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
 def still(source: Path, info: MediaInfo, target: Path, *, at: Fraction, width: int, keyframe: bool) -> tuple[str, ...]:
     """One JPEG, upright, square pixels, ``width`` wide.
 

@@ -7,6 +7,7 @@ neither memory nor open files grow with their number.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -148,6 +149,8 @@ def join(parts: Sequence[Path], timing: Timing, delay: int, target: Path) -> Non
                             output.mux(one)
                 except FFmpegError as error:
                     blame_disk(error, part)
+                    if error.errno in (errno.ENOSPC, errno.EDQUOT):  # a full disk says nothing of the part
+                        raise
                     raise OutputRejected(f"{part.name} cannot be joined to others ({error.strerror})") from error
             before += len(places)
     if before != len(timing.times):

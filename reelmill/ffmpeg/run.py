@@ -21,6 +21,7 @@ from typing import Final, Protocol
 
 from reelmill.errors import DiskFull, FfmpegFailed, Stalled
 from reelmill.ffmpeg.progress import Progress, ProgressReader
+from reelmill.space import Disk
 
 #: How many of stderr's last lines an error carries.
 STDERR_LINES: Final = 20
@@ -35,16 +36,22 @@ _NOT_READ: Final = re.compile(
 )
 
 _POLL: Final = 0.5  # seconds between looks at the time-outs
+_LOOK: Final = 2.0  # seconds between looks at the disk
 _PR_SET_PDEATHSIG: Final = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a process is ended for us: no progress for ``stall`` seconds, or ``total`` seconds in all."""
+    """When a process is ended for us.
+
+    After no progress for ``stall`` seconds, after ``total`` seconds in all, or when ``disk`` has less free than is to
+    stay free.
+    """
 
     stall: float = 300.0
     total: float | None = None
+    disk: Disk | None = None
 
 
 @dataclass(frozen=True)
@@ -169,8 +176,7 @@ class _Said:
 def _watch(
     program: Program, process: subprocess.Popen[bytes], limits: Limits, on_progress: OnProgress | None
 ) -> Finished:
-    started = moved = time.monotonic()
-    last = Progress()
+    guard = _Guard(program.name, limits)
     assert process.stdout is not None
     assert process.stderr is not None
     out, err = _Lines(), _Said()
@@ -189,30 +195,48 @@ def _watch(
                         block = program.reader.feed(line)
                         if block is None:
                             continue
-                        if (block.frames, block.out_time, block.size) != (last.frames, last.out_time, last.size):
-                            moved = time.monotonic()
-                        last = block
+                        guard.feed(block)
                         if on_progress is not None:
                             on_progress(block)
-            _end_if_late(program.name, time.monotonic(), started, moved, limits, last)
+            guard.check()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0 or err.cut_off:
         raise _failure(program, process.returncode, tuple(err.tail))
     return Finished(
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - guard.started,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
-        last=last,
+        last=guard.last,
         stderr_tail=tuple(err.tail),
     )
 
 
-def _end_if_late(name: str, now: float, started: float, moved: float, limits: Limits, last: Progress) -> None:
-    at = f"{float(last.out_time):.1f} s of output"
-    if now - moved > limits.stall:
-        raise Stalled(f"{name} made no progress for {limits.stall:g} s at {at} and was ended.")
-    if limits.total is not None and now - started > limits.total:
-        raise Stalled(f"{name} ran longer than the {limits.total:g} s allowed, to {at}, and was ended.")
+class _Guard:
+    """Keeps the limits of one process."""
+
+    def __init__(self, name: str, limits: Limits):
+        self.started = time.monotonic()
+        self.last = Progress()
+        self._name, self._limits = name, limits
+        self._moved = self._looked = self.started
+
+    def feed(self, block: Progress) -> None:
+        """Take note of where the process is."""
+        if (block.frames, block.out_time, block.size) != (self.last.frames, self.last.out_time, self.last.size):
+            self._moved = time.monotonic()
+        self.last = block
+
+    def check(self) -> None:
+        """Raises Stalled or DiskFull when a limit is passed."""
+        now, limits = time.monotonic(), self._limits
+        at = f"{float(self.last.out_time):.1f} s of output"
+        if now - self._moved > limits.stall:
+            raise Stalled(f"{self._name} made no progress for {limits.stall:g} s at {at} and was ended.")
+        if limits.total is not None and now - self.started > limits.total:
+            raise Stalled(f"{self._name} ran longer than the {limits.total:g} s allowed, to {at}, and was ended.")
+        if limits.disk is not None and now - self._looked > _LOOK:
+            self._looked = now
+            limits.disk.keep()
 
 
 def _failure(program: Program, exit_code: int, tail: tuple[str, ...]) -> FfmpegFailed | DiskFull:

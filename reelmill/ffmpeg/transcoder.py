@@ -19,6 +19,7 @@ from reelmill.ffmpeg.run import FfmpegRunner, Finished, Limits, Runner
 from reelmill.report import Report
 from reelmill.scheduling.devices import NVML, Devices
 from reelmill.settings import get_settings
+from reelmill.space import Disk
 
 Encoder = Literal["auto", "x264", "nvenc"]
 
@@ -55,6 +56,7 @@ class Transcoder:
     runner: Runner | None = None
     devices: Devices = NVML
     powercap: Path = POWERCAP
+    disk: Disk | None = None  # looked at while ffmpeg writes
 
     def __post_init__(self) -> None:
         found = find_ffmpeg(get_settings().ffmpeg or self.options.binary)
@@ -193,7 +195,7 @@ class Transcoder:
             speed = "" if now.speed is None else f", {now.speed:.2f}x"
             report.progress(now.fraction_of(length), f"{float(now.out_time):.1f} s{speed}")
 
-        limits = Limits(stall=self.options.stall_timeout, total=self.options.total_timeout)
+        limits = Limits(stall=self.options.stall_timeout, total=self.options.total_timeout, disk=self.disk)
         try:
             return self.runner.run(arguments, limits=limits, on_progress=on_progress)
         except FfmpegFailed as error:

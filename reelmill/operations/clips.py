@@ -20,6 +20,7 @@ from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS
+from reelmill.operations import room
 from reelmill.operations.analysis import signals_of
 from reelmill.operations.cut import cut
 from reelmill.operations.fan_out import FanOut, threads
@@ -106,6 +107,7 @@ def _clip(bench: Workbench, video: Video, source: Path, info: MediaInfo, segment
         made = existing(bench, key)
         cost: Cost | None = None
         if made is None:
+            bench.disk.require(room.film(info, segment.length, h264, tracks=1))
             product = Product(
                 path=f"{CLIPS}/{PurePosixPath(video.filename).stem} {at}.mp4",
                 recipe=key,

@@ -12,14 +12,22 @@ from typing import BinaryIO, Final
 
 from reelmill.operations.durable import fsync
 from reelmill.report import Report
+from reelmill.space import Disk
 
 _BLOCK: Final = 4 << 20  # bytes read at a time
 
 
-def copy(source: Path, staged: Path, report: Report) -> None:
+def copy(source: Path, staged: Path, report: Report, disk: Disk) -> None:
     """Copy content, times and rights to the new file ``staged``, and force it to the disk.
 
+    Args:
+        source: what to copy.
+        staged: what to write.
+        report: where progress goes.
+        disk: that is written to, and looked at meanwhile.
+
     Raises:
+        DiskFull: somebody else filled it.
         OSError: as reading and writing raise it; what was written so far is left.
     """
     with source.open("rb") as read, staged.open("xb", buffering=0) as written:
@@ -27,6 +35,7 @@ def copy(source: Path, staged: Path, report: Report) -> None:
             view = memoryview(block)
             while view:  # a write may take less than it was given
                 view = view[written.write(view) :]
+            disk.keep()
     with suppress(PermissionError):  # only root may give files away
         stat = source.stat()
         os.chown(staged, stat.st_uid, stat.st_gid)

@@ -21,6 +21,7 @@ from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import DIGESTS
+from reelmill.operations import room
 from reelmill.operations.analysis import signals_of
 from reelmill.operations.cut import cut
 from reelmill.operations.fan_out import FanOut, threads
@@ -114,6 +115,7 @@ def digest(
         made = existing(bench, key)
         cost: Cost | None = None
         if made is None:
+            bench.disk.require(room.film(info, target, h264, tracks=1))
             chosen = _choose(bench, video, source, info, target, include_highlights, fan_out)
             made, cost = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
     bench.report.line(f"output: {made.path}, {made.size} bytes")

@@ -116,6 +116,7 @@ def compile_gif(
     with workspace(bench.root, key, bench.report) as folder:
         reused = final.exists()
         if not reused:
+            bench.disk.require(round(_ENOUGH * max_mb * _MB))  # the most an attempt takes
             part = Stretch(begin, length, shown_at(source, begin))
             work = _Work(source, info, part, video.path, folder)
             _make(bench, work, gif.ladder(info, width, fps), round(max_mb * _MB))

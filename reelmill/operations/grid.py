@@ -16,6 +16,7 @@ from reelmill.ffmpeg.cost import Cost, cost_of_all
 from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.transcoder import Encoded
 from reelmill.ffmpeg.verify import Expectation, verify_part
+from reelmill.operations import room
 from reelmill.operations.publish import Product, publish
 from reelmill.operations.workbench import Workbench
 from reelmill.report import Part
@@ -118,6 +119,8 @@ def produce(
     columns = round(len(cells) ** 0.5)
     steps: list[Encoded] = []
     made_small = 0.0 if len(cells) <= _AT_ONCE else 0.7  # of the work
+    heard, kept = len(decided.sound), bool(made_small)
+    bench.disk.require(room.grid(SIZE, decided.rate, decided.length, h264, heard=heard, kept=kept))
     if made_small:
         cells = [
             _small(bench, cells, number, decided, folder, Part(bench.report, 0, made_small), steps)

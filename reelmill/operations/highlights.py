@@ -26,6 +26,7 @@ from reelmill.ffmpeg.loudness import integrated
 from reelmill.ffmpeg.montage import Span
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.layout import HIGHLIGHTS
+from reelmill.operations import room
 from reelmill.operations.analysis import signals_of
 from reelmill.operations.cut import of_one
 from reelmill.operations.fan_out import FanOut, threads
@@ -103,6 +104,7 @@ def highlight_generate(
         made = existing(bench, key)
         cost: Cost | None = None
         if made is None:
+            bench.disk.require(room.film(info, target, h264, tracks=1))
             signals, duration = signals_of(bench, video, source, info, fan_out)
             scenes = scene_detection.DEFAULT.scenes(signals)
             chosen = best(scenes, scores(signals), duration, target, explain(signals), signals.looks)

@@ -24,6 +24,7 @@ from reelmill.operations.move_journal import Move, finish, identity, switched
 from reelmill.operations.workbench import Workbench, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
+from reelmill.space import disk_of
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -164,12 +165,6 @@ def _in_words(path: str, wanted: str) -> Iterator[None]:
         ) from error
 
 
-def _require_room(folder: Path, size: int) -> None:
-    disk = os.statvfs(folder)
-    if disk.f_bavail * disk.f_frsize < size:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-
-
 def _copied(bench: Workbench, folder: Path, move: Move) -> Move:
     """Copy the source to where it is going, under a name that scans leave out, and compare what both disks hold."""
     root = bench.root
@@ -182,9 +177,10 @@ def _copied(bench: Workbench, folder: Path, move: Move) -> Move:
     if not os.access(source.parent, os.W_OK, effective_ids=True):  # asked now, not after hours of copying
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(source.parent))
     bench.report.line(f"{where} is on another file system: copying, comparing, then removing the original")
+    disk = disk_of(staged.parent)
+    disk.require(move.before.size)
     try:
-        _require_room(staged.parent, move.before.size)
-        copy(source, staged, Part(bench.report, 0.0, 0.5))
+        copy(source, staged, Part(bench.report, 0.0, 0.5), disk)
     except OSError as error:
         if error.errno not in _FULL:
             raise

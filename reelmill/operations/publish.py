@@ -51,14 +51,19 @@ def existing(bench: Workbench, recipe: str) -> Video | None:
         video = queries.by_recipe(opened, recipe)
         if video is None:
             return None
-        path = bench.root.path / video.path
-        if path.is_file() and (path.stat().st_size, path.stat().st_mtime_ns) == (video.size, video.mtime_ns):
+        if still_there(bench, video):
             bench.report.line(f"output: {video.path} was made before and is still good")
             return video
         # Somebody removed or replaced it: its record stays, what it says of how it was made no longer holds.
         video.recipe = None
         opened.add(video)
     return None
+
+
+def still_there(bench: Workbench, video: Video) -> bool:
+    """Whether the file of a record is there as it was when it was recorded."""
+    path = bench.root.path / video.path
+    return path.is_file() and (path.stat().st_size, path.stat().st_mtime_ns) == (video.size, video.mtime_ns)
 
 
 def publish(bench: Workbench, staged: Path, product: Product) -> Video:

@@ -22,7 +22,7 @@ from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.quality import require_vmaf, vmaf
 from reelmill.ffmpeg.subtitles import usable_subtitles
-from reelmill.ffmpeg.transcoder import Encoder
+from reelmill.ffmpeg.transcoder import Encoder, Transcoder
 from reelmill.ffmpeg.verify import Expectation, Source
 from reelmill.layout import PLAYBACK
 from reelmill.operations.fan_out import FanOut, threads
@@ -66,6 +66,29 @@ class ReencodeResult(BaseModel):
     source_size: int  # bytes
     size: int
     cost: Cost | None = None  # of making the copy, whichever run made it
+    skipped: str | None = None  # why nothing was made; ``path`` is then the source's own
+
+
+def web_h264(
+    transcoder: Transcoder, *, target_bitrate: int, preset: Preset = "medium", crf: int = 23, encoder: Encoder = "auto"
+) -> build.H264:
+    """How pictures are encoded for the web here, by the words of ``reencode``.
+
+    Raises:
+        CapabilityError: the encoder cannot be used here.
+    """
+    return build.H264(
+        encoder=transcoder.h264_encoder(encoder),
+        preset=preset,
+        crf=crf,
+        max_kbit=target_bitrate,
+        threads=transcoder.options.threads,
+    )
+
+
+def copy_recipe(video: Video, source: Path, h264: build.H264) -> str:
+    """The recipe of a video's web copy."""
+    return recipe("reencode", [fingerprint(video, source)], **h264.options())
 
 
 def reencode(
@@ -107,14 +130,8 @@ def reencode(
     bench.transcoder.require_tone_mapping(info)
     if measure_vmaf:
         require_vmaf(bench.transcoder)
-    h264 = build.H264(
-        encoder=bench.transcoder.h264_encoder(encoder),
-        preset=preset,
-        crf=crf,
-        max_kbit=target_bitrate,
-        threads=bench.transcoder.options.threads,
-    )
-    key = recipe("reencode", [fingerprint(video, source)], **h264.options())
+    h264 = web_h264(bench.transcoder, target_bitrate=target_bitrate, preset=preset, crf=crf, encoder=encoder)
+    key = copy_recipe(video, source, h264)
     finished: Copy | None = None
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)

@@ -16,7 +16,7 @@ from reelmill.ffmpeg.copying import shown
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS, THUMBNAILS
-from reelmill.operations import previews
+from reelmill.operations import previews, room
 from reelmill.operations.analysis import transitions_of
 from reelmill.operations.cut import cut
 from reelmill.operations.durable import fsync, place
@@ -126,6 +126,7 @@ def _files(bench: Workbench, video: Video, source: Path, info: MediaInfo, spans:
         with workspace(bench.root, key, bench.report) as folder:
             made = existing(bench, key)
             if made is None:
+                bench.disk.require(room.film(info, end - first, h264, tracks=1))
                 product = Product(
                     path=f"{CLIPS}/{PurePosixPath(video.filename).stem} scene {number:04}.mp4",
                     recipe=key,

@@ -21,6 +21,7 @@ from reelmill.ffmpeg.loudness import SILENCE, integrated
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.transcoder import Encoded
 from reelmill.ffmpeg.verify import Expectation, verify_part
+from reelmill.operations import room
 from reelmill.operations.publish import Product, publish
 from reelmill.operations.workbench import Workbench
 from reelmill.report import Part
@@ -205,6 +206,7 @@ class _Film:
         form, report = self._plan.form, self._bench.report
         parts = f"{len(self._sources)} parts of {form.width}x{form.height}"
         report.line(f"{parts} at {float(form.rate):.3f} pictures a second")
+        self._bench.disk.require(self._room())
         begin = Fraction(0)
         for source, step in zip(self._sources, self._plan.steps, strict=True):
             begin = self._part(source, step, begin)
@@ -224,6 +226,12 @@ class _Film:
         spent = [(step, step.energy) for step in self._spent]
         read = sum(source.video.size for source in self._sources)
         return made, cost_of_all(spent, self._length, bytes_in=read, bytes_out=made.size)
+
+    def _room(self) -> int:
+        form, steps = self._plan.form, list(zip(self._sources, self._plan.steps, strict=True))
+        copied = [source.video.size for source, step in steps if step.copied]
+        encoded = sum((self._plan.length(step) for _, step in steps if not step.copied), Fraction(0))
+        return room.sequence(copied, encoded, self._length, (form.width, form.height), form.rate, self._h264)
 
     def _part(self, source: Source, step: Step, begin: Fraction) -> Fraction:
         """Make one part that begins at ``begin`` seconds; answers when it ends."""

@@ -20,7 +20,7 @@ from reelmill.ffmpeg.index import Index, NotCuttable, read_index
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.progress import Progress
 from reelmill.ffmpeg.transcoder import Encoded
-from reelmill.operations import chunked
+from reelmill.operations import chunked, room
 from reelmill.operations.chunked import Made, Pieces
 from reelmill.operations.fan_out import FanOut, in_turn
 from reelmill.operations.slots import cores
@@ -86,6 +86,7 @@ class WebCopy:
 
     def _whole(self, reason: str) -> Copy:
         self.report.line(f"encoded in one go: {reason}")
+        self.bench.disk.require(room.film(self.info, None, self.h264))
         staged = self.folder / "output.mp4"
         encoded = self.bench.transcoder.encode(
             lambda way: build.reencode(self.source, self.info, staged, way), self.h264, self.report, self.info.duration
@@ -138,10 +139,13 @@ class WebCopy:
         tasks = chunked.pieces(self.video, self.source, self.info, index, chunks, h264, ffmpeg)
         store.claim(self.recipe, bench.run_id, [task.key for task in tasks])
         tidy(bench.root, get_settings().chunk_store_bytes, always, report)
+        missing = [task.chunk for task in tasks if task.chunk is not None and store.progress(task.key) < 1]
+        share = sum(chunk.frames for chunk in missing) / len(index.times)
+        # Thrice: the chunks that are to come, all of them joined, and the finished film.
+        bench.disk.require(round((share + 2) * room.film(self.info, None, h264)))
         if h264.encoder != _SOFTWARE:
             return chunked.make(bench, tasks, report, in_turn)
-        missing = sum(store.progress(task.key) < 1 for task in tasks if task.chunk is not None)
-        threads = h264.threads or max(1, cores() // max(1, missing))
+        threads = h264.threads or max(1, cores() // max(1, len(missing)))
         tasks = [replace(task, h264=replace(h264, threads=threads)) for task in tasks]
         return chunked.make(bench, tasks, report, self.fan_out)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.layout import MediaRoot
 from reelmill.report import LogReport, Report
 from reelmill.settings import get_settings
+from reelmill.space import Disk, disk_of
 
 
 def _media_root() -> MediaRoot:
@@ -32,6 +33,14 @@ class Workbench:
     transcoder: Transcoder = field(default_factory=Transcoder)
     report: Report = field(default_factory=LogReport)
     run_id: uuid.UUID | None = None  # the flow run, for ``made_by``
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "transcoder", replace(self.transcoder, disk=self.disk))
+
+    @property
+    def disk(self) -> Disk:
+        """What work is written to."""
+        return disk_of(self.root.path)
 
     def source(self, video: Video) -> Path:
         """The file of a record.

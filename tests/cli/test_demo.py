@@ -49,18 +49,20 @@ def test_a_folder_with_good_and_broken_videos(tmp_path: Path) -> None:
     media = tmp_path / "My Videos"
     for number, size in enumerate(("160x120", "120x160", "320x180", "64x64")):
         clip(media / f"sub folder {number}" / f"clip {number}.mp4", size=size, seconds=number + 2)
+    clip(media / "ready.mp4", seconds=2, options=["-movflags", "+faststart"])
     (media / "broken.mp4").write_bytes(b"no video")
     (media / "notes.txt").write_text("not one of them")
     before = _everything(media)
     ran = _demo(tmp_path, media)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "5 files copied" in ran.stdout
+    assert "6 files copied" in ran.stdout
+    assert "web-ready already, so not re-encoded: 1" in ran.stdout
     assert "invalid broken.mp4 cannot be opened as a video" in ran.stdout
     assert _everything(media) == before
     library = tmp_path / ".demo" / "media"
     made = [path for folder in ("playback", "compilations", "digests") for path in (library / folder).iterdir()]
     assert len(made) == 6
-    assert len(list((library / "thumbnails").iterdir())) == 4
+    assert len(list((library / "thumbnails").iterdir())) == 5
     for path in made:
         assert check_whole(path).clean
         assert f"{path.parent.name}/{path.name}" in ran.stdout  # in the table

@@ -58,7 +58,9 @@ class Job:
 
 
 _RECIPE: Final = "0123456789abcdef0123456789abcdef"
-_PRODUCT: Final = Product("compilations/out.mp4", _RECIPE, Expectation(Fraction(2, 5), frames=10, faststart=False), "Out")
+_PRODUCT: Final = Product(
+    "compilations/out.mp4", _RECIPE, Expectation(Fraction(2, 5), frames=10, faststart=False), "Out"
+)
 
 
 def _publish(bench: Workbench) -> Any:

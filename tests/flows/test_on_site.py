@@ -82,7 +82,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         "validate": {"video_id": str(source.id), "depth": "full"},
         "thumbnail_generate": {"video_id": str(source.id), "width": 90, "storyboard": True},
         "duplicates_report": {},
-        "reencode_streaming": {"video_id": str(source.id), "preset": "ultrafast"},
+        "reencode_streaming": {"video_id": str(source.id), "preset": "ultrafast", "force": True},
         "compile_quad": {"seed": 4, "audio": "mix"},
         "compile_random": {"count": 3, "min_duration": 1, "max_duration": 9, "seed": 1},
         "compile_mega": {"layout": "sequence", "count": 2, "seed": 1},
@@ -145,6 +145,37 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         assert "markdown" in _artifact_types(client, jobs["duplicates_report"])
         run = client.read_flow_run(jobs["compile_quad"].id)
         assert "gpu_encode" in run.tags
+
+
+def test_a_plan_makes_nothing_and_what_is_ready_is_spared(on_site: Site, prefect: Dispatcher) -> None:
+    folder, root = on_site.settings.media_root / "library" / "videos", on_site.settings.media_root
+    clip(folder / "old.avi", seconds=2, codec="mpeg4")
+    clip(folder / "ready.mp4", seconds=2, options=["-movflags", "+faststart"])
+    clip(folder / "container.mkv", seconds=2, options=["-c:a", "aac"])
+    _run(prefect, "scan", directory_type="videos")
+    names = ("old.avi", "ready.mp4", "container.mkv")
+    ids = {name: str(_video(name).id) for name in names}
+    before = sorted(path for path in root.rglob("*") if path.is_file())
+
+    asked = {name: {"video_id": ids[name], "preset": "ultrafast"} for name in names}
+    planned = [prefect.submit("reencode", {**how, "dry_run": True}).id for how in asked.values()]
+    plans = dict(zip(names, prefect.wait(planned), strict=True))
+    assert {name: (job.status, job.message) for name, job in plans.items() if job.status != "completed"} == {}
+    assert sorted(path for path in root.rglob("*") if path.is_file()) == before
+    with get_client(sync_client=True) as client:
+        log = _log(client, plans["old.avi"])
+        assert "library/videos/old.avi: encode: its pictures are mpeg4, not H.264" in log
+        assert re.search(r"1 to encode\. \S+ kB become \S+ kB.* of encoding", log), log
+        assert "markdown" in _artifact_types(client, plans["old.avi"])
+        assert "library/videos/ready.mp4: skip: already web-ready" in _log(client, plans["ready.mp4"])
+
+    jobs = dict(zip(names, prefect.wait([prefect.submit("reencode", how).id for how in asked.values()]), strict=True))
+    assert {name: (job.status, job.message) for name, job in jobs.items() if job.status != "completed"} == {}
+    assert sorted(path.name for path in (root / "playback").iterdir()) == ["container.mp4", "old.mp4"]
+    with get_client(sync_client=True) as client:
+        assert "nothing is made of library/videos/ready.mp4" in _log(client, jobs["ready.mp4"])
+        assert not re.search("libx264", _log(client, jobs["container.mkv"]))
+        assert re.search("libx264", _log(client, jobs["old.avi"]))
 
 
 def test_a_job_that_cannot_work_says_why_once(on_site: Site, prefect: Dispatcher) -> None:

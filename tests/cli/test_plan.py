@@ -1,0 +1,104 @@
+"""``reelmill plan`` on files without a site, and on a library."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from reelmill.cli.main import app
+from reelmill.cli.plan import sort_out
+from reelmill.errors import UnknownVideo, UserError
+from reelmill.operations.workbench import Workbench
+from tests.clips import clip
+from tests.operations.library import add
+
+_FAST = ("-movflags", "+faststart")
+
+
+def _plan(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["plan", *map(str, arguments)])
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> list[Path]:
+    ready = clip(tmp_path / "films" / "ready.mp4", seconds=2, options=_FAST)
+    old = clip(tmp_path / "films" / "old.avi", seconds=2, codec="mpeg4", options=["-q:v", "2"])
+    broken = tmp_path / "films" / "[bold]broken.mp4"
+    broken.write_text("words")
+    return [ready, old, broken]
+
+
+def test_files_are_planned(films: list[Path]) -> None:
+    answer = _plan(*films, "--preset", "ultrafast", "--output", "json")
+    assert answer.exit_code == 0, answer.output
+    plan = json.loads(answer.stdout)
+    assert [video["path"] for video in plan["videos"]] == [str(film) for film in films]
+    assert [video["action"] for video in plan["videos"]] == ["skip", "encode", "cannot"]
+    ready, old, broken = plan["videos"]
+    assert ready["reasons"][0].startswith("already web-ready: H.264 ")
+    assert "its pictures are mpeg4, not H.264" in old["reasons"]
+    assert old["size"] == films[1].stat().st_size
+    assert old["saving"]["likely"] == pytest.approx(old["size"] - old["prediction"]["size"]["likely"])
+    assert old["prediction"]["cpu_seconds"]["likely"] > 0
+    assert "[bold]broken.mp4 cannot be opened as a video" in broken["reasons"][0]
+    assert plan["totals"]["actions"] == {"encode": 1, "remux": 0, "skip": 1, "cannot": 1}
+    assert plan["totals"]["saving"] == old["saving"]
+
+
+def test_a_table_for_people(films: list[Path]) -> None:
+    answer = _plan(*films, "--preset", "ultrafast")
+    assert answer.exit_code == 0, answer.output
+    head, *rows, total = [line for line in answer.stdout.splitlines() if line.strip()]
+    assert head.split() == ["video", "what", "why", "now", "after", "encode", "saves"]
+    text = " ".join(" ".join(rows).split())
+    assert " skip " in text
+    assert "[bold]broken.mp4 cannot be opened" in text
+    assert " encode " in text
+    assert total.startswith("1 to encode, 1 to skip, 1 cannot be used. ")
+    assert " of encoding (" in total
+
+
+def test_a_quick_verdict_predicts_nothing(films: list[Path]) -> None:
+    plan = json.loads(_plan(*films, "--no-samples", "--output", "json").stdout)
+    assert [video["action"] for video in plan["videos"]] == ["skip", "encode", "cannot"]
+    assert [video["prediction"] for video in plan["videos"]] == [None] * 3
+    forced = json.loads(_plan(films[0], "--no-samples", "--force", "--output", "json").stdout)
+    assert forced["videos"][0]["action"] == "encode"
+    tight = json.loads(_plan(films[0], "--no-samples", "--target-bitrate", 50, "--output", "json").stdout)
+    assert tight["videos"][0]["action"] == "encode"
+    assert tight["videos"][0]["reasons"][0].endswith("kbit/s, and 50 (+10%) are wanted")
+
+
+def test_a_library_is_planned(bench: Workbench) -> None:
+    inbox = bench.root.folder("inbox")
+    clip(inbox / "b.mp4", seconds=2, options=_FAST)
+    old = add(bench, clip(inbox / "a.avi", seconds=2, codec="mpeg4"))
+    every = json.loads(_plan("--all", "--preset", "ultrafast", "--output", "json").stdout)
+    assert [(video["path"], video["action"]) for video in every["videos"]] == [
+        ("inbox/a.avi", "encode"), ("inbox/b.mp4", "skip"),
+    ]  # fmt: skip
+    assert every["free"] > 0
+    one = json.loads(_plan(old.id, "--no-samples", "--output", "json").stdout)
+    assert [video["video_id"] for video in one["videos"]] == [str(old.id)]
+    with pytest.raises(UnknownVideo):
+        raise _plan(uuid.uuid4()).exception or AssertionError
+
+
+def test_what_is_asked_for_must_make_sense(tmp_path: Path) -> None:
+    film = clip(tmp_path / "a.mp4")
+    assert sort_out([str(film)], everything=False) == ([film], [])
+    for targets, everything, words in (
+        ([], False, "Name files, or ids"),
+        ([str(film)], True, "Name files, or ids"),
+        (["film.mp4"], False, "neither a file nor the id"),
+        ([str(film), str(uuid.uuid4())], False, "name one kind"),
+    ):
+        with pytest.raises(UserError, match=words):
+            sort_out(targets, everything=everything)
+    with pytest.raises(UserError, match="'quick' is no preset; there are ultrafast, "):
+        raise _plan(film, "--preset", "quick").exception or AssertionError
+    assert _plan(film, "--crf", "99").exit_code == 2
