@@ -109,10 +109,9 @@ def test_a_model_says_what_its_own_scores_say_whatever_the_batch(tmp_path: Path)
     assert len(looks) == 5
     logits = np.array(by_hand(tmp_path / "tiny", [look.pixels for look in looks], list(SENTENCES.values())))
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    wanted = {
-        name: float(np.sort(column)[-2:].mean())  # a quarter of five, rounded up
-        for name, column in zip(SENTENCES, chances.T, strict=True)
-    }
+    column_of = dict(zip(SENTENCES, chances.T, strict=True))
+    # A quarter of five pictures, rounded up, is two.
+    wanted = {name: float(np.sort(column)[-2:].mean()) for name, column in column_of.items()}
     for batch in (1, 2, 64):
         back_end.model.batch = batch
         found: list[Tag] = back_end.tags(video)
@@ -121,6 +120,9 @@ def test_a_model_says_what_its_own_scores_say_whatever_the_batch(tmp_path: Path)
             assert tag.confidence == pytest.approx(min(0.95, wanted[tag.name]), abs=2e-3)
             assert tag.evidence["back_end"] == "CLIP model tiny"
             assert tag.evidence["looks_like"] == SENTENCES[tag.name]
+            there = dict(zip((float(look.time) for look in looks), column_of[tag.name], strict=True))
+            best = [there[time] for time in tag.evidence["best_at_seconds"]]
+            assert best == pytest.approx(sorted(there.values(), reverse=True)[:2], abs=2e-3)
 
 
 def test_black_pictures_are_not_asked_about(tmp_path: Path) -> None:

@@ -141,6 +141,13 @@ def _some_weights(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def _wordless(folder: Path) -> None:
+    """What the library takes for a tokenizer where it finds no words."""
+    from transformers import CLIPTokenizer
+
+    CLIPTokenizer().save_pretrained(folder)
+
+
 def _other_sizes(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     config["vision_config"]["intermediate_size"] = 48
@@ -167,7 +174,7 @@ def _pickled(folder: Path) -> None:
         (_written("config.json", '{"model_type": "bert"}'), "of type bert"),
         (_other_sizes, "3 of its weights are missing or of other sizes than its config.json says"),
         (_written("tokenizer.json", "no"), ""),
-        (_written("tokenizer.json", '{"model": {"type": "BPE", "vocab": {}, "merges": []}}'), "tokenizer"),
+        (_wordless, "its tokenizer is missing, or another model's"),
         (_half, ""),
         (_some_weights, "1 of its weights are missing"),
         (_pickled, "it has no model.safetensors"),

@@ -42,3 +42,12 @@ def test_what_does_not_decode_is_passed_over(tmp_path: Path) -> None:
     found = list(samples(torn, probe(whole).video, Fraction(8), 32))
     assert 1 <= len(found) <= 3
     assert max(sample.time for sample in found) < 5
+
+
+def test_a_picture_that_comes_later_stands_for_no_earlier_stretch(tmp_path: Path) -> None:
+    """Sound from 0 on, pictures from 5 s on."""
+    path = tmp_path / "late.mkv"
+    ffmpeg("-f", "lavfi", "-i", "sine=d=8", "-itsoffset", "5", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=3",
+           "-map", "0:a", "-map", "1:v", "-c:v", "libx264", path)  # fmt: skip
+    found = list(samples(path, probe(path).video, Fraction(8), 32))
+    assert [int(sample.time) for sample in found] == [5, 7]
