@@ -3,16 +3,18 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
+AI     := $(VENV)/ai-ready
 MEDIA  ?=
 ROW    ?=
 RUNS   ?= 3
 SEED   ?= 1
 SOAK_MINUTES ?= 30
 
-.PHONY: help setup demo up deploy test check bench faults soak clean
+.PHONY: help setup ai demo up deploy test check bench faults soak clean
 
 help:
 	@echo "make demo [MEDIA=folder]  everything once, on samples or on up to 40 of your own files"
+	@echo "make ai                   once, for tags by a model: PyTorch with CUDA, 3 GB to fetch, 5.6 on disk"
 	@echo "make up                   the site, until Ctrl-C"
 	@echo "make deploy               apply prefect.yaml, pools and blocks to the running site"
 	@echo "make test | check         the test suite | ruff, mypy --strict, the layer test"
@@ -26,6 +28,13 @@ setup: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --without-pip $(VENV)
 	PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+# Nothing else asks for this: all works without it.
+ai: $(AI)
+
+$(AI): $(READY)
+	PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -e '.[ai]'
 	@touch $@
 
 demo: $(READY)

@@ -13,7 +13,8 @@ from reelmill.operations.tagging import TagResult
 
 @flow(name="tag_generation", task_runner=dask_runner(), **JOB)
 def tag_generation(video_id: VideoId) -> TagResult:
-    """Find words for a video: its format, pace, light, colours, faces and sound; a person's tags are never touched.
+    """Find words for a video: its format, pace, light, colours, faces and sound, and what a model recognises where a
+    machine has one (REELMILL_MODELS); a person's tags are never touched.
 
     Args:
         video_id: Which video.
@@ -25,5 +26,5 @@ def tag_generation(video_id: VideoId) -> TagResult:
              "because": ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in tag.evidence.items())}
             for tag in result.tags
         ]  # fmt: skip
-        create_table_artifact(rows, description=f"tags of {result.source}")
+        create_table_artifact(rows, description=f"tags of {result.source}, by {result.back_end} on {result.device}")
         return result

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     chunk_store_gb: float = Field(
         default=20.0, ge=0, description="how much finished work of unfinished jobs is kept for them; more where needed"
     )
+    models: Path | None = Field(
+        default=None, description="a folder with a CLIP model, for tags by what is recognised; unset: what is measured"
+    )
     virtual_vram_mb: int = Field(
         default=16_000, ge=0, description="the budget of GPU memory of a machine without a card, in MB"
     )
@@ -79,7 +82,7 @@ class Settings(BaseSettings):
     )
     breaker_seconds: float = Field(default=30.0, gt=0, description="between two looks whether its fault is mended")
 
-    @field_validator("data_dir", "media_root", "ffmpeg", "gst_launch")
+    @field_validator("data_dir", "media_root", "ffmpeg", "gst_launch", "models")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()

@@ -18,6 +18,7 @@ from reelmill.settings import Settings, get_settings
         ("prefect_port", "4300", 4300),
         ("ffmpeg", "/opt/ffmpeg", Path("/opt/ffmpeg")),
         ("gst_launch", "/opt/gst-launch-1.0", Path("/opt/gst-launch-1.0")),
+        ("models", "/srv/models/clip", Path("/srv/models/clip")),
         ("dask_address", "tcp://10.0.0.2:8786", "tcp://10.0.0.2:8786"),
     ],
 )

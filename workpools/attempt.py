@@ -18,7 +18,7 @@ from prefect.states import Submitting
 
 from reelmill.errors import FailureClass
 from reelmill.jobs import DEFAULT_PRIORITY, priority_of
-from reelmill.scheduling import retries
+from reelmill.scheduling import admitted, retries
 from reelmill.scheduling.placement import Impossible, Waits, need_of
 from reelmill.settings import Settings
 from workpools.admission import Admission, Grant
@@ -172,6 +172,7 @@ class Attempt:
 
     async def _work(self, held: Held, grant: Grant | None) -> Outcome:
         environment = {name: value for name, value in self._configuration.env.items() if value is not None}
+        environment[admitted.VARIABLE] = str(grant.lease.mb if grant is not None else 0)
         if grant is not None:
             environment |= grant.environment
         try:

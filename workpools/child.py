@@ -22,6 +22,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from reelmill.scheduling import admitted
 from reelmill.settings import get_settings
 
 #: Asks a run to end now: its finally blocks run, and no state of Prefect's is set.
@@ -46,10 +47,14 @@ def run_flow(run_id: str, environment: dict[str, str]) -> None:
     threading.Thread(target=_end_with_worker, daemon=True).start()
     differs = {name: value for name, value in environment.items() if os.environ.get(name) != value}
     os.environ.update(differs)
-    if any(name.startswith(("PREFECT_", "REELMILL_")) and not name.startswith("PREFECT__") for name in differs):
+    if any(map(_is_setting, differs)):
         settle_settings()
     sys.argv = ["prefect.engine", run_id]
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+
+
+def _is_setting(name: str) -> bool:
+    return name.startswith(("PREFECT_", "REELMILL_")) and not name.startswith(("PREFECT__", admitted.VARIABLE))
 
 
 def settle_settings() -> None:

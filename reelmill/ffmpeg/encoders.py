@@ -8,6 +8,7 @@ from typing import Final
 
 from reelmill.errors import FfmpegFailed
 from reelmill.ffmpeg.binary import usable
+from reelmill.scheduling.admitted import admitted_mb, how_to_raise
 from reelmill.scheduling.devices import NVML, Devices
 
 #: The H.264, HEVC, AV1 and VP9 encoders the product can use.
@@ -17,6 +18,8 @@ NVENC: Final = ("h264_nvenc", "hevc_nvenc", "av1_nvenc")
 #: Lines of ffmpeg's NVENC and CUDA parts; a file's name may say anything, but not stand there.
 _SPEAKER: Final = re.compile(r"^\[[^]]*(?:nvenc|AVHWDeviceContext) @ ")
 
+_NO_MEMORY: Final = "no GPU memory is left"
+
 #: What they say, the cause before its consequences, and what that is in words.
 #: Source: libavcodec/nvenc.c (``nvenc_errors`` and its callers), libavutil/cuda_check.h, nv-codec-headers' loaders.
 #: Too many sessions are "out of memory" to old drivers and "incompatible client key" to new ones.
@@ -24,8 +27,8 @@ _TROUBLES: Final = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
         (r"OpenEncodeSessionEx failed: incompatible client key \(21\)", "the driver gives no further encoder session"),
-        (r"OpenEncodeSessionEx failed: out of memory \(10\)", "no encoder session or no GPU memory is left"),
-        (r"failed: out of memory \(10\)|CUDA_ERROR_OUT_OF_MEMORY", "no GPU memory is left"),
+        (r"OpenEncodeSessionEx failed: out of memory \(10\)", f"no encoder session or {_NO_MEMORY}"),
+        (r"failed: out of memory \(10\)|CUDA_ERROR_OUT_OF_MEMORY", _NO_MEMORY),
         (r"(?:encoder|lock) busy \((?:18|13)\)", "the encoder is busy"),
         (r"no encode device \(1\)|unsupported device \(2\)", "the card has no encoder of this kind"),
         (r"invalid (?:encoder )?device \([34]\)|device does not exist \(5\)", "the card is gone"),
@@ -67,3 +70,12 @@ def gpu_trouble(error: FfmpegFailed) -> str | None:
             if found:
                 return words.format(*found.groups())
     return None
+
+
+def advice(trouble: str) -> str:
+    """What to do about it before the job runs again, as part of a sentence; "" where only waiting helps.
+
+    Args:
+        trouble: as ``gpu_trouble`` says it.
+    """
+    return f"; {how_to_raise(admitted_mb())}" if trouble.endswith(_NO_MEMORY) else ""

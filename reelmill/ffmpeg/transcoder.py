@@ -11,7 +11,7 @@ from typing import Final, Literal
 from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy
 from reelmill.ffmpeg.binary import encoders, filters, find_ffmpeg, usable
 from reelmill.ffmpeg.build import H264
-from reelmill.ffmpeg.encoders import gpu_trouble
+from reelmill.ffmpeg.encoders import advice, gpu_trouble
 from reelmill.ffmpeg.energy import POWERCAP, Energy, EnergyMeter
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.progress import Progress
@@ -145,7 +145,7 @@ class Transcoder:
         if not self.options.software_fallback:
             raise GpuBusy(
                 f"The GPU could not encode ({trouble}); run the job again later, or allow software_fallback "
-                "in the Reelmill transcoder block."
+                f"in the Reelmill transcoder block{advice(trouble)}."
             ) from error
         report.line(f"the GPU could not encode ({trouble}); encoding in software instead ({_SOFTWARE})")
         return replace(h264, encoder=_SOFTWARE)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy, OutputRejected, UserError
 from reelmill.ffmpeg import gstreamer, load
 from reelmill.ffmpeg.cost import Cost, cost_of
-from reelmill.ffmpeg.encoders import gpu_trouble
+from reelmill.ffmpeg.encoders import advice, gpu_trouble
 from reelmill.ffmpeg.load import By, Load
 from reelmill.ffmpeg.scenarios import Scenario, bitrate, scenario_named
 from reelmill.ffmpeg.sink import Sink, sink
@@ -93,7 +93,7 @@ class _Work:
             trouble = gpu_trouble(error) if self.encoder.endswith("_nvenc") else None
             if trouble is None:
                 raise
-            raise GpuBusy(f"The GPU could not encode {self.scenario.name}: {trouble}.") from error
+            raise GpuBusy(f"The GPU could not encode {self.scenario.name}: {trouble}{advice(trouble)}.") from error
         if done.last.frames != asked.frames:
             raise OutputRejected(f"{done.last.frames} pictures came out of {asked.frames} of {self.scenario.name}.")
         return done

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.analysis.tags import tags
+from reelmill.analysis.backends import BackEnd, Subject, Vram, choose
+from reelmill.analysis.tags import Tag
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import VideoTag
 from reelmill.catalogue.tagging import set_found, tags_of
 from reelmill.operations.analysis import signals_of, transitions_of
 from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.workbench import Workbench, open_video
-
-#: Which analysis named the tags.
-BACK_END: Final = "classical signals"
+from reelmill.settings import get_settings
 
 
 class TagFound(BaseModel):
@@ -37,7 +37,10 @@ class TagResult(BaseModel):
 
     source: str
     tags: tuple[TagFound, ...]
-    back_end: str
+    back_end: str  # all that looked, the one that is believed first in front
+    device: str  # where that one computed: cpu, or a card's name
+    vram_peak_mb: int | None  # None where no card was used
+    vram_admitted_mb: int | None  # None outside of a worker
     seconds: float  # wall time of this run
 
 
@@ -51,18 +54,21 @@ def tag_generation(bench: Workbench, video_id: str, *, fan_out: FanOut = threads
 
     Raises:
         UnknownVideo, InputError: the video cannot be used.
+        CapabilityError: the folder of models that the settings name holds none.
+        GpuBusy: the card had too little memory for it.
     """
     started = time.monotonic()
     taken = open_video(bench, video_id)
     video, source, info = taken.video, taken.path, taken.info
-    signals, _ = signals_of(bench, video, source, info, fan_out)
+    back_ends = _back_ends(bench)
+    signals, duration = signals_of(bench, video, source, info, fan_out)
     found_cuts = transitions_of(bench, video, source, info, fan_out)
     cuts = len(found_cuts.cuts) + len(found_cuts.fades)
     found = [
         VideoTag(
             video_id=video.id, name=tag.name, confidence=tag.confidence, evidence=tag.evidence, made_by=bench.run_id
         )
-        for tag in tags(info, signals, cuts)
+        for tag in _found(back_ends, Subject(source, info, duration, signals, cuts))
     ]
     with session() as opened:
         set_found(opened, video.id, found)
@@ -70,6 +76,7 @@ def tag_generation(bench: Workbench, video_id: str, *, fan_out: FanOut = threads
         kept = tags_of(opened, video.id)
     for tag in kept:
         bench.report.line(f"tag: {tag.name} ({'a person said so' if tag.by_person else f'{tag.confidence:.0%}'})")
+    vram = _told(bench, back_ends[0])
     bench.report.progress(1.0, "done")
     return TagResult(
         source=video.path,
@@ -77,6 +84,34 @@ def tag_generation(bench: Workbench, video_id: str, *, fan_out: FanOut = threads
             TagFound(name=tag.name, confidence=tag.confidence, by_person=tag.by_person, evidence=tag.evidence)
             for tag in kept
         ),
-        back_end=BACK_END,
+        back_end=" and ".join(back_end.name for back_end in back_ends),
+        device=back_ends[0].device,
+        vram_peak_mb=vram.peak_mb,
+        vram_admitted_mb=vram.admitted_mb,
         seconds=time.monotonic() - started,
     )
+
+
+def _back_ends(bench: Workbench) -> tuple[BackEnd, ...]:
+    chosen = choose(get_settings().models)
+    first = chosen.back_ends[0]
+    why = f"; no model, since {chosen.why_no_model}" if chosen.why_no_model else ""
+    bench.report.line(f"back end: {first.name} on {first.device}{why}")
+    return chosen.back_ends
+
+
+def _found(back_ends: Sequence[BackEnd], subject: Subject) -> list[Tag]:
+    """The tags of all; of a word that several find, the first's."""
+    found: dict[str, Tag] = {}
+    for back_end in back_ends:
+        for tag in back_end.tags(subject):
+            found.setdefault(tag.name, tag)
+    return list(found.values())
+
+
+def _told(bench: Workbench, back_end: BackEnd) -> Vram:
+    vram = back_end.vram()
+    if vram.peak_mb is not None:
+        admitted = "none admitted: not run as a job" if vram.admitted_mb is None else f"{vram.admitted_mb} MB admitted"
+        bench.report.line(f"VRAM: {vram.peak_mb} MB at the peak, {admitted}")
+    return vram

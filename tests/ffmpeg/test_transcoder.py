@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy
+from reelmill.errors import CapabilityError, FailureClass, FfmpegFailed, GpuBusy, classify
 from reelmill.ffmpeg.binary import encoders, find_ffmpeg
 from reelmill.ffmpeg.build import H264
 from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.transcoder import Encoder, Transcoder, TranscoderOptions
+from reelmill.scheduling.admitted import VARIABLE
 from reelmill.scheduling.devices import FakeDevices
 from tests.ffmpeg.nvenc import CARD, FullGpu, Lines, pretender
 
@@ -80,6 +81,25 @@ def test_with_the_option_off_the_job_waits(tmp_path: Path) -> None:
         transcoder.encode(lambda way: _command(tmp_path / "a.mp4", way), H264(encoder="h264_nvenc"), Lines())
     assert isinstance(caught.value.__cause__, FfmpegFailed)
     assert gpu.encoders == ["h264_nvenc"]
+
+
+def test_too_little_memory_names_vram_mb_and_how_to_raise_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "4000")
+    options = TranscoderOptions(software_fallback=False)
+
+    def said(*lines: str) -> str:
+        gpu = FullGpu(find_ffmpeg(), *lines)
+        with pytest.raises(GpuBusy) as caught:
+            Transcoder(options=options, runner=gpu, devices=gpu.devices).encode(
+                lambda way: _command(tmp_path / "a.mp4", way), H264(encoder="h264_nvenc"), Lines()
+            )
+        assert classify(caught.value) == (FailureClass.RESOURCE, True)
+        return str(caught.value)
+
+    advice = "admitted to 4000 MB: raise its job variable vram_mb, for one run with --job-variable vram_mb=8000"
+    assert advice in said()
+    assert advice in said("[h264_nvenc @ 0x55d1] dl_fn->cuda_dl->cuCtxCreate(…) failed -> CUDA_ERROR_OUT_OF_MEMORY: …")
+    assert "vram_mb" not in said("[h264_nvenc @ 0x55d1] EncodePicture failed!: encoder busy (18)")
 
 
 def test_what_is_not_the_gpus_fault_stays_what_it_is(tmp_path: Path) -> None:

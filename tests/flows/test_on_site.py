@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.verify import faststart
 from reelmill.jobs import Job, JobStatus
+from tests.analysis.tiny_clip import tiny_clip
 from tests.clips import clip
 
 pytestmark = pytest.mark.site
@@ -205,3 +207,33 @@ def _made_by(job: Job) -> Video:
 def _video_by_id(video_id: uuid.UUID) -> Video:
     with session() as opened:
         return opened.exec(select(Video).where(Video.id == video_id)).one()
+
+
+def test_a_model_tags_on_the_gpu_memory_its_job_was_admitted_to(
+    on_site: Site, prefect: Dispatcher, open_folder: Path
+) -> None:
+    """The folder comes in the run's own environment, as a machine's would come in the worker's."""
+    pytest.importorskip("torch", reason="the extra [ai] is not installed: make ai")
+    model = tiny_clip(open_folder / f"model {uuid.uuid4().hex}", labels={"own": {"holiday": "a holiday"}})
+    clip(on_site.settings.media_root / "library" / "videos" / "one.mp4", seconds=3)
+    _run(prefect, "scan", directory_type="videos")
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run_from_deployment(
+            client.read_deployment_by_name("tag_generation/gpu_ai").id,
+            parameters={"video_id": str(_video("one.mp4").id)},
+            job_variables={"vram_mb": 5000, "env": {"REELMILL_MODELS": str(model)}},
+        )
+        (job,) = prefect.wait([run.id])
+        assert job.status is JobStatus.COMPLETED, job.message
+        state = client.read_flow_run(run.id).state
+        assert state is not None
+        result = state.result()
+        deadline = time.monotonic() + 20  # log lines travel in batches
+        while f"back end: CLIP model {model.name} on " not in _log(client, job):
+            assert time.monotonic() < deadline, _log(client, job)
+            time.sleep(0.2)
+    assert result["back_end"] == f"CLIP model {model.name} and classical signals"
+    assert result["vram_admitted_mb"] == 5000
+    assert (result["vram_peak_mb"] is None) == (result["device"] == "cpu")
+    (found,) = [tag for tag in result["tags"] if tag["name"] == "holiday"]
+    assert found["evidence"]["pictures"] == "2 of 2"

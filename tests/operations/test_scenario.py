@@ -119,7 +119,9 @@ def test_what_makes_no_sense(quiet: Workbench, changed: dict[str, object], words
 
 def test_an_ffmpeg_that_lies_is_found_out(bench: Workbench, tmp_path: Path) -> None:
     liar = tmp_path / "ffmpeg"
-    liar.write_text(f"""#!/bin/bash\nexec "{find_ffmpeg()}" "${{@/10/7}}"\n""")  # 7 pictures where 10 were asked for
+    # 7 pictures where 10 are asked for: the number is a word of its own; names of folders may hold a 10, too.
+    fewer = 'for one; do shift; [ "$one" = 10 ] && one=7; set -- "$@" "$one"; done'
+    liar.write_text(f'#!/bin/bash\n{fewer}\nexec "{find_ffmpeg()}" "$@"\n')
     liar.chmod(0o755)
     here = replace(bench, transcoder=Transcoder(options=TranscoderOptions(binary=liar)))
     with pytest.raises(OutputRejected, match="7 pictures came out of 10"):
@@ -300,6 +302,6 @@ def test_a_full_card_is_not_stood_in_for(quiet: Workbench, tmp_path: Path) -> No
     program = pretender(tmp_path, "exit 0")
     gpu = FullGpu(program)
     transcoder = Transcoder(options=TranscoderOptions(binary=program), runner=gpu, devices=gpu.devices)
-    with pytest.raises(GpuBusy, match="no encoder session or no GPU memory is left"):
+    with pytest.raises(GpuBusy, match=r"no encoder session or no GPU memory is left; .* vram_mb"):
         scenario(replace(quiet, transcoder=transcoder), "360p30-h264", duration=1)
     assert gpu.encoders == ["h264_nvenc"]

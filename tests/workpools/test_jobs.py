@@ -163,6 +163,13 @@ def test_every_waiting_job_says_why_and_can_be_moved_forward(engine: Engine, tmp
     assert engine.dispatch.wait([ahead.id])[0].status is JobStatus.COMPLETED
 
 
+def test_a_job_knows_how_much_gpu_memory_is_its_own(engine: Engine, tmp_path: Path) -> None:
+    for vram in (5000, 0):
+        run = engine.submit("gpu_ai", does="tell", path=str(tmp_path), variables={"vram_mb": vram})
+        assert engine.ended(run).state_name == "Completed"
+        assert (tmp_path / "admitted").read_text() == str(vram)
+
+
 def test_the_machine_shows_with_what_it_has_and_does(engine: Engine, tmp_path: Path) -> None:
     run = engine.submit("gpu_ai", does="sleep", seconds=60, path=str(tmp_path), variables={"vram_mb": 5000})
     _sleeping(engine, run, tmp_path)

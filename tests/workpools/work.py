@@ -12,6 +12,7 @@ from prefect import flow
 
 from flows.job import JOB, job
 from reelmill.errors import DiskFull, InputError, WorkError
+from reelmill.scheduling.admitted import admitted_mb
 
 
 @flow(name="work", **JOB)
@@ -19,7 +20,7 @@ def work(does: str = "nothing", path: str = "", seconds: float = 0) -> None:
     """Do one simple thing.
 
     Args:
-        does: What: nothing, sleep, fail, fail_once, kill_once, input_error, disk_full, bug.
+        does: What: nothing, sleep, fail, fail_once, kill_once, tell, input_error, disk_full, bug.
         path: A folder where it leaves a file a run, named for when it began, with its process id.
         seconds: How long it sleeps, with a child process that sleeps too.
     """
@@ -33,6 +34,8 @@ def work(does: str = "nothing", path: str = "", seconds: float = 0) -> None:
             raise WorkError("It did not work.")
         elif does == "kill_once" and began == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+        elif does == "tell":
+            (Path(path) / "admitted").write_text(str(admitted_mb()))
         elif does == "input_error":
             raise InputError("x.mp4 is broken.")
         elif does == "disk_full":
