@@ -14,8 +14,7 @@ from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.job import BRIEFLY_RETRIED
-from reelmill.analysis.signals import Range
-from reelmill.operations.analysis import Found
+from reelmill.analysis.ranges import Found, Range
 from reelmill.settings import get_settings
 
 

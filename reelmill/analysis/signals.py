@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from reelmill.analysis.faces import faces
 from reelmill.analysis.frames import pictures
+from reelmill.analysis.ranges import Range
 from reelmill.analysis.sound import SILENCE, Sound, heard
 
 #: Which measuring this is: another one's results are not this one's.
@@ -40,15 +41,6 @@ _DARK: Final = 32  # luma below this is all but black
 _BLACK_SHARE: Final = 0.98
 #: What noise and coding stir in a still picture stays below.
 _STIR: Final = 0.012
-
-
-@dataclass(frozen=True)
-class Range:
-    """Seconds ``first`` up to, not including, ``end`` of a file; small enough to travel to another machine."""
-
-    path: str
-    first: int
-    end: int
 
 
 @dataclass(frozen=True)

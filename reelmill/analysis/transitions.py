@@ -13,7 +13,10 @@ from typing import Final
 from reelmill.analysis import cuts as hard
 from reelmill.analysis import fades as soft
 from reelmill.analysis.planes import planes
-from reelmill.analysis.signals import Range
+from reelmill.analysis.ranges import FanOut, Range, ranges, threads
+from reelmill.errors import InputError
+from reelmill.ffmpeg.copying import shown
+from reelmill.ffmpeg.probe import MediaInfo
 
 #: Which finding this is: another one's results are not this one's.
 VERSION: Final = "1"
@@ -56,6 +59,23 @@ class Search:
             cuts=tuple(seen.times[at] for at in found if inside[at]),
             fades=tuple((seen.times[first], seen.times[last]) for first, last in blends if inside[first]),
         )
+
+
+def find(source: Path, info: MediaInfo, fan_out: FanOut = threads) -> Transitions:
+    """The cuts and fades of any file.
+
+    Args:
+        source: the file.
+        info: its facts.
+        fan_out: runs the search of each range, here or elsewhere.
+
+    Raises:
+        InputError: none of its pictures says when it is shown.
+    """
+    duration = info.video.duration or info.duration or sum(shown(source))
+    if duration <= 0:
+        raise InputError(f"{source.name} does not say when its pictures are shown; re-encode it first.")
+    return join(fan_out(Search(info.video.frame_rate), ranges(source, Fraction(duration))))
 
 
 def join(parts: Sequence[Transitions]) -> Transitions:

@@ -14,8 +14,6 @@ import typer
 from rich.console import Console
 
 from reelmill.errors import InputError, ReelmillError
-from reelmill.settings import get_settings
-from reelmill.site import choose_prefect_server
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +39,8 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 def _media_root(path: Path | None) -> None:
     """An option on the command line is a setting like any other, for us and for what we start."""
     if path is not None:
+        from reelmill.settings import get_settings  # late, as all that not every command needs
+
         os.environ["REELMILL_MEDIA_ROOT"] = str(path.expanduser().absolute())
         get_settings.cache_clear()
 
@@ -67,6 +67,8 @@ def deploy(
     reset: Annotated[bool, typer.Option("--reset", help="Put back what an admin changed, too.")] = False,
 ) -> None:
     """Create what the running site lacks: pools, lanes, blocks, deployments."""
+    from reelmill.site import choose_prefect_server
+
     choose_prefect_server()
     from prefect.client.orchestration import get_client
 
@@ -119,10 +121,10 @@ def scenes(
     output: Annotated[Literal["text", "json"], typer.Option(help="How to answer.")] = "text",
 ) -> None:
     """Say where scenes begin and where one fades into the next, in seconds; needs no site."""
+    from reelmill.analysis.transitions import find
     from reelmill.ffmpeg.probe import probe as read
-    from reelmill.operations.analysis import find_transitions
 
-    found = find_transitions(file, read(file))
+    found = find(file, read(file))
     if output == "json":
         fades = [[float(begin), float(end)] for begin, end in found.fades]
         typer.echo(json.dumps({"cuts": [float(cut) for cut in found.cuts], "fades": fades}))

@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 from reelmill.analysis import transitions
-from reelmill.analysis.signals import VERSION, Range, Signals, join, measure, packed, unpacked
-from reelmill.analysis.transitions import Search, Transitions
+from reelmill.analysis.ranges import FanOut, ranges, threads
+from reelmill.analysis.signals import VERSION, Signals, join, measure, packed, unpacked
+from reelmill.analysis.transitions import Transitions
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Analysis, Video
 from reelmill.errors import InputError
-from reelmill.ffmpeg.copying import shown
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.operations.workbench import Workbench
 
-#: Seconds of video analysed in one go: enough to outweigh starting, little enough to spread over many machines.
-RANGE_SECONDS: Final = 60
 _SIGNALS: Final = "signals"
 _TRANSITIONS: Final = "transitions"
-
-Found = TypeVar("Found")
-
-
-class FanOut(Protocol):
-    """Runs an analysis of each range, here or elsewhere."""
-
-    def __call__(self, analyse: Callable[[Range], Found], ranges: Sequence[Range], /) -> list[Found]:
-        """What is found in each, in their order."""
-
-
-def threads(analyse: Callable[[Range], Found], ranges: Sequence[Range]) -> list[Found]:
-    """The fan-out of a single process: one thread a core."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(analyse, ranges))
-
-
-def ranges(path: Path, duration: Fraction) -> list[Range]:
-    """How a video is split for analysis (pure)."""
-    seconds = max(1, math.ceil(duration))
-    return [Range(str(path), first, min(first + RANGE_SECONDS, seconds)) for first in range(0, seconds, RANGE_SECONDS)]
 
 
 def signals_of(
@@ -83,32 +56,15 @@ def signals_of(
     return signals.until(signals.content), Fraction(signals.content)
 
 
-def find_transitions(source: Path, info: MediaInfo, fan_out: FanOut = threads) -> Transitions:
-    """The cuts and fades of any file.
-
-    Args:
-        source: the file.
-        info: its facts.
-        fan_out: runs the search of each range, here or elsewhere.
-
-    Raises:
-        InputError: none of its pictures says when it is shown.
-    """
-    duration = info.video.duration or info.duration or sum(shown(source))
-    if duration <= 0:
-        raise InputError(f"{source.name} does not say when its pictures are shown; re-encode it first.")
-    return transitions.join(fan_out(Search(info.video.frame_rate), ranges(source, Fraction(duration))))
-
-
 def transitions_of(
     bench: Workbench, video: Video, source: Path, info: MediaInfo, fan_out: FanOut = threads
 ) -> Transitions:
-    """The cuts and fades of a video of the catalogue, found once; arguments and errors as ``find_transitions``'s."""
+    """The cuts and fades of a video of the catalogue, found once; arguments and errors as ``transitions.find``'s."""
     stored = _stored(video, source, _TRANSITIONS, transitions.VERSION)
     if stored is not None:
         bench.report.line("its cuts were found before")
         return transitions.unpacked(stored)
-    found = find_transitions(source, info, fan_out)
+    found = transitions.find(source, info, fan_out)
     _keep(video, source, _TRANSITIONS, transitions.VERSION, transitions.packed(found))
     bench.report.line(f"{len(found.cuts)} cuts and {len(found.fades)} fades found")
     return found

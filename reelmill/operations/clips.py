@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis import scenes as scene_detection
+from reelmill.analysis.ranges import FanOut, threads
 from reelmill.analysis.scoring import explain, scores
 from reelmill.analysis.selection import Segment, moments
 from reelmill.analysis.signals import VERSION
@@ -20,7 +21,7 @@ from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS
-from reelmill.operations.analysis import FanOut, signals_of, threads
+from reelmill.operations.analysis import signals_of
 from reelmill.operations.cut import cut
 from reelmill.operations.publish import Product, existing
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis import scenes as scene_detection
 from reelmill.analysis.frames import begun
+from reelmill.analysis.ranges import FanOut, threads
 from reelmill.analysis.scoring import explain, scores
 from reelmill.analysis.selection import Segment, best
 from reelmill.analysis.signals import VERSION
@@ -27,7 +28,7 @@ from reelmill.ffmpeg.montage import Span
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import HIGHLIGHTS
-from reelmill.operations.analysis import FanOut, signals_of, threads
+from reelmill.operations.analysis import signals_of
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.sequence import gain
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe

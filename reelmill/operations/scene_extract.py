@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+from reelmill.analysis.ranges import FanOut, threads
 from reelmill.analysis.transitions import VERSION, Span, scenes
 from reelmill.catalogue.models import Video
 from reelmill.ffmpeg.copying import shown
@@ -17,7 +18,7 @@ from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS, THUMBNAILS
 from reelmill.operations import previews
-from reelmill.operations.analysis import FanOut, threads, transitions_of
+from reelmill.operations.analysis import transitions_of
 from reelmill.operations.cut import cut
 from reelmill.operations.durable import fsync, place
 from reelmill.operations.publish import Product, existing

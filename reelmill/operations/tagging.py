@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from reelmill.analysis.ranges import FanOut, threads
 from reelmill.analysis.tags import tags
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import VideoTag
 from reelmill.catalogue.tagging import set_found, tags_of
-from reelmill.operations.analysis import FanOut, signals_of, threads, transitions_of
+from reelmill.operations.analysis import signals_of, transitions_of
 from reelmill.operations.workbench import Workbench, open_video
 
 #: Which analysis named the tags.

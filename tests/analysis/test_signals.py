@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from reelmill.analysis.frames import begun
+from reelmill.analysis.ranges import Range
 from reelmill.analysis.scenes import AdaptiveChange
 from reelmill.analysis.scoring import scores
-from reelmill.analysis.signals import Range, Signals, join, measure
+from reelmill.analysis.signals import Signals, join, measure
 from reelmill.analysis.sound import SILENCE
 from tests.clips import clip, ffmpeg, promising
 

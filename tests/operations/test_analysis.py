@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelmill.analysis.signals import Range, Signals
+from reelmill.analysis.ranges import Found, Range, ranges, threads
+from reelmill.analysis.signals import Signals
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.probe import probe
-from reelmill.operations.analysis import Found, ranges, signals_of, threads
+from reelmill.operations.analysis import signals_of
 from reelmill.operations.digest import digest
 from reelmill.operations.workbench import Workbench
 from tests.clips import Notes, clip, promising

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from reelmill.analysis.signals import Range, measure
+from reelmill.analysis.ranges import Found, Range
+from reelmill.analysis.signals import measure
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, UnknownVideo, UserError
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
-from reelmill.operations.analysis import Found
 from reelmill.operations.digest import digest
 from reelmill.operations.workbench import Workbench
 from tests.clips import clip, ffmpeg, promising
