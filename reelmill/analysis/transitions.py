@@ -12,14 +12,14 @@ from typing import Final
 
 from reelmill.analysis import cuts as hard
 from reelmill.analysis import fades as soft
-from reelmill.analysis.planes import planes
+from reelmill.analysis.luma import planes
 from reelmill.analysis.ranges import FanOut, Range, ranges, threads
 from reelmill.errors import InputError
 from reelmill.ffmpeg.copying import shown
 from reelmill.ffmpeg.probe import MediaInfo
 
 #: Which finding this is: another one's results are not this one's.
-VERSION: Final = "1"
+VERSION: Final = "2"
 #: A fade that begins with a range ends within this, and what is usual around its end can still be told.
 _MARGIN: Final = Fraction(3)
 _USUAL_RATE: Final = Fraction(25)

@@ -1,0 +1,252 @@
+"""Every picture of a stretch of video as a small plane, decoded only where something may have happened.
+
+Three readings, each of less: the packets and the keyframes; of every group of pictures those that others refer to, as
+far as needed to tell how it goes on, with all pictures where packets are unusually large; and every picture of groups
+in which a scene may still begin unseen. What was not decoded then lies evenly between its neighbours.
+
+All of this is decided group by group, so it does not depend on where a stretch begins and ends.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import dropwhile, islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from reelmill.analysis import quiet
+from reelmill.analysis.frames import pictures
+from reelmill.analysis.groups import Survey, packets, survey
+from reelmill.analysis.planes import PIXELS, Plane, Planes, plane
+from reelmill.ffmpeg.probe import main_video, open_media
+
+_Packets = Iterator["Packet[VideoStream]"]
+
+#: Pictures after which a group is first asked how it goes on, and then again and again.
+_FIRST_ASKED: Final = 12
+_ASKED_EVERY: Final = 4
+
+
+def planes(path: Path, first: Fraction, end: Fraction) -> Planes:
+    """All pictures that begin from ``first`` seconds up to, not including, ``end``.
+
+    Raises:
+        NotAVideo, FileMissing, InputError: the file does not open.
+    """
+    found = survey(path, first, end)
+    if found is None or not found.groups:
+        return every(path, first, end)
+    walk = _Walk(path, found)
+    walk.look()
+    walk.look_closer(first, end)
+    return walk.planes(first, end)
+
+
+def every(path: Path, first: Fraction, end: Fraction) -> Planes:
+    """The same with every picture decoded: what is done where packets say too little.
+
+    Raises:
+        NotAVideo, FileMissing, InputError: the file does not open.
+    """
+    times: list[Fraction] = []
+    luma: list[Plane] = []
+    for time, frame in pictures(path, max(0, int(first)), every=True):
+        if time >= end:
+            break
+        if time >= first and (not times or time > times[-1]):
+            times.append(time)
+            luma.append(plane(frame))
+    return Planes(tuple(times), np.stack(luma) if luma else np.zeros((0, PIXELS), np.float32))
+
+
+class _Walk:
+    """What has been seen of the groups of a survey."""
+
+    def __init__(self, path: Path, found: Survey) -> None:
+        self._path = path
+        self._survey = found
+        self._groups = found.groups
+        self._all = found.groups if found.after is None else (*found.groups, found.after)
+        self._firsts = [group.first for group in found.groups]
+        self._seen: dict[int, Plane] = dict(found.keys)  # by stamp
+        self._told: dict[int, int] = {}  # numbers of groups whose end follows from their beginning: up to this stamp
+        # Numbers of groups that are decoded whole; of the first ones already clear that packets say nothing of them.
+        self._whole = {number for number, group in enumerate(found.groups) if group.long or not self._bounded(number)}
+
+    def _next(self, number: int) -> int | None:
+        """The keyframe after a group; None where the file ends."""
+        return self._all[number + 1].first if number + 1 < len(self._all) else None
+
+    def _bounded(self, number: int) -> bool:
+        """Whether the pictures at both ends of a group decode."""
+        return self._firsts[number] in self._seen and self._next(number) in (None, *self._survey.keys)
+
+    def look(self) -> None:
+        """Look at the pictures that others refer to, of each group as far as needed."""
+        with open_media(self._path) as container:
+            stream = _stream(container)
+            decoder = _Decoder(stream, self._seen)
+            for number, read in self._grouped(container, stream):
+                if number < len(self._groups) and number not in self._whole:
+                    self._look_at(number, read, decoder)
+                else:
+                    decoder.empty()
+            decoder.empty()
+
+    def _look_at(self, number: int, read: _Packets, decoder: _Decoder) -> None:
+        group = self._groups[number]
+        spikes = quiet.spikes(group.sizes)
+        delay = 2 * group.delay + 2  # every other picture is skipped, and a decoder may hold back one more than it must
+        for position, packet in enumerate(read):
+            if decoder.is_empty and group.stamps[position] < group.first:
+                continue  # it refers to the group before, too
+            if not decoder.feed(packet, every=bool(spikes[position])):
+                self._whole.add(number)
+            asked = position + 1 - delay - _FIRST_ASKED
+            if asked >= 0 and asked % _ASKED_EVERY == 0 and self._settled(number, position + 1 - delay):
+                decoder.empty()
+                self._told[number] = max(stamp for stamp in group.stamps[: position + 1] if stamp in self._seen)
+                return
+
+    def _settled(self, number: int, count: int) -> bool:
+        """Whether the first ``count`` packets of a group tell how it goes on; if so, its end is put down."""
+        group = self._groups[number]
+        shown = [stamp for stamp in sorted(group.stamps[:count]) if stamp in self._seen]
+        # Pictures come out in the order they are shown, so these are all that others refer to up to the last of them.
+        count = next((place for place in range(count) if group.stamps[place] > shown[-1]), count)
+        luma = np.stack([self._seen[stamp] for stamp in shown])
+        still = quiet.still_since(luma)
+        begin = 1 + max(place for place in range(count) if group.stamps[place] <= shown[still])
+        if not quiet.goes_on(group.sizes, begin, count):
+            return False
+        following = self._next(number)
+        after = None if following is None else self._seen[following]
+        if not quiet.settled(luma[still:], (count - begin) / (len(group) - begin), after):
+            return False
+        if after is not None and quiet.cut(luma[-1], after):
+            later = self._all[number + 1]
+            if later.leads or group.regular(later):
+                return False  # the scene may begin before the keyframe
+            self._seen[max(group.stamps)] = luma[-1]
+        return True
+
+    def look_closer(self, first: Fraction, end: Fraction) -> None:
+        """Look at every picture, from ``first`` to ``end`` seconds, of the groups in which a scene may begin unseen."""
+        rest = set(range(len(self._groups))) - self._whole
+        self._whole |= {number for number in rest if self._doubtful(number)}
+        if not self._whole:
+            return
+        closer: dict[int, Plane] = {}
+        with open_media(self._path) as container:
+            stream = _stream(container)
+            decoder = _Decoder(stream, closer, lambda stamp: first <= self._survey.time(stamp) < end)
+            for number, read in self._grouped(container, stream):
+                for packet in read:
+                    leading = (packet.pts or 0) <= self._all[number].first
+                    if (number in self._whole and (not leading or not decoder.is_empty or packet.is_keyframe)) or (
+                        number - 1 in self._whole and leading
+                    ):
+                        decoder.feed(packet, every=True)
+                if number not in self._whole:
+                    decoder.empty()
+            decoder.empty()
+        for stamp in [stamp for stamp in self._seen if self._is_whole(stamp)]:
+            del self._seen[stamp]
+        self._seen.update(closer)
+
+    def _is_whole(self, stamp: int) -> bool:
+        """Whether a picture is shown in one of the groups decoded whole."""
+        return bisect_right(self._firsts, stamp) - 1 in self._whole
+
+    def _doubtful(self, number: int) -> bool:
+        begin, end = self._firsts[number], self._told.get(number, self._next(number))
+        stamps = [stamp for stamp in self._shown() if begin <= stamp and (end is None or stamp <= end)]
+        known = [place for place, stamp in enumerate(stamps) if stamp in self._seen]
+        luma = np.stack([self._seen[stamps[place]] for place in known])
+        return quiet.doubtful(luma, np.diff(known) > 1)
+
+    def _shown(self) -> list[int]:
+        """The stamps of all pictures, in the order they are shown."""
+        shown = {stamp for group in self._all for stamp in group.stamps if stamp not in group.hidden}
+        return sorted(stamp for stamp in shown if stamp >= self._firsts[0])
+
+    def _grouped(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, _Packets]]:
+        """The packets of each group of the survey with its number, and those that begin the group after."""
+        read = packets(container, stream, self._survey.start)
+        read = dropwhile(lambda packet: packet.pts != self._firsts[0], read)
+        for number, group in enumerate(self._all):
+            part = islice(read, len(group))
+            yield number, part
+            deque(part, maxlen=0)
+
+    def planes(self, first: Fraction, end: Fraction) -> Planes:
+        """What was seen, and between that what must have been there."""
+        shown = [stamp for stamp in self._shown() if stamp in self._seen or not self._is_whole(stamp)]
+        known = np.array([place for place, stamp in enumerate(shown) if stamp in self._seen], np.intp)
+        if not known.size:
+            return Planes((), np.zeros((0, PIXELS), np.float32))
+        times = [self._survey.time(stamp) for stamp in shown]
+        inside = np.array([place for place, time in enumerate(times) if first <= time < end], np.intp)
+        rows = np.stack([self._seen[shown[place]] for place in known])
+        right = np.searchsorted(known, inside).clip(0, known.size - 1)
+        left = np.where(known[right] <= inside, right, np.maximum(right - 1, 0))
+        share = (inside - known[left]) / np.maximum(known[right] - known[left], 1)
+        share = share.clip(0, 1).astype(np.float32)[:, None]
+        luma = rows[left] + (rows[right] - rows[left]) * share
+        return Planes(tuple(times[place] for place in inside), luma)
+
+
+def _stream(container: InputContainer) -> VideoStream:
+    found = main_video(container)
+    assert found is not None
+    return found[1]
+
+
+class _Decoder:
+    """Turns packets into planes by stamp."""
+
+    def __init__(
+        self, stream: VideoStream, seen: dict[int, Plane], wanted: Callable[[int], bool] = lambda _: True
+    ) -> None:
+        stream.thread_count = 1  # ranges run side by side, one a core; and pictures come out as soon as they can
+        stream.codec_context.options = {"skip_loop_filter": "all"}
+        self._context = stream.codec_context
+        self._seen = seen
+        self._wanted = wanted
+        self.is_empty = True
+
+    def feed(self, packet: Packet[VideoStream], *, every: bool) -> bool:
+        """Decode a packet, or skip it where no other picture refers to it and not ``every`` one is wanted.
+
+        Answers whether it decodes.
+        """
+        self._context.skip_frame = "DEFAULT" if every else "NONREF"
+        self.is_empty = False
+        return self._decode(packet)
+
+    def empty(self) -> None:
+        """Get out what is still held back; what follows refers to nothing before."""
+        if not self.is_empty:
+            self._decode(None)
+            self._context.flush_buffers()
+            self.is_empty = True
+
+    def _decode(self, packet: Packet[VideoStream] | None) -> bool:
+        try:
+            frames = self._context.decode(packet)
+        except (FFmpegError, EOFError):
+            return False
+        for frame in frames:
+            stamp = frame.pts
+            if stamp is not None and not frame.is_corrupt and stamp not in self._seen and self._wanted(stamp):
+                self._seen[stamp] = plane(frame)
+        return True
