@@ -9,10 +9,11 @@ All of this is decided group by group, so it does not depend on where a stretch 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import cached_property
 from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Final
@@ -24,8 +25,9 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from reelmill.analysis import quiet
+from reelmill.analysis.cuts import changes
 from reelmill.analysis.frames import pictures
-from reelmill.analysis.groups import Survey, packets, survey
+from reelmill.analysis.groups import Group, Survey, packets, survey
 from reelmill.analysis.planes import PIXELS, Plane, Planes, plane
 from reelmill.ffmpeg.probe import main_video, open_media
 
@@ -104,45 +106,26 @@ class _Walk:
 
     def _look_at(self, number: int, read: _Packets, decoder: _Decoder) -> None:
         group = self._groups[number]
-        spikes = quiet.spikes(group.sizes)
+        look = _Look(group, self._all[number + 1] if number + 1 < len(self._all) else None, self._seen)
+        spikes = look.course.spikes
         delay = 2 * group.delay + 2  # every other picture is skipped, and a decoder may hold back one more than it must
         for position, packet in enumerate(read):
             if decoder.is_empty and group.stamps[position] < group.first:
                 continue  # it refers to the group before, too
-            if not decoder.feed(packet, every=bool(spikes[position])):
+            came = decoder.feed(packet, every=bool(spikes[position]))
+            if came is None:
                 self._whole.add(number)
+                continue
+            look.add(came)
             asked = position + 1 - delay - _FIRST_ASKED
-            if asked >= 0 and asked % _ASKED_EVERY == 0 and self._settled(number, position + 1 - delay):
+            if asked >= 0 and asked % _ASKED_EVERY == 0 and look.settled(position + 1 - delay):
                 decoder.empty()
                 self._told[number] = max(stamp for stamp in group.stamps[: position + 1] if stamp in self._seen)
                 return
 
-    def _settled(self, number: int, count: int) -> bool:
-        """Whether the first ``count`` packets of a group tell how it goes on; if so, its end is put down."""
-        group = self._groups[number]
-        shown = [stamp for stamp in sorted(group.stamps[:count]) if stamp in self._seen]
-        # Pictures come out in the order they are shown, so these are all that others refer to up to the last of them.
-        count = next((place for place in range(count) if group.stamps[place] > shown[-1]), count)
-        luma = np.stack([self._seen[stamp] for stamp in shown])
-        still = quiet.still_since(luma)
-        begin = 1 + max(place for place in range(count) if group.stamps[place] <= shown[still])
-        if not quiet.goes_on(group.sizes, begin, count):
-            return False
-        following = self._next(number)
-        after = None if following is None else self._seen[following]
-        if not quiet.settled(luma[still:], (count - begin) / (len(group) - begin), after):
-            return False
-        if after is not None and quiet.cut(luma[-1], after):
-            later = self._all[number + 1]
-            if later.leads or group.regular(later):
-                return False  # the scene may begin before the keyframe
-            self._seen[max(group.stamps)] = luma[-1]
-        return True
-
     def look_closer(self, first: Fraction, end: Fraction) -> None:
         """Look at every picture, from ``first`` to ``end`` seconds, of the groups in which a scene may begin unseen."""
-        rest = set(range(len(self._groups))) - self._whole
-        self._whole |= {number for number in rest if self._doubtful(number)}
+        self._whole |= self._doubtful()
         if not self._whole:
             return
         closer: dict[int, Plane] = {}
@@ -167,13 +150,22 @@ class _Walk:
         """Whether a picture is shown in one of the groups decoded whole."""
         return bisect_right(self._firsts, stamp) - 1 in self._whole
 
-    def _doubtful(self, number: int) -> bool:
-        begin, end = self._firsts[number], self._told.get(number, self._next(number))
-        stamps = [stamp for stamp in self._shown() if begin <= stamp and (end is None or stamp <= end)]
-        known = [place for place, stamp in enumerate(stamps) if stamp in self._seen]
-        luma = np.stack([self._seen[stamps[place]] for place in known])
-        return quiet.doubtful(luma, np.diff(known) > 1)
+    def _doubtful(self) -> set[int]:
+        """The numbers of the groups in which a scene may begin between two pictures that were decoded."""
+        stamps = self._shown
+        known = np.array([place for place, stamp in enumerate(stamps) if stamp in self._seen], np.intp)
+        steps = changes(np.stack([self._seen[stamps[place]] for place in known]))
+        apart = np.diff(known) > 1
+        found = set()
+        for number in set(range(len(self._groups))) - self._whole:
+            begin, end = self._firsts[number], self._told.get(number, self._next(number))
+            first = np.searchsorted(known, bisect_left(stamps, begin))
+            last = np.searchsorted(known, len(stamps) if end is None else bisect_left(stamps, end))
+            if quiet.doubtful(steps[first:last], apart[first:last]):
+                found.add(number)
+        return found
 
+    @cached_property
     def _shown(self) -> list[int]:
         """The stamps of all pictures, in the order they are shown."""
         shown = {stamp for group in self._all for stamp in group.stamps if stamp not in group.hidden}
@@ -190,7 +182,7 @@ class _Walk:
 
     def planes(self, first: Fraction, end: Fraction) -> Planes:
         """What was seen, and between that what must have been there."""
-        shown = [stamp for stamp in self._shown() if stamp in self._seen or not self._is_whole(stamp)]
+        shown = [stamp for stamp in self._shown if stamp in self._seen or not self._is_whole(stamp)]
         known = np.array([place for place, stamp in enumerate(shown) if stamp in self._seen], np.intp)
         if not known.size:
             return Planes((), np.zeros((0, PIXELS), np.float32))
@@ -203,6 +195,44 @@ class _Walk:
         share = share.clip(0, 1).astype(np.float32)[:, None]
         luma = rows[left] + (rows[right] - rows[left]) * share
         return Planes(tuple(times[place] for place in inside), luma)
+
+
+class _Look:
+    """What is seen of one group while it is read."""
+
+    def __init__(self, group: Group, later: Group | None, seen: dict[int, Plane]) -> None:
+        self.course = quiet.Course(group.sizes, 0 if later is None else int(later.sizes[0]))
+        self._group, self._later = group, later
+        self._seen = seen
+        self._shown = [group.first]
+        self._still = 0  # since which of them hardly anything moves
+
+    def add(self, came: Sequence[int]) -> None:
+        """Pictures that were decoded, in the order they are shown."""
+        for stamp in came:
+            if stamp > self._shown[-1]:
+                if quiet.stirs(self._seen[self._shown[-1]], self._seen[stamp]):
+                    self._still = len(self._shown)
+                self._shown.append(stamp)
+
+    def settled(self, count: int) -> bool:
+        """Whether the first ``count`` packets tell how the group goes on; if so, its end is put down."""
+        stamps, last = self._group.stamps, self._shown[-1]
+        # Pictures come out in the order they are shown, so these are all that others refer to up to the last of them.
+        count = next((place for place in range(count) if stamps[place] > last), count)
+        still = self._shown[self._still]
+        begin = 1 + max((place for place in range(count) if stamps[place] <= still), default=count)
+        if not self.course.goes_on(begin, count):
+            return False
+        after = None if self._later is None else self._seen[self._later.first]
+        done = (count - begin) / (len(stamps) - begin)
+        if not quiet.settled(self._seen[still], self._seen[last], done, after):
+            return False
+        if self._later is not None and after is not None and quiet.cut(self._seen[last], after):
+            if self._later.leads or self._group.regular(self._later):
+                return False  # the scene may begin before the keyframe
+            self._seen[max(stamps)] = self._seen[last]
+        return True
 
 
 def _stream(container: InputContainer) -> VideoStream:
@@ -222,14 +252,17 @@ class _Decoder:
         self._context = stream.codec_context
         self._seen = seen
         self._wanted = wanted
+        self._every = True
         self.is_empty = True
 
-    def feed(self, packet: Packet[VideoStream], *, every: bool) -> bool:
+    def feed(self, packet: Packet[VideoStream], *, every: bool) -> list[int] | None:
         """Decode a packet, or skip it where no other picture refers to it and not ``every`` one is wanted.
 
-        Answers whether it decodes.
+        Answers with the stamps of what came out, or None where it does not decode.
         """
-        self._context.skip_frame = "DEFAULT" if every else "NONREF"
+        if every != self._every:
+            self._context.skip_frame = "DEFAULT" if every else "NONREF"
+            self._every = every
         self.is_empty = False
         return self._decode(packet)
 
@@ -240,13 +273,16 @@ class _Decoder:
             self._context.flush_buffers()
             self.is_empty = True
 
-    def _decode(self, packet: Packet[VideoStream] | None) -> bool:
+    def _decode(self, packet: Packet[VideoStream] | None) -> list[int] | None:
+        came = []
         try:
             frames = self._context.decode(packet)
         except (FFmpegError, EOFError):
-            return False
+            return None
         for frame in frames:
             stamp = frame.pts
-            if stamp is not None and not frame.is_corrupt and stamp not in self._seen and self._wanted(stamp):
-                self._seen[stamp] = plane(frame)
-        return True
+            if stamp is not None and not frame.is_corrupt:
+                came.append(stamp)
+                if stamp not in self._seen and self._wanted(stamp):
+                    self._seen[stamp] = plane(frame)
+        return came

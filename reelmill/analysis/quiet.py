@@ -24,82 +24,85 @@ _RUN: Final = 8
 #: How much more, or less, than so far may come.
 _MORE: Final = 1.5
 _LESS: Final = 0.35
+#: A scene does not begin with less than this share of what its next keyframe takes: of 200 cuts in H.264, HEVC and
+#: MPEG streams of all rates the cheapest took 0.32.
+_SCENE: Final = 0.25
 #: Packets below this share of the keyframe are as good as empty.
 _EMPTY: Final = 0.005
 #: A change that may be one of scene; from one this many times as large on it is one, where nothing moved before.
 _CHANGE: Final = 8.0
 _CUT: Final = 3
-#: How much the pictures so far may change, from one to the next.
+#: How much the pictures so far may change, from one to the next; and how many times their mean difference that is, at
+#: most.
 _STILL: Final = 4.0
+_MOST: Final = 3.3
 #: A packet this many times as large as those around it may begin a scene.
 _SPIKE: Final = 1.6
 _AROUND: Final = 12
 
 
-def spikes(sizes: Sizes) -> NDArray[np.bool_]:
-    """Packets at which, by their size, a scene may begin, with those around them; shape (packets,).
+class Course:
+    """How a group's packets go on, by their sizes."""
 
-    Args:
-        sizes: of a group's packets, its keyframe's first.
-    """
-    marked = np.zeros(len(sizes), np.bool_)
-    above = _above(np.maximum(sizes, sizes[0] * _EMPTY).astype(np.float64)[1:])
-    for at in np.flatnonzero(above >= _SPIKE):
-        # What is shown before a picture others refer to is read after it.
-        marked[at : at + _AROUND] = True
-    return marked
+    def __init__(self, sizes: Sizes, following: int) -> None:
+        """Look at all of them.
 
+        Args:
+            sizes: of the group's packets in bytes, its keyframe's first.
+            following: the size of the next keyframe; 0 where the file ends.
+        """
+        self._level = np.maximum(sizes, sizes[0] * _EMPTY).astype(np.float64)
+        self._scene = _SCENE * following
+        rest = self._level[1:]
+        before = np.concatenate((np.zeros(_AROUND), rest[:-1]))
+        highest = np.full(len(rest), np.inf)
+        if len(rest) > 1:
+            highest[1:] = sliding_window_view(before, _AROUND)[1:].max(axis=1)
+        self._spiky = np.concatenate(([False], rest >= _SPIKE * highest))
+        self._runs = np.convolve(self._level, np.ones(_RUN), "valid") if len(sizes) >= _RUN else np.zeros(0)
 
-def _above(level: Levels) -> Levels:
-    """How many times as large as the largest of those shortly before each packet is; 0 for the first one."""
-    if len(level) < 2:
-        return np.zeros(len(level))
-    before = np.concatenate((np.zeros(_AROUND), level[:-1]))
-    return np.concatenate(([0.0], level[1:] / sliding_window_view(before, _AROUND)[1:].max(axis=1)))
+    @property
+    def spikes(self) -> NDArray[np.bool_]:
+        """Packets at which a scene may begin, with those around them; shape (packets,)."""
+        marked = np.zeros(len(self._level), np.bool_)
+        for at in np.flatnonzero(self._spiky):
+            # What is shown before a picture others refer to is read after it.
+            marked[at : at + _AROUND] = True
+        return marked
 
-
-def goes_on(sizes: Sizes, begin: int, seen: int) -> bool:
-    """Whether the packets of a group from number ``seen`` on are like those from ``begin`` to there, by their sizes.
-
-    Args:
-        sizes: of the group's packets, its keyframe's first.
-        begin: the first packet to compare with, from 1.
-        seen: the packet after the last one to compare with.
-    """
-    level = np.maximum(sizes[begin:], sizes[0] * _EMPTY).astype(np.float64)
-    known = seen - begin
-    if known < _RUN:
-        return False
-    if known >= len(level):
-        return True
-    if (_above(level)[known:] >= _SPIKE).any():
-        return False
-    runs = np.convolve(level, np.ones(_RUN), "valid")
-    before, after = runs[: known - _RUN + 1], runs[known - _RUN + 1 :]
-    alike = after.max() <= _MORE * before.max() and after.min() >= _LESS * before.min()
-    return bool(alike and level[known:].max() <= _MORE * level[:known].max())
-
-
-def still_since(luma: Plane) -> int:
-    """The first of those last pictures that hardly differ from one to the next; shape (pictures, pixels)."""
-    moved = np.flatnonzero(changes(luma) >= _STILL)
-    return int(moved[-1]) + 1 if moved.size else 0
+    def goes_on(self, begin: int, seen: int) -> bool:
+        """Whether the packets from number ``seen`` on are like those from ``begin``, 1 or more, to there."""
+        if seen - begin < _RUN:
+            return False
+        rest = self._level[seen:]
+        if not len(rest):
+            return True
+        heavy = rest >= self._scene
+        if (heavy & (self._spiky[seen:] | (rest > _MORE * self._level[begin:seen].max()))).any():
+            return False
+        before, after = self._runs[begin : seen - _RUN + 1], self._runs[seen - _RUN + 1 :]
+        return bool(after.max() <= max(_MORE * before.max(), self._scene) and after.min() >= _LESS * before.min())
 
 
-def settled(luma: Plane, done: float, following: Plane | None) -> bool:
+def stirs(one: Plane, other: Plane) -> bool:
+    """Whether two pictures that follow one another differ more than those of a quiet scene do."""
+    moved = float(np.abs(one - other).mean())
+    return moved >= _STILL / _MOST and change(one, other) >= _STILL
+
+
+def settled(first: Plane, last: Plane, done: float, following: Plane | None) -> bool:
     """Whether pictures that hardly differ from one to the next say how it goes on to the next group's first picture.
 
     Args:
-        luma: of the pictures so far, shape (pictures, pixels).
-        done: which share that is of those up to the next group, above 0.
-        following: the first picture of the next group, shape (pixels,); None where the file ends.
+        first: the first of them, shape (pixels,).
+        last: the last of them.
+        done: which share of the pictures up to the next group they are, above 0.
+        following: the first picture of the next group; None where the file ends.
     """
-    if len(luma) < 2:
-        return False
-    drift = change(luma[0], luma[-1]) / done  # by the end, at this pace
+    drift = change(first, last) / done  # by the end, at this pace
     if following is None:
         return drift < _STILL
-    jump = change(luma[-1], following)
+    jump = change(last, following)
     return jump < _CHANGE or jump > max(_CUT * _CHANGE, 2 * drift)
 
 
@@ -108,16 +111,13 @@ def cut(before: Plane, after: Plane) -> bool:
     return change(before, after) >= _CHANGE
 
 
-def doubtful(luma: Plane, apart: NDArray[np.bool_]) -> bool:
-    """Whether a scene may begin in one of the gaps between pictures.
+def doubtful(steps: Levels, apart: NDArray[np.bool_]) -> bool:
+    """Whether a scene may begin in one of the gaps between the pictures of a group.
 
     Args:
-        luma: of pictures in the order they are shown, shape (pictures, pixels).
-        apart: for each but the last, whether there are others between it and the next; shape (pictures - 1,).
+        steps: how much each picture differs from the one before, shape (pictures - 1,).
+        apart: whether there are others between the two.
     """
-    if len(luma) < 2:
-        return False
-    steps = changes(luma)
     for at in np.flatnonzero(apart & (steps >= _CHANGE)):
         near = np.concatenate((steps[max(0, at - 4) : at], steps[at + 1 : at + 5]))
         if not len(near) or steps[at] >= 1.6 * near.mean():
