@@ -107,6 +107,10 @@ class _Walk:
     def _look_at(self, number: int, read: _Packets, decoder: _Decoder) -> None:
         group = self._groups[number]
         look = _Look(group, self._all[number + 1] if number + 1 < len(self._all) else None, self._seen)
+        if look.settled(1):
+            decoder.empty()
+            self._told[number] = group.first
+            return
         spikes = look.course.spikes
         delay = 2 * group.delay + 2  # every other picture is skipped, and a decoder may hold back one more than it must
         for position, packet in enumerate(read):
@@ -155,13 +159,13 @@ class _Walk:
         stamps = self._shown
         known = np.array([place for place, stamp in enumerate(stamps) if stamp in self._seen], np.intp)
         steps = changes(np.stack([self._seen[stamps[place]] for place in known]))
-        apart = np.diff(known) > 1
+        gaps = np.diff(known)
         found = set()
         for number in set(range(len(self._groups))) - self._whole:
             begin, end = self._firsts[number], self._told.get(number, self._next(number))
             first = np.searchsorted(known, bisect_left(stamps, begin))
             last = np.searchsorted(known, len(stamps) if end is None else bisect_left(stamps, end))
-            if quiet.doubtful(steps[first:last], apart[first:last]):
+            if quiet.doubtful(steps[first:last], gaps[first:last]):
                 found.add(number)
         return found
 
@@ -218,20 +222,21 @@ class _Look:
     def settled(self, count: int) -> bool:
         """Whether the first ``count`` packets tell how the group goes on; if so, its end is put down."""
         stamps, last = self._group.stamps, self._shown[-1]
+        after = None if self._later is None else self._seen[self._later.first]
         # Pictures come out in the order they are shown, so these are all that others refer to up to the last of them.
-        count = next((place for place in range(count) if stamps[place] > last), count)
+        count = next((place for place in range(1, count) if stamps[place] > last), count)
+        if after is not None and quiet.alike(self._seen[last], after):
+            return self.course.returns(count)
+        if self._later is not None and (self._later.leads or self._group.regular(self._later)):
+            return False  # the scene may begin before the keyframe
         still = self._shown[self._still]
         begin = 1 + max((place for place in range(count) if stamps[place] <= still), default=count)
         if not self.course.goes_on(begin, count):
             return False
-        after = None if self._later is None else self._seen[self._later.first]
         done = (count - begin) / (len(stamps) - begin)
         if not quiet.settled(self._seen[still], self._seen[last], done, after):
             return False
-        if self._later is not None and after is not None and quiet.cut(self._seen[last], after):
-            if self._later.leads or self._group.regular(self._later):
-                return False  # the scene may begin before the keyframe
-            self._seen[max(stamps)] = self._seen[last]
+        self._seen[max(stamps)] = self._seen[last]
         return True
 
 

@@ -24,6 +24,8 @@ _RUN: Final = 8
 #: How much more, or less, than so far may come.
 _MORE: Final = 1.5
 _LESS: Final = 0.35
+#: The share of the keyframe that packets of a black picture stay below.
+_BLACK: Final = 0.02
 #: A scene does not begin with less than this share of what its next keyframe takes: of 200 cuts in H.264, HEVC and
 #: MPEG streams of all rates the cheapest took 0.32.
 _SCENE: Final = 0.25
@@ -32,6 +34,7 @@ _EMPTY: Final = 0.005
 #: A change that may be one of scene; from one this many times as large on it is one, where nothing moved before.
 _CHANGE: Final = 8.0
 _CUT: Final = 3
+_NEARLY: Final = 0.9
 #: How much the pictures so far may change, from one to the next; and how many times their mean difference that is, at
 #: most.
 _STILL: Final = 4.0
@@ -70,18 +73,26 @@ class Course:
             marked[at : at + _AROUND] = True
         return marked
 
+    def returns(self, seen: int) -> bool:
+        """Whether none of the packets from number ``seen`` on may begin a scene like that of the next keyframe.
+
+        Where the picture before them is of that scene, too, it then goes on between: another one between would end.
+        """
+        return not (self._spiky[seen:] & (self._level[seen:] >= self._scene)).any()
+
     def goes_on(self, begin: int, seen: int) -> bool:
         """Whether the packets from number ``seen`` on are like those from ``begin``, 1 or more, to there."""
-        if seen - begin < _RUN:
+        if seen - begin < _RUN or not self.returns(seen):
             return False
         rest = self._level[seen:]
         if not len(rest):
             return True
-        heavy = rest >= self._scene
-        if (heavy & (self._spiky[seen:] | (rest > _MORE * self._level[begin:seen].max()))).any():
+        if rest.max() > max(_MORE * self._level[begin:seen].max(), self._scene):
             return False
         before, after = self._runs[begin : seen - _RUN + 1], self._runs[seen - _RUN + 1 :]
-        return bool(after.max() <= max(_MORE * before.max(), self._scene) and after.min() >= _LESS * before.min())
+        # Where it fades to black, nothing is left to tell at the end.
+        black = after[-1] < min(_LESS * before.min(), _BLACK * _RUN * self._level[0])
+        return bool(after.max() <= max(_MORE * before.max(), self._scene) and not black)
 
 
 def stirs(one: Plane, other: Plane) -> bool:
@@ -91,7 +102,7 @@ def stirs(one: Plane, other: Plane) -> bool:
 
 
 def settled(first: Plane, last: Plane, done: float, following: Plane | None) -> bool:
-    """Whether pictures that hardly differ from one to the next say how it goes on to the next group's first picture.
+    """Whether pictures that hardly differ from one to the next say that a scene ends with the group, or none at all.
 
     Args:
         first: the first of them, shape (pixels,).
@@ -100,27 +111,25 @@ def settled(first: Plane, last: Plane, done: float, following: Plane | None) -> 
         following: the first picture of the next group; None where the file ends.
     """
     drift = change(first, last) / done  # by the end, at this pace
-    if following is None:
-        return drift < _STILL
-    jump = change(last, following)
-    return jump < _CHANGE or jump > max(_CUT * _CHANGE, 2 * drift)
+    return drift < _STILL if following is None else change(last, following) > max(_CUT * _CHANGE, 2 * drift)
 
 
-def cut(before: Plane, after: Plane) -> bool:
-    """Whether a scene ends between two pictures, between which nothing moves."""
-    return change(before, after) >= _CHANGE
+def alike(one: Plane, other: Plane) -> bool:
+    """Whether two pictures may be of one scene."""
+    return change(one, other) < _CHANGE
 
 
-def doubtful(steps: Levels, apart: NDArray[np.bool_]) -> bool:
+def doubtful(steps: Levels, gaps: NDArray[np.intp]) -> bool:
     """Whether a scene may begin in one of the gaps between the pictures of a group.
 
     Args:
         steps: how much each picture differs from the one before, shape (pictures - 1,).
-        apart: whether there are others between the two.
+        gaps: how many pictures later it is shown.
     """
-    for at in np.flatnonzero(apart & (steps >= _CHANGE)):
+    for at in np.flatnonzero((gaps > 1) & (steps >= _CHANGE)):
         near = np.concatenate((steps[max(0, at - 4) : at], steps[at + 1 : at + 5]))
-        if not len(near) or steps[at] >= 1.6 * near.mean():
+        # A cut is three times what pictures around it differ by, each; and those here are as far apart.
+        if not len(near) or steps[at] >= _NEARLY * (_CUT - 1 + gaps[at]) / gaps[at] * near.mean():
             return True
     return False
 
