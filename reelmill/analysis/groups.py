@@ -50,6 +50,10 @@ class Group:
         """The keyframe's stamp."""
         return self.stamps[0]
 
+    def until(self, stamp: int) -> int:
+        """How many packets hold all pictures up to, and with, a stamp."""
+        return 1 + max(place for place, one in enumerate(self.stamps) if one <= stamp)
+
     def regular(self, following: Group) -> bool:
         """Whether the group that follows may begin where it does because it was time, rather than with a scene."""
         return len(self) in (_USUAL, len(following)) or (following.last and len(following) < len(self))

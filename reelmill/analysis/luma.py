@@ -23,6 +23,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from reelmill.analysis import quiet
 from reelmill.analysis.cuts import changes
@@ -111,12 +112,12 @@ class _Walk:
             decoder.empty()
             self._told[number] = group.first
             return
-        spikes = look.course.spikes
+        every = look.every()
         delay = 2 * group.delay + 2  # every other picture is skipped, and a decoder may hold back one more than it must
         for position, packet in enumerate(read):
             if decoder.is_empty and group.stamps[position] < group.first:
                 continue  # it refers to the group before, too
-            came = decoder.feed(packet, every=bool(spikes[position]))
+            came = decoder.feed(packet, every=bool(every[position]))
             if came is None:
                 self._whole.add(number)
                 continue
@@ -137,13 +138,14 @@ class _Walk:
             stream = _stream(container)
             decoder = _Decoder(stream, closer, lambda stamp: first <= self._survey.time(stamp) < end)
             for number, read in self._grouped(container, stream):
-                for packet in read:
-                    leading = (packet.pts or 0) <= self._all[number].first
-                    if (number in self._whole and (not leading or not decoder.is_empty or packet.is_keyframe)) or (
-                        number - 1 in self._whole and leading
-                    ):
+                group, told = self._all[number], self._told.get(number)
+                for packet in read if told is None else islice(read, group.until(told)):
+                    # Those shown before the keyframe refer to the group before, and are part of it.
+                    leads = packet.pts is not None and packet.pts < group.first
+                    ends = number - 1 in self._whole and not decoder.is_empty and (leads or packet.is_keyframe)
+                    if ends or (number in self._whole and not leads):
                         decoder.feed(packet, every=True)
-                if number not in self._whole:
+                if number not in self._whole or number in self._told:
                     decoder.empty()
             decoder.empty()
         for stamp in [stamp for stamp in self._seen if self._is_whole(stamp)]:
@@ -151,8 +153,9 @@ class _Walk:
         self._seen.update(closer)
 
     def _is_whole(self, stamp: int) -> bool:
-        """Whether a picture is shown in one of the groups decoded whole."""
-        return bisect_right(self._firsts, stamp) - 1 in self._whole
+        """Whether a picture is shown in one of the groups decoded whole, and in the part of it that is."""
+        number = bisect_right(self._firsts, stamp) - 1
+        return number in self._whole and stamp <= self._told.get(number, stamp)
 
     def _doubtful(self) -> set[int]:
         """The numbers of the groups in which a scene may begin between two pictures that were decoded."""
@@ -210,6 +213,15 @@ class _Look:
         self._seen = seen
         self._shown = [group.first]
         self._still = 0  # since which of them hardly anything moves
+
+    def every(self) -> NDArray[np.bool_]:
+        """Of which packets every picture is wanted, not only those that others refer to; shape (packets,)."""
+        marked = self.course.spikes
+        # Just before a keyframe that may begin a scene, too: those here that lead over to ours, and those at the end.
+        marked |= np.array(self._group.stamps) < self._group.first
+        if self._later is not None and not quiet.alike(self._seen[self._group.first], self._seen[self._later.first]):
+            marked[-(self._group.delay + 2) :] = True
+        return marked
 
     def add(self, came: Sequence[int]) -> None:
         """Pictures that were decoded, in the order they are shown."""

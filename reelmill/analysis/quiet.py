@@ -34,7 +34,8 @@ _EMPTY: Final = 0.005
 #: A change that may be one of scene; from one this many times as large on it is one, where nothing moved before.
 _CHANGE: Final = 8.0
 _CUT: Final = 3
-_NEARLY: Final = 0.9
+_ABOVE: Final = 2.0
+_NEARLY: Final = 0.8
 #: How much the pictures so far may change, from one to the next; and how many times their mean difference that is, at
 #: most.
 _STILL: Final = 4.0
@@ -120,16 +121,25 @@ def alike(one: Plane, other: Plane) -> bool:
 
 
 def doubtful(steps: Levels, gaps: NDArray[np.intp]) -> bool:
-    """Whether a scene may begin in one of the gaps between the pictures of a group.
+    """Whether every picture of a group is needed to say where in it a scene begins.
 
     Args:
         steps: how much each picture differs from the one before, shape (pictures - 1,).
         gaps: how many pictures later it is shown.
     """
-    for at in np.flatnonzero((gaps > 1) & (steps >= _CHANGE)):
-        near = np.concatenate((steps[max(0, at - 4) : at], steps[at + 1 : at + 5]))
-        # A cut is three times what pictures around it differ by, each; and those here are as far apart.
-        if not len(near) or steps[at] >= _NEARLY * (_CUT - 1 + gaps[at]) / gaps[at] * near.mean():
+    for at in map(int, np.flatnonzero(steps >= _CHANGE)):
+        around = [place for place in range(max(0, at - 4), min(len(steps), at + 5)) if place != at]
+        if not around:
+            return bool(gaps[at] > 1)
+        near, gap = float(steps[around].mean()), int(gaps[at])
+        if gap > 1:
+            # A cut is more than three times what pictures around it differ by, each; those here are as far apart.
+            unclear = steps[at] >= _NEARLY * ((_CUT - 1 + gap) / gap * near + _ABOVE)
+        else:
+            # Pictures that lie evenly between two differ less, and look more alike, too, than those that were there.
+            least = float((steps[around] / gaps[around]).sum() / gaps[around].sum())
+            unclear = least < near and _NEARLY * (_CUT * least + _ABOVE) <= steps[at] < _CUT * near + _ABOVE
+        if unclear:
             return True
     return False
 

@@ -50,8 +50,8 @@ class Search:
             NotAVideo, FileMissing, InputError: the file does not open.
         """
         rate = self.rate if self.rate is not None and 1 <= self.rate <= 240 else _USUAL_RATE
-        margin = max(_MARGIN, 2 * (hard.AROUND + hard.FLASH) / rate)
-        seen = planes(Path(part.path), part.first - margin, part.end + margin)
+        behind = 2 * (hard.AROUND + hard.FLASH) / rate
+        seen = planes(Path(part.path), part.first - behind, part.end + max(_MARGIN, behind))
         found = hard.cuts(seen.luma)
         inside = [part.first <= time < part.end for time in seen.times]
         blends = soft.blends(seen.luma, found, rate)
