@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from reelmill.analysis import cuts as hard
 from reelmill.analysis import fades as soft
@@ -25,6 +25,13 @@ _MARGIN: Final = Fraction(3)
 _USUAL_RATE: Final = Fraction(25)
 
 Span = tuple[Fraction, Fraction]
+
+
+class Scene(NamedTuple):
+    """From ``first`` up to, not including, ``end``, in seconds."""
+
+    first: Fraction
+    end: Fraction
 
 
 @dataclass(frozen=True)
@@ -104,8 +111,8 @@ def unpacked(data: bytes) -> Transitions:
     )
 
 
-def scenes(found: Transitions, begin: Fraction, end: Fraction) -> list[Span]:
+def scenes(found: Transitions, begin: Fraction, end: Fraction) -> list[Scene]:
     """The scenes of a video that shows something from ``begin`` to ``end``: a fade belongs to each scene by half."""
     bounds = sorted({*found.cuts, *((first + last) / 2 for first, last in found.fades)})
     inner = [bound for bound in bounds if begin < bound < end]
-    return list(pairwise([begin, *inner, end]))
+    return [Scene(*span) for span in pairwise([begin, *inner, end])]

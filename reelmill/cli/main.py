@@ -121,7 +121,7 @@ def scenes(
     output: Annotated[Literal["text", "json"], typer.Option(help="How to answer.")] = "text",
 ) -> None:
     """Say where scenes begin and where one fades into the next, in seconds; needs no site."""
-    # numpy would start a thread a core for large matrices. There are none, and that is a tenth of what a short video takes.
+    # numpy would start a thread a core for large matrices; there are none, and a short video takes little more.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from reelmill.analysis.transitions import find
     from reelmill.ffmpeg.probe import probe as read

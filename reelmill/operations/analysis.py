@@ -17,6 +17,8 @@ from reelmill.errors import InputError
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.operations.workbench import Workbench
 
+#: Which analysis made a result: the versions of what is measured and of what cuts are found by; part of its recipe.
+ANALYSIS: Final = f"classical-{VERSION}.{transitions.VERSION}"
 _SIGNALS: Final = "signals"
 _TRANSITIONS: Final = "transitions"
 
