@@ -16,8 +16,16 @@ from typing import Final
 from bench.harness import Row, compare, cpu
 from reelmill.ffmpeg.binary import find_ffmpeg
 
-#: Shots that have nothing in common, with some grain; how long each is, in pictures.
-_SHOTS: Final = ("testsrc2", "mandelbrot", "smptehdbars", "gradients=seed=3", "life=ratio=0.3:mold=10:seed=5")
+#: Shots that have nothing in common; how long each is, in pictures.
+_SHOTS: Final = (
+    "testsrc2=size=1280x720",
+    "mandelbrot=size=1280x720",
+    "smptehdbars=size=1280x720",
+    "gradients=seed=3:size=1280x720",
+    "life=ratio=0.3:mold=10:seed=5:size=80x45",
+)
+#: Grain as a film has it: of more than single pixels, and about 2 Mbit/s of it.
+_GRAIN: Final = "scale=1280:720:flags=bilinear,noise=alls=14:allf=t,gblur=sigma=0.8,format=yuv420p"
 _LENGTHS: Final = (90, 61, 133, 47, 75, 110, 38, 95)
 _ROUNDS: Final = 3
 #: Pictures made of each shot, and how much later in it each of its uses begins.
@@ -71,7 +79,7 @@ def _films(folder: Path) -> list[int]:
     """Make the same edited film with each encoder; answers with the pictures at which its shots end."""
     ffmpeg = [str(find_ffmpeg()), "-v", "error"]
     for number, shot in enumerate(_SHOTS):
-        source = f"{shot}{':' if '=' in shot else '='}size=1280x720:rate={_RATE},noise=alls=8:allf=t,format=yuv420p"
+        source = f"{shot}:rate={_RATE},{_GRAIN}"
         made = ["-frames:v", str(_MADE), "-c:v", "libx264", "-preset", "ultrafast", "-qp", "12"]
         _run([*ffmpeg, "-f", "lavfi", "-i", source, *made, str(folder / f"shot{number}.mp4")])
     lengths = _LENGTHS * _ROUNDS
