@@ -14,8 +14,8 @@ import httpx
 from deployments.processes import Child
 from reelmill.catalogue.engine import get_engine
 from reelmill.errors import SiteError
+from reelmill.fan_out import cores
 from reelmill.layout import MediaRoot
-from reelmill.operations.slots import cores
 from reelmill.settings import Settings, get_settings
 from reelmill.site import answers
 from workpools.pools import Pool, pools

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from prefect import flow, task
 from pydantic import Field
 
-from flows.fan_out import dask_runner
+from flows.fan_out import dask_runner, gathered
 from flows.job import BRIEFLY_RETRIED, JOB, job, show_markdown, workbench
+from reelmill.fan_out import Found, Work, ignore
 from reelmill.operations import duplicates as operation
 from reelmill.operations.duplicates import DuplicatesResult
-from reelmill.operations.fingerprint import Batch, Take, Taken
 
 
 @task(name="take fingerprints", **BRIEFLY_RETRIED)
-def take_fingerprints(take: Take, batch: Batch) -> list[Taken]:
+def take_fingerprints(function: Callable[[Work], Found], work: Work) -> Found:
     """Look at a few files, second by second; runs wherever Dask puts it."""
-    return take(batch)
+    return function(work)
 
 
-def fan_out(take: Take, batches: Sequence[Batch]) -> Iterator[list[Taken]]:
-    """One Prefect task a batch of about ten minutes of video, on Dask; results in order as they come."""
-    futures = [take_fingerprints.submit(take, batch) for batch in batches]
-    for future in futures:
-        yield future.result()
+def fan_out(
+    function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
+) -> list[Found]:
+    """One Prefect task a batch of about ten minutes of video, on Dask."""
+    return gathered([take_fingerprints.submit(function, work) for work in works], done)
 
 
 @flow(name="duplicates_report", task_runner=dask_runner(), **JOB)

@@ -15,10 +15,9 @@ from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.job import BRIEFLY_RETRIED
+from reelmill.fan_out import FanOut, Found, Work, cores, ignore, threads
 from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
-from reelmill.operations.fan_out import FanOut, Found, Work, ignore, threads
-from reelmill.operations.slots import cores
 from reelmill.settings import get_settings
 
 
@@ -59,7 +58,7 @@ def fan_out(
     function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
 ) -> list[Found]:
     """One Prefect task a range, on Dask."""
-    return _gathered([analyse_range.submit(function, work) for work in works], done)
+    return gathered([analyse_range.submit(function, work) for work in works], done)
 
 
 def chunk_fan_out(transcoder: Transcoder) -> FanOut:
@@ -94,10 +93,11 @@ def _encode_chunks(
     only = nullcontext() if workers is None else _annotated(workers=list(workers), allow_other_workers=False)
     with only:
         futures = [encode_chunk.submit(function, work) for work in works]
-    return _gathered(futures, done)
+    return gathered(futures, done)
 
 
-def _gathered(futures: list[PrefectFuture[Found]], done: Callable[[Found], None]) -> list[Found]:
+def gathered(futures: list[PrefectFuture[Found]], done: Callable[[Found], None]) -> list[Found]:
+    """What the futures give, in their order; ``done`` is told of each as it comes."""
     for future in as_completed(futures):
         done(future.result())
     return [future.result() for future in futures]

@@ -26,6 +26,7 @@ LIBRARY_MAY_IMPORT = {
     "settings": set(),
     "report": set(),
     "findings": set(),
+    "fan_out": set(),
     "layout": {"errors"},
     "space": {"errors", "settings"},
     "jobs": {"errors", "scheduling"},
@@ -35,8 +36,9 @@ LIBRARY_MAY_IMPORT = {
     "catalogue": {"errors", "settings", "layout"},
     "scheduling": {"errors", "settings"},
     "ffmpeg": {"errors", "settings", "report", "scheduling", "space"},
-    "analysis": {"errors", "settings", "report", "scheduling", "ffmpeg"},
-    "operations": {"errors", "settings", "report", "findings", "layout", "catalogue", "ffmpeg", "analysis", "space"},
+    "analysis": {"errors", "settings", "report", "fan_out", "scheduling", "ffmpeg"},
+    "operations": {"errors", "settings", "report", "findings", "layout", "fan_out", "space"}
+    | {"catalogue", "ffmpeg", "analysis"},
     "doctor": {"errors", "settings", "report", "findings", "layout", "jobs", "site", "scheduling"}
     | {"catalogue", "ffmpeg", "operations", "dispatch"},
 }

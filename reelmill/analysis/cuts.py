@@ -36,7 +36,7 @@ def cuts(luma: Plane) -> list[int]:
     """
     if len(luma) < 2:
         return []
-    change = _changes(luma)
+    change = changes(luma)
     found = []
     for at in np.flatnonzero(change >= _LEAST):
         near = change[max(0, at - AROUND) : at + AROUND + 1]
@@ -47,7 +47,7 @@ def cuts(luma: Plane) -> list[int]:
     return found
 
 
-def _changes(luma: Plane) -> NDArray[np.float64]:
+def changes(luma: Plane) -> NDArray[np.float64]:
     """How much each picture differs from the one before, shape (pictures - 1,)."""
     count, pixels = luma.shape
     moved = np.abs(np.diff(luma, axis=0)).mean(axis=1)

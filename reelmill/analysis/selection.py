@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from reelmill.analysis.scenes import Scene
 from reelmill.analysis.signals import Floats
-from reelmill.analysis.variety import varied
+from reelmill.analysis.transitions import Scene
+from reelmill.analysis.variety import Window, samples, varied
 
 #: A stretch lasts an eighth of the digest, within these seconds: long enough to see, short enough for variety.
 SHORTEST: Final = 2
@@ -23,8 +23,6 @@ _GROWN: Final = 8
 #: More stretches than this are not made, they get longer instead: each is an input that ffmpeg holds open,
 #: some 20 MB at 1080p.
 MOST: Final = 60
-#: What counts of a stretch that runs up to the next scene: a scene's last second may already show that one.
-_AT_A_CUT: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -71,14 +69,15 @@ def best(
     if target >= duration:
         return [_whole(scores, duration)]
     windows = _windows(scenes, _length(target), duration)
-    worth = np.array([_worth(scores, window, scenes) for window in windows], np.float32)
+    worth = np.array([_mean(scores, window) for window in windows], np.float32)
     taken: list[Segment] = []
     left = target
     for (first, end), passed_over in varied(windows, worth, looks, len(scores)):
         if taken and left < SHORTEST:
             break  # no sliver: what is left makes the others longer
-        reason = explain(first, end) + (_OTHERWISE if passed_over else "")
-        segment = _segment(first, end, scores, duration, reason)
+        seconds = samples((first, end), len(scores))
+        reason = explain(seconds.start, seconds.stop) + (_OTHERWISE if passed_over else "")
+        segment = Segment(first, end, _mean(scores, (first, end)), reason)
         if segment.length > left:
             segment = replace(segment, end=segment.start + left)
         taken.append(segment)
@@ -88,25 +87,22 @@ def best(
     return _fill(sorted(taken, key=lambda segment: segment.start), duration, target, scenes)
 
 
-def _windows(scenes: Sequence[Scene], length: int, duration: Fraction) -> list[tuple[int, int]]:
+def _windows(scenes: Sequence[Scene], length: int, duration: Fraction) -> list[Window]:
     """Stretches to choose from: inside a scene, or a whole short one; one too short to see runs on into the next."""
-    last = math.floor(duration)
     windows = set()
     for scene in scenes:
-        end = min(scene.end, last)
-        if end - scene.first < max(SHORTEST, length // 2):
-            first = max(0, min(scene.first, last - length))
-            windows.add((first, min(first + length, last) or 1))
+        first, end = Fraction(scene.first), min(Fraction(scene.end), duration)
+        if end - first < max(SHORTEST, length // 2):
+            first = max(Fraction(0), min(first, duration - length))
+            windows.add((first, min(first + length, duration)))
             continue
-        starts = range(scene.first, max(scene.first, end - length) + 1)
-        windows |= {(first, min(first + length, end)) for first in starts}
+        starts = [first + second for second in range(max(0, math.floor(end - first) - length) + 1)]
+        windows |= {(start, min(start + length, end)) for start in starts}
     return sorted(windows)
 
 
-def _worth(scores: Floats, window: tuple[int, int], scenes: Sequence[Scene]) -> float:
-    first, end = window
-    mean = float(scores[first:end].mean())
-    return mean * _AT_A_CUT if any(scene.first == end for scene in scenes) else mean
+def _mean(scores: Floats, window: Window) -> float:
+    return float(scores[samples(window, len(scores))].mean())
 
 
 def spread(scenes: Sequence[Scene], scores: Floats, duration: Fraction, target: Fraction) -> list[Segment]:
@@ -124,8 +120,9 @@ def spread(scenes: Sequence[Scene], scores: Floats, duration: Fraction, target: 
         begin = max(start, segments[-1].end if segments else Fraction(0))
         end = min(begin + length, duration)
         if end > begin:
-            score = float(scores[int(begin) : max(int(begin) + 1, int(end))].mean())
-            segments.append(Segment(begin, end, score, f"one of {count} even stretches, from scene {number}"))
+            segments.append(
+                Segment(begin, end, _mean(scores, (begin, end)), f"one of {count} even stretches, from scene {number}")
+            )
     over = sum((segment.length for segment in segments), Fraction(0)) - target
     if over > 0:
         each = over / len(segments)
@@ -154,10 +151,6 @@ def _length(target: Fraction) -> int:
 def _whole(scores: Floats, duration: Fraction) -> Segment:
     score = float(np.mean(scores)) if len(scores) else 0.0
     return Segment(Fraction(0), duration, score, "the video is no longer than the digest")
-
-
-def _segment(first: int, end: int, scores: Floats, duration: Fraction, reason: str) -> Segment:
-    return Segment(Fraction(first), min(Fraction(end), duration), float(scores[first:end].mean()), reason)
 
 
 def _fill(segments: list[Segment], duration: Fraction, target: Fraction, scenes: Sequence[Scene]) -> list[Segment]:
@@ -214,16 +207,15 @@ def moments(
     """
     if length >= duration:
         return [_whole(scores, duration)]
-    seconds = math.ceil(length)
-    windows = [(first, first + seconds) for first in range(math.floor(duration - length) + 1)]
-    begins = {scene.first for scene in scenes}
+    begins = {Fraction(scene.first) for scene in scenes if scene.first + length <= duration}
+    starts = begins | {Fraction(second) for second in range(math.floor(duration - length) + 1)}
+    windows = [(start, start + length) for start in sorted(starts)]
     worth = np.array(
-        [float(scores[first:end].mean()) * (1 if first in begins else _IN_A_SCENE) for first, end in windows],
-        np.float32,
+        [_mean(scores, window) * (1 if window[0] in begins else _IN_A_SCENE) for window in windows], np.float32
     )
     taken = []
-    for (first, end), passed_over in islice(varied(windows, worth, looks, len(scores)), count):
-        reason = explain(first, end) + (_OTHERWISE if passed_over else "")
-        start = Fraction(first)
-        taken.append(Segment(start, start + length, float(scores[first:end].mean()), reason))
+    for window, passed_over in islice(varied(windows, worth, looks, len(scores)), count):
+        seconds = samples(window, len(scores))
+        reason = explain(seconds.start, seconds.stop) + (_OTHERWISE if passed_over else "")
+        taken.append(Segment(*window, _mean(scores, window), reason))
     return sorted(taken, key=lambda segment: segment.start)

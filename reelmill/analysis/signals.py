@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from reelmill.analysis.faces import faces
 from reelmill.analysis.frames import pictures
+from reelmill.analysis.ranges import Range
 from reelmill.analysis.sound import SILENCE, Sound, heard
 
 #: Which measuring this is: another one's results are not this one's.
-VERSION: Final = "3"
+VERSION: Final = "4"
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -34,21 +35,11 @@ INAUDIBLE: Final = -60.0
 #: The picture everything is measured on, in pixels.
 _PLANE: Final = (160, 90)
 _COARSE: Final = (32, 18)
-_BINS: Final = 16  # of each channel's histogram
 _LOOK: Final = (4, 4)
 _DARK: Final = 32  # luma below this is all but black
 _BLACK_SHARE: Final = 0.98
 #: What noise and coding stir in a still picture stays below.
 _STIR: Final = 0.012
-
-
-@dataclass(frozen=True)
-class Range:
-    """Seconds ``first`` up to, not including, ``end`` of a file; small enough to travel to another machine."""
-
-    path: str
-    first: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +51,6 @@ class Signals:
     """
 
     motion: Floats  # mean difference of luma to the second before, 0 to 1
-    change: Floats  # distance of colours and layout to the second before, 0 to 1
     sharpness: Floats  # variance of the Laplacian of luma
     brightness: Floats  # mean luma, 0 to 255
     colourfulness: Floats  # Hasler and Süsstrunk (2003), "Measuring colourfulness in natural images"
@@ -132,7 +122,6 @@ class _Look:
     """What is kept of one sampled picture until the next."""
 
     coarse: Floats
-    histogram: Floats
     colours: Floats
     sharpness: float
     brightness: float
@@ -164,9 +153,9 @@ def measure(part: Range) -> Signals:
 
 def _values(before: _Look | None, now: _Look) -> dict[str, float]:
     """What is seen in a second, by the names of ``Signals``."""
-    motion, change, stir = (0.0, 0.0, 0.0) if before is None else _difference(before, now)
+    motion, stir = (0.0, 0.0) if before is None else _difference(before, now)
     return {
-        "motion": motion, "change": change, "stir": stir, "sharpness": now.sharpness, "brightness": now.brightness,
+        "motion": motion, "stir": stir, "sharpness": now.sharpness, "brightness": now.brightness,
         "colourfulness": now.colourfulness, "dark": now.dark, "faces": now.faces, "shown": 1,
     }  # fmt: skip
 
@@ -201,9 +190,6 @@ def _looks(path: Path, first: int, end: int) -> Iterator[tuple[int, _Look]]:
 def _look(frame: VideoFrame) -> _Look:
     pixels = frame.to_ndarray(width=_PLANE[0], height=_PLANE[1], format="bgr24")
     luma = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    histogram = np.concatenate(
-        [np.histogram(pixels[..., channel], bins=_BINS, range=(0, 256))[0] for channel in range(3)]
-    )
     blue, green, red = (pixels[..., channel].astype(np.float32) for channel in range(3))
     rg, yb = red - green, (red + green) / 2 - blue
     small = cv2.resize(pixels, _LOOK, interpolation=cv2.INTER_AREA)
@@ -212,16 +198,13 @@ def _look(frame: VideoFrame) -> _Look:
         dark=float((luma < _DARK).mean()),
         faces=faces(frame),
         coarse=np.asarray(cv2.resize(luma, _COARSE, interpolation=cv2.INTER_AREA), np.float32) / np.float32(255),
-        histogram=(histogram / (3 * luma.size)).astype(np.float32),
         sharpness=float(cv2.Laplacian(luma, cv2.CV_32F).var()),
         brightness=float(luma.mean()),
         colourfulness=float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())),
     )
 
 
-def _difference(before: _Look, now: _Look) -> tuple[float, float, float]:
-    """Motion, change and stir."""
+def _difference(before: _Look, now: _Look) -> tuple[float, float]:
+    """Motion and stir."""
     moved = np.abs(now.coarse - before.coarse)
-    motion = float(moved.mean())
-    colours = float(np.abs(now.histogram - before.histogram).sum()) / 2
-    return motion, (colours + min(1.0, 2 * motion)) / 2, float(moved.max())
+    return float(moved.mean()), float(moved.max())

@@ -8,20 +8,31 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from reelmill.analysis import cuts as hard
 from reelmill.analysis import fades as soft
-from reelmill.analysis.planes import planes
-from reelmill.analysis.signals import Range
+from reelmill.analysis.luma import planes
+from reelmill.analysis.ranges import Range, Spread, ranges
+from reelmill.errors import InputError
+from reelmill.fan_out import threads
+from reelmill.ffmpeg.copying import shown
+from reelmill.ffmpeg.probe import MediaInfo
 
 #: Which finding this is: another one's results are not this one's.
-VERSION: Final = "1"
+VERSION: Final = "2"
 #: A fade that begins with a range ends within this, and what is usual around its end can still be told.
 _MARGIN: Final = Fraction(3)
 _USUAL_RATE: Final = Fraction(25)
 
 Span = tuple[Fraction, Fraction]
+
+
+class Scene(NamedTuple):
+    """From ``first`` up to, not including, ``end``, in seconds."""
+
+    first: Fraction
+    end: Fraction
 
 
 @dataclass(frozen=True)
@@ -47,8 +58,8 @@ class Search:
             NotAVideo, FileMissing, InputError: the file does not open.
         """
         rate = self.rate if self.rate is not None and 1 <= self.rate <= 240 else _USUAL_RATE
-        margin = max(_MARGIN, 2 * (hard.AROUND + hard.FLASH) / rate)
-        seen = planes(Path(part.path), part.first - margin, part.end + margin)
+        behind = 2 * (hard.AROUND + hard.FLASH) / rate
+        seen = planes(Path(part.path), part.first - behind, part.end + max(_MARGIN, behind))
         found = hard.cuts(seen.luma)
         inside = [part.first <= time < part.end for time in seen.times]
         blends = soft.blends(seen.luma, found, rate)
@@ -56,6 +67,23 @@ class Search:
             cuts=tuple(seen.times[at] for at in found if inside[at]),
             fades=tuple((seen.times[first], seen.times[last]) for first, last in blends if inside[first]),
         )
+
+
+def find(source: Path, info: MediaInfo, spread: Spread = threads) -> Transitions:
+    """The cuts and fades of any file.
+
+    Args:
+        source: the file.
+        info: its facts.
+        spread: runs the search of each range, here or elsewhere.
+
+    Raises:
+        InputError: none of its pictures says when it is shown.
+    """
+    duration = info.video.duration or info.duration or sum(shown(source))
+    if duration <= 0:
+        raise InputError(f"{source.name} does not say when its pictures are shown; re-encode it first.")
+    return join(spread(Search(info.video.frame_rate), ranges(source, Fraction(duration))))
 
 
 def join(parts: Sequence[Transitions]) -> Transitions:
@@ -84,8 +112,8 @@ def unpacked(data: bytes) -> Transitions:
     )
 
 
-def scenes(found: Transitions, begin: Fraction, end: Fraction) -> list[Span]:
+def scenes(found: Transitions, begin: Fraction, end: Fraction) -> list[Scene]:
     """The scenes of a video that shows something from ``begin`` to ``end``: a fade belongs to each scene by half."""
     bounds = sorted({*found.cuts, *((first + last) / 2 for first, last in found.fades)})
     inner = [bound for bound in bounds if begin < bound < end]
-    return list(pairwise([begin, *inner, end]))
+    return [Scene(*span) for span in pairwise([begin, *inner, end])]

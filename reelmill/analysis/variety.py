@@ -6,7 +6,9 @@ again the stretch is taken whose worth, less what it repeats of those taken, is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -22,7 +24,13 @@ _LIKE_LEFT: Final = 0.5
 _NEAR_LEFT: Final = 0.8
 _AWAY: Final = 0.15
 
-Window = tuple[int, int]  # seconds first up to, not including, end
+Window = tuple[Fraction, Fraction]  # seconds, from the first up to, not including, the second
+
+
+def samples(window: Window, count: int) -> slice:
+    """Which of ``count`` samples, one at each second, lie in a window; the one on show where none does."""
+    first, end = (min(count, math.ceil(bound)) for bound in window)
+    return slice(first, end) if first < end else slice(min(count - 1, math.floor(window[0])), first or 1)
 
 
 def varied(
@@ -36,8 +44,8 @@ def varied(
         looks: the picture of each second, shape (seconds, parts), each 0 to 1; None: nothing is alike.
         seconds: of the video.
     """
-    bounds = np.array(windows, np.int64).reshape(-1, 2)
-    faces = None if looks is None else np.stack([looks[first:end].mean(axis=0) for first, end in windows])
+    bounds = np.array(windows, np.float64).reshape(-1, 2)
+    faces = None if looks is None else np.stack([looks[samples(one, len(looks))].mean(axis=0) for one in windows])
     fresh, apart = np.ones(len(bounds)), np.ones(len(bounds))  # what is left of each window's worth
     free = np.ones(len(bounds), bool)
     while free.any():

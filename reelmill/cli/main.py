@@ -15,7 +15,6 @@ from rich.console import Console
 
 from reelmill.errors import InputError, ReelmillError
 from reelmill.settings import get_settings
-from reelmill.site import choose_prefect_server
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -96,6 +95,8 @@ def deploy(
     reset: Annotated[bool, typer.Option("--reset", help="Put back what an admin changed, too.")] = False,
 ) -> None:
     """Create what the running site lacks: pools, lanes, blocks, deployments."""
+    from reelmill.site import choose_prefect_server
+
     choose_prefect_server()
     from prefect.client.orchestration import get_client
 
@@ -217,10 +218,12 @@ def scenes(
     output: Annotated[Literal["text", "json"], typer.Option(help="How to answer.")] = "text",
 ) -> None:
     """Say where scenes begin and where one fades into the next, in seconds; needs no site."""
+    # numpy would start a thread a core for large matrices; there are none, and a short video takes little more.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from reelmill.analysis.transitions import find
     from reelmill.ffmpeg.probe import probe as read
-    from reelmill.operations.analysis import find_transitions
 
-    found = find_transitions(file, read(file))
+    found = find(file, read(file))
     if output == "json":
         fades = [[float(begin), float(end)] for begin, end in found.fades]
         typer.echo(json.dumps({"cuts": [float(cut) for cut in found.cuts], "fades": fades}))

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from reelmill.analysis import transitions
-from reelmill.analysis.signals import VERSION, Range, Signals, join, measure, packed, unpacked
-from reelmill.analysis.transitions import Search, Transitions
+from reelmill.analysis.ranges import Range, Spread, ranges
+from reelmill.analysis.signals import VERSION, Signals, join, measure, packed, unpacked
+from reelmill.analysis.transitions import Transitions
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Analysis, Video
 from reelmill.errors import InputError
-from reelmill.ffmpeg.copying import shown
+from reelmill.fan_out import FanOut, Found, threads
 from reelmill.ffmpeg.probe import MediaInfo
-from reelmill.operations.fan_out import FanOut, threads
+from reelmill.layout import MediaRoot
+from reelmill.operations.travelling import Travelling
 from reelmill.operations.workbench import Workbench
 
-#: Seconds of video analysed in one go: enough to outweigh starting, little enough to spread over many machines.
-RANGE_SECONDS: Final = 60
+#: Which analysis made a result: the versions of what is measured and of what cuts are found by; part of its recipe.
+ANALYSIS: Final = f"classical-{VERSION}.{transitions.VERSION}"
 _SIGNALS: Final = "signals"
 _TRANSITIONS: Final = "transitions"
-
-
-def ranges(path: Path, duration: Fraction) -> list[Range]:
-    """How a video is split for analysis (pure)."""
-    seconds = max(1, math.ceil(duration))
-    return [Range(str(path), first, min(first + RANGE_SECONDS, seconds)) for first in range(0, seconds, RANGE_SECONDS)]
 
 
 def signals_of(
@@ -56,7 +54,7 @@ def signals_of(
     else:
         split = ranges(source, duration)
         bench.report.line(f"analysing {float(duration):.1f} s in {len(split)} ranges")
-        signals = join(fan_out(measure, split))
+        signals = join(_anywhere(bench, video, fan_out)(measure, split))
         _keep(video, source, _SIGNALS, VERSION, packed(signals))
     if not signals.shown.any():
         raise InputError(f"{source.name} shows nothing: no picture of it decodes.")
@@ -66,35 +64,32 @@ def signals_of(
     return signals.until(signals.content), Fraction(signals.content)
 
 
-def find_transitions(source: Path, info: MediaInfo, fan_out: FanOut = threads) -> Transitions:
-    """The cuts and fades of any file.
-
-    Args:
-        source: the file.
-        info: its facts.
-        fan_out: runs the search of each range, here or elsewhere.
-
-    Raises:
-        InputError: none of its pictures says when it is shown.
-    """
-    duration = info.video.duration or info.duration or sum(shown(source))
-    if duration <= 0:
-        raise InputError(f"{source.name} does not say when its pictures are shown; re-encode it first.")
-    return transitions.join(fan_out(Search(info.video.frame_rate), ranges(source, Fraction(duration))))
-
-
 def transitions_of(
     bench: Workbench, video: Video, source: Path, info: MediaInfo, fan_out: FanOut = threads
 ) -> Transitions:
-    """The cuts and fades of a video of the catalogue, found once; arguments and errors as ``find_transitions``'s."""
+    """The cuts and fades of a video of the catalogue, found once; arguments and errors as ``transitions.find``'s."""
     stored = _stored(video, source, _TRANSITIONS, transitions.VERSION)
     if stored is not None:
         bench.report.line("its cuts were found before")
         return transitions.unpacked(stored)
-    found = find_transitions(source, info, fan_out)
+    found = transitions.find(source, info, _anywhere(bench, video, fan_out))
     _keep(video, source, _TRANSITIONS, transitions.VERSION, transitions.packed(found))
     bench.report.line(f"{len(found.cuts)} cuts and {len(found.fades)} fades found")
     return found
+
+
+def _anywhere(bench: Workbench, video: Video, fan_out: FanOut) -> Spread:
+    """Spreads ranges of a video of the library over machines that may have the media root mounted elsewhere."""
+
+    def spread(look: Callable[[Range], Found], parts: Sequence[Range]) -> list[Found]:
+        travelling = [replace(part, path=video.path) for part in parts]
+        return fan_out(Travelling(partial(_look, look), bench.root), travelling)
+
+    return spread
+
+
+def _look(look: Callable[[Range], Found], root: MediaRoot, part: Range) -> Found:
+    return look(replace(part, path=str(root.resolve(part.path))))
 
 
 def _stored(video: Video, source: Path, kind: str, version: str) -> bytes | None:

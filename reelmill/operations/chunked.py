@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import CapabilityError, InputError, OutputRejected
+from reelmill.fan_out import FanOut
 from reelmill.ffmpeg import chunked, joining
 from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.build import H264, text_subtitles
@@ -25,7 +26,6 @@ from reelmill.ffmpeg.chunks import Chunk, identity
 from reelmill.ffmpeg.index import Index
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
-from reelmill.operations.fan_out import FanOut
 from reelmill.operations.slots import slot
 from reelmill.operations.store import Store
 from reelmill.operations.workbench import Workbench, fingerprint, recipe

@@ -10,20 +10,19 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.analysis import scenes as scene_detection
+from reelmill.analysis import transitions
 from reelmill.analysis.scoring import explain, scores
 from reelmill.analysis.selection import Segment, moments
-from reelmill.analysis.signals import VERSION
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
+from reelmill.fan_out import FanOut, threads
 from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS
 from reelmill.operations import room
-from reelmill.operations.analysis import signals_of
+from reelmill.operations.analysis import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.cut import cut
-from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
@@ -83,7 +82,8 @@ def clip_generate(
     video, source, info = taken.video, taken.path, taken.info
     bench.transcoder.require_tone_mapping(info)
     signals, duration = signals_of(bench, video, source, info, fan_out)
-    scenes = scene_detection.DEFAULT.scenes(signals)
+    found = transitions_of(bench, video, source, info, fan_out)
+    scenes = transitions.scenes(found, Fraction(0), duration)
     each = Fraction(length).limit_denominator(1000)
     chosen = moments(scenes, scores(signals), duration, count, each, explain(signals), signals.looks)
     if len(chosen) < count:
@@ -102,7 +102,7 @@ def _clip(bench: Workbench, video: Video, source: Path, info: MediaInfo, segment
     span = (segment.start, segment.end)
     at = f"{int(segment.start) // 60:02}m{int(segment.start) % 60:02}s"
     prints = [fingerprint(video, source)]
-    key = recipe("clip", prints, start=str(span[0]), end=str(span[1]), analysis=VERSION, **h264.options())
+    key = recipe("clip", prints, start=str(span[0]), end=str(span[1]), analysis=ANALYSIS, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         cost: Cost | None = None

@@ -7,31 +7,27 @@ import time
 import uuid
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.analysis import scenes as scene_detection
+from reelmill.analysis import transitions
 from reelmill.analysis.scoring import explain, scores
 from reelmill.analysis.selection import Segment, best, spread
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
+from reelmill.fan_out import FanOut, threads
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import DIGESTS
 from reelmill.operations import room
-from reelmill.operations.analysis import signals_of
+from reelmill.operations.analysis import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.cut import cut
-from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
-
-#: Which analysis made a result; part of its recipe.
-ANALYSIS: Final = "classical-3"
 
 
 class DigestSegment(BaseModel):
@@ -146,7 +142,8 @@ def _choose(
 ) -> tuple[int, list[Segment]]:
     """How many scenes the video has, and the stretches to show."""
     signals, duration = signals_of(bench, video, source, info, fan_out)
-    scenes = scene_detection.DEFAULT.scenes(signals)
+    found = transitions_of(bench, video, source, info, fan_out)
+    scenes = transitions.scenes(found, Fraction(0), duration)
     bench.report.progress(0.4, f"{len(scenes)} scenes found")
     worth = scores(signals)
     if highlights:

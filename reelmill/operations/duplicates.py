@@ -17,10 +17,11 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
+from reelmill.fan_out import FanOut, threads
 from reelmill.ffmpeg.probe import probe
 from reelmill.layout import OUTPUT_TYPES
 from reelmill.operations import previews
-from reelmill.operations.fingerprint import FanOut, fingerprints, threads
+from reelmill.operations.fingerprint import fingerprints
 from reelmill.operations.workbench import Workbench
 
 #: Rows of the table on a run's page that have a picture, and the picture's side in pixels: they travel in the artifact.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +15,9 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Fingerprint, Video
 from reelmill.errors import InputError, OutsideMediaRoot
+from reelmill.fan_out import FanOut, threads
+from reelmill.layout import MediaRoot
+from reelmill.operations.travelling import Travelling
 from reelmill.operations.workbench import Workbench
 
 #: Seconds of video that are worth a task of their own; shorter ones share one.
@@ -40,21 +41,18 @@ class Wanted:
     """One file to take a fingerprint of."""
 
     video_id: uuid.UUID
-    path: str
+    path: str  # relative to the media root
 
 
 Batch = tuple[Wanted, ...]
-Take = Callable[[Batch], list[Taken]]
-FanOut = Callable[[Take, Sequence[Batch]], Iterable[list[Taken]]]
 
 
-def take(batch: Batch) -> list[Taken]:
+def take(root: MediaRoot, batch: Batch) -> list[Taken]:
     """Decode and hash each file of a batch; one that cannot be read says why instead."""
-    return [_take(wanted) for wanted in batch]
+    return [_take(root.resolve(wanted.path), wanted) for wanted in batch]
 
 
-def _take(wanted: Wanted) -> Taken:
-    path = Path(wanted.path)
+def _take(path: Path, wanted: Wanted) -> Taken:
     try:
         stat = path.stat()  # before it is read: a file that changes meanwhile differs the next time
     except FileNotFoundError:
@@ -63,12 +61,6 @@ def _take(wanted: Wanted) -> Taken:
         return Taken(wanted.video_id, stat.st_size, stat.st_mtime_ns, measure(path))
     except InputError as error:
         return Taken(wanted.video_id, stat.st_size, stat.st_mtime_ns, None, str(error))
-
-
-def threads(take: Take, batches: Sequence[Batch]) -> Iterator[list[Taken]]:
-    """The fan-out of a single process: one thread a core, results in order as they come."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        yield from pool.map(take, batches)
 
 
 def batches(wanted: Sequence[tuple[Wanted, float]]) -> list[Batch]:
@@ -117,18 +109,22 @@ def fingerprints(
         if known is not None and _unchanged(known, path):
             found[video.id] = np.frombuffer(known.hashes, _DTYPE).astype(np.uint64)
         else:
-            missing.append((Wanted(video.id, str(path)), video.duration or 0.0))
+            missing.append((Wanted(video.id, video.path), video.duration or 0.0))
     bench.report.line(f"{len(found)} fingerprints kept, {len(missing)} to take")
-    done = 0
-    for batch in fan_out(take, batches(missing)) if missing else ():
+    count = 0
+
+    def done(batch: Sequence[Taken]) -> None:
+        nonlocal count
+        _keep(batch)
+        count += len(batch)
+        bench.report.progress(0.95 * count / len(missing), f"{count} of {len(missing)} videos looked at")
+
+    for batch in fan_out(Travelling(take, bench.root), batches(missing), done):
         for taken in batch:
             if taken.hashes is None:
                 failed[taken.video_id] = taken.error or ""
             else:
                 found[taken.video_id] = taken.hashes
-        _keep(batch)
-        done += len(batch)
-        bench.report.progress(0.95 * done / len(missing), f"{done} of {len(missing)} videos looked at")
     return found, failed
 
 

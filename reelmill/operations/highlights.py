@@ -13,13 +13,13 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.analysis import scenes as scene_detection
+from reelmill.analysis import transitions
 from reelmill.analysis.frames import begun
 from reelmill.analysis.scoring import explain, scores
 from reelmill.analysis.selection import Segment, best
-from reelmill.analysis.signals import VERSION
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
+from reelmill.fan_out import FanOut, threads
 from reelmill.ffmpeg import build, montage
 from reelmill.ffmpeg.cost import Cost, cost_of
 from reelmill.ffmpeg.loudness import integrated
@@ -27,9 +27,8 @@ from reelmill.ffmpeg.montage import Span
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.layout import HIGHLIGHTS
 from reelmill.operations import room
-from reelmill.operations.analysis import signals_of
+from reelmill.operations.analysis import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.cut import of_one
-from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.sequence import gain
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
@@ -99,14 +98,15 @@ def highlight_generate(
     bench.transcoder.require_tone_mapping(info)
     h264 = bench.transcoder.h264()
     target = Fraction(length).limit_denominator(1000)
-    key = recipe("highlights", [fingerprint(video, source)], target=str(target), analysis=VERSION, **h264.options())
+    key = recipe("highlights", [fingerprint(video, source)], target=str(target), analysis=ANALYSIS, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         cost: Cost | None = None
         if made is None:
             bench.disk.require(room.film(info, target, h264, tracks=1))
             signals, duration = signals_of(bench, video, source, info, fan_out)
-            scenes = scene_detection.DEFAULT.scenes(signals)
+            found = transitions_of(bench, video, source, info, fan_out)
+            scenes = transitions.scenes(found, Fraction(0), duration)
             chosen = best(scenes, scores(signals), duration, target, explain(signals), signals.looks)
             made, cost = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
     bench.report.line(f"output: {made.path}, {made.size} bytes")

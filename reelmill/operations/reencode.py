@@ -15,6 +15,7 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.errors import DamagedVideo, OutputRejected
+from reelmill.fan_out import FanOut, threads
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.chunks import CHUNK_SECONDS
 from reelmill.ffmpeg.cost import Cost, cost_of, with_vmaf
@@ -25,7 +26,6 @@ from reelmill.ffmpeg.subtitles import usable_subtitles
 from reelmill.ffmpeg.transcoder import Encoder, Transcoder
 from reelmill.ffmpeg.verify import Expectation, Source
 from reelmill.layout import PLAYBACK
-from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.store import Store
 from reelmill.operations.validate import fault

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.transitions import VERSION, Span, scenes
 from reelmill.catalogue.models import Video
+from reelmill.fan_out import FanOut, threads
 from reelmill.ffmpeg.copying import shown
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
@@ -20,7 +21,6 @@ from reelmill.operations import previews, room
 from reelmill.operations.analysis import transitions_of
 from reelmill.operations.cut import cut
 from reelmill.operations.durable import fsync, place
-from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.publish import Product, existing
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace

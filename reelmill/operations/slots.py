@@ -6,19 +6,15 @@ A slot is a locked file: the kernel takes it back from whoever dies.
 from __future__ import annotations
 
 import fcntl
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from reelmill.fan_out import cores
+
 _ASK_AGAIN: Final = 0.1  # seconds
-
-
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from reelmill.analysis.tags import Tag
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import VideoTag
 from reelmill.catalogue.tagging import set_found, tags_of
+from reelmill.fan_out import FanOut, threads
 from reelmill.operations.analysis import signals_of, transitions_of
-from reelmill.operations.fan_out import FanOut, threads
 from reelmill.operations.workbench import Workbench, open_video
 from reelmill.settings import get_settings
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import FfmpegFailed, OutputRejected
+from reelmill.fan_out import FanOut, cores, in_turn
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.chunks import CHUNK_SECONDS, Chunk, plan
@@ -22,8 +23,6 @@ from reelmill.ffmpeg.progress import Progress
 from reelmill.ffmpeg.transcoder import Encoded
 from reelmill.operations import chunked, room
 from reelmill.operations.chunked import Made, Pieces
-from reelmill.operations.fan_out import FanOut, in_turn
-from reelmill.operations.slots import cores
 from reelmill.operations.store import Store
 from reelmill.operations.tidying import always, tidy
 from reelmill.operations.workbench import Workbench

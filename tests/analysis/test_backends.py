@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from reelmill.analysis.backends import BackEnd, Classical, Subject, choose
-from reelmill.analysis.signals import Range, measure
+from reelmill.analysis.ranges import Range
+from reelmill.analysis.signals import measure
 from reelmill.errors import CapabilityError
 from reelmill.ffmpeg.probe import probe
 from tests.analysis.tiny_clip import SENTENCES, tiny_clip

@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reelmill.analysis.scenes import Scene
-from reelmill.analysis.selection import MOST, SHORTEST, Segment, best, spread
+from reelmill.analysis.selection import MOST, SHORTEST, Segment, best, moments, spread
+from reelmill.analysis.transitions import Scene
+
+
+def _scenes(*bounds: float | Fraction) -> list[Scene]:
+    return [Scene(Fraction(first), Fraction(end)) for first, end in itertools.pairwise(bounds)]
 
 
 @st.composite
@@ -19,8 +23,8 @@ def _videos(draw: st.DrawFn) -> tuple[list[Scene], np.ndarray[tuple[int], np.dty
     hundredths = draw(st.integers(10, 30_000))
     duration = Fraction(hundredths, 100)
     seconds = -(-hundredths // 100)
-    cuts = sorted(draw(st.sets(st.integers(1, max(1, seconds - 1)), max_size=20)) & set(range(1, seconds)))
-    scenes = [Scene(first, end) for first, end in zip([0, *cuts], [*cuts, seconds], strict=True)]
+    cuts = sorted(draw(st.sets(st.integers(1, hundredths - 1), max_size=20)))
+    scenes = _scenes(*(Fraction(cut, 100) for cut in (0, *cuts, hundredths)))
     scores = np.random.default_rng(draw(st.integers(0, 99))).random(seconds, np.float32)
     target = Fraction(draw(st.integers(1, 12_000)), 100)
     return scenes, scores, duration, target
@@ -67,23 +71,23 @@ def test_the_best_are_long_enough_to_see(
 
 def test_quick_cuts_make_no_slivers() -> None:
     seconds = np.random.default_rng(3).random(120, np.float32)
-    scenes = [Scene(second, second + 1) for second in range(120)]
+    scenes = _scenes(*range(121))
     segments = best(scenes, seconds, Fraction(120), Fraction(30), lambda *_: "good")
     assert min(segment.length for segment in segments) >= 2
     assert sum(segment.length for segment in segments) == 30
 
 
-def test_a_stretch_stays_clear_of_the_next_scene_where_it_can() -> None:
+def test_a_stretch_ends_with_its_scene_where_it_can() -> None:
     segments = best(
-        [Scene(0, 10), Scene(10, 40)], np.r_[np.ones(10), np.zeros(30)].astype(np.float32), Fraction(40),
+        _scenes(0, 9.5, 40), np.r_[np.ones(10), np.zeros(30)].astype(np.float32), Fraction(40),
         Fraction(4), lambda *_: "good",
     )  # fmt: skip
-    assert all(segment.end <= 9 for segment in segments)
+    assert all(segment.end <= Fraction(19, 2) for segment in segments)
 
 
 def test_a_long_digest_has_longer_stretches_rather_than_hundreds() -> None:
     scores = np.random.default_rng(5).random(36_000, np.float32)
-    scenes = [Scene(first, first + 20) for first in range(0, 36_000, 20)]
+    scenes = _scenes(*range(0, 36_001, 20))
     for segments in (
         best(scenes, scores, Fraction(36_000), Fraction(3600), lambda *_: "good"),
         spread(scenes, scores, Fraction(36_000), Fraction(3600)),
@@ -95,18 +99,25 @@ def test_a_long_digest_has_longer_stretches_rather_than_hundreds() -> None:
 def test_the_best_are_the_best() -> None:
     scores = np.zeros(100, np.float32)
     scores[[20, 21, 22, 60, 61, 62]] = 1
-    segments = best([Scene(0, 100)], scores, Fraction(100), Fraction(6), lambda *_: "good")
+    segments = best(_scenes(0, 100), scores, Fraction(100), Fraction(6), lambda *_: "good")
     covered = {second for s in segments for second in range(int(s.start), int(s.end))}
     assert {20, 21, 60, 61} <= covered
 
 
 def test_an_even_spread_reaches_every_part_of_the_video() -> None:
-    scenes = [Scene(first, first + 10) for first in range(0, 100, 10)]
+    scenes = _scenes(*range(0, 101, 10))
     segments = spread(scenes, np.zeros(100, np.float32), Fraction(100), Fraction(20))
     assert [int(s.start) // 10 for s in segments] == list(range(10))
 
 
 @pytest.mark.parametrize("target", [60, 61, 3600])
 def test_a_video_no_longer_than_the_digest_is_taken_whole(target: int) -> None:
-    (only,) = best([Scene(0, 60)], np.ones(60, np.float32), Fraction(60), Fraction(target), lambda *_: "")
+    (only,) = best(_scenes(0, 60), np.ones(60, np.float32), Fraction(60), Fraction(target), lambda *_: "")
     assert [only.start, only.end] == [Fraction(0), Fraction(60)]
+
+
+def test_a_moment_begins_with_its_scene_to_the_picture() -> None:
+    scores = np.zeros(40, np.float32)
+    scores[13:20] = 1
+    (only,) = moments(_scenes(0, 12.36, 40), scores, Fraction(40), 1, Fraction(5), lambda *_: "good")
+    assert (only.start, only.end) == (Fraction(12.36), Fraction(12.36) + 5)

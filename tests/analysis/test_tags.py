@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.analysis.signals import Range, measure
+from reelmill.analysis.ranges import Range
+from reelmill.analysis.signals import measure
 from reelmill.analysis.tags import colour, tags
 from reelmill.ffmpeg.probe import probe
 from tests.clips import ffmpeg

@@ -13,7 +13,7 @@ import pytest
 
 from reelmill.analysis.cuts import cuts
 from reelmill.analysis.fades import blends
-from reelmill.analysis.signals import Range
+from reelmill.analysis.ranges import Range
 from reelmill.analysis.transitions import Search, Transitions, join, packed, scenes, unpacked
 from reelmill.ffmpeg.probe import probe
 from tests.clips import clip, cut_off, ffmpeg

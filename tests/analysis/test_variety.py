@@ -7,10 +7,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelmill.analysis.scenes import Scene
 from reelmill.analysis.selection import best
 from reelmill.analysis.signals import Floats
+from reelmill.analysis.transitions import Scene
 from reelmill.analysis.variety import Window, varied
+
+
+def _windows(*bounds: tuple[int, int]) -> list[Window]:
+    return [(Fraction(first), Fraction(end)) for first, end in bounds]
 
 
 def _first(count: int, windows: list[Window], worth: list[float], looks: Floats | None, seconds: int) -> list[Window]:
@@ -19,27 +23,31 @@ def _first(count: int, windows: list[Window], worth: list[float], looks: Floats 
 
 
 def test_without_looks_and_far_apart_the_best_come_first() -> None:
-    assert _first(3, [(0, 5), (100, 105), (200, 205)], [0.5, 0.9, 0.7], None, 300) == [(100, 105), (200, 205), (0, 5)]
+    assert _first(3, _windows((0, 5), (100, 105), (200, 205)), [0.5, 0.9, 0.7], None, 300) == _windows(
+        (100, 105), (200, 205), (0, 5)
+    )
 
 
 def test_of_two_that_look_alike_one_is_left_for_something_new() -> None:
     looks = np.zeros((300, 3), np.float32)
     looks[200:210] = 0.8
-    windows, worth = [(0, 5), (100, 105), (200, 205)], [0.9, 0.85, 0.5]
-    assert _first(2, windows, worth, looks, 300) == [(0, 5), (200, 205)]
+    windows, worth = _windows((0, 5), (100, 105), (200, 205)), [0.9, 0.85, 0.5]
+    assert _first(2, windows, worth, looks, 300) == _windows((0, 5), (200, 205))
     told = dict(varied(windows, np.array(worth, np.float32), looks, 300))
-    assert told == {(0, 5): False, (200, 205): True, (100, 105): False}
+    assert told == dict(zip(_windows((0, 5), (200, 205), (100, 105)), (False, True, False), strict=True))
 
 
 def test_what_overlaps_is_never_taken() -> None:
-    assert _first(9, [(0, 5), (3, 8), (5, 9)], [0.5, 0.9, 0.6], None, 9) == [(3, 8)]
+    assert _first(9, _windows((0, 5), (3, 8), (5, 9)), [0.5, 0.9, 0.6], None, 9) == _windows((3, 8))
 
 
 def test_a_digest_shows_the_other_half_of_a_video_that_repeats_itself() -> None:
     """A minute of the same good picture, then a minute of another that scores a little less."""
     looks = np.concatenate([np.full((60, 3), 0.2), np.full((60, 3), 0.7)]).astype(np.float32)
     scores = np.concatenate([np.full(60, 0.8), np.full(60, 0.6)]).astype(np.float32)
-    given_looks = best([Scene(0, 120)], scores, Fraction(120), Fraction(16), lambda *_: "good", looks)
+    given_looks = best(
+        [Scene(Fraction(0), Fraction(120))], scores, Fraction(120), Fraction(16), lambda *_: "good", looks
+    )
     assert sum(segment.length for segment in given_looks if segment.end > 62) >= 4
     assert any("unlike" in segment.reason for segment in given_looks)
 
@@ -48,7 +56,7 @@ def test_a_digest_shows_the_other_half_of_a_video_that_repeats_itself() -> None:
     st.lists(st.tuples(st.integers(0, 90), st.integers(1, 8), st.floats(0, 1)), min_size=1, max_size=30), st.integers()
 )
 def test_all_that_is_chosen_stands_apart(found: list[tuple[int, int, float]], seed: int) -> None:
-    windows = [(first, first + length) for first, length, _ in found]
+    windows = _windows(*((first, first + length) for first, length, _ in found))
     looks = np.random.default_rng(abs(seed)).random((100, 4), np.float32)
     worth = np.array([worth for *_, worth in found], np.float32)
     chosen = [window for window, _ in varied(windows, worth, looks, 100)]

@@ -19,13 +19,13 @@ import pytest
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import CapabilityError, InputError, Stalled
+from reelmill.fan_out import ignore, threads
 from reelmill.ffmpeg.build import H264
 from reelmill.ffmpeg.chunks import plan
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.index import read_index
 from reelmill.ffmpeg.probe import main_video, open_media, probe
 from reelmill.operations.chunked import pieces
-from reelmill.operations.fan_out import ignore, threads
 from reelmill.operations.reencode import ReencodeResult, reencode
 from reelmill.operations.store import Store
 from reelmill.operations.workbench import Workbench

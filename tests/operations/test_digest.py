@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from reelmill.analysis.signals import Range, measure
+from reelmill.analysis.ranges import Range
+from reelmill.analysis.signals import measure
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, UnknownVideo, UserError
+from reelmill.fan_out import Found, Work, ignore
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
 from reelmill.operations.digest import digest
-from reelmill.operations.fan_out import Found, Work, ignore
 from reelmill.operations.workbench import Workbench
 from tests.clips import clip, ffmpeg, promising
 from tests.operations.library import add

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,10 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Fingerprint
 from reelmill.errors import NotMounted
+from reelmill.fan_out import Found, Work, ignore, threads
 from reelmill.layout import MediaRoot
 from reelmill.operations.duplicates import duplicates_report, table
-from reelmill.operations.fingerprint import Batch, Take, Taken, Wanted, batches, fingerprints, threads
+from reelmill.operations.fingerprint import Wanted, batches, fingerprints
 from reelmill.operations.workbench import Workbench
 from tests.clips import ffmpeg
 from tests.operations.library import add
@@ -32,9 +33,13 @@ class _Counting:
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def __call__(self, take: Take, parts: Sequence[Batch]) -> list[list[Taken]]:
-        self.names += [Path(wanted.path).name for part in parts for wanted in part]
-        return list(threads(take, parts))
+    def __call__(
+        self, function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
+    ) -> list[Found]:
+        for work in works:
+            assert isinstance(work, tuple)
+            self.names += [Path(wanted.path).name for wanted in work]
+        return threads(function, works, done)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from reelmill.operations.slots import cores, slot
+from reelmill.fan_out import cores
+from reelmill.operations.slots import slot
 
 
 def test_no_more_at_once_than_there_are_cores(tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
-"""How an operation's many small works are run at once: threads here, or whatever a flow hands in."""
+"""How many small works are run at once: threads here, or whatever a flow hands in. Imports nothing: it travels."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol, TypeVar
 
-from reelmill.operations.slots import cores
-
 Work = TypeVar("Work")
 Found = TypeVar("Found")
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def ignore(_: object) -> None:
