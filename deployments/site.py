@@ -7,8 +7,10 @@ import os
 import socket
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -23,8 +25,10 @@ from deployments.processes import Child
 from deployments.profile import write_profile
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import database_url, embedded, get_engine, session
-from reelmill.errors import PlatformError, SiteError
+from reelmill.dispatch import Dispatcher, dispatcher
+from reelmill.errors import PlatformError, SiteError, UserError
 from reelmill.layout import MediaRoot
+from reelmill.operations.tidying import tidy
 from reelmill.operations.workspace import reconcile
 from reelmill.report import LogReport
 from reelmill.settings import Settings, get_settings
@@ -36,6 +40,7 @@ Say = Callable[[str], None]
 _SERVER_SECONDS: Final = 120  # the first start migrates Prefect's database
 _END_SECONDS: Final = 15
 _DASK_PORT: Final = 8786
+_TIDY_SECONDS: Final = 3600  # between two looks at what is kept of unfinished work
 _PORTS: Final = 100  # tried one after the other
 
 
@@ -66,6 +71,7 @@ class Site:
         self._say = say
         self._stack = ExitStack()
         self._children: list[Child] = []
+        self._tidied = 0.0  # when last, by the monotonic clock
 
     @property
     def ui_url(self) -> str:
@@ -92,6 +98,8 @@ class Site:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self._revive_database()
+            if time.monotonic() - self._tidied > _TIDY_SECONDS:
+                self.tidy()
             for child in self._children:
                 code = child.revive()
                 if code is not None:
@@ -105,6 +113,16 @@ class Site:
             if embedded(self.settings.postgres_dir).keep_up():
                 self._say("the database was killed; started again")
         except PlatformError as error:  # the killed one's processes take a moment to be gone
+            self._say(str(error))
+
+    def tidy(self) -> None:
+        """Keep the chunk store within its bounds; the server knows which jobs will be gone on with."""
+        self._tidied = time.monotonic()
+        try:
+            with temporary_settings({PREFECT_API_URL: self.api_url}), dispatcher() as prefect:
+                root = MediaRoot(self.settings.media_root)
+                tidy(root, self.settings.chunk_store_bytes, partial(_resumable, prefect), _Said(self._say))
+        except PlatformError as error:  # the next look will do
             self._say(str(error))
 
     def _up(self, stack: ExitStack) -> None:
@@ -128,6 +146,7 @@ class Site:
         with temporary_settings({PREFECT_API_URL: self.api_url}):
             with get_client(sync_client=True) as client:
                 apply(client, say=self._say)
+            self.tidy()
             self._say("workers")
             self._start_workers()
         record = settings.data_dir / "site.json"
@@ -256,6 +275,14 @@ def _check_mounted(root: MediaRoot) -> None:
         raise SiteError(
             f"The media root {root.path} is empty, and the catalogue knows {known} videos in it; mount it first."
         )
+
+
+def _resumable(prefect: Dispatcher, run_id: uuid.UUID) -> bool:
+    """Whether a job may yet go on; one that ended is begun anew only by a person, and finds what is still kept."""
+    try:
+        return not prefect.read(run_id).over
+    except UserError:  # the server knows it no more
+        return False
 
 
 def _release_database(settings: Settings) -> None:
