@@ -9,7 +9,19 @@ from typing import cast
 from bench.harness import Bench, record
 
 #: Each is a module of this package.
-ROWS = ("scan_cold", "rescan", "reencode", "storyboard", "scenes", "engine_throughput", "start_latency", "submit_bulk")
+ROWS = (
+    "scan_cold",
+    "rescan",
+    "reencode",
+    "chunked",
+    "resume",
+    "two_workers",
+    "storyboard",
+    "scenes",
+    "engine_throughput",
+    "start_latency",
+    "submit_bulk",
+)
 
 
 def main() -> None:

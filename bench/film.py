@@ -1,0 +1,41 @@
+"""A film to encode: varied pictures, long enough to be cut into chunks, drawn by ffmpeg itself."""
+
+from __future__ import annotations
+
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from sqlmodel import select
+
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.ffmpeg.run import FfmpegRunner
+from reelmill.ffmpeg.samples import Sample, Scene, make_samples
+from reelmill.operations.scan import scan
+from reelmill.operations.workbench import Workbench
+
+#: Seconds of one round of scenes.
+ROUND: Final = 30
+_SHOTS: Final = (("fractal", 220), ("clock", 330), ("lichen", 277), ("dusk", 440), ("colony", 262), ("plasma", 349))
+
+
+def film(bench: Workbench, rounds: int, size: tuple[int, int]) -> tuple[str, Path]:
+    """Put so many rounds of the same scenes into the library, 30 pictures a second; answers with id and file."""
+    scenes = tuple(Scene(picture, ROUND // len(_SHOTS), tone) for picture, tone in _SHOTS)
+    once = Sample("round.mp4", *size, Fraction(30), scenes)
+    drawn = make_samples(bench.root.path, FfmpegRunner(bench.transcoder.ffmpeg), (once,))[0]
+    source = bench.root.folder("inbox") / "film.mp4"
+    loop = [str(bench.transcoder.ffmpeg), "-v", "error", "-stream_loop", str(rounds - 1)]
+    subprocess.run([*loop, "-i", str(drawn), "-c", "copy", str(source)], check=True)
+    drawn.unlink()
+    scan(bench.root, "inbox", directory_types=["inbox"], settle_seconds=0, report=bench.report)
+    with session() as opened:
+        return str(opened.exec(select(Video.id)).one()), source
+
+
+def remade(bench: Workbench) -> None:
+    """Forget what was made, so that the next run makes it again."""
+    for path in (bench.root.path / "playback").iterdir():
+        path.unlink()

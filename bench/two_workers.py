@@ -1,0 +1,100 @@
+"""``two_workers``: seconds of a re-encode by one Dask worker, against two, each on a core of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import distributed
+
+from bench.film import ROUND, film, remade
+from bench.harness import Row, compare, wall
+from bench.library import library
+from reelmill.catalogue.engine import database_url
+from reelmill.fan_out import FanOut, Found, Work, ignore
+from reelmill.operations.reencode import reencode
+from reelmill.settings import get_settings
+
+ROUNDS: Final = 8
+SIZE: Final = (1280, 720)
+LIMIT: Final = "what the job does by itself on its one core: joining, and decoding the finished film to prove it"
+_WAIT_SECONDS: Final = 60
+
+
+def run(runs: int) -> Row:
+    """Measure."""
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    with library() as bench, ExitStack() as stack:
+        video_id, _ = film(bench, ROUNDS, SIZE)
+        folder = bench.root.path.parent
+        os.sched_setaffinity(0, cores[:1])  # the job itself is at home with the first worker
+        clients = [stack.enter_context(_machines(folder / str(count), cores[:count])) for count in (2, 1)]
+
+        def seconds(client: Any) -> float:
+            took = wall(lambda: reencode(bench, video_id, fan_out=_on(client)))
+            remade(bench)
+            return took
+
+        return compare(
+            "two_workers", f"one worker on one core ({ROUNDS * ROUND} s of 720p30 in {ROUNDS} chunks)", "seconds", 1.8,
+            LIMIT, ours=lambda: seconds(clients[0]), theirs=lambda: seconds(clients[1]), runs=runs,
+        )  # fmt: skip
+
+
+@contextmanager
+def _machines(folder: Path, cores: Sequence[int]) -> Iterator[Any]:
+    """A client of a Dask cluster with a worker on each of these cores."""
+    connect: Any = distributed.Client
+    with ExitStack() as stack:
+        folder.mkdir()
+        told = folder / "scheduler.json"
+        scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told)]
+        stack.enter_context(_dask(scheduler, cores[0], folder))
+        for core in cores:
+            worker = ["worker", "--scheduler-file", str(told), "--name", f"core-{core}", "--nthreads", "1"]
+            worker += ["--no-dashboard", "--memory-limit", "0", "--local-directory", str(folder), "--host", "127.0.0.1"]
+            stack.enter_context(_dask(worker, core, folder))
+        client = stack.enter_context(connect(scheduler_file=str(told), timeout=_WAIT_SECONDS))
+        client.wait_for_workers(len(cores), timeout=_WAIT_SECONDS)
+        yield client
+
+
+@contextmanager
+def _dask(arguments: Sequence[str], core: int, folder: Path) -> Iterator[None]:
+    """A part of the cluster, with the settings of a machine of its own."""
+    env = {
+        **os.environ,
+        "REELMILL_DATABASE_URL": database_url(get_settings()).replace("+psycopg", ""),
+        "REELMILL_DATA_DIR": str(folder / f"core-{core}"),
+        "REELMILL_NODE_NAME": f"core-{core}",
+    }
+    command = [sys.executable, "-m", "dask", *arguments]
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            command, env=env, stdout=log, stderr=log, preexec_fn=lambda: os.sched_setaffinity(0, [core])
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _on(client: Any) -> FanOut:
+    """A fan-out to the workers of a cluster, without a Prefect server between."""
+
+    def fan_out(
+        function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
+    ) -> list[Found]:
+        futures = [client.submit(function, work, pure=False) for work in works]
+        ended: Any = distributed.as_completed
+        for future in ended(futures):
+            done(future.result())
+        return [future.result() for future in futures]
+
+    return fan_out
