@@ -28,7 +28,7 @@ from reelmill.catalogue.engine import database_url, embedded, get_engine, sessio
 from reelmill.dispatch import Dispatcher, dispatcher
 from reelmill.errors import PlatformError, SiteError, UserError
 from reelmill.layout import MediaRoot
-from reelmill.operations.tidying import tidy
+from reelmill.operations import tidying
 from reelmill.operations.workspace import reconcile
 from reelmill.report import LogReport
 from reelmill.settings import Settings, get_settings
@@ -121,7 +121,7 @@ class Site:
         try:
             with temporary_settings({PREFECT_API_URL: self.api_url}), dispatcher() as prefect:
                 root = MediaRoot(self.settings.media_root)
-                tidy(root, self.settings.chunk_store_bytes, partial(_resumable, prefect), _Said(self._say))
+                tidying.tidy(root, self.settings.chunk_store_bytes, partial(_resumable, prefect), _Said(self._say))
         except PlatformError as error:  # the next look will do
             self._say(str(error))
 
