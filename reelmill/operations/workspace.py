@@ -86,9 +86,13 @@ def held(recipe: str, report: Report) -> Iterator[None]:
 
 @contextmanager
 def trying(recipe: str) -> Iterator[bool]:
-    """Whether nobody is at work by this recipe; if so, nobody begins until the block ends."""
+    """Whether nobody is at work by this recipe; if so, nobody begins until the block ends.
+
+    Raises:
+        PlatformError: the database does not answer.
+    """
     key = {"key": _key(recipe)}
-    with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with database_errors(), get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         alone = bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one())
         try:
             yield alone

@@ -35,7 +35,8 @@ from reelmill.catalogue.models import Video
 from sqlmodel import select
 with session() as opened:
     (video,) = opened.exec(select(Video)).all()
-run = run_deployment("reencode/gpu_encode", parameters={"video_id": str(video.id), "preset": "fast"}, timeout=240)
+asked = {"video_id": str(video.id), "preset": "fast", "force": True}
+run = run_deployment("reencode/gpu_encode", parameters=asked, timeout=240)
 assert run.state.is_completed(), run.state
 print(json.dumps(run.state.result(raise_on_failure=True), default=str))
 """
