@@ -18,17 +18,19 @@ from reelmill.operations.workbench import Workbench
 
 #: Seconds of one round of scenes.
 ROUND: Final = 30
-_SHOTS: Final = (("fractal", 220), ("clock", 330), ("lichen", 277), ("dusk", 440), ("colony", 262), ("plasma", 349))
+_SHOTS: Final = ("fractal", "clock", "lichen", "dusk", "colony", "plasma")
 
 
 def film(bench: Workbench, rounds: int, size: tuple[int, int]) -> tuple[str, Path]:
     """Put so many rounds of the same scenes into the library, 30 pictures a second; answers with id and file."""
-    scenes = tuple(Scene(picture, ROUND // len(_SHOTS), tone) for picture, tone in _SHOTS)
-    once = Sample("round.mp4", *size, Fraction(30), scenes)
+    scenes = tuple(Scene(picture, ROUND // len(_SHOTS), tone=0) for picture in _SHOTS)
+    once = Sample("round.mp4", *size, Fraction(30), scenes, audio=False)
     drawn = make_samples(bench.root.path, FfmpegRunner(bench.transcoder.ffmpeg), (once,))[0]
     source = bench.root.folder("inbox") / "film.mp4"
-    loop = [str(bench.transcoder.ffmpeg), "-v", "error", "-stream_loop", str(rounds - 1)]
-    subprocess.run([*loop, "-i", str(drawn), "-c", "copy", str(source)], check=True)
+    tone = f"sine=frequency=330:sample_rate=48000:duration={rounds * ROUND}"  # looped sound would have seams
+    command = [str(bench.transcoder.ffmpeg), "-v", "error", "-stream_loop", str(rounds - 1), "-i", str(drawn)]
+    command += ["-f", "lavfi", "-i", tone, "-map", "0:v", "-map", "1:a", "-c:v", "copy", str(source)]
+    subprocess.run(command, check=True)
     drawn.unlink()
     scan(bench.root, "inbox", directory_types=["inbox"], settle_seconds=0, report=bench.report)
     with session() as opened:
