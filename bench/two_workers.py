@@ -15,6 +15,7 @@ import distributed
 from bench.film import ROUND, film, remade
 from bench.harness import Row, compare, wall
 from bench.library import library
+from deployments.member import DASK_ENVIRONMENT
 from reelmill.catalogue.engine import database_url
 from reelmill.fan_out import FanOut, Found, Work, ignore
 from reelmill.operations.reencode import reencode
@@ -69,6 +70,7 @@ def _dask(arguments: Sequence[str], core: int, folder: Path) -> Iterator[None]:
     """A part of the cluster, with the settings of a machine of its own."""
     env = {
         **os.environ,
+        **DASK_ENVIRONMENT,
         "REELMILL_DATABASE_URL": database_url(get_settings()).replace("+psycopg", ""),
         "REELMILL_DATA_DIR": str(folder / f"core-{core}"),
         "REELMILL_NODE_NAME": f"core-{core}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import dask
 from distributed import Client, LocalCluster
@@ -32,7 +32,10 @@ def _cluster() -> Iterator[LocalCluster | str]:
         yield address
         return
     local: Any = LocalCluster
-    with local(n_workers=1, processes=False, threads_per_worker=cores(), dashboard_address=None) as cluster:
+    with (
+        _configured(_QUIET),
+        local(n_workers=1, processes=False, threads_per_worker=cores(), dashboard_address=None) as cluster,
+    ):
         yield cluster
 
 
@@ -76,8 +79,11 @@ def chunk_fan_out(transcoder: Transcoder) -> FanOut:
     return partial(_encode_chunks, workers=alike) if alike else threads
 
 
-#: What Dask calls it; its types leave it out.
+#: What Dask calls them; its types leave them out.
 _annotated: Any = dask.annotate  # type: ignore[attr-defined]
+_configured: Any = dask.config.set  # type: ignore[attr-defined]
+#: Looking at itself a hundred times a second costs 3 % of a core, for pages that nobody opens.
+_QUIET: Final = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "500ms"}
 
 
 def _build(options: TranscoderOptions) -> str:
