@@ -81,7 +81,7 @@ def chunk_fan_out(transcoder: Transcoder) -> FanOut:
 
 #: What Dask calls them; its types leave them out.
 _annotated: Any = dask.annotate  # type: ignore[attr-defined]
-_configured: Any = dask.config.set  # type: ignore[attr-defined]
+_configured: Any = dask.config.set
 #: Looking at itself a hundred times a second costs 3 % of a core, for pages that nobody opens.
 _QUIET: Final = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "500ms"}
 
