@@ -24,7 +24,7 @@ from reelmill.ffmpeg.build import H264
 from reelmill.ffmpeg.chunks import plan
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.index import read_index
-from reelmill.ffmpeg.probe import main_video, open_media, probe
+from reelmill.ffmpeg.probe import probe
 from reelmill.operations.chunked import pieces
 from reelmill.operations.reencode import ReencodeResult, reencode
 from reelmill.operations.store import Store
@@ -33,6 +33,7 @@ from reelmill.settings import get_settings
 from tests.clips import Notes, clip, ffmpeg, overwritten
 from tests.ffmpeg.sources import CUT, WHOLE
 from tests.operations.library import add
+from tests.pictures import pictures
 
 _CHUNK = 3.0
 _IN_ONE_GO = 1000.0
@@ -101,19 +102,12 @@ def test_every_picture_is_its_own(bench: Workbench, tmp_path: Path) -> None:
     source = CUT["open"](tmp_path)
     video = _added(bench, source)
     _, made = _made(bench, video, _CHUNK, target_bitrate=20_000, crf=10)
-    wanted, got = (_pictures(path) for path in (bench.root.path / video.path, made))
+    wanted, got = (pictures(path) for path in (bench.root.path / video.path, made))
     assert got.shape == wanted.shape
     off = np.abs(got - wanted).mean(axis=(1, 2))
     aside = np.abs(got[:-1] - wanted[1:]).mean(axis=(1, 2))
     assert off.max() < 2
     assert (off[:-1] < aside).all()
-
-
-def _pictures(path: Path) -> Any:
-    with open_media(path) as container:
-        found = main_video(container)
-        assert found is not None
-        return np.array([frame.to_ndarray(format="gray").astype(float) for frame in container.decode(found[1])])
 
 
 def test_chapters_and_words_are_kept(bench: Workbench, tmp_path: Path) -> None:
