@@ -293,19 +293,3 @@ def _times(packet: Packet[Any]) -> list[Fraction]:
     except (EOFError, FFmpegError):
         return []
     return [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.time_base is not None]
-
-
-def last_hold(path: Path) -> Fraction:
-    """How many seconds the last picture stands, by its packet; 0 where that is not said. Nothing is decoded."""
-    last: Fraction | None = None
-    hold = Fraction(0)
-    with open_media(path) as container:
-        (video,) = _streams(path, container, all_tracks=False)
-        if container.duration:
-            container.seek((container.start_time or 0) + container.duration, backward=True)
-        for packet in container.demux(video):
-            if packet.pts is not None and packet.time_base is not None:
-                time = packet.pts * packet.time_base
-                if last is None or time > last:
-                    last, hold = time, (packet.duration or 0) * packet.time_base
-    return hold

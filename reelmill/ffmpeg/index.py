@@ -20,7 +20,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from reelmill.errors import ReelmillError
-from reelmill.ffmpeg.probe import main_video, open_media
+from reelmill.ffmpeg.probe import blame_disk, main_video, open_media
 
 _IDR: Final = 5  # nal_unit_type of a picture no later one reads past (ITU-T H.264, table 7-1)
 _TYPE: Final = 0x1F
@@ -67,6 +67,7 @@ def read_index(path: Path) -> Index:
     Raises:
         NotCuttable: it does not say when each picture is shown, or cannot be read to its end.
         FileMissing, NotAVideo, InputError: it does not open.
+        Unreadable: a disk does not answer.
     """
     order: list[int] = []
     hidden: list[int] = []
@@ -113,6 +114,7 @@ def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[Packet
                 raise NotCuttable("a picture is damaged")
             yield packet
     except FFmpegError as error:
+        blame_disk(error, container.name)
         raise NotCuttable(f"it cannot be read to its end ({error.strerror})") from error
 
 

@@ -13,7 +13,8 @@ from reelmill.analysis.stills import keyframes
 from reelmill.errors import ReelmillError
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.copying import shown
-from reelmill.ffmpeg.decode import check_whole, check_windows, last_hold
+from reelmill.ffmpeg.decode import check_whole, check_windows
+from reelmill.ffmpeg.index import read_index
 from reelmill.ffmpeg.loudness import integrated
 from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.run import FfmpegRunner
@@ -26,7 +27,7 @@ READERS: Final[dict[str, Callable[[Path], Any]]] = {
     "probe": probe,
     "check_whole": check_whole,
     "check_windows": lambda path: check_windows(path, None),
-    "last_hold": last_hold,
+    "read_index": read_index,
     "shown": shown,
     "integrated": integrated,
     "keyframes": keyframes,

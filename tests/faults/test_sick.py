@@ -35,6 +35,4 @@ _OTHERS: Final = {
     "half-way probe .mkv": "nothing",  # all it takes is at the beginning
     "half-way probe .ts": "nothing",
     "half-way keyframes .mkv": "nothing",
-    "half-way last_hold .mkv": "OSError",  # as retryable, and hardly worth a sentence of its own
-    "half-way last_hold .ts": "OSError",
 }
