@@ -16,6 +16,7 @@ ROWS = (
     "chunked",
     "resume",
     "two_workers",
+    "digest",
     "storyboard",
     "scenes",
     "engine_throughput",

@@ -19,6 +19,7 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed, Scheduled
 from reelmill.errors import FailureClass
 from reelmill.jobs import reason
 from reelmill.scheduling import retries
+from reelmill.scheduling.parameters import misfit
 from reelmill.scheduling.retries import Again, Failure
 from reelmill.settings import get_settings
 from workpools.watch import SERVER_TROUBLE
@@ -112,11 +113,24 @@ class Settler:
         if rescheduled is not None:
             await self.reschedule(run.id, rescheduled)
             return Outcome(f"rescheduled: {rescheduled}")
+        if run.state is not None and run.state.type is StateType.PENDING and (why := await self._misfit(run)):
+            return await self.fail(run.id, FailureClass.USER, why)
         await self.set_state(run.id, Crashed(message=gone))
         run = await until_answered(lambda: self._client.read_flow_run(run.id), self._logger)
         if run.state is None or run.state.type is not StateType.CRASHED:
             return Outcome("settled by somebody else")
         return await self.apply_rule(run, limit)
+
+    async def _misfit(self, run: FlowRun) -> str | None:
+        """Why a run that ended before it began could not be called; waiting would not help it."""
+        deployment = run.deployment_id
+        if deployment is None:
+            return None
+        try:
+            found = await until_answered(lambda: self._client.read_deployment(deployment), self._logger)
+        except ObjectNotFound:
+            return None
+        return misfit(run.parameters, found.parameter_openapi_schema or {})
 
     async def apply_rule(self, run: FlowRun, limit: int) -> Outcome:
         """The retry rule, for a run that has failed or crashed."""

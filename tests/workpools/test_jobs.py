@@ -118,6 +118,16 @@ def test_what_waiting_cannot_help_fails_at_once(engine: Engine, does: str, failu
     assert "AwaitingRetry" not in engine.states(run)
 
 
+def test_a_parameter_that_is_none_fails_at_once_and_is_named(engine: Engine) -> None:
+    scan = engine.client.read_deployment_by_name("scan/cpu").id
+    run = engine.client.create_flow_run_from_deployment(scan, parameters={"directory": "inbox"})
+    ended = engine.ended(run)
+    assert (ended.state_name, ended.labels[retries.CLASS_LABEL]) == ("Failed", "user_error")
+    assert ended.state is not None
+    assert ended.state.message == ("There is no parameter directory; this job takes directory_type, skip_existing.")
+    assert "AwaitingRetry" not in engine.states(run)
+
+
 def test_a_job_sent_back_while_its_last_process_still_ends_is_run_again(engine: Engine, tmp_path: Path) -> None:
     run = engine.submit("gpu_ai", does="input_error", path=str(tmp_path))
     for runs in (2, 3):
