@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
 from deployments.processes import Child
+from deployments.supervisor import Say, Supervisor
 from reelmill.catalogue.engine import get_engine
 from reelmill.errors import SiteError
 from reelmill.fan_out import cores
@@ -85,7 +85,7 @@ def _worker_online(api_url: str, pool: str, node: str) -> bool:
     return any(worker["name"] == f"{node}-{pool}" and worker["status"] == "ONLINE" for worker in answer.json())
 
 
-class Member:
+class Member(Supervisor):
     """This machine as a part of a site that runs on another; use as a context.
 
     Args:
@@ -98,40 +98,13 @@ class Member:
         SiteError: the site is not to be reached, the library is not mounted, or a worker does not come up.
     """
 
-    def __init__(self, api_url: str, dask_address: str, say: Callable[[str], None], *, takes_jobs: bool = True):
+    def __init__(self, api_url: str, dask_address: str, say: Say, *, takes_jobs: bool = True):
+        super().__init__(say)
         self.settings = get_settings()
         self._pools = pools() if takes_jobs else ()
-        self._api_url, self._dask, self._say = api_url, dask_address, say
-        self._children: list[Child] = []
-        self._stack = ExitStack()
+        self._api_url, self._dask = api_url, dask_address
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            stack.callback(self._end)
-            self._up()
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
-    def watch(self, seconds: float) -> None:
-        """Wait, looking after the workers: one that was killed is started again.
-
-        Raises:
-            SiteError: one of them ends again and again.
-        """
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            for child in self._children:
-                code = child.revive()
-                if code is not None:
-                    self._say(f"{child.name} ended with code {code}; started again")
-            time.sleep(0.5)
-
-    def _up(self) -> None:
+    def _up(self, stack: ExitStack) -> None:
         settings = self.settings
         if settings.database_url is None:
             raise SiteError(
@@ -148,6 +121,7 @@ class Member:
             folder.mkdir(parents=True, exist_ok=True)
         env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         env |= {"PREFECT_API_URL": self._api_url, "REELMILL_DASK_ADDRESS": self._dask}
+        stack.callback(self._end)
         self._say("workers")
         self._children.append(Child("dask-worker", *dask_worker(settings, self._dask, env), settings.log_dir))
         for pool in self._pools:
@@ -156,6 +130,9 @@ class Member:
             )
             self._children.append(worker)
         await_workers(self._api_url, settings, self._pools, self._children)
+
+    def _look(self) -> None:
+        """All that this machine has of the site are processes."""
 
     def _end(self) -> None:
         for child in self._children:

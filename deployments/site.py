@@ -8,12 +8,11 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -23,6 +22,7 @@ from deployments.apply import apply
 from deployments.member import DASK_ENVIRONMENT, WORKER_ENVIRONMENT, await_workers, dask_worker, prefect_worker
 from deployments.processes import Child
 from deployments.profile import write_profile
+from deployments.supervisor import Say, Supervisor
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import database_url, embedded, get_engine, session
 from reelmill.dispatch import Dispatcher, dispatcher
@@ -34,8 +34,6 @@ from reelmill.report import LogReport
 from reelmill.settings import Settings, get_settings
 from reelmill.site import SiteRecord
 from workpools.pools import pools
-
-Say = Callable[[str], None]
 
 _SERVER_SECONDS: Final = 120  # the first start migrates Prefect's database
 _END_SECONDS: Final = 15
@@ -56,7 +54,7 @@ class _Said(LogReport):
         self._say(text)
 
 
-class Site:
+class Site(Supervisor):
     """Use as a context: up inside the block, down after it.
 
     Raises:
@@ -64,13 +62,11 @@ class Site:
     """
 
     def __init__(self, settings: Settings | None = None, say: Say = lambda _: None):
+        super().__init__(say)
         self.settings = settings or get_settings()
         self.api_url = ""
         self.dask_address: str | None = self.settings.dask_address
         self._host = self.settings.listen or "127.0.0.1"
-        self._say = say
-        self._stack = ExitStack()
-        self._children: list[Child] = []
         self._tidied = 0.0  # when last, by the monotonic clock
 
     @property
@@ -78,33 +74,10 @@ class Site:
         """The Prefect UI."""
         return self.api_url.removesuffix("/api")
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._up(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
-    def watch(self, seconds: float) -> None:
-        """Wait, looking after the parts: one that was killed is started again.
-
-        Raises:
-            SiteError: one of them ends again and again.
-        """
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self._revive_database()
-            if time.monotonic() - self._tidied > _TIDY_SECONDS:
-                self.tidy()
-            for child in self._children:
-                code = child.revive()
-                if code is not None:
-                    self._say(f"{child.name} ended with code {code}; started again")
-            time.sleep(min(0.5, seconds))
+    def _look(self) -> None:
+        self._revive_database()
+        if time.monotonic() - self._tidied > _TIDY_SECONDS:
+            self.tidy()
 
     def _revive_database(self) -> None:
         if self.settings.database_url is not None:  # an external server is not ours to start

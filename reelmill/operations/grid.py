@@ -1,6 +1,7 @@
 """A grid: videos side by side and one above the other, each fitted into its cell without distortion.
 
-The cells of a large one are kept until the whole is published: a run that is killed does not make them again.
+The cells of a large one are kept until the whole is published: a run that is killed does not make them again. The whole
+is one encode, which begins anew.
 """
 
 from __future__ import annotations
