@@ -11,7 +11,6 @@ from typing import Any
 import ffmpeg
 
 from reelmill.ffmpeg.build import AAC, FASTSTART, H264, SDR_TAGS, arguments, levelled, seconds, upright, web_size
-from reelmill.ffmpeg.joining import DELAY
 from reelmill.ffmpeg.probe import MediaInfo, media_url
 
 Span = tuple[Fraction, Fraction]  # start and end, seconds of the source
@@ -39,47 +38,15 @@ def joined(
         begun: when the picture on show at each start began, in seconds (``analysis.frames.begun`` finds it); else
             each stretch must hold a picture that begins in it, which those of a slide show need not.
     """
-    counts = frames_of(parts, rate_of(info))
-    film = _one_after_the_other(source, info, parts, begun or [start for start, _ in parts], counts)
-    return _written(film, info, target, h264)
-
-
-def piece(
-    source: Path,
-    info: MediaInfo,
-    parts: Sequence[Span],
-    counts: Sequence[int],
-    target: Path,
-    h264: H264,
-    begun: Sequence[Fraction],
-) -> tuple[str, ...]:
-    """Some stretches of a longer film, for ``joining.join``: in Matroska, sound as it is decoded.
-
-    Args:
-        source: the video.
-        info: its facts.
-        parts: as ``joined`` has them.
-        counts: frames of each, of ``frames_of`` for the whole film.
-        target: the file to write.
-        h264: how to encode.
-        begun: as ``joined`` has it.
-    """
-    options: dict[str, Any] = {**h264.options(), "bf": DELAY, "f": "matroska"}
-    if info.audio_tracks:
-        options["c:a"] = "pcm_s16le"
-    film = _one_after_the_other(source, info, parts, begun, counts)
-    return arguments(ffmpeg.output(*film, media_url(target), **options, **(SDR_TAGS if info.video.hdr else {})))
-
-
-def _one_after_the_other(
-    source: Path, info: MediaInfo, parts: Sequence[Span], begun: Sequence[Fraction], counts: Sequence[int]
-) -> list[Any]:
+    rate = rate_of(info)
+    shown = begun or [start for start, _ in parts]
+    counts = frames_of(parts, rate)
     streams: list[Any] = []
-    for part, on_show, frames in zip(parts, begun, counts, strict=True):
-        streams += _stretch(source, info, part, on_show, frames, rate_of(info), soft=True)
+    for part, on_show, frames in zip(parts, shown, counts, strict=True):
+        streams += _stretch(source, info, part, on_show, frames, rate, soft=True)
     heard = 1 if info.audio_tracks else 0
     film = ffmpeg.filter_multi_output(streams, "concat", n=len(parts), v=1, a=heard)
-    return [film[i] for i in range(1 + heard)]
+    return _written([film[i] for i in range(1 + heard)], info, target, h264)
 
 
 def faded(

@@ -6,23 +6,25 @@ import math
 import time
 import uuid
 from fractions import Fraction
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis import transitions
 from reelmill.analysis.scoring import explain, scores
 from reelmill.analysis.selection import Segment, moments
+from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.fan_out import FanOut, threads
 from reelmill.ffmpeg.cost import Cost
+from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS
 from reelmill.operations import room
 from reelmill.operations.analysis import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.cut import cut
 from reelmill.operations.publish import Product, existing
-from reelmill.operations.workbench import Opened, Workbench, fingerprint, open_video, recipe
+from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
 
@@ -89,23 +91,23 @@ def clip_generate(
     clips = []
     for number, segment in enumerate(chosen):
         done = [_LOOKING + (1 - _LOOKING) * n / len(chosen) for n in (number, number + 1)]
-        clips.append(_clip(bench, taken, segment, Part(bench.report, *done)))
+        clips.append(_clip(bench, video, source, info, segment, Part(bench.report, *done)))
         bench.report.line(f"output: {clips[-1].path}, {clips[-1].size} bytes: {segment.reason}")
     bench.report.progress(1.0, "done")
     return ClipsResult(source=video.path, clips=tuple(clips), seconds=time.monotonic() - started)
 
 
-def _clip(bench: Workbench, taken: Opened, segment: Segment, report: Part) -> Clip:
-    video, h264 = taken.video, bench.transcoder.h264()
+def _clip(bench: Workbench, video: Video, source: Path, info: MediaInfo, segment: Segment, report: Part) -> Clip:
+    h264 = bench.transcoder.h264()
     span = (segment.start, segment.end)
     at = f"{int(segment.start) // 60:02}m{int(segment.start) % 60:02}s"
-    prints = [fingerprint(video, taken.path)]
+    prints = [fingerprint(video, source)]
     key = recipe("clip", prints, start=str(span[0]), end=str(span[1]), analysis=ANALYSIS, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
         cost: Cost | None = None
         if made is None:
-            bench.disk.require(room.film(taken.info, segment.length, h264, tracks=1))
+            bench.disk.require(room.film(info, segment.length, h264, tracks=1))
             product = Product(
                 path=f"{CLIPS}/{PurePosixPath(video.filename).stem} {at}.mp4",
                 recipe=key,
@@ -114,7 +116,7 @@ def _clip(bench: Workbench, taken: Opened, segment: Segment, report: Part) -> Cl
                 source_video_id=video.id,
                 details={"start": float(span[0]), "end": float(span[1]), "reason": segment.reason},
             )
-            made, cost = cut(bench, taken, [span], h264, folder, product, report)
+            made, cost = cut(bench, source, info, [span], h264, folder / "output.mp4", product, report)
     return Clip(
         video_id=made.id,
         path=made.path,

@@ -25,7 +25,7 @@ from reelmill.operations import room
 from reelmill.operations.analysis import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.cut import cut
 from reelmill.operations.publish import Product, existing
-from reelmill.operations.workbench import Opened, Workbench, fingerprint, open_video, recipe
+from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
 
@@ -113,7 +113,7 @@ def digest(
         if made is None:
             bench.disk.require(room.film(info, target, h264, tracks=1))
             chosen = _choose(bench, video, source, info, target, include_highlights, fan_out)
-            made, cost = _make(bench, taken, chosen, h264, folder, key)
+            made, cost = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
     return _result(video, made, cost, target_length, time.monotonic() - started)
@@ -156,9 +156,15 @@ def _choose(
 
 
 def _make(
-    bench: Workbench, taken: Opened, chosen: tuple[int, list[Segment]], h264: build.H264, folder: Path, key: str
+    bench: Workbench,
+    video: Video,
+    source: Path,
+    info: MediaInfo,
+    chosen: tuple[int, list[Segment]],
+    h264: build.H264,
+    staged: Path,
+    key: str,
 ) -> tuple[Video, Cost]:
-    video = taken.video
     scenes, segments = chosen
     product = Product(
         path=f"{DIGESTS}/{PurePosixPath(video.filename).stem}-digest.mp4",
@@ -175,4 +181,4 @@ def _make(
         ).model_dump(mode="json"),
     )
     spans = [(segment.start, segment.end) for segment in segments]
-    return cut(bench, taken, spans, h264, folder, product, Part(bench.report, 0.4, 0.95))
+    return cut(bench, source, info, spans, h264, staged, product, Part(bench.report, 0.4, 0.95))

@@ -1,8 +1,4 @@
-"""A grid: videos side by side and one above the other, each fitted into its cell without distortion.
-
-The cells of a large one are kept until the whole is published: a run that is killed does not make them again. The whole
-is one encode, which begins anew.
-"""
+"""A grid: videos side by side and one above the other, each fitted into its cell without distortion."""
 
 from __future__ import annotations
 
@@ -21,10 +17,9 @@ from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.transcoder import Encoded
 from reelmill.ffmpeg.verify import Expectation, verify_part
 from reelmill.operations import room
-from reelmill.operations.parts import Parts, part_key
 from reelmill.operations.publish import Product, publish
 from reelmill.operations.workbench import Workbench
-from reelmill.report import Part, Report
+from reelmill.report import Part
 
 Length = Literal["shortest", "longest"]
 
@@ -34,7 +29,6 @@ _MAX_RATE: Final = Fraction(60)
 #: A grid of more is made in two steps: each video made small by itself, so that no two large ones are ever open.
 _AT_ONCE: Final = 4
 _IN_SOFTWARE: Final = "libx264"
-_CELL: Final = Path("cell")
 
 
 @dataclass(frozen=True)
@@ -124,77 +118,52 @@ def produce(
     """
     columns = round(len(cells) ** 0.5)
     steps: list[Encoded] = []
-    large = len(cells) > _AT_ONCE
-    made_small = 0.7 if large else 0.0  # of the work
-    bench.disk.require(room.grid(SIZE, decided.rate, decided.length, h264, heard=len(decided.sound), kept=large))
-    small = _Small(bench, videos if large else (), cells, decided, product.recipe)
-    with small.parts:
-        if large:
-            cells, steps = small.made(Part(bench.report, 0, made_small))
-        staged = folder / "output.mp4"
+    made_small = 0.0 if len(cells) <= _AT_ONCE else 0.7  # of the work
+    heard, kept = len(decided.sound), bool(made_small)
+    bench.disk.require(room.grid(SIZE, decided.rate, decided.length, h264, heard=heard, kept=kept))
+    if made_small:
+        cells = [
+            _small(bench, cells, number, decided, folder, Part(bench.report, 0, made_small), steps)
+            for number in range(len(cells))
+        ]
+    staged = folder / "output.mp4"
 
-        def arguments(way: build.H264) -> Sequence[str]:
-            return build.grid(
-                cells, staged, way, columns=columns, size=SIZE, rate=decided.rate, length=decided.length,
-                sound=decided.sound,
-            )  # fmt: skip
+    def arguments(way: build.H264) -> Sequence[str]:
+        return build.grid(
+            cells, staged, way, columns=columns, size=SIZE, rate=decided.rate, length=decided.length,
+            sound=decided.sound,
+        )  # fmt: skip
 
-        finished = bench.transcoder.encode(arguments, h264, Part(bench.report, made_small, 0.95), decided.length)
-        expected = Expectation(
-            duration=decided.length,
-            frames=decided.counted(finished.last.frames),
-            size=SIZE,
-            audio_tracks=1 if decided.sound else 0,
-            sounds_throughout=True,
-        )
-        made = publish(bench, staged, replace(product, expected=expected))
+    finished = bench.transcoder.encode(arguments, h264, Part(bench.report, made_small, 0.95), decided.length)
+    expected = Expectation(
+        duration=decided.length,
+        frames=decided.counted(finished.last.frames),
+        size=SIZE,
+        audio_tracks=1 if decided.sound else 0,
+        sounds_throughout=True,
+    )
+    made = publish(bench, staged, replace(product, expected=expected))
     spent = [(step, step.energy) for step in (*steps, finished)]
     read = sum(video.size for video in videos)
     return made, cost_of_all(spent, decided.length, bytes_in=read, bytes_out=made.size)
 
 
-class _Small:
-    """The cells of a large grid, each made small by itself.
-
-    Args:
-        bench: what to work with.
-        videos: the records of those that are to be made small.
-        cells: the videos.
-        decided: of the grid.
-        film: its recipe.
-    """
-
-    def __init__(
-        self, bench: Workbench, videos: Sequence[Video], cells: Sequence[build.Cell], decided: Plan, film: str
-    ) -> None:
-        self._bench, self._cells, self._plan = bench, cells, decided
-        self._columns = round(len(cells) ** 0.5)
-        self._keys = [
-            part_key(bench, video, cells[number].path, self._line(number, _CELL)) for number, video in enumerate(videos)
-        ]
-        self.parts = Parts(bench, film, self._keys)
-
-    def made(self, report: Report) -> tuple[list[build.Cell], list[Encoded]]:
-        """All of them, and what each cost."""
-        count = len(self._keys)
-        found = [self._cell(number, Part(report, number / count, (number + 1) / count)) for number in range(count)]
-        return [cell for cell, _ in found], [encoded for _, encoded in found]
-
-    def _cell(self, number: int, report: Report) -> tuple[build.Cell, Encoded]:
-        name = f"cell {number + 1}"
-
-        def encode(target: Path) -> Encoded:
-            line = self._line(number, target)
-            encoded = self._bench.transcoder.metered(line, _IN_SOFTWARE, report, self._plan.length)
-            expected = Expectation(audio_codec=None, audio_tracks=1 if number in self._plan.sound else 0)
-            verify_part(target, expected, name)
-            return encoded
-
-        path, encoded = self.parts.made(self._keys[number], name, encode)
-        return build.Cell(path, probe(path)), encoded
-
-    def _line(self, number: int, target: Path) -> Sequence[str]:
-        return build.cell(
-            self._cells[number], target, size=(SIZE[0] // self._columns, SIZE[1] // self._columns),
-            rate=self._plan.rate, length=self._plan.length, sound=number in self._plan.sound,
-        )  # fmt: skip
+def _small(
+    bench: Workbench,
+    cells: Sequence[build.Cell],
+    number: int,
+    decided: Plan,
+    folder: Path,
+    report: Part,
+    steps: list[Encoded],
+) -> build.Cell:
+    columns = round(len(cells) ** 0.5)
+    target = folder / f"{number}.mkv"
+    arguments = build.cell(
+        cells[number], target, size=(SIZE[0] // columns, SIZE[1] // columns), rate=decided.rate,
+        length=decided.length, sound=number in decided.sound,
+    )  # fmt: skip
+    share = Part(report, number / len(cells), (number + 1) / len(cells))
+    steps.append(bench.transcoder.metered(arguments, _IN_SOFTWARE, share, decided.length))
+    expected = Expectation(audio_codec=None, audio_tracks=1 if number in decided.sound else 0)
+    return build.Cell(target, verify_part(target, expected, f"cell {number + 1}"))

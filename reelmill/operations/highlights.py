@@ -1,7 +1,4 @@
-"""Highlights: the best moments of a video faded into one another, its sound levelled, in ``highlights/``.
-
-Made by one command, since each moment is half in the next: a run that is killed begins them anew.
-"""
+"""Highlights: the best moments of a video faded into one another, its sound levelled, in ``highlights/``."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from reelmill.analysis.transitions import VERSION, Span, scenes
 from reelmill.catalogue.models import Video
 from reelmill.fan_out import FanOut, threads
 from reelmill.ffmpeg.copying import shown
+from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import CLIPS, THUMBNAILS
 from reelmill.operations import previews, room
@@ -21,7 +22,7 @@ from reelmill.operations.analysis import transitions_of
 from reelmill.operations.cut import cut
 from reelmill.operations.durable import fsync, place
 from reelmill.operations.publish import Product, existing
-from reelmill.operations.workbench import Opened, Workbench, fingerprint, open_video, recipe
+from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
 from reelmill.report import Part
 
@@ -75,7 +76,7 @@ def scene_extract(bench: Workbench, video_id: str, *, files: bool = False, fan_o
     spans = scenes(found, begin, begin + length)
     bench.report.progress(_FOUND, f"{len(spans)} scenes")
     pictures, contact_sheet = _pictures(bench, video, source, spans)
-    made = _files(bench, taken, spans) if files else [None] * len(spans)
+    made = _files(bench, video, source, info, spans) if files else [None] * len(spans)
     bench.report.line(f"output: {contact_sheet}")
     bench.report.progress(1.0, "done")
     return SceneResult(
@@ -114,19 +115,18 @@ def _keep(bench: Workbench, folder: Path, path: str, jpeg: bytes) -> None:
     place(staged, bench.root.path / path)
 
 
-def _files(bench: Workbench, taken: Opened, spans: Sequence[Span]) -> list[str]:
-    video = taken.video
-    bench.transcoder.require_tone_mapping(taken.info)
+def _files(bench: Workbench, video: Video, source: Path, info: MediaInfo, spans: Sequence[Span]) -> list[str]:
+    bench.transcoder.require_tone_mapping(info)
     h264 = bench.transcoder.h264()
     whole, done, paths = sum(end - first for first, end in spans), Fraction(0), []
     for number, (first, end) in enumerate(spans, 1):
         before, done = done, done + end - first
         bounds = [_PICTURED + (1 - _PICTURED) * float(at / whole) for at in (before, done)]
-        key = recipe("scene", [fingerprint(video, taken.path)], start=str(first), end=str(end), **h264.options())
+        key = recipe("scene", [fingerprint(video, source)], start=str(first), end=str(end), **h264.options())
         with workspace(bench.root, key, bench.report) as folder:
             made = existing(bench, key)
             if made is None:
-                bench.disk.require(room.film(taken.info, end - first, h264, tracks=1))
+                bench.disk.require(room.film(info, end - first, h264, tracks=1))
                 product = Product(
                     path=f"{CLIPS}/{PurePosixPath(video.filename).stem} scene {number:04}.mp4",
                     recipe=key,
@@ -135,6 +135,7 @@ def _files(bench: Workbench, taken: Opened, spans: Sequence[Span]) -> list[str]:
                     source_video_id=video.id,
                     details={"start": float(first), "end": float(end)},
                 )
-                made, _ = cut(bench, taken, [(first, end)], h264, folder, product, Part(bench.report, *bounds))
+                staged, share = folder / "output.mp4", Part(bench.report, *bounds)
+                made, _ = cut(bench, source, info, [(first, end)], h264, staged, product, share)
         paths.append(made.path)
     return paths

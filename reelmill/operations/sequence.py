@@ -1,7 +1,4 @@
-"""A sequence: whole videos one after the other in one file, copied as they are where they agree, sound levelled.
-
-Each part that is encoded is kept until the whole is published: a run that is killed costs the part it was at.
-"""
+"""A sequence: whole videos one after the other in one file, copied as they are where they agree, sound levelled."""
 
 from __future__ import annotations
 
@@ -25,7 +22,6 @@ from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.transcoder import Encoded
 from reelmill.ffmpeg.verify import Expectation, verify_part
 from reelmill.operations import room
-from reelmill.operations.parts import Parts, part_key
 from reelmill.operations.publish import Product, publish
 from reelmill.operations.workbench import Workbench
 from reelmill.report import Part
@@ -39,7 +35,6 @@ _HIGHEST_RATE: Final = Fraction(60)
 _USUAL_RATE: Final = Fraction(25)
 _BT709: Final = 1
 _IN_SOFTWARE: Final = "libx264"
-_PART: Final = Path("part")
 
 
 @dataclass(frozen=True)
@@ -184,19 +179,19 @@ def produce(
     """
     decided = plan(sources)
     try:
-        return _Film(bench, sources, decided, h264, folder, product.recipe).produce(product)
+        return _Film(bench, sources, decided, h264, folder).produce(product)
     except OutputRejected as error:
         if not any(step.copied for step in decided.steps):
             raise
         bench.report.line(f"joined as they are they do not play well ({error}); every part is encoded instead")
-    return _Film(bench, sources, plan(sources, copy=False), h264, folder, product.recipe).produce(product)
+    return _Film(bench, sources, plan(sources, copy=False), h264, folder).produce(product)
 
 
 class _Film:
     """The making of one sequence; each part adds to its lists."""
 
     def __init__(
-        self, bench: Workbench, sources: Sequence[Source], decided: Plan, h264: build.H264, folder: Path, film: str
+        self, bench: Workbench, sources: Sequence[Source], decided: Plan, h264: build.H264, folder: Path
     ) -> None:
         self._bench, self._sources, self._plan, self._h264, self._folder = bench, sources, decided, h264, folder
         self._heard = any(source.info.audio_tracks for source in sources)
@@ -205,18 +200,9 @@ class _Film:
         self._sounds: list[Path] = []
         self._pieces: list[Piece] = []
         self._spent: list[Encoded] = []
-        self._keys = [
-            None if step.copied else part_key(bench, source.video, source.path, self._line(source, step, _PART, h264))
-            for source, step in zip(sources, decided.steps, strict=True)
-        ]
-        self._parts = Parts(bench, film, [key for key in self._keys if key is not None])
 
     def produce(self, product: Product) -> tuple[Video, Cost]:
         """Make every part, join them, publish."""
-        with self._parts:
-            return self._made(product)
-
-    def _made(self, product: Product) -> tuple[Video, Cost]:
         form, report = self._plan.form, self._bench.report
         parts = f"{len(self._sources)} parts of {form.width}x{form.height}"
         report.line(f"{parts} at {float(form.rate):.3f} pictures a second")
@@ -271,24 +257,15 @@ class _Film:
         if step.copied:
             self._pictures.append(source.path)
             return
-        name = f"part {len(self._pictures) + 1}"
-
-        def encode(target: Path) -> Encoded:
-            encoded = self._bench.transcoder.encode(
-                lambda way: self._line(source, step, target, way), self._h264, share, self._plan.length(step)
-            )
-            expected = Expectation(size=(self._plan.form.width, self._plan.form.height), audio_tracks=0)
-            verify_part(target, expected, name)
-            return encoded
-
-        key = self._keys[len(self._pictures)]
-        assert key is not None
-        part, encoded = self._parts.made(key, name, encode)
+        target = self._folder / f"{len(self._pictures)}.mkv"
+        encoded = self._bench.transcoder.encode(
+            lambda way: joining.encoded(source.path, source.info, target, self._plan.form, step.frames, way),
+            self._h264, share, self._plan.length(step),
+        )  # fmt: skip
         self._spent.append(encoded)
-        self._pictures.append(part)
-
-    def _line(self, source: Source, step: Step, target: Path, way: build.H264) -> Sequence[str]:
-        return joining.encoded(source.path, source.info, target, self._plan.form, step.frames, way)
+        expected = Expectation(size=(self._plan.form.width, self._plan.form.height), audio_tracks=0)
+        verify_part(target, expected, f"part {len(self._pictures) + 1}")
+        self._pictures.append(target)
 
     def _add_sound(self, source: Source, step: Step, samples: int, change: float | None, share: Part) -> None:
         target = self._folder / f"{len(self._sounds)}.sound.nut"

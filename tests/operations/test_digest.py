@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from reelmill.errors import InputError, UnknownVideo, UserError
 from reelmill.fan_out import Found, Work, ignore
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import probe
-from reelmill.operations import cut
 from reelmill.operations.digest import digest
 from reelmill.operations.workbench import Workbench
 from tests.clips import clip, ffmpeg, promising
@@ -161,11 +159,7 @@ def test_a_slide_show_shows_the_slide_that_was_on(bench: Workbench, highlights: 
         at += round((segment.end - segment.start) * 25)
 
 
-@pytest.mark.parametrize("piece", [30, 6])
-def test_over_many_stretches_sound_and_picture_stay_together(
-    bench: Workbench, piece: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cut, "CHUNK_SECONDS", Fraction(piece))
+def test_over_many_stretches_sound_and_picture_stay_together(bench: Workbench) -> None:
     path = bench.root.folder("inbox") / "clap.mp4"
     flash = "drawbox=color=white:t=fill:enable='between(mod(t,1),0.5,0.6)'"
     beep = "aevalsrc='if(between(mod(t,1),0.5,0.6),0.5*sin(6000*t),0)':d=120"
