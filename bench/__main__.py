@@ -16,7 +16,6 @@ ROWS = (
     "chunked",
     "resume",
     "two_workers",
-    "digest",
     "storyboard",
     "scenes",
     "engine_throughput",

@@ -6,9 +6,9 @@ import statistics
 import subprocess
 from pathlib import Path
 
-from bench.film import ROUND, film, remade
 from bench.harness import Row, compare, cpu, wall
 from bench.library import Silence, library
+from bench.reel import ROUND, reel, remade
 from bench.reencode import PLAIN
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.probe import probe
@@ -23,7 +23,7 @@ LIMIT = "decoding the finished film to prove it, and the last chunk, which ends 
 def run(runs: int) -> Row:
     """Measure."""
     with library() as bench:
-        video_id, source = film(bench, ROUNDS, SIZE)
+        video_id, source = reel(bench, ROUNDS, SIZE)
         plain, copy = bench.root.path / "plain.mp4", bench.root.path / "copy.mp4"
         command = [str(bench.transcoder.ffmpeg), "-v", "error", "-y", "-i", str(source), *PLAIN, str(plain)]
         cost: dict[str, list[float]] = {"ours": [], "theirs": []}

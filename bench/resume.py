@@ -12,9 +12,9 @@ from typing import Final
 
 import psutil
 
-from bench.film import ROUND, film, remade
 from bench.harness import Row, compare, cpu
 from bench.library import library
+from bench.reel import ROUND, reel, remade
 from reelmill.operations.store import Store
 from reelmill.operations.workbench import Workbench
 
@@ -35,7 +35,7 @@ reencode(Workbench(report=Silence()), sys.argv[1])
 def run(runs: int) -> Row:
     """Measure."""
     with library() as bench:
-        video_id, _ = film(bench, ROUNDS, SIZE)
+        video_id, _ = reel(bench, ROUNDS, SIZE)
         # What a killed job leaves behind becomes ours, so that its CPU seconds are counted, too.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 

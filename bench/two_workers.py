@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import distributed
 
-from bench.film import ROUND, film, remade
 from bench.harness import Row, compare, wall
 from bench.library import library
+from bench.reel import ROUND, reel, remade
 from deployments.member import DASK_ENVIRONMENT
 from reelmill.catalogue.engine import database_url
 from reelmill.fan_out import FanOut, Found, Work, ignore
@@ -31,7 +31,7 @@ def run(runs: int) -> Row:
     """Measure."""
     cores = sorted(os.sched_getaffinity(0))[:2]
     with library() as bench, ExitStack() as stack:
-        video_id, _ = film(bench, ROUNDS, SIZE)
+        video_id, _ = reel(bench, ROUNDS, SIZE)
         folder = bench.root.path.parent
         os.sched_setaffinity(0, cores[:1])  # the job itself is at home with the first worker
         clients = [stack.enter_context(_machines(folder / str(count), cores[:count])) for count in (2, 1)]

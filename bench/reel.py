@@ -1,17 +1,15 @@
-"""A film to encode: varied pictures, long enough to be cut into chunks, drawn by ffmpeg itself."""
+"""A reel to encode: varied pictures, long enough to be cut into chunks, drawn by ffmpeg itself."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import text
 from sqlmodel import select
 
-from reelmill.catalogue.engine import get_engine, session
+from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.ffmpeg.run import FfmpegRunner
 from reelmill.ffmpeg.samples import Sample, Scene, make_samples
@@ -19,21 +17,19 @@ from reelmill.layout import PLAYBACK
 from reelmill.operations.scan import scan
 from reelmill.operations.workbench import Workbench
 
-#: Each is shown for so many seconds.
-SHOT: Final = 5
-SHOTS: Final = ("fractal", "clock", "lichen", "dusk", "colony", "plasma")
+_SHOTS: Final = ("fractal", "clock", "lichen", "dusk", "colony", "plasma")
 #: Seconds of one round of them.
-ROUND: Final = SHOT * len(SHOTS)
+ROUND: Final = 30
 
 
-def film(bench: Workbench, rounds: int, size: tuple[int, int], shots: Sequence[str] = SHOTS) -> tuple[str, Path]:
+def reel(bench: Workbench, rounds: int, size: tuple[int, int]) -> tuple[str, Path]:
     """Put so many rounds of the same shots into the library, 30 pictures a second; answers with id and file."""
-    scenes = tuple(Scene(picture, SHOT, tone=0) for picture in shots)
+    scenes = tuple(Scene(picture, ROUND // len(_SHOTS), tone=0) for picture in _SHOTS)
     once = Sample("round.mp4", *size, Fraction(30), scenes, audio=False)
     drawn = make_samples(bench.root.path, FfmpegRunner(bench.transcoder.ffmpeg), (once,))[0]
     source = bench.root.folder("inbox") / "film.mp4"
     # Looped sound would have seams.
-    tone = f"aevalsrc='0.2*sin(2000*t)*sin(t)':s=48000:d={rounds * SHOT * len(shots)}"
+    tone = f"aevalsrc='0.2*sin(2000*t)*sin(t)':s=48000:d={rounds * ROUND}"
     command = [str(bench.transcoder.ffmpeg), "-v", "error", "-stream_loop", str(rounds - 1), "-i", str(drawn)]
     command += ["-f", "lavfi", "-i", tone, "-map", "0:v", "-map", "1:a", "-c:v", "copy", str(source)]
     subprocess.run(command, check=True)
@@ -43,9 +39,7 @@ def film(bench: Workbench, rounds: int, size: tuple[int, int], shots: Sequence[s
         return str(opened.exec(select(Video.id)).one()), source
 
 
-def remade(bench: Workbench, folder: str = PLAYBACK) -> None:
-    """Forget what was made and found, so that the next run does it again."""
-    for path in (bench.root.path / folder).iterdir():
+def remade(bench: Workbench) -> None:
+    """Forget what was made, so that the next run makes it again."""
+    for path in (bench.root.path / PLAYBACK).iterdir():
         path.unlink()
-    with get_engine().begin() as connection:
-        connection.execute(text("TRUNCATE catalogue.analysis"))
