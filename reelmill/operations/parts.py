@@ -1,7 +1,7 @@
 """The parts of a film that is put together: each made once, found by the next try, dropped when the film is published.
 
-They are pieces of the chunk store: pictures in pieces of ``Workbench.chunk_seconds``, sound and small copies whole, each
-named by a hash of what it depends on, so that another job that needs the same finds it, too. A film that is one piece
+They are pieces of the chunk store: pictures in pieces of ``Workbench.chunk_seconds``, sound and small copies whole. A
+hash of what it depends on names each, so that another job that needs the same finds it, too. A film that is one piece
 long is encoded in one go: nothing of it could be kept.
 """
 
