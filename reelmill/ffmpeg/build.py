@@ -261,25 +261,37 @@ def grid(
         length: seconds of the whole.
         sound: which cells are heard, from 0; several are mixed, none is silence.
     """
-    width, height = size[0] // columns, size[1] // columns
-    inputs = [ffmpeg.input(media_url(cell.path)) for cell in cells]
-    pictures = [
-        fitted(cell.info, media[f"v:{cell.info.video.index}"], width, height, rate).filter(
-            "tpad", stop_mode="clone", stop=-1
-        )
-        for cell, media in zip(cells, inputs, strict=True)
-    ]
-    places = [f"{n % columns * width}_{n // columns * height}" for n in range(len(cells))]
-    stacked = ffmpeg.filter(pictures, "xstack", inputs=len(cells), layout="|".join(places))
+    stacked = stacked_cells(cells, columns=columns, size=size, rate=rate)
     stacked = stacked.filter("trim", duration=seconds(length)).filter("setpts", "PTS-STARTPTS")
     options: dict[str, Any] = {**h264.options(), **FASTSTART, "f": "mp4", "t": seconds(length)}
     streams = [stacked]
     if sound:
-        heard = [
-            inputs[index]["a:0"].filter("aresample", 48000, **{"async": 1, "first_pts": 0}).filter("apad")
-            for index in sound
-        ]
-        mixed = heard[0] if len(heard) == 1 else ffmpeg.filter(heard, "amix", inputs=len(heard), normalize=1)
-        streams.append(mixed.filter("atrim", duration=seconds(length)))
+        streams.append(mixed_cells(cells, sound, length))
         options |= {**AAC, "ac": 2}
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def stacked_cells(cells: Sequence[Cell], *, columns: int, size: tuple[int, int], rate: Fraction, first: int = 0) -> Any:
+    """The pictures of ``grid`` from the one at ``first`` on, filtered; they never end."""
+    width, height = size[0] // columns, size[1] // columns
+    pictures = [
+        fitted(cell.info, ffmpeg.input(media_url(cell.path))[f"v:{cell.info.video.index}"], width, height, rate).filter(
+            "tpad", stop_mode="clone", stop=-1
+        )
+        for cell in cells
+    ]
+    places = [f"{n % columns * width}_{n // columns * height}" for n in range(len(cells))]
+    stacked = ffmpeg.filter(pictures, "xstack", inputs=len(cells), layout="|".join(places))
+    return stacked.filter("trim", start_frame=first).filter("setpts", "PTS-STARTPTS") if first else stacked
+
+
+def mixed_cells(cells: Sequence[Cell], sound: Sequence[int], length: Fraction) -> Any:
+    """The sound of ``grid``, filtered: cells of ``sound``, together ``length`` seconds long."""
+    heard = [
+        ffmpeg.input(media_url(cells[index].path))["a:0"]
+        .filter("aresample", 48000, **{"async": 1, "first_pts": 0})
+        .filter("apad")
+        for index in sound
+    ]
+    mixed = heard[0] if len(heard) == 1 else ffmpeg.filter(heard, "amix", inputs=len(heard), normalize=1)
+    return mixed.filter("atrim", duration=seconds(length))

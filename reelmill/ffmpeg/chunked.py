@@ -6,7 +6,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import ffmpeg
 from av.error import FFmpegError
 
@@ -14,6 +13,7 @@ from reelmill.errors import InputError, OutputRejected
 from reelmill.ffmpeg.build import AAC, FASTSTART, H264, arguments, companions, each_once, for_the_web, seconds, sounds
 from reelmill.ffmpeg.chunks import Chunk, shape
 from reelmill.ffmpeg.copying import delay
+from reelmill.ffmpeg.pieces import start
 from reelmill.ffmpeg.probe import MediaInfo, main_video, media_url, open_media
 
 
@@ -90,15 +90,10 @@ def complete(source: Path, pictures: Path, begin: Fraction, others: Path | None,
     """
     inputs = [ffmpeg.input(media_url(pictures), itsoffset=seconds(begin))]
     if others is not None:
-        inputs.append(ffmpeg.input(media_url(others), itsoffset=seconds(_start(others))))
+        inputs.append(ffmpeg.input(media_url(others), itsoffset=seconds(start(others))))
     streams = [inputs[0]["v:0"], *(media for media in inputs[1:])]
     facts = len(inputs)
     options = {"c": "copy", "map_metadata": facts, "map_chapters": facts, **FASTSTART, "f": "mp4"}
     line = arguments(ffmpeg.output(*streams, media_url(target), **options))
     after = line.index("-map")  # ffmpeg-python leaves out an input of which no stream is taken
     return *line[:after], "-i", media_url(source), *line[after:]
-
-
-def _start(path: Path) -> Fraction:
-    with open_media(path) as container:
-        return Fraction(container.start_time or 0, av.time_base)

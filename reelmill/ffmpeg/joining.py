@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from reelmill.errors import OutputRejected
-from reelmill.ffmpeg.build import AAC, FASTSTART, H264, arguments, fitted, levelled, seconds
+from reelmill.ffmpeg.build import AAC, FASTSTART, arguments, fitted, levelled, seconds
 from reelmill.ffmpeg.copying import Form
 from reelmill.ffmpeg.probe import MediaInfo, blame_disk, main_video, media_url, open_media
 
@@ -36,14 +36,12 @@ DELAY: Final = 2
 _IN_BAND: Final = "h264_mp4toannexb,dump_extra=freq=keyframe"
 
 
-def encoded(source: Path, info: MediaInfo, target: Path, form: Form, frames: int, h264: H264) -> tuple[str, ...]:
-    """The pictures of a whole video fitted into ``form``, exactly ``frames`` of them; the last stands if need be."""
+def fitted_to(source: Path, info: MediaInfo, form: Form, first: int = 0) -> Any:
+    """The pictures of a video fitted into ``form``, from the one at ``first`` on, filtered; the last never ends."""
     media = ffmpeg.input(media_url(source))
     video = fitted(info, media[f"v:{info.video.index}"], form.width, form.height, form.rate)
     video = video.filter("setpts", "PTS-STARTPTS").filter("tpad", stop_mode="clone", stop=-1)
-    video = video.filter("trim", end_frame=frames)
-    options = {**h264.options(), "bf": DELAY, "f": "matroska"}
-    return arguments(ffmpeg.output(video, media_url(target), **options))
+    return video.filter("trim", start_frame=first).filter("setpts", "PTS-STARTPTS") if first else video
 
 
 def sound(source: Path | None, target: Path, *, begin: Fraction, samples: int, gain: float) -> tuple[str, ...]:

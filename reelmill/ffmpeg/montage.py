@@ -49,6 +49,30 @@ def joined(
     return _written([film[i] for i in range(1 + heard)], info, target, h264)
 
 
+def joined_pictures(
+    source: Path, info: MediaInfo, parts: Sequence[Span], begun: Sequence[Fraction], first: int = 0
+) -> Any:
+    """The pictures of ``joined`` from the one at ``first`` on, filtered; stretches before it are not opened."""
+    rate, before = rate_of(info), 0
+    streams = []
+    for part, on_show, frames in zip(parts, begun, frames_of(parts, rate), strict=True):
+        if before + frames > first:
+            video = _stretch(source, info, part, on_show, frames, rate, soft=True)[0]
+            streams.append(_from(video, max(0, first - before)))
+        before += frames
+    return ffmpeg.filter(streams, "concat", n=len(streams))
+
+
+def joined_sound(source: Path, info: MediaInfo, parts: Sequence[Span], begun: Sequence[Fraction]) -> Any:
+    """The sound of ``joined``, filtered."""
+    rate = rate_of(info)
+    streams = [
+        _stretch(source, info, part, on_show, frames, rate, soft=True)[1]
+        for part, on_show, frames in zip(parts, begun, frames_of(parts, rate), strict=True)
+    ]
+    return ffmpeg.filter(streams, "concat", n=len(streams), v=0, a=1)
+
+
 def faded(
     source: Path,
     info: MediaInfo,
@@ -71,6 +95,39 @@ def faded(
         begun: as ``joined`` has it.
         gain: of the sound, in dB.
     """
+    picture, *sound = _faded(source, info, parts, fades, begun)
+    sound = [levelled(one, gain) for one in sound]
+    return _written([picture.filter("format", "yuv420p"), *sound], info, target, h264)
+
+
+def faded_pictures(
+    source: Path,
+    info: MediaInfo,
+    parts: Sequence[Span],
+    fades: Sequence[int],
+    begun: Sequence[Fraction],
+    first: int = 0,
+) -> Any:
+    """The pictures of ``faded`` from the one at ``first`` on, filtered."""
+    return _from(_faded(source, info, parts, fades, begun)[0], first).filter("format", "yuv420p")
+
+
+def faded_sound(
+    source: Path,
+    info: MediaInfo,
+    parts: Sequence[Span],
+    fades: Sequence[int],
+    begun: Sequence[Fraction],
+    gain: float,
+) -> Any:
+    """The sound of ``faded``, filtered."""
+    return levelled(_faded(source, info, parts, fades, begun)[1], gain)
+
+
+def _faded(
+    source: Path, info: MediaInfo, parts: Sequence[Span], fades: Sequence[int], begun: Sequence[Fraction]
+) -> list[Any]:
+    """Picture, and sound where there is any."""
     rate = rate_of(info)
     counts = [max(1, round((end - start) * rate)) for start, end in parts]
     stretches = [
@@ -89,8 +146,11 @@ def faded(
         else:
             picture = ffmpeg.filter([picture, next_picture], "concat", n=2)
             sound = [ffmpeg.filter([*sound, *next_sound], "concat", n=2, v=0, a=1)] if sound else []
-    sound = [levelled(one, gain) for one in sound]
-    return _written([picture.filter("format", "yuv420p"), *sound], info, target, h264)
+    return [picture, *sound]
+
+
+def _from(video: Any, first: int) -> Any:
+    return video.filter("trim", start_frame=first).filter("setpts", "PTS-STARTPTS") if first else video
 
 
 def _stretch(
@@ -118,9 +178,13 @@ def _stretch(
 
 def _written(streams: Sequence[Any], info: MediaInfo, target: Path, h264: H264) -> tuple[str, ...]:
     options: dict[str, Any] = {**h264.options(), **FASTSTART, "f": "mp4", **(AAC if info.audio_tracks else {})}
-    if info.video.hdr:
-        options |= SDR_TAGS
+    options |= tags(info)
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def tags(info: MediaInfo) -> dict[str, str]:
+    """What a montage says of its colours, as output options."""
+    return dict(SDR_TAGS) if info.video.hdr else {}
 
 
 def rate_of(info: MediaInfo) -> Fraction:

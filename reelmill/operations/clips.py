@@ -107,7 +107,7 @@ def _clip(bench: Workbench, video: Video, source: Path, info: MediaInfo, segment
         made = existing(bench, key)
         cost: Cost | None = None
         if made is None:
-            bench.disk.require(room.film(info, segment.length, h264, tracks=1))
+            bench.disk.require(room.montage(info, segment.length, h264, bench.chunk_seconds))
             product = Product(
                 path=f"{CLIPS}/{PurePosixPath(video.filename).stem} {at}.mp4",
                 recipe=key,
@@ -116,7 +116,7 @@ def _clip(bench: Workbench, video: Video, source: Path, info: MediaInfo, segment
                 source_video_id=video.id,
                 details={"start": float(span[0]), "end": float(span[1]), "reason": segment.reason},
             )
-            made, cost = cut(bench, source, info, [span], h264, folder / "output.mp4", product, report)
+            made, cost, _ = cut(bench, source, info, [span], h264, folder / "output.mp4", product, report)
     return Clip(
         video_id=made.id,
         path=made.path,

@@ -10,12 +10,13 @@ from pathlib import Path
 from reelmill.analysis.frames import begun
 from reelmill.catalogue.models import Video
 from reelmill.ffmpeg import build, montage
-from reelmill.ffmpeg.cost import Cost, cost_of
+from reelmill.ffmpeg.cost import Cost, cost_of_all
 from reelmill.ffmpeg.montage import Span
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.verify import Expectation
+from reelmill.operations.parts import Effort, Film, Pictures, parts_of
 from reelmill.operations.publish import Product, publish
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.workbench import Workbench, recipe
 from reelmill.report import Report
 
 
@@ -28,8 +29,8 @@ def cut(
     staged: Path,
     product: Product,
     report: Report,
-) -> tuple[Video, Cost]:
-    """Cut ``spans`` out frame-exactly, join them in their order, publish; answers with the record and its cost.
+) -> tuple[Video, Cost, Effort]:
+    """Cut ``spans`` out frame-exactly, join them in their order, publish; answers with the record and what it took.
 
     Args:
         bench: what to work with.
@@ -37,7 +38,7 @@ def cut(
         info: its facts.
         spans: start and end of each, in seconds, none overlapping.
         h264: how to encode.
-        staged: file in a workspace to write to.
+        staged: file to write to, in the workspace of ``product.recipe``.
         product: what it becomes; its expectation is filled in here.
         report: where the encode's progress goes.
 
@@ -45,14 +46,23 @@ def cut(
         GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: it went wrong; nothing was published.
     """
     length = sum((end - start for start, end in spans), Fraction(0))
-    begins = begun(source, [start for start, _ in spans])
-    finished = bench.transcoder.encode(
-        lambda way: montage.joined(source, info, spans, staged, way, begins), h264, report, length
+    begins, rate = begun(source, [start for start, _ in spans]), montage.rate_of(info)
+    seen = Pictures(
+        name="the film",
+        of=recipe("cut", [], job=product.recipe, spans=spans),
+        frames=sum(montage.frames_of(spans, rate)),
+        rate=rate,
+        graph=lambda first: montage.joined_pictures(source, info, spans, begins, first),
+        options=montage.tags(info),
     )
-    expected = of_one(info, length, sum(montage.frames_of(spans, montage.rate_of(info))))
-    made = publish(bench, staged, replace(product, expected=expected))
-    read = source.stat().st_size
-    return made, cost_of(finished, finished.energy, length, bytes_in=read, bytes_out=made.size)
+    heard = montage.joined_sound(source, info, spans, begins) if info.audio_tracks else None
+    film = Film(seen, heard, lambda way, target: montage.joined(source, info, spans, target, way, begins))
+    with parts_of(bench, product.recipe, staged.parent) as parts:
+        parts.film(film, h264, staged, report)
+        made = publish(bench, staged, replace(product, expected=of_one(info, length, seen.frames)))
+    spent = [(step, step.energy) for step in parts.spent]
+    cost = cost_of_all(spent, length, bytes_in=source.stat().st_size, bytes_out=made.size)
+    return made, cost, parts.effort
 
 
 def of_one(info: MediaInfo, length: Fraction, frames: int) -> Expectation:

@@ -24,6 +24,7 @@ from reelmill.layout import DIGESTS
 from reelmill.operations import room
 from reelmill.operations.analysis import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.cut import cut
+from reelmill.operations.parts import Effort
 from reelmill.operations.publish import Product, existing
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
 from reelmill.operations.workspace import workspace
@@ -50,7 +51,7 @@ class Choice(BaseModel):
     segments: tuple[DigestSegment, ...]
 
 
-class DigestResult(BaseModel):
+class DigestResult(Effort):
     """What was made."""
 
     model_config = ConfigDict(frozen=True)
@@ -109,17 +110,19 @@ def digest(
     )
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        cost: Cost | None = None
+        cost, effort = None, Effort()
         if made is None:
-            bench.disk.require(room.film(info, target, h264, tracks=1))
+            bench.disk.require(room.montage(info, target, h264, bench.chunk_seconds))
             chosen = _choose(bench, video, source, info, target, include_highlights, fan_out)
-            made, cost = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
+            made, cost, effort = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
-    return _result(video, made, cost, target_length, time.monotonic() - started)
+    return _result(video, made, cost, effort, target_length, time.monotonic() - started)
 
 
-def _result(video: Video, made: Video, cost: Cost | None, target_length: float, seconds: float) -> DigestResult:
+def _result(
+    video: Video, made: Video, cost: Cost | None, effort: Effort, target_length: float, seconds: float
+) -> DigestResult:
     choice = Choice.model_validate(made.details)
     return DigestResult(
         video_id=made.id,
@@ -134,6 +137,7 @@ def _result(video: Video, made: Video, cost: Cost | None, target_length: float, 
         seconds=seconds,
         size=made.size,
         cost=cost,
+        **vars(effort),
     )
 
 
@@ -164,7 +168,7 @@ def _make(
     h264: build.H264,
     staged: Path,
     key: str,
-) -> tuple[Video, Cost]:
+) -> tuple[Video, Cost, Effort]:
     scenes, segments = chosen
     product = Product(
         path=f"{DIGESTS}/{PurePosixPath(video.filename).stem}-digest.mp4",

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, UserError
 from reelmill.ffmpeg import build
 from reelmill.ffmpeg.cost import Cost, cost_of_all
 from reelmill.ffmpeg.probe import probe
-from reelmill.ffmpeg.transcoder import Encoded
 from reelmill.ffmpeg.verify import Expectation, verify_part
 from reelmill.operations import room
+from reelmill.operations.parts import Effort, Film, Parts, Pictures, parts_of
 from reelmill.operations.publish import Product, publish
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.workbench import Workbench, fingerprint, recipe
 from reelmill.report import Part
 
 Length = Literal["shortest", "longest"]
@@ -101,8 +101,8 @@ def produce(
     h264: build.H264,
     folder: Path,
     product: Product,
-) -> tuple[Video, Cost]:
-    """Make the grid in ``folder`` and publish it; answers with the record and what it cost.
+) -> tuple[Video, Cost, Effort]:
+    """Make the grid in ``folder`` and publish it; answers with the record, what it cost and what it took.
 
     Args:
         bench: what to work with.
@@ -110,60 +110,72 @@ def produce(
         cells: a square number of them, row by row.
         decided: see ``plan``.
         h264: how to encode.
-        folder: a workspace.
+        folder: the workspace of ``product.recipe``.
         product: what it becomes; its expectation is filled in here.
 
     Raises:
         GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: it went wrong; nothing was published.
     """
-    columns = round(len(cells) ** 0.5)
-    steps: list[Encoded] = []
-    made_small = 0.0 if len(cells) <= _AT_ONCE else 0.7  # of the work
-    heard, kept = len(decided.sound), bool(made_small)
-    bench.disk.require(room.grid(SIZE, decided.rate, decided.length, h264, heard=heard, kept=kept))
-    if made_small:
-        cells = [
-            _small(bench, cells, number, decided, folder, Part(bench.report, 0, made_small), steps)
-            for number in range(len(cells))
-        ]
-    staged = folder / "output.mp4"
+    heard, small = len(decided.sound), len(cells) > _AT_ONCE
+    bench.disk.require(
+        room.grid(SIZE, decided.rate, decided.length, h264, bench.chunk_seconds, heard=heard, kept=small)
+    )
+    made_small = 0.7 if small else 0.0  # of the work
+    with parts_of(bench, product.recipe, folder) as parts:
+        if small:
+            share = Part(bench.report, 0, made_small)
+            cells = [_small(parts, video, cells, number, decided, share) for number, video in enumerate(videos)]
+        staged = folder / "output.mp4"
+        film = _film(cells, decided, product.recipe)
+        frames = parts.film(film, h264, staged, Part(bench.report, made_small, 0.95))
+        expected = Expectation(
+            duration=decided.length,
+            frames=decided.counted(frames),
+            size=SIZE,
+            audio_tracks=1 if decided.sound else 0,
+            sounds_throughout=True,
+        )
+        made = publish(bench, staged, replace(product, expected=expected))
+    spent = [(step, step.energy) for step in parts.spent]
+    read = sum(video.size for video in videos)
+    return made, cost_of_all(spent, decided.length, bytes_in=read, bytes_out=made.size), parts.effort
 
-    def arguments(way: build.H264) -> Sequence[str]:
+
+def _film(cells: Sequence[build.Cell], decided: Plan, key: str) -> Film:
+    columns = round(len(cells) ** 0.5)
+
+    def whole(way: build.H264, target: Path) -> Sequence[str]:
         return build.grid(
-            cells, staged, way, columns=columns, size=SIZE, rate=decided.rate, length=decided.length,
+            cells, target, way, columns=columns, size=SIZE, rate=decided.rate, length=decided.length,
             sound=decided.sound,
         )  # fmt: skip
 
-    finished = bench.transcoder.encode(arguments, h264, Part(bench.report, made_small, 0.95), decided.length)
-    expected = Expectation(
-        duration=decided.length,
-        frames=decided.counted(finished.last.frames),
-        size=SIZE,
-        audio_tracks=1 if decided.sound else 0,
-        sounds_throughout=True,
-    )
-    made = publish(bench, staged, replace(product, expected=expected))
-    spent = [(step, step.energy) for step in (*steps, finished)]
-    read = sum(video.size for video in videos)
-    return made, cost_of_all(spent, decided.length, bytes_in=read, bytes_out=made.size)
+    def graph(first: int) -> Any:
+        return build.stacked_cells(cells, columns=columns, size=SIZE, rate=decided.rate, first=first)
+
+    sound = build.mixed_cells(cells, decided.sound, decided.length) if decided.sound else None
+    seen = Pictures("the grid", recipe("stacked", [], job=key), decided.frames, decided.rate, graph)
+    return Film(seen, sound, whole, heard={"ac": 2})
 
 
 def _small(
-    bench: Workbench,
-    cells: Sequence[build.Cell],
-    number: int,
-    decided: Plan,
-    folder: Path,
-    report: Part,
-    steps: list[Encoded],
+    parts: Parts, video: Video, cells: Sequence[build.Cell], number: int, decided: Plan, report: Part
 ) -> build.Cell:
-    columns = round(len(cells) ** 0.5)
-    target = folder / f"{number}.mkv"
-    arguments = build.cell(
-        cells[number], target, size=(SIZE[0] // columns, SIZE[1] // columns), rate=decided.rate,
-        length=decided.length, sound=number in decided.sound,
-    )  # fmt: skip
+    """One cell made small, nearly without loss, or found as an earlier run made it."""
+    columns, cell, sound = round(len(cells) ** 0.5), cells[number], number in decided.sound
+    size, name = (SIZE[0] // columns, SIZE[1] // columns), f"cell {number + 1}"
+    expected = Expectation(audio_codec=None, audio_tracks=1 if sound else 0)
     share = Part(report, number / len(cells), (number + 1) / len(cells))
-    steps.append(bench.transcoder.metered(arguments, _IN_SOFTWARE, share, decided.length))
-    expected = Expectation(audio_codec=None, audio_tracks=1 if number in decided.sound else 0)
-    return build.Cell(target, verify_part(target, expected, f"cell {number + 1}"))
+
+    def make(target: Path) -> dict[str, Any]:
+        line = build.cell(cell, target, size=size, rate=decided.rate, length=decided.length, sound=sound)
+        encoded = parts.metered(line, _IN_SOFTWARE, share, decided.length)
+        verify_part(target, expected, name)
+        return {"frames": encoded.last.frames}
+
+    of = recipe(
+        "cell", [fingerprint(video, cell.path)], size=size, rate=str(decided.rate), length=str(decided.length),
+        sound=sound,
+    )  # fmt: skip
+    path = parts.whole(of, name, make).path
+    return build.Cell(path, probe(path))

@@ -21,7 +21,7 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.fan_out import FanOut, threads
 from reelmill.ffmpeg import build, montage
-from reelmill.ffmpeg.cost import Cost, cost_of
+from reelmill.ffmpeg.cost import Cost, cost_of_all
 from reelmill.ffmpeg.loudness import integrated
 from reelmill.ffmpeg.montage import Span
 from reelmill.ffmpeg.probe import MediaInfo
@@ -29,6 +29,7 @@ from reelmill.layout import HIGHLIGHTS
 from reelmill.operations import room
 from reelmill.operations.analysis import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.cut import of_one
+from reelmill.operations.parts import Effort, Film, Pictures, parts_of
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.sequence import gain
 from reelmill.operations.workbench import Workbench, fingerprint, open_video, recipe
@@ -58,7 +59,7 @@ class Moments(BaseModel):
     moments: tuple[Moment, ...]
 
 
-class HighlightResult(BaseModel):
+class HighlightResult(Effort):
     """What was made."""
 
     model_config = ConfigDict(frozen=True)
@@ -101,14 +102,14 @@ def highlight_generate(
     key = recipe("highlights", [fingerprint(video, source)], target=str(target), analysis=ANALYSIS, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        cost: Cost | None = None
+        cost, effort = None, Effort()
         if made is None:
-            bench.disk.require(room.film(info, target, h264, tracks=1))
+            bench.disk.require(room.montage(info, target, h264, bench.chunk_seconds))
             signals, duration = signals_of(bench, video, source, info, fan_out)
             found = transitions_of(bench, video, source, info, fan_out)
             scenes = transitions.scenes(found, Fraction(0), duration)
             chosen = best(scenes, scores(signals), duration, target, explain(signals), signals.looks)
-            made, cost = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
+            made, cost, effort = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
     return HighlightResult(
@@ -121,6 +122,7 @@ def highlight_generate(
         seconds=time.monotonic() - started,
         size=made.size,
         cost=cost,
+        **vars(effort),
     )
 
 
@@ -153,7 +155,7 @@ def _make(
     h264: build.H264,
     staged: Path,
     key: str,
-) -> tuple[Video, Cost]:
+) -> tuple[Video, Cost, Effort]:
     for segment in chosen:
         bench.report.line(f"taken: {float(segment.start):.1f} to {float(segment.end):.1f} s: {segment.reason}")
     rate = montage.rate_of(info)
@@ -161,10 +163,16 @@ def _make(
     frames = sum(max(1, round((end - start) * rate)) for start, end in spans) - sum(fades)
     begins = begun(source, [start for start, _ in spans])
     change = gain(integrated(source)) if info.audio_tracks else 0.0
-    finished = bench.transcoder.encode(
-        lambda way: montage.faded(source, info, spans, fades, staged, way, begins, change),
-        h264, Part(bench.report, 0.4, 0.95), frames / rate,
-    )  # fmt: skip
+    seen = Pictures(
+        name="the film",
+        of=recipe("faded", [], job=key, spans=spans, fades=fades),
+        frames=frames,
+        rate=rate,
+        graph=lambda first: montage.faded_pictures(source, info, spans, fades, begins, first),
+        options=montage.tags(info),
+    )
+    heard = montage.faded_sound(source, info, spans, fades, begins, change) if info.audio_tracks else None
+    film = Film(seen, heard, lambda way, target: montage.faded(source, info, spans, fades, target, way, begins, change))
     moments = tuple(
         Moment(start=float(start), end=float(end), score=round(segment.score, 4), reason=segment.reason)
         for (start, end), segment in zip(spans, chosen, strict=True)
@@ -177,5 +185,9 @@ def _make(
         source_video_id=video.id,
         details=Moments(moments=moments).model_dump(mode="json"),
     )
-    made = publish(bench, staged, product)
-    return made, cost_of(finished, finished.energy, frames / rate, bytes_in=video.size, bytes_out=made.size)
+    with parts_of(bench, key, staged.parent) as parts:
+        parts.film(film, h264, staged, Part(bench.report, 0.4, 0.95))
+        made = publish(bench, staged, product)
+    spent = [(step, step.energy) for step in parts.spent]
+    cost = cost_of_all(spent, frames / rate, bytes_in=video.size, bytes_out=made.size)
+    return made, cost, parts.effort

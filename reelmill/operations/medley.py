@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
@@ -16,6 +16,7 @@ from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
 from reelmill.operations import sequence
+from reelmill.operations.parts import Effort
 from reelmill.operations.publish import Product, existing, output_path
 from reelmill.operations.sequence import Piece, Pieces
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
@@ -24,7 +25,7 @@ from reelmill.operations.workspace import workspace
 Orientation = Literal["landscape", "portrait", "square", "any"]
 
 
-class MedleyResult(BaseModel):
+class MedleyResult(Effort):
     """What was made."""
 
     model_config = ConfigDict(frozen=True)
@@ -81,7 +82,7 @@ def compile_random(
     key = recipe("sequence", prints, target=wanted, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        cost: Cost | None = None
+        cost, effort = None, Effort()
         if made is None:
             product = Product(
                 path=wanted or f"{COMPILATIONS}/random {count} {key[:8]}.mp4",
@@ -91,7 +92,7 @@ def compile_random(
                 exact=wanted is not None,
             )
             sources = [sequence.look(bench, video) for video in videos]
-            made, cost = sequence.produce(bench, sources, h264, folder, product)
+            made, cost, effort = sequence.produce(bench, sources, h264, folder, product)
     pieces = Pieces.model_validate(made.details).pieces
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
@@ -105,4 +106,5 @@ def compile_random(
         seconds=time.monotonic() - started,
         size=made.size,
         cost=cost,
+        **vars(effort),
     )

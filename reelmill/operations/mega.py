@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
@@ -20,6 +20,7 @@ from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
 from reelmill.operations import grid, sequence
 from reelmill.operations.grid import Length
+from reelmill.operations.parts import Effort
 from reelmill.operations.publish import Product, existing, output_path
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
 from reelmill.operations.workspace import workspace
@@ -32,7 +33,7 @@ _CELLS: Final = {"3x3": 9, "4x4": 16}
 _USUAL: Final = 20
 
 
-class MegaResult(BaseModel):
+class MegaResult(Effort):
     """What was made."""
 
     model_config = ConfigDict(frozen=True)
@@ -87,7 +88,7 @@ def compile_mega(
     key = recipe("sequence" if layout == "sequence" else "grid", prints, target=wanted, **how, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        cost: Cost | None = None
+        cost, effort = None, Effort()
         if made is None:
             product = Product(
                 path=wanted or f"{COMPILATIONS}/{videos[0].title.replace('/', '-')} {layout} {key[:8]}.mp4",
@@ -96,7 +97,7 @@ def compile_mega(
                 title=f"{videos[0].title} and {len(videos) - 1} more",
                 exact=wanted is not None,
             )
-            made, cost = _make(bench, videos, layout, length, audio, h264, folder, product)
+            made, cost, effort = _make(bench, videos, layout, length, audio, h264, folder, product)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
     return MegaResult(
@@ -109,6 +110,7 @@ def compile_mega(
         seconds=time.monotonic() - started,
         size=made.size,
         cost=cost,
+        **vars(effort),
     )
 
 
@@ -150,7 +152,7 @@ def _make(
     h264: build.H264,
     folder: Path,
     product: Product,
-) -> tuple[Video, Cost]:
+) -> tuple[Video, Cost, Effort]:
     if layout == "sequence":
         sources = [sequence.look(bench, video) for video in videos]
         return sequence.produce(bench, sources, h264, folder, product)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
@@ -18,6 +18,7 @@ from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
 from reelmill.operations import grid
 from reelmill.operations.grid import Length
+from reelmill.operations.parts import Effort
 from reelmill.operations.publish import Product, existing, output_path
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
 from reelmill.operations.workspace import workspace
@@ -25,7 +26,7 @@ from reelmill.operations.workspace import workspace
 Sound = Literal[0, 1, 2, 3, 4, "mix"]
 
 
-class QuadResult(BaseModel):
+class QuadResult(Effort):
     """What was made."""
 
     model_config = ConfigDict(frozen=True)
@@ -76,7 +77,7 @@ def compile_quad(
     key = recipe("compile_quad", prints, length=length, audio=audio, target=wanted, **h264.options())
     with workspace(bench.root, key, bench.report) as folder:
         made = existing(bench, key)
-        cost: Cost | None = None
+        cost, effort = None, Effort()
         if made is None:
             product = Product(
                 path=wanted or f"{COMPILATIONS}/{videos[0].title.replace('/', '-')} quad.mp4",
@@ -85,7 +86,7 @@ def compile_quad(
                 title=f"{videos[0].title} and three more",
                 exact=wanted is not None,
             )
-            made, cost = grid.produce(bench, videos, cells, decided, h264, folder, product)
+            made, cost, effort = grid.produce(bench, videos, cells, decided, h264, folder, product)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
     one, two, three, four = (video.path for video in videos)
@@ -98,6 +99,7 @@ def compile_quad(
         seconds=time.monotonic() - started,
         size=made.size,
         cost=cost,
+        **vars(effort),
     )
 
 

@@ -67,7 +67,29 @@ def film(info: MediaInfo, length: Fraction | None, h264: build.H264, *, tracks: 
     return round(_MARGIN * (min(most, pictures(build.web_size(info), rate_of(info), length, h264)) + sound))
 
 
-def grid(size: tuple[int, int], rate: Fraction, length: Fraction, h264: build.H264, *, heard: int, kept: bool) -> int:
+def copies(length: Fraction, piece: Fraction) -> int:
+    """How often a film of ``length`` seconds is on the disk while it is made: once in one go, thrice in pieces.
+
+    Thrice: the pieces of ``piece`` seconds, all of them joined, and the finished film. See ``pieces.spans``.
+    """
+    return 3 if 2 * length >= 3 * piece else 1
+
+
+def montage(info: MediaInfo, length: Fraction, h264: build.H264, piece: Fraction) -> int:
+    """Bytes of a ``film`` of ``length`` seconds with one sound track, made in pieces of ``piece`` seconds."""
+    return copies(length, piece) * film(info, length, h264, tracks=1)
+
+
+def grid(
+    size: tuple[int, int],
+    rate: Fraction,
+    length: Fraction,
+    h264: build.H264,
+    piece: Fraction,
+    *,
+    heard: int,
+    kept: bool,
+) -> int:
     """Bytes of a grid: ``pictures`` and AAC, and its cells meanwhile where they are made small first.
 
     Args:
@@ -75,10 +97,11 @@ def grid(size: tuple[int, int], rate: Fraction, length: Fraction, h264: build.H2
         rate: pictures per second.
         length: seconds.
         h264: how it is encoded.
+        piece: see ``copies``.
         heard: how many cells are heard.
         kept: whether the cells are made small first, nearly without loss and with their sound as it is decoded.
     """
-    made = pictures(size, rate, length, h264) + _AAC * float(length)
+    made = copies(length, piece) * (pictures(size, rate, length, h264) + _AAC * float(length))
     meanwhile = pictures(size, rate, length, _SMALL) + _PCM * heard * float(length) if kept else 0
     return round(_MARGIN * (made + meanwhile))
 

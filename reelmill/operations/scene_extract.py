@@ -126,7 +126,7 @@ def _files(bench: Workbench, video: Video, source: Path, info: MediaInfo, spans:
         with workspace(bench.root, key, bench.report) as folder:
             made = existing(bench, key)
             if made is None:
-                bench.disk.require(room.film(info, end - first, h264, tracks=1))
+                bench.disk.require(room.montage(info, end - first, h264, bench.chunk_seconds))
                 product = Product(
                     path=f"{CLIPS}/{PurePosixPath(video.filename).stem} scene {number:04}.mp4",
                     recipe=key,
@@ -136,6 +136,6 @@ def _files(bench: Workbench, video: Video, source: Path, info: MediaInfo, spans:
                     details={"start": float(first), "end": float(end)},
                 )
                 staged, share = folder / "output.mp4", Part(bench.report, *bounds)
-                made, _ = cut(bench, source, info, [(first, end)], h264, staged, product, share)
+                made, _, _ = cut(bench, source, info, [(first, end)], h264, staged, product, share)
         paths.append(made.path)
     return paths

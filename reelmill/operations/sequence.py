@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,11 +19,11 @@ from reelmill.ffmpeg.copying import Form, NotCopyable, Track, shown, track
 from reelmill.ffmpeg.cost import Cost, cost_of_all
 from reelmill.ffmpeg.loudness import SILENCE, integrated
 from reelmill.ffmpeg.probe import MediaInfo, probe
-from reelmill.ffmpeg.transcoder import Encoded
 from reelmill.ffmpeg.verify import Expectation, verify_part
 from reelmill.operations import room
+from reelmill.operations.parts import Effort, Parts, Pictures, parts_of
 from reelmill.operations.publish import Product, publish
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.workbench import Workbench, fingerprint, recipe
 from reelmill.report import Part
 
 #: What every part is levelled to, in LUFS: the middle of what AES TD1008 (2021) asks of streams.
@@ -164,42 +164,51 @@ def gain(loudness: float) -> float:
 
 def produce(
     bench: Workbench, sources: Sequence[Source], h264: build.H264, folder: Path, product: Product
-) -> tuple[Video, Cost]:
-    """Make the sequence in ``folder`` and publish it, its details ``Pieces``; answers with it and what it cost.
+) -> tuple[Video, Cost, Effort]:
+    """Make the sequence in ``folder`` and publish it, its details ``Pieces``; answers with it, its cost and its effort.
 
     Args:
         bench: what to work with.
         sources: in their order.
         h264: how parts are encoded.
-        folder: a workspace.
+        folder: the workspace of ``product.recipe``.
         product: what it becomes; its expectation and details are filled in here.
 
     Raises:
         GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: it went wrong; nothing was published.
     """
     decided = plan(sources)
-    try:
-        return _Film(bench, sources, decided, h264, folder).produce(product)
-    except OutputRejected as error:
-        if not any(step.copied for step in decided.steps):
-            raise
-        bench.report.line(f"joined as they are they do not play well ({error}); every part is encoded instead")
-    return _Film(bench, sources, plan(sources, copy=False), h264, folder).produce(product)
+    with parts_of(bench, product.recipe, folder) as parts:
+        try:
+            made, cost = _Film(bench, sources, decided, h264, folder, parts).produce(product)
+        except OutputRejected as error:
+            if not any(step.copied for step in decided.steps):
+                raise
+            bench.report.line(f"joined as they are they do not play well ({error}); every part is encoded instead")
+            decided = plan(sources, copy=False)
+            made, cost = _Film(bench, sources, decided, h264, folder, parts).produce(product)
+    return made, cost, parts.effort
 
 
 class _Film:
     """The making of one sequence; each part adds to its lists."""
 
     def __init__(
-        self, bench: Workbench, sources: Sequence[Source], decided: Plan, h264: build.H264, folder: Path
+        self,
+        bench: Workbench,
+        sources: Sequence[Source],
+        decided: Plan,
+        h264: build.H264,
+        folder: Path,
+        parts: Parts,
     ) -> None:
         self._bench, self._sources, self._plan, self._h264, self._folder = bench, sources, decided, h264, folder
+        self._parts = parts
         self._heard = any(source.info.audio_tracks for source in sources)
         self._length = sum((decided.length(step) for step in decided.steps), Fraction(0))
         self._pictures: list[Path] = []
         self._sounds: list[Path] = []
         self._pieces: list[Piece] = []
-        self._spent: list[Encoded] = []
 
     def produce(self, product: Product) -> tuple[Video, Cost]:
         """Make every part, join them, publish."""
@@ -223,7 +232,7 @@ class _Film:
             details=Pieces(pieces=tuple(self._pieces)).model_dump(mode="json"),
         )
         made = publish(self._bench, staged, product)
-        spent = [(step, step.energy) for step in self._spent]
+        spent = [(step, step.energy) for step in self._parts.spent]
         read = sum(source.video.size for source in self._sources)
         return made, cost_of_all(spent, self._length, bytes_in=read, bytes_out=made.size)
 
@@ -238,10 +247,10 @@ class _Film:
         end = begin + self._plan.length(step)
         share = Part(self._bench.report, float(0.9 * begin / self._length), float(0.9 * end / self._length))
         self._add_pictures(source, step, share)
-        change = gain(integrated(source.path)) if source.info.audio_tracks else None
+        change: float | None = None
         if self._heard:
             samples = round(end * joining.SAMPLE_RATE) - round(begin * joining.SAMPLE_RATE)
-            self._add_sound(source, step, samples, change, share)
+            change = self._add_sound(source, step, samples, share)
         done = "joined as it is" if step.copied else f"encoded: {step.why}"
         self._bench.report.line(f"part {len(self._pieces) + 1}: {source.video.path}, {done}")
         self._pieces.append(
@@ -257,22 +266,37 @@ class _Film:
         if step.copied:
             self._pictures.append(source.path)
             return
-        target = self._folder / f"{len(self._pictures)}.mkv"
-        encoded = self._bench.transcoder.encode(
-            lambda way: joining.encoded(source.path, source.info, target, self._plan.form, step.frames, way),
-            self._h264, share, self._plan.length(step),
-        )  # fmt: skip
-        self._spent.append(encoded)
-        expected = Expectation(size=(self._plan.form.width, self._plan.form.height), audio_tracks=0)
-        verify_part(target, expected, f"part {len(self._pictures) + 1}")
-        self._pictures.append(target)
+        form = self._plan.form
+        wanted = Pictures(
+            name=f"part {len(self._pieces) + 1}",
+            of=recipe("part of a sequence", self._prints(source), form=str(form), frames=step.frames),
+            frames=step.frames,
+            rate=form.rate,
+            graph=lambda first: joining.fitted_to(source.path, source.info, form, first),
+            options={"bf": joining.DELAY},
+        )
+        for piece in self._parts.pictures(wanted, self._h264, share):
+            verify_part(piece.path, Expectation(size=(form.width, form.height), audio_tracks=0), wanted.name)
+            self._pictures.append(piece.path)
 
-    def _add_sound(self, source: Source, step: Step, samples: int, change: float | None, share: Part) -> None:
-        target = self._folder / f"{len(self._sounds)}.sound.nut"
-        path = None if change is None else source.path
-        arguments = joining.sound(path, target, begin=step.begin, samples=samples, gain=change or 0.0)
-        self._spent.append(self._bench.transcoder.metered(arguments, _IN_SOFTWARE, Part(share, 1, 1)))
-        self._sounds.append(target)
+    def _add_sound(self, source: Source, step: Step, samples: int, share: Part) -> float | None:
+        """Answers by how many dB it is changed; None where there is none to hear."""
+
+        def make(target: Path) -> dict[str, Any]:
+            change = gain(integrated(source.path)) if source.info.audio_tracks else None
+            path = None if change is None else source.path
+            line = joining.sound(path, target, begin=step.begin, samples=samples, gain=change or 0.0)
+            self._parts.metered(line, _IN_SOFTWARE, Part(share, 1, 1), self._plan.length(step))
+            return {"frames": 0, "gain": change}
+
+        of = recipe("sound of a sequence", self._prints(source), begin=str(step.begin), samples=samples, to=LOUDNESS)
+        made = self._parts.whole(of, f"the sound of part {len(self._pieces) + 1}", make)
+        self._sounds.append(made.path)
+        change: float | None = made.facts["gain"]
+        return change
+
+    def _prints(self, source: Source) -> list[dict[str, Any]]:
+        return [fingerprint(source.video, source.path)]
 
     def _join(self) -> Path:
         film, heard, staged = (self._folder / name for name in ("pictures.mp4", "sounds.ffconcat", "output.mp4"))
@@ -283,5 +307,5 @@ class _Film:
             heard.write_text(joining.listed(self._sounds, lengths), encoding="utf-8")
         arguments = joining.finish(film, heard if self._heard else None, staged)
         share = Part(self._bench.report, 0.9, 0.95)
-        self._spent.append(self._bench.transcoder.metered(arguments, _IN_SOFTWARE, share, self._length))
+        self._parts.metered(arguments, _IN_SOFTWARE, share, self._length)
         return staged

@@ -6,6 +6,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import FileMissing
+from reelmill.ffmpeg.chunks import CHUNK_SECONDS
 from reelmill.ffmpeg.probe import MediaInfo, probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.layout import MediaRoot
@@ -33,6 +35,7 @@ class Workbench:
     transcoder: Transcoder = field(default_factory=Transcoder)
     report: Report = field(default_factory=LogReport)
     run_id: uuid.UUID | None = None  # the flow run, for ``made_by``
+    chunk_seconds: Fraction = CHUNK_SECONDS  # about what a film that is put together loses when it is killed
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "transcoder", replace(self.transcoder, disk=self.disk))

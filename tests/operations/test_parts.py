@@ -1,0 +1,259 @@
+"""A film that is put together is never made twice: what a killed run had made is found, and is what it should be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import numpy as np
+import pytest
+
+from reelmill.errors import Stalled
+from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.pieces import spans
+from reelmill.operations.digest import digest
+from reelmill.operations.highlights import highlight_generate
+from reelmill.operations.mega import MegaResult, compile_mega
+from reelmill.operations.parts import missing
+from reelmill.operations.quad import compile_quad
+from reelmill.operations.store import Piece, Store
+from reelmill.operations.tidying import tidy
+from reelmill.operations.workbench import Workbench
+from reelmill.report import Silent
+from reelmill.settings import get_settings
+from tests.clips import Notes, clip, overwritten
+from tests.operations.library import add
+
+_PIECE: Final = Fraction(1)
+
+
+@pytest.fixture
+def short(bench: Workbench) -> Workbench:
+    """A workbench whose pieces are."""
+    return replace(bench, chunk_seconds=_PIECE)
+
+
+def _videos(bench: Workbench, count: int, **options: Any) -> list[str]:
+    """Of a codec that is never joined as it is."""
+    given = {"seconds": 3, "size": "160x90", "codec": "mpeg4", **options}
+    paths = [clip(bench.root.folder("inbox") / f"{number:02}.mkv", **given) for number in range(count)]
+    return [str(video.id) for video in (add(bench, path) for path in paths)]
+
+
+def _kept(bench: Workbench) -> list[Piece]:
+    store = Store(bench.root)
+    found = [store.find(piece.key) for piece in store.kept() if piece.complete]
+    return [piece for piece in found if piece is not None]
+
+
+def _pictured(bench: Workbench) -> list[Piece]:
+    return [piece for piece in _kept(bench) if piece.facts["frames"]]
+
+
+def _left(bench: Workbench) -> list[str]:
+    return sorted(path.name for path in bench.root.chunks.iterdir()) if bench.root.chunks.exists() else []
+
+
+_RUN: Final = """
+import sys
+from fractions import Fraction
+from reelmill.operations.digest import digest
+from reelmill.operations.mega import compile_mega
+from reelmill.operations.workbench import Workbench
+bench, (job, *ids) = Workbench(chunk_seconds=Fraction(1)), sys.argv[1:]
+if job == "digest":
+    digest(bench, ids[0], target_length=6)
+else:
+    compile_mega(bench, ids, layout=job)
+"""
+
+
+def _killed(bench: Workbench, job: str, ids: Sequence[str], records: int) -> int:
+    """Kill -9 a job once ``records`` pieces are there; answers with the pictures of those that are."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen([sys.executable, "-c", _RUN, job, *ids], env=environment) as process:
+        while sum(name.endswith(".json") for name in _left(bench)) < records:
+            assert process.poll() is None, "it was done before it could be killed"
+            time.sleep(0.01)
+        process.kill()
+    assert not list(bench.root.folder("compilations").iterdir())
+    return sum(piece.facts["frames"] for piece in _kept(bench))
+
+
+@pytest.mark.parametrize("records", [2, 6])
+def test_a_killed_sequence_is_gone_on_with(short: Workbench, records: int) -> None:
+    ids = _videos(short, 3, size="640x360")
+    frames = _killed(short, "sequence", ids, records)
+    before = len(_pictured(short))
+    assert 0 < before < 9
+    result = compile_mega(short, ids, layout="sequence")
+    assert (result.chunks, result.chunks_reused) == (9, before)
+    assert result.frames_encoded == 225 - frames
+    _is_sound(short, result, 225)
+
+
+@pytest.mark.parametrize(("layout", "records"), [("3x3", 5), ("3x3", 12), ("4x4", 9)])
+def test_a_killed_grid_is_gone_on_with(short: Workbench, layout: Any, records: int) -> None:
+    """In the middle of its cells, or of the grid itself: ten of the records are the cells' and the sound's."""
+    ids = _videos(short, 9 if layout == "3x3" else 16, seconds=4)
+    frames = _killed(short, layout, ids, records)
+    before = len(_pictured(short))
+    assert before >= records - 1
+    result = compile_mega(short, ids, layout=layout)
+    assert (result.chunks, result.chunks_reused) == (len(ids) + 4, before)
+    assert result.frames_encoded == (len(ids) + 1) * 100 - frames
+    _is_sound(short, result, 100)
+
+
+def _is_sound(bench: Workbench, result: MegaResult, frames: int) -> None:
+    report = check_whole(bench.root.path / result.path)
+    assert (report.errors, report.ordered, report.frames) == ((), True, frames)
+    assert report.content is not None
+    assert abs(report.content - Fraction(frames, 25)) < Fraction(1, 20)
+    assert _left(bench) == []
+
+
+def test_a_killed_digest_is_gone_on_with(short: Workbench) -> None:
+    (video,) = _videos(short, 1, seconds=12, size="1280x720", codec="libx264")
+    frames = _killed(short, "digest", [video], 2)
+    before = len(_pictured(short))
+    assert 0 < before < 6
+    result = digest(short, video, target_length=6)
+    assert (result.chunks, result.chunks_reused, result.frames_encoded) == (6, before, 150 - frames)
+    assert check_whole(short.root.path / result.path).frames == 150
+    assert _left(short) == []
+
+
+#: What makes a film of its own, and how many pictures it has.
+_FILMS: Final[dict[str, tuple[Callable[[Workbench, str, float], Any], int]]] = {
+    "digest": (lambda bench, video, more: digest(bench, video, target_length=4 + more), 100),
+    "highlights": (lambda bench, video, more: highlight_generate(bench, video, length=4 + more), 100),
+    "quad": (lambda bench, video, more: compile_quad(bench, seed=1, length="longest" if more else "shortest"), 300),
+}
+
+
+@pytest.mark.parametrize("job", _FILMS)
+def test_in_pieces_it_is_what_one_go_would_have_made(short: Workbench, job: str) -> None:
+    make, frames = _FILMS[job]
+    video = _videos(short, 4 if job == "quad" else 1, seconds=12, codec="libx264")[0]
+    cut = make(short, video, 0)
+    whole = make(replace(short, chunk_seconds=Fraction(60)), video, 1e-4)  # another job, though the same film
+    assert (cut.chunks, cut.frames_encoded) == (frames // 25, frames)
+    assert (whole.chunks, whole.frames_encoded) == (1, frames)
+    assert cut.path != whole.path
+    ours, theirs = (_seen(short.root.path / one.path) for one in (cut, whole))
+    assert len(ours) == len(theirs) == frames
+    assert [at for at, _ in ours] == [at for at, _ in theirs] == [Fraction(number, 25) for number in range(frames)]
+    assert max(float(np.abs(a - b).mean()) for (_, a), (_, b) in zip(ours, theirs, strict=True)) < 2
+    heard, wanted = (_heard(short.root.path / one.path) for one in (cut, whole))
+    assert abs(len(heard) - len(wanted)) <= 1024
+    both = min(len(heard), len(wanted))
+    assert np.abs(heard[:both] - wanted[:both]).mean() < 0.02 * np.abs(wanted).mean() + 1e-4
+
+
+def _seen(path: Path) -> list[tuple[Fraction, Any]]:
+    with av.open(str(path)) as container:
+        return [
+            (
+                (frame.pts or 0) * (frame.time_base or Fraction(0)),
+                frame.to_ndarray(format="gray").astype(float)[::4, ::4],
+            )
+            for frame in container.decode(video=0)
+        ]
+
+
+def _heard(path: Path) -> Any:
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+
+
+class _Ending(Notes):
+    """Ends a job as it puts its parts together."""
+
+    def line(self, text: str) -> None:
+        super().line(text)
+        if "command:" in text and "output.mp4" in text:
+            raise Stalled("the end of it")
+
+
+def _unfinished(bench: Workbench, ids: Sequence[str], **options: Any) -> None:
+    with pytest.raises(Stalled):
+        compile_mega(replace(bench, report=_Ending(), **options), ids, layout="sequence")
+
+
+def test_a_part_the_disk_has_damaged_is_made_anew(short: Workbench) -> None:
+    ids = _videos(short, 2)
+    _unfinished(short, ids)
+    bad = _pictured(short)[3].path
+    overwritten(bad, bad, at=0.5, count=100)
+    notes = Notes()
+    result = compile_mega(replace(short, report=notes), ids, layout="sequence")
+    assert (result.chunks, result.chunks_reused, result.frames_encoded) == (6, 5, 25)
+    assert notes.said("2 of 3 pieces were made before")
+    _is_sound(short, result, 150)
+
+
+def test_another_video_in_its_place_is_not_taken_for_it(short: Workbench) -> None:
+    ids = _videos(short, 2)
+    _unfinished(short, ids)
+    os.utime(short.root.folder("inbox") / "00.mkv", ns=(1, 1))
+    add(short, short.root.folder("inbox") / "00.mkv")
+    assert compile_mega(short, ids, layout="sequence").chunks_reused == 3
+
+
+def test_parts_of_unfinished_work_are_kept_and_those_of_work_given_up_are_not(short: Workbench) -> None:
+    ids, run = _videos(short, 2), uuid.uuid4()
+    _unfinished(short, ids, run_id=run)
+    kept = _left(short)
+    assert len(_kept(short)) == 8
+    tidy(short.root, 0, lambda asked: asked == run, Silent())
+    assert _left(short) == kept
+    tidy(short.root, 0, lambda _: False, Silent())
+    assert _left(short) == []
+
+
+def test_what_another_job_still_needs_stays(short: Workbench) -> None:
+    ids = _videos(short, 3)
+    _unfinished(short, ids)
+    result = compile_mega(short, ids[:2], layout="sequence")
+    assert (result.chunks, result.chunks_reused) == (6, 6)
+    assert len(_pictured(short)) == 9
+    assert compile_mega(short, ids, layout="sequence").frames_encoded == 0
+    assert _left(short) == []
+
+
+def test_the_store_stays_within_its_bounds(short: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(short.root)
+    with store.unfinished("old") as part:
+        part.write_bytes(bytes(1000))
+        store.keep("old", part, {})
+    monkeypatch.setenv("REELMILL_CHUNK_STORE_GB", "0.0000001")
+    get_settings.cache_clear()
+    _unfinished(short, _videos(short, 1))
+    assert store.find("old") is None
+    assert len(_pictured(short)) == 3
+
+
+@pytest.mark.parametrize(("frames", "each"), [(1, 25), (25, 25), (37, 25), (38, 25), (1000, 7), (5, 1)])
+def test_pieces_follow_one_another(frames: int, each: int) -> None:
+    found = spans(frames, each)
+    assert (found[0][0], found[-1][1]) == (0, frames)
+    assert all(before[1] == after[0] for before, after in pairwise(found))
+    assert all(end - first == each for first, end in found[:-1])
+    assert len(found) == 1 or each / 2 <= found[-1][1] - found[-1][0] < 1.5 * each
+
+
+def test_what_is_missing_is_made_in_as_few_runs_as_there_are_gaps() -> None:
+    there = Piece(Path("a"), {}, 1)
+    assert missing([None, None, there, None, there]) == [(0, 2), (3, 4)]
+    assert missing([there]) == []
