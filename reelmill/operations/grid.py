@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -35,18 +34,14 @@ _IN_SOFTWARE: Final = "libx264"
 class Plan:
     """What the grid will be."""
 
-    length: Fraction  # seconds
+    frames: int
     rate: Fraction
     sound: tuple[int, ...]  # cells that are heard, from 0
 
     @property
-    def frames(self) -> int:
-        """Pictures that begin before the end."""
-        return math.ceil(self.length * self.rate)
-
-    def counted(self, frames: int) -> int:
-        """What must be in the file: as many as ffmpeg says it wrote, where only rounding of the end parts the two."""
-        return frames if abs(frames - self.frames) <= 1 else self.frames
+    def length(self) -> Fraction:
+        """Seconds: whole pictures."""
+        return self.frames / self.rate
 
 
 def plan(cells: Sequence[build.Cell], length: Length, audio: int | Literal["mix"]) -> Plan:
@@ -71,9 +66,10 @@ def plan(cells: Sequence[build.Cell], length: Length, audio: int | Literal["mix"
         raise UserError(f"There is no cell {audio} to hear: the grid has {len(cells)}; 0 is silence.")
     rates = [min(cell.info.video.frame_rate or Fraction(25), _MAX_RATE) for cell in cells]
     heard = range(len(cells)) if audio == "mix" else () if audio == 0 else (audio - 1,)
+    wanted, rate = min(durations) if length == "shortest" else max(durations), max(rates)
     return Plan(
-        length=min(durations) if length == "shortest" else max(durations),
-        rate=max(rates),
+        frames=max(1, round(wanted * rate)),
+        rate=rate,
         sound=tuple(index for index in heard if cells[index].info.audio_tracks),
     )
 
@@ -127,10 +123,10 @@ def produce(
             cells = [_small(parts, video, cells, number, decided, share) for number, video in enumerate(videos)]
         staged = folder / "output.mp4"
         film = _film(cells, decided, product.recipe)
-        frames = parts.film(film, h264, staged, Part(bench.report, made_small, 0.95))
+        parts.film(film, h264, staged, Part(bench.report, made_small, 0.95))
         expected = Expectation(
             duration=decided.length,
-            frames=decided.counted(frames),
+            frames=decided.frames,
             size=SIZE,
             audio_tracks=1 if decided.sound else 0,
             sounds_throughout=True,

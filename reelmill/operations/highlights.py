@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import uuid
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -29,6 +28,7 @@ from reelmill.layout import HIGHLIGHTS
 from reelmill.operations import room
 from reelmill.operations.analysis import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.cut import of_one
+from reelmill.operations.outcome import Outcome, outcome
 from reelmill.operations.parts import Effort, Film, Pictures, parts_of
 from reelmill.operations.publish import Product, existing, publish
 from reelmill.operations.sequence import gain
@@ -59,20 +59,11 @@ class Moments(BaseModel):
     moments: tuple[Moment, ...]
 
 
-class HighlightResult(Effort):
+class HighlightResult(Outcome):
     """What was made."""
 
-    model_config = ConfigDict(frozen=True)
-
-    video_id: uuid.UUID  # of the new record
-    path: str
     source: str
     moments: tuple[Moment, ...]
-    reused: bool
-    duration: float  # seconds
-    seconds: float  # wall time of this run
-    size: int  # bytes
-    cost: Cost | None = None  # of this run's encode; None where an earlier one had made it
 
 
 def highlight_generate(
@@ -110,19 +101,9 @@ def highlight_generate(
             scenes = transitions.scenes(found, Fraction(0), duration)
             chosen = best(scenes, scores(signals), duration, target, explain(signals), signals.looks)
             made, cost, effort = _make(bench, video, source, info, chosen, h264, folder / "output.mp4", key)
-    bench.report.line(f"output: {made.path}, {made.size} bytes")
-    bench.report.progress(1.0, "done")
+    moments = Moments.model_validate(made.details).moments
     return HighlightResult(
-        video_id=made.id,
-        path=made.path,
-        source=video.path,
-        moments=Moments.model_validate(made.details).moments,
-        reused=cost is None,
-        duration=made.duration or 0.0,
-        seconds=time.monotonic() - started,
-        size=made.size,
-        cost=cost,
-        **vars(effort),
+        source=video.path, moments=moments, **vars(outcome(bench.report, made, cost, effort, started))
     )
 
 
@@ -161,18 +142,6 @@ def _make(
     rate = montage.rate_of(info)
     spans, fades = overlapped(chosen, rate)
     frames = sum(max(1, round((end - start) * rate)) for start, end in spans) - sum(fades)
-    begins = begun(source, [start for start, _ in spans])
-    change = gain(integrated(source)) if info.audio_tracks else 0.0
-    seen = Pictures(
-        name="the film",
-        of=recipe("faded", [], job=key, spans=spans, fades=fades),
-        frames=frames,
-        rate=rate,
-        graph=lambda first: montage.faded_pictures(source, info, spans, fades, begins, first),
-        options=montage.tags(info),
-    )
-    heard = montage.faded_sound(source, info, spans, fades, begins, change) if info.audio_tracks else None
-    film = Film(seen, heard, lambda way, target: montage.faded(source, info, spans, fades, target, way, begins, change))
     moments = tuple(
         Moment(start=float(start), end=float(end), score=round(segment.score, 4), reason=segment.reason)
         for (start, end), segment in zip(spans, chosen, strict=True)
@@ -186,8 +155,24 @@ def _make(
         details=Moments(moments=moments).model_dump(mode="json"),
     )
     with parts_of(bench, key, staged.parent) as parts:
+        film = _film(source, info, spans, fades, recipe("faded", [], job=key, spans=spans, fades=fades), frames)
         parts.film(film, h264, staged, Part(bench.report, 0.4, 0.95))
         made = publish(bench, staged, product)
     spent = [(step, step.energy) for step in parts.spent]
     cost = cost_of_all(spent, frames / rate, bytes_in=video.size, bytes_out=made.size)
     return made, cost, parts.effort
+
+
+def _film(source: Path, info: MediaInfo, spans: Sequence[Span], fades: Sequence[int], of: str, frames: int) -> Film:
+    begins = begun(source, [start for start, _ in spans])
+    change = gain(integrated(source)) if info.audio_tracks else 0.0
+    seen = Pictures(
+        name="the film",
+        of=of,
+        frames=frames,
+        rate=montage.rate_of(info),
+        graph=lambda first: montage.faded_pictures(source, info, spans, fades, begins, first),
+        options=montage.tags(info),
+    )
+    heard = montage.faded_sound(source, info, spans, fades, begins, change) if info.audio_tracks else None
+    return Film(seen, heard, lambda way, target: montage.faded(source, info, spans, fades, target, way, begins, change))

@@ -6,16 +6,14 @@ import time
 import uuid
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.queries import Criteria
 from reelmill.errors import UserError
-from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
 from reelmill.operations import sequence
+from reelmill.operations.outcome import Outcome, outcome
 from reelmill.operations.parts import Effort
 from reelmill.operations.publish import Product, existing, output_path
 from reelmill.operations.sequence import Piece, Pieces
@@ -25,20 +23,11 @@ from reelmill.operations.workspace import workspace
 Orientation = Literal["landscape", "portrait", "square", "any"]
 
 
-class MedleyResult(Effort):
+class MedleyResult(Outcome):
     """What was made."""
 
-    model_config = ConfigDict(frozen=True)
-
-    video_id: uuid.UUID
-    path: str
     pieces: tuple[Piece, ...]
     copied: int  # of the pieces, how many were joined without encoding their pictures again
-    reused: bool
-    duration: float  # seconds
-    seconds: float  # wall time of this run
-    size: int  # bytes
-    cost: Cost | None = None  # of this run; None where an earlier one had made it
 
 
 def compile_random(
@@ -94,17 +83,5 @@ def compile_random(
             sources = [sequence.look(bench, video) for video in videos]
             made, cost, effort = sequence.produce(bench, sources, h264, folder, product)
     pieces = Pieces.model_validate(made.details).pieces
-    bench.report.line(f"output: {made.path}, {made.size} bytes")
-    bench.report.progress(1.0, "done")
-    return MedleyResult(
-        video_id=made.id,
-        path=made.path,
-        pieces=pieces,
-        copied=sum(piece.copied for piece in pieces),
-        reused=cost is None,
-        duration=made.duration or 0.0,
-        seconds=time.monotonic() - started,
-        size=made.size,
-        cost=cost,
-        **vars(effort),
-    )
+    copied = sum(piece.copied for piece in pieces)
+    return MedleyResult(pieces=pieces, copied=copied, **vars(outcome(bench.report, made, cost, effort, started)))

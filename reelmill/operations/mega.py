@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import ConfigDict
-
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
@@ -20,6 +18,7 @@ from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
 from reelmill.operations import grid, sequence
 from reelmill.operations.grid import Length
+from reelmill.operations.outcome import Outcome, outcome
 from reelmill.operations.parts import Effort
 from reelmill.operations.publish import Product, existing, output_path
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
@@ -33,20 +32,11 @@ _CELLS: Final = {"3x3": 9, "4x4": 16}
 _USUAL: Final = 20
 
 
-class MegaResult(Effort):
+class MegaResult(Outcome):
     """What was made."""
 
-    model_config = ConfigDict(frozen=True)
-
-    video_id: uuid.UUID
-    path: str
     layout: Layout
     sources: tuple[str, ...]
-    reused: bool
-    duration: float  # seconds
-    seconds: float  # wall time of this run
-    size: int  # bytes
-    cost: Cost | None = None  # of this run; None where an earlier one had made it
 
 
 def compile_mega(
@@ -98,20 +88,8 @@ def compile_mega(
                 exact=wanted is not None,
             )
             made, cost, effort = _make(bench, videos, layout, length, audio, h264, folder, product)
-    bench.report.line(f"output: {made.path}, {made.size} bytes")
-    bench.report.progress(1.0, "done")
-    return MegaResult(
-        video_id=made.id,
-        path=made.path,
-        layout=layout,
-        sources=tuple(video.path for video in videos),
-        reused=cost is None,
-        duration=made.duration or 0.0,
-        seconds=time.monotonic() - started,
-        size=made.size,
-        cost=cost,
-        **vars(effort),
-    )
+    sources = tuple(video.path for video in videos)
+    return MegaResult(layout=layout, sources=sources, **vars(outcome(bench.report, made, cost, effort, started)))
 
 
 def how_many(layout: Layout, count: int | None, given: int | None) -> int:

@@ -139,8 +139,8 @@ class Parts:
             self._count(piece, reused=True)
         return [piece for piece in found if piece is not None]
 
-    def film(self, film: Film, h264: build.H264, staged: Path, report: Report) -> int:
-        """Make a whole film at ``staged``; answers with how many pictures it must hold.
+    def film(self, film: Film, h264: build.H264, staged: Path, report: Report) -> None:
+        """Make a whole film at ``staged``.
 
         Raises:
             GpuBusy, FfmpegFailed, Stalled, DiskFull, OutputRejected: it went wrong; pieces that were written stay.
@@ -152,7 +152,7 @@ class Parts:
             self.spent.append(encoded)
             self._counts["chunks"] += 1
             self._counts["frames_encoded"] += encoded.last.frames
-            return encoded.last.frames
+            return
         made = self.pictures(pictures, h264, Part(report, 0, _PICTURED))
         sound = None if film.sound is None else self._sound(film, Part(report, _PICTURED, _HEARD)).path
         joined = self._folder / "pictures.mp4"
@@ -161,7 +161,6 @@ class Parts:
         line = pieces.together(joined, sound, staged)
         self.metered(line, _SOFTWARE, Part(report, _HEARD, 1), length)
         joined.unlink(missing_ok=True)
-        return pictures.frames
 
     def _sound(self, film: Film, report: Report) -> Piece:
         def make(target: Path) -> dict[str, Any]:

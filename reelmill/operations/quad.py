@@ -7,17 +7,15 @@ import uuid
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
-from reelmill.ffmpeg.cost import Cost
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.layout import COMPILATIONS
 from reelmill.operations import grid
 from reelmill.operations.grid import Length
+from reelmill.operations.outcome import Outcome, outcome
 from reelmill.operations.parts import Effort
 from reelmill.operations.publish import Product, existing, output_path
 from reelmill.operations.workbench import Workbench, fingerprint, recipe
@@ -26,19 +24,10 @@ from reelmill.operations.workspace import workspace
 Sound = Literal[0, 1, 2, 3, 4, "mix"]
 
 
-class QuadResult(Effort):
+class QuadResult(Outcome):
     """What was made."""
 
-    model_config = ConfigDict(frozen=True)
-
-    video_id: uuid.UUID
-    path: str
     sources: tuple[str, str, str, str]
-    reused: bool
-    duration: float  # seconds
-    seconds: float  # wall time of this run
-    size: int  # bytes
-    cost: Cost | None = None  # of this run; None where an earlier one had made it
 
 
 def compile_quad(
@@ -87,20 +76,8 @@ def compile_quad(
                 exact=wanted is not None,
             )
             made, cost, effort = grid.produce(bench, videos, cells, decided, h264, folder, product)
-    bench.report.line(f"output: {made.path}, {made.size} bytes")
-    bench.report.progress(1.0, "done")
     one, two, three, four = (video.path for video in videos)
-    return QuadResult(
-        video_id=made.id,
-        path=made.path,
-        sources=(one, two, three, four),
-        reused=cost is None,
-        duration=made.duration or 0.0,
-        seconds=time.monotonic() - started,
-        size=made.size,
-        cost=cost,
-        **vars(effort),
-    )
+    return QuadResult(sources=(one, two, three, four), **vars(outcome(bench.report, made, cost, effort, started)))
 
 
 def _choose(video_ids: Sequence[str] | None, seed: int | str) -> list[Video]:

@@ -18,9 +18,10 @@ import av
 import numpy as np
 import pytest
 
-from reelmill.errors import Stalled
+from reelmill.errors import OutputRejected, Stalled
 from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.pieces import spans
+from reelmill.operations import sequence
 from reelmill.operations.digest import digest
 from reelmill.operations.highlights import highlight_generate
 from reelmill.operations.mega import MegaResult, compile_mega
@@ -138,7 +139,7 @@ def test_a_killed_digest_is_gone_on_with(short: Workbench) -> None:
 _FILMS: Final[dict[str, tuple[Callable[[Workbench, str, float], Any], int]]] = {
     "digest": (lambda bench, video, more: digest(bench, video, target_length=4 + more), 100),
     "highlights": (lambda bench, video, more: highlight_generate(bench, video, length=4 + more), 100),
-    "quad": (lambda bench, video, more: compile_quad(bench, seed=1, length="longest" if more else "shortest"), 300),
+    "quad": (lambda bench, _, more: compile_quad(bench, seed=1, length="longest" if more else "shortest"), 300),
 }
 
 
@@ -147,14 +148,17 @@ def test_in_pieces_it_is_what_one_go_would_have_made(short: Workbench, job: str)
     make, frames = _FILMS[job]
     video = _videos(short, 4 if job == "quad" else 1, seconds=12, codec="libx264")[0]
     cut = make(short, video, 0)
-    whole = make(replace(short, chunk_seconds=Fraction(60)), video, 1e-4)  # another job, though the same film
+    whole = make(replace(short, chunk_seconds=Fraction(60)), video, 0.002)  # another job, though the same film
     assert (cut.chunks, cut.frames_encoded) == (frames // 25, frames)
     assert (whole.chunks, whole.frames_encoded) == (1, frames)
     assert cut.path != whole.path
     ours, theirs = (_seen(short.root.path / one.path) for one in (cut, whole))
     assert len(ours) == len(theirs) == frames
     assert [at for at, _ in ours] == [at for at, _ in theirs] == [Fraction(number, 25) for number in range(frames)]
-    assert max(float(np.abs(a - b).mean()) for (_, a), (_, b) in zip(ours, theirs, strict=True)) < 2
+    apart = [_apart(a, b) for a, b in zip(ours, theirs, strict=True)]
+    assert sum(apart) / frames < 2
+    assert all(own < _apart(a, b) for own, a, b in zip(apart, ours, theirs[1:], strict=False))  # nor a picture early
+    assert all(own < _apart(a, b) for own, a, b in zip(apart[1:], ours[1:], theirs, strict=False))  # nor late
     heard, wanted = (_heard(short.root.path / one.path) for one in (cut, whole))
     assert abs(len(heard) - len(wanted)) <= 1024
     both = min(len(heard), len(wanted))
@@ -170,6 +174,10 @@ def _seen(path: Path) -> list[tuple[Fraction, Any]]:
             )
             for frame in container.decode(video=0)
         ]
+
+
+def _apart(one: tuple[Fraction, Any], other: tuple[Fraction, Any]) -> float:
+    return float(np.abs(one[1] - other[1]).mean())
 
 
 def _heard(path: Path) -> Any:
@@ -201,6 +209,18 @@ def test_a_part_the_disk_has_damaged_is_made_anew(short: Workbench) -> None:
     assert (result.chunks, result.chunks_reused, result.frames_encoded) == (6, 5, 25)
     assert notes.said("2 of 3 pieces were made before")
     _is_sound(short, result, 150)
+
+
+def test_parts_of_a_film_that_was_rejected_are_not_used_again(
+    short: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OutputRejected("it is not what it should be")
+
+    monkeypatch.setattr(sequence, "publish", refuse)
+    with pytest.raises(OutputRejected):
+        compile_mega(short, _videos(short, 2), layout="sequence")
+    assert _kept(short) == []
 
 
 def test_another_video_in_its_place_is_not_taken_for_it(short: Workbench) -> None:
