@@ -13,27 +13,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
+from bench.film import LENGTHS, films
 from bench.harness import Row, compare, cpu
-from reelmill.ffmpeg.binary import find_ffmpeg
 
-#: Shots that have nothing in common; how long each is, in pictures.
-_SHOTS: Final = (
-    "testsrc2=size=1280x720",
-    "mandelbrot=size=1280x720",
-    "smptehdbars=size=1280x720",
-    "gradients=seed=3:size=1280x720",
-    "life=ratio=0.3:mold=10:seed=5:size=80x45",
-)
-#: Grain as a film has it: of more than single pixels, and about 2 Mbit/s of it.
-_GRAIN: Final = "scale=1280:720:flags=bilinear,noise=alls=14:allf=t,gblur=sigma=0.8,format=yuv420p"
-_LENGTHS: Final = (90, 61, 133, 47, 75, 110, 38, 95)
-_ROUNDS: Final = 3
-#: Pictures made of each shot, and how much later in it each of its uses begins.
-_MADE: Final = 290
-_LATER: Final = 39
 _RATE: Final = 25
 #: With x264's own choice of keyframes, most stand at cuts; with none of its choice, cuts have to be found between them.
-_ENCODERS: Final = {"film": (), "regular": ("-g", "50", "-sc_threshold", "0")}
+_ENCODERS: Final[dict[str, Sequence[str]]] = {"film": (), "regular": ("-g", "50", "-sc_threshold", "0")}
 _LIMIT: Final = "pictures that others refer to are decoded until a group's packets tell how it goes on"
 
 
@@ -41,7 +26,8 @@ def run(runs: int) -> Row:
     """Measure."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        truth = _films(folder)
+        films(folder, _RATE, _ENCODERS)
+        truth = list(accumulate(LENGTHS))
         row = compare(
             "scenes",
             f"PySceneDetect detect-adaptive ({truth[-1] / _RATE:.0f} s of 720p{_RATE})",
@@ -73,25 +59,6 @@ def _theirs(folder: Path, film: str) -> list[int]:
     with (folder / f"{film}-Scenes.csv").open() as file:
         listed = list(csv.reader(file))
     return [int(line[1]) - 1 for line in listed[2:]][1:]
-
-
-def _films(folder: Path) -> list[int]:
-    """Make the same edited film with each encoder; answers with the pictures at which its shots end."""
-    ffmpeg = [str(find_ffmpeg()), "-v", "error"]
-    for number, shot in enumerate(_SHOTS):
-        source = f"{shot}:rate={_RATE},{_GRAIN}"
-        made = ["-frames:v", str(_MADE), "-c:v", "libx264", "-preset", "ultrafast", "-qp", "12"]
-        _run([*ffmpeg, "-f", "lavfi", "-i", source, *made, str(folder / f"shot{number}.mp4")])
-    lengths = _LENGTHS * _ROUNDS
-    inputs: list[str] = []
-    for number, length in enumerate(lengths):
-        use, shot_number = divmod(number, len(_SHOTS))
-        begin, seconds = str(use * _LATER / _RATE), str(length / _RATE)
-        inputs += ["-ss", begin, "-t", seconds, "-i", str(folder / f"shot{shot_number}.mp4")]
-    joined = ["-filter_complex", f"concat=n={len(lengths)}", "-c:v", "libx264", "-preset", "veryfast", "-crf", "26"]
-    for name, options in _ENCODERS.items():
-        _run([*ffmpeg, *inputs, *joined, *options, str(folder / f"{name}.mp4")])
-    return list(accumulate(lengths))
 
 
 def _run(command: Sequence[str]) -> str:

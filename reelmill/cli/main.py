@@ -6,15 +6,19 @@ import json
 import os
 import signal
 import sys
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from reelmill.errors import InputError, ReelmillError
-from reelmill.settings import get_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Whatever only some commands need is imported by those: a look at a short video takes less than all of it would.
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,15 +26,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The background work of a video library, as Prefect flows.",
 )
-_console = Console(stderr=True, highlight=False, soft_wrap=True)
-
 _MediaRoot = Annotated[
     Path | None, typer.Option("--media-root", help="Where the library lives; else REELMILL_MEDIA_ROOT.")
 ]
 
 
+@lru_cache(maxsize=1)
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
 def _say(text: str) -> None:
-    _console.print(f"  {text}", markup=False)
+    _console().print(f"  {text}", markup=False)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
@@ -38,10 +47,16 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _media_root(path: Path | None) -> None:
-    """An option on the command line is a setting like any other, for us and for what we start."""
     if path is not None:
-        os.environ["REELMILL_MEDIA_ROOT"] = str(path.expanduser().absolute())
-        get_settings.cache_clear()
+        _set("REELMILL_MEDIA_ROOT", str(path.expanduser().absolute()))
+
+
+def _set(name: str, value: str) -> None:
+    """An option on the command line is a setting like any other, for us and for what we start."""
+    from reelmill.settings import get_settings
+
+    os.environ[name] = value
+    get_settings.cache_clear()
 
 
 @app.command()
@@ -54,19 +69,18 @@ def up(
     """Bring the site up and keep it running until Ctrl-C."""
     _media_root(media_root)
     if listen is not None:
-        os.environ["REELMILL_LISTEN"] = listen
-        get_settings.cache_clear()
+        _set("REELMILL_LISTEN", listen)
     from deployments.site import Site, announce  # late: Prefect takes a second to import
 
     signal.signal(signal.SIGTERM, _stop)
     with Site(say=_say) as site:
         announce(site, _say)
-        _console.print("[bold]up[/bold], Ctrl-C ends it")
+        _console().print("[bold]up[/bold], Ctrl-C ends it")
         try:
             while True:
                 site.watch(60)
         except KeyboardInterrupt:
-            _console.print("")
+            _console().print("")
 
 
 @app.command()
@@ -82,12 +96,12 @@ def join(
 
     signal.signal(signal.SIGTERM, _stop)
     with Member(prefect_url, dask_address, _say, takes_jobs=not helper) as member:
-        _console.print("[bold]joined[/bold], Ctrl-C leaves")
+        _console().print("[bold]joined[/bold], Ctrl-C leaves")
         try:
             while True:
                 member.watch(60)
         except KeyboardInterrupt:
-            _console.print("")
+            _console().print("")
 
 
 @app.command()
@@ -104,7 +118,7 @@ def deploy(
 
     with get_client(sync_client=True) as client:
         apply(client, reset=reset, say=_say)
-    _console.print("deployed")
+    _console().print("deployed")
 
 
 @app.command()
@@ -264,8 +278,8 @@ def main() -> None:
     try:
         app()
     except ReelmillError as error:
-        _console.print("[red]error[/red] ", end="")
-        _console.print(str(error), markup=False)
+        _console().print("[red]error[/red] ", end="")
+        _console().print(str(error), markup=False)
         sys.exit(1)
 
 
