@@ -18,6 +18,7 @@ ROWS = (
     "two_workers",
     "storyboard",
     "scenes",
+    "digest",
     "engine_throughput",
     "start_latency",
     "submit_bulk",

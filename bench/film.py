@@ -1,4 +1,4 @@
-"""A film to measure on: shots that have nothing in common, cut one after the other, with grain as a camera leaves it."""
+"""A film to measure on: shots that have nothing in common, one after the other, with grain as a camera leaves it."""
 
 from __future__ import annotations
 
