@@ -1,5 +1,7 @@
 # Each target sets up what it needs: a machine with Python 3.11+, pip and make is enough.
 PYTHON ?= python3
+# The one that an active environment was made of: ours has no pip.
+BASE    = $(shell $(PYTHON) -c 'import sys; print(sys._base_executable)')
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
@@ -26,15 +28,15 @@ setup: $(READY)
 
 # Without ensurepip, which Debian leaves out of its python3: the pip at hand fills the new environment.
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv --without-pip $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BASE) -m venv --without-pip $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(BASE) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 # Nothing else asks for this: all works without it.
 ai: $(AI)
 
 $(AI): $(READY)
-	PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -e '.[ai]'
+	PIP_CONSTRAINT=constraints.txt $(BASE) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -e '.[ai]'
 	@touch $@
 
 demo: $(READY)

@@ -85,6 +85,10 @@ class Survey:
         """Seconds from the start of the file."""
         return stamp * self.time_base - self.offset
 
+    def stamp(self, time: Fraction) -> Fraction:
+        """The reverse of ``time``; not always a whole one."""
+        return (time + self.offset) / self.time_base
+
 
 def packets(container: InputContainer, stream: VideoStream, start: Fraction) -> Iterator[Packet[VideoStream]]:
     """The packets of a stream, from a keyframe at or before ``start`` seconds of the container on, or a little after.

@@ -193,15 +193,14 @@ class _Walk:
         known = np.array([place for place, stamp in enumerate(shown) if stamp in self._seen], np.intp)
         if not known.size:
             return Planes((), np.zeros((0, PIXELS), np.float32))
-        times = [self._survey.time(stamp) for stamp in shown]
-        inside = np.array([place for place, time in enumerate(times) if first <= time < end], np.intp)
+        inside = np.arange(*(bisect_left(shown, self._survey.stamp(time)) for time in (first, end)), dtype=np.intp)
         rows = np.stack([self._seen[shown[place]] for place in known])
         right = np.searchsorted(known, inside).clip(0, known.size - 1)
         left = np.where(known[right] <= inside, right, np.maximum(right - 1, 0))
         share = (inside - known[left]) / np.maximum(known[right] - known[left], 1)
         share = share.clip(0, 1).astype(np.float32)[:, None]
         luma = rows[left] + (rows[right] - rows[left]) * share
-        return Planes(tuple(times[place] for place in inside), luma)
+        return Planes(tuple(self._survey.time(shown[place]) for place in inside), luma)
 
 
 class _Look:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -32,6 +33,7 @@ class Spread(Protocol):
 
 
 def ranges(path: Path, duration: Fraction) -> list[Range]:
-    """How a video is split for analysis (pure)."""
+    """How a video is split for analysis (pure): a rest shorter than half a range is looked at with the one before it."""
     seconds = max(1, math.ceil(duration))
-    return [Range(str(path), first, min(first + RANGE_SECONDS, seconds)) for first in range(0, seconds, RANGE_SECONDS)]
+    begins = [first for first in range(0, seconds, RANGE_SECONDS) if not first or seconds - first >= RANGE_SECONDS // 2]
+    return [Range(str(path), first, end) for first, end in pairwise([*begins, seconds])]

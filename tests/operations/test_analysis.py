@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,17 @@ def test_a_video_that_shows_nothing_is_refused(bench: Workbench, video: Video) -
         signals_of(bench, video, path, probe(path), blind)
 
 
-def test_a_video_is_split_without_gaps(tmp_path: Path) -> None:
-    split = ranges(tmp_path / "a.mp4", Fraction(1501, 10))
-    assert [(part.first, part.end) for part in split] == [(0, 60), (60, 120), (120, 151)]
+@pytest.mark.parametrize(
+    ("length", "bounds"),
+    [
+        ("0", [0, 1]),
+        ("60", [0, 60]),
+        ("63.4", [0, 64]),
+        ("89", [0, 89]),
+        ("89.1", [0, 60, 90]),
+        ("150.1", [0, 60, 120, 151]),
+    ],
+)
+def test_a_video_is_split_without_gaps_or_short_rests(tmp_path: Path, length: str, bounds: list[int]) -> None:
+    split = ranges(tmp_path / "a.mp4", Fraction(length))
+    assert [(part.first, part.end) for part in split] == list(pairwise(bounds))
