@@ -54,6 +54,17 @@ def clip(
     return path
 
 
+def three_colours(path: Path) -> Path:
+    """Three seconds of red, green, blue at 10 pictures a second, one keyframe a second."""
+    inputs = [
+        argument
+        for name in ("red", "lime", "blue")
+        for argument in ("-f", "lavfi", "-i", f"color={name}:s=160x120:r=10:d=1")
+    ]
+    ffmpeg(*inputs, "-filter_complex", "concat=n=3", "-c:v", "libx264", "-g", "10", "-pix_fmt", "yuv420p", path)
+    return path
+
+
 def overwritten(source: Path, target: Path, *, at: float, count: int) -> Path:
     """A copy of ``source`` with ``count`` random bytes at the fraction ``at`` of its length."""
     data = bytearray(source.read_bytes())

@@ -236,9 +236,10 @@ class _Look:
         after = None if self._later is None else self._seen[self._later.first]
         # Pictures come out in the order they are shown, so these are all that others refer to up to the last of them.
         count = next((place for place in range(1, count) if stamps[place] > last), count)
+        regular = self._later is not None and self._group.regular(self._later)
         if after is not None and quiet.alike(self._seen[last], after):
-            return self.course.returns(count)
-        if self._later is not None and (self._later.leads or self._group.regular(self._later)):
+            return self.course.returns(count, by_chance=not regular)
+        if regular or (self._later is not None and self._later.leads):
             return False  # the scene may begin before the keyframe
         still = self._shown[self._still]
         begin = 1 + max((place for place in range(count) if stamps[place] <= still), default=count)

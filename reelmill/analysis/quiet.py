@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from reelmill.analysis.cuts import changes
+from reelmill.analysis.cuts import FLASH, changes
 from reelmill.analysis.planes import Plane
 
 Sizes = NDArray[np.int64]
@@ -74,12 +74,23 @@ class Course:
             marked[at : at + _AROUND] = True
         return marked
 
-    def returns(self, seen: int) -> bool:
+    def returns(self, seen: int, *, by_chance: bool = True) -> bool:
         """Whether none of the packets from number ``seen`` on may begin a scene like that of the next keyframe.
 
         Where the picture before them is of that scene, too, it then goes on between: another one between would end.
+
+        Args:
+            seen: how many packets were looked at.
+            by_chance: the other one may end just where the next group begins. If not, one packet that could begin it is
+                too few, as are several as close to one another as the pictures of a flash.
         """
-        return not (self._spiky[seen:] & (self._level[seen:] >= self._scene)).any()
+        large = self._level[seen:] >= self._scene
+        begins = np.flatnonzero(large & self._spiky[seen:])
+        if not len(begins) or by_chance:
+            return not len(begins)
+        # Right behind one, another as large is not told from it.
+        hidden = large[begins[0] + FLASH : begins[-1] + _AROUND + 1]
+        return bool(begins[-1] - begins[0] < FLASH and not hidden.any())
 
     def goes_on(self, begin: int, seen: int) -> bool:
         """Whether the packets from number ``seen`` on are like those from ``begin``, 1 or more, to there."""

@@ -33,7 +33,7 @@ class Spread(Protocol):
 
 
 def ranges(path: Path, duration: Fraction) -> list[Range]:
-    """How a video is split for analysis (pure): a rest shorter than half a range is looked at with the one before it."""
+    """How a video is split for analysis (pure): a rest shorter than a range goes with the one before it."""
     seconds = max(1, math.ceil(duration))
-    begins = [first for first in range(0, seconds, RANGE_SECONDS) if not first or seconds - first >= RANGE_SECONDS // 2]
+    begins = [first for first in range(0, seconds, RANGE_SECONDS) if not first or seconds - first >= RANGE_SECONDS]
     return [Range(str(path), first, end) for first, end in pairwise([*begins, seconds])]

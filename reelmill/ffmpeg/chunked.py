@@ -39,7 +39,7 @@ def pictures(source: Path, info: MediaInfo, chunk: Chunk, target: Path, h264: H2
 
 
 def check(path: Path, chunk: Chunk, time_base: Fraction) -> int:
-    """Does an encoded chunk hold just its pictures, at their times? From its packets; answers with its ``delay``.
+    """Does an encoded chunk hold just its pictures, in H.264 and at their times? Answers with its ``delay``.
 
     Args:
         path: the file.
@@ -53,7 +53,7 @@ def check(path: Path, chunk: Chunk, time_base: Fraction) -> int:
     try:
         with open_media(path) as container:
             found = main_video(container)
-            if found is not None:
+            if found is not None and found[1].codec_context.name == "h264":
                 for packet in container.demux(found[1]):
                     if packet.size and packet.pts is not None and packet.time_base is not None:
                         times.append(packet.pts * packet.time_base / time_base)

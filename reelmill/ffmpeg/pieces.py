@@ -69,7 +69,7 @@ def piece(folder: Path, first: int, each: int) -> Path:
 
 
 def check(path: Path, frames: int, name: str) -> int:
-    """Does a piece begin with a keyframe and hold just its pictures? From its packets; answers with its ``delay``.
+    """Is a piece H.264, begins with a keyframe, holds just its pictures? From its packets; answers with its ``delay``.
 
     Raises:
         OutputRejected: it does not.
@@ -79,7 +79,7 @@ def check(path: Path, frames: int, name: str) -> int:
     try:
         with open_media(path) as container:
             found = main_video(container)
-            if found is not None:
+            if found is not None and found[1].codec_context.name == "h264":
                 for packet in container.demux(found[1]):
                     if packet.size and packet.pts is not None:
                         entered = entered or (not times and packet.is_keyframe)
@@ -92,6 +92,23 @@ def check(path: Path, frames: int, name: str) -> int:
         raise OutputRejected(f"{name}, just made, holds {len(times)} pictures rather than {frames}, or no keyframe.")
     places = {time: place for place, time in enumerate(sorted(times))}
     return delay([places[time] for time in times])
+
+
+def check_opens(path: Path, name: str) -> None:
+    """Can a part without pictures be read? Whether it is all that it should be, the whole will show.
+
+    Raises:
+        OutputRejected: it cannot.
+    """
+    try:
+        with open_media(path) as container:
+            if any(packet.size for packet in container.demux()):
+                return
+    except (FFmpegError, InputError) as error:
+        if isinstance(error, FFmpegError):
+            blame_disk(error, path)
+        raise OutputRejected(f"{name}, just made, cannot be used: {error}") from error
+    raise OutputRejected(f"{name}, just made, is empty.")
 
 
 def heard(sound: Any, target: Path, **options: Any) -> tuple[str, ...]:

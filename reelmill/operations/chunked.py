@@ -24,6 +24,7 @@ from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.build import H264, text_subtitles
 from reelmill.ffmpeg.chunks import Chunk, identity
 from reelmill.ffmpeg.index import Index
+from reelmill.ffmpeg.pieces import check_opens
 from reelmill.ffmpeg.probe import MediaInfo
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.operations.slots import slot
@@ -127,7 +128,9 @@ class Maker:
             with slot(get_settings().slot_dir):
                 finished = transcoder.run(arguments, _Mark(store, task.key), length)
             delay = 0
-            if task.chunk is not None:
+            if task.chunk is None:
+                check_opens(part, task.name)
+            else:
                 delay = chunked.check(part, task.chunk, task.source.time_base)
             facts: dict[str, Any] = {
                 "node": get_settings().node_name,

@@ -102,6 +102,7 @@ class Parts:
             return found
         made = self._folder / f"{key}.part"
         facts = make(made)
+        pieces.check_opens(made, name)
         kept = self._store.keep(key, made, facts)
         self._count(kept, reused=False)
         return kept
@@ -181,14 +182,13 @@ class Parts:
         self.spent.append(self._bench.transcoder.metered(line, encoder, report, length))
         return self.spent[-1]
 
-    def settle(self, *, over: bool) -> None:
-        """Drop what nobody else has claimed; ``over``: nor will this job again."""
+    def settle(self) -> None:
+        """Drop what nobody else has claimed."""
         if self._claimed:
             with held(_CLAIMING, self._bench.report):
                 others = (claim.keys for claim in self._store.claims() if claim.recipe != self._recipe)
                 self._store.drop(self._claimed.difference(*others))
-                if over:
-                    self._store.release(self._recipe)
+                self._store.release(self._recipe)
 
     def _each(self, rate: Fraction) -> int:
         return max(1, round(self._bench.chunk_seconds * rate))
@@ -223,9 +223,9 @@ def parts_of(bench: Workbench, key: str, folder: Path) -> Iterator[Parts]:
     try:
         yield parts
     except OutputRejected:  # whichever is bad, none is used again
-        parts.settle(over=False)
+        parts.settle()
         raise
-    parts.settle(over=True)
+    parts.settle()
 
 
 def missing(found: Sequence[Piece | None]) -> list[tuple[int, int]]:

@@ -78,6 +78,16 @@ def test_a_look_elsewhere_and_back_is_seen(tmp_path: Path, encoder: str) -> None
     assert all(any(abs(cut - at) < 0.021 for cut in found) for at in (2.4, 3.6, 6.8, 7.2))
 
 
+@pytest.mark.parametrize("encoder", ["no keyframe at a cut", "none between", "HEVC"])
+def test_a_short_look_elsewhere_is_seen_wherever_groups_end(tmp_path: Path, encoder: str) -> None:
+    suffix, options = ENCODERS[encoder]
+    looks = [(27, 33), (80, 87), (134, 143), (185, 198), (231, 251)]  # first picture, and the one after the last
+    when = "+".join(f"between(n,{first},{end - 1})" for first, end in looks)
+    graph = f"{ROOM}[a];{STREET}[b];[a][b]overlay=enable='{when}'"
+    seen = _assert_as_if_all_were_decoded(_made(tmp_path / f"a{suffix}", graph, "-t", "12", *options))
+    assert {cut * RATE for cut in _found(seen)[0]} >= {Fraction(at) for look in looks[1:] for at in look}
+
+
 @pytest.mark.parametrize("encoder", ["its choice of keyframes", "no keyframe at a cut", "hardly any bits", "HEVC"])
 @pytest.mark.parametrize("duration", [0.6, 1.0])
 def test_a_fade_is_seen_wherever_groups_end(tmp_path: Path, encoder: str, duration: float) -> None:
@@ -144,5 +154,10 @@ def test_packets_tell_where_a_scene_may_begin() -> None:
     assert course.returns(42)
     assert np.flatnonzero(course.spikes)[0] == 41
     assert quiet.Course(sizes, 80_000).returns(1), "too little for that scene to begin with"
+    assert course.returns(1, by_chance=False), "what begins there would end where the group does"
+    for later, back in ((43, True), (47, False), (52, False), (60, False)):
+        sizes[later] = 5000
+        assert quiet.Course(sizes, 8000).returns(1, by_chance=False) is back, "it may end there"
+        sizes[later] = 100
     sizes[30:] = 10
     assert not quiet.Course(sizes, 0).goes_on(1, 13), "it may have faded to black"

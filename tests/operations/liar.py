@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reelmill.ffmpeg.binary import find_ffmpeg
 
-#: What it leaves of the real file, which it has made as ``$real``, at ``$last``.
+#: What it leaves of the real file, which it has made as ``$real``, at ``$last``, and of each segment.
 LIES = {
     "half a file": 'head -c $(( $(stat -c %s "$real") / 2 )) "$real" > "$last"',
     "garbage": 'head -c 20000 /dev/urandom > "$last"',
@@ -34,11 +34,14 @@ half={half} form={form} front="{front}"
 last="${{@: -1}}"; last="${{last#file:}}"
 case "$(basename "$last")" in {names}) ;; *) exec "$ffmpeg" "$@" ;; esac
 case "$last" in */.reelmill/*) ;; *) exec "$ffmpeg" "$@" ;; esac
-real="$last.real"
-"$ffmpeg" "${{@:1:$#-1}}" "file:$real" || exit 1
-echo "$(basename "$last")" >> "$0.lies"
-{LIES[lie]}
-rm -f "$real"
+"$ffmpeg" "${{@:1:$#-1}}" "file:$last.real" || exit 1
+for real in "$last.real" "$(dirname "$last")"/[0-9]*.mkv.real; do
+    [ -e "$real" ] || continue
+    last="${{real%.real}}"
+    echo "$(basename "$last")" >> "$0.lies"
+    {LIES[lie]}
+    rm -f "$real"
+done
 exit 0
 """)
     script.chmod(0o755)

@@ -98,9 +98,9 @@ def test_a_video_that_shows_nothing_is_refused(bench: Workbench, video: Video) -
         ("0", [0, 1]),
         ("60", [0, 60]),
         ("63.4", [0, 64]),
-        ("89", [0, 89]),
-        ("89.1", [0, 60, 90]),
-        ("150.1", [0, 60, 120, 151]),
+        ("119", [0, 119]),
+        ("119.1", [0, 60, 120]),
+        ("200.1", [0, 60, 120, 201]),
     ],
 )
 def test_a_video_is_split_without_gaps_or_short_rests(tmp_path: Path, length: str, bounds: list[int]) -> None:

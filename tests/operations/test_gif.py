@@ -16,7 +16,7 @@ from reelmill.operations import previews
 from reelmill.operations.gif import GifResult, compile_gif, stretch
 from reelmill.operations.thumbnail import thumbnail
 from reelmill.operations.workbench import Workbench
-from tests.clips import Notes, clip, ffmpeg
+from tests.clips import Notes, clip, ffmpeg, three_colours
 from tests.operations.library import add
 
 _RED, _GREEN, _BLUE = 0, 1, 2
@@ -29,15 +29,8 @@ def notes(bench: Workbench) -> Workbench:
 
 @pytest.fixture
 def colours(bench: Workbench) -> Path:
-    """Three seconds of red, green, blue at 10 pictures a second, in an inbox."""
-    path = bench.root.folder("inbox") / "colours.mp4"
-    inputs = [
-        argument
-        for name in ("red", "lime", "blue")
-        for argument in ("-f", "lavfi", "-i", f"color={name}:s=160x120:r=10:d=1")
-    ]
-    ffmpeg(*inputs, "-filter_complex", "concat=n=3", "-c:v", "libx264", "-g", "10", "-pix_fmt", "yuv420p", path)
-    return path
+    """Red, green, blue: a second of each."""
+    return three_colours(bench.root.folder("inbox") / "colours.mp4")
 
 
 def _gif(bench: Workbench, path: Path, **asked: Any) -> GifResult:

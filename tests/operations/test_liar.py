@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from sqlmodel import select
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.errors import FfmpegFailed, OutputRejected
+from reelmill.errors import OutputRejected
 from reelmill.operations.clips import clip_generate
 from reelmill.operations.digest import digest
 from reelmill.operations.gif import compile_gif
@@ -90,27 +92,47 @@ def test_every_lie_is_found_out(
     assert _library(bench) != before or name == "scene_extract"
 
 
-_PICTURES, _SOUND = "*.mkv", "*.nut"
+#: What is made of pieces, each a file of its own.
+_PUT_TOGETHER: dict[str, Job] = {
+    "a sequence": lambda bench, ids: compile_mega(bench, ids, layout="sequence"),
+    "a digest": lambda bench, ids: digest(bench, ids[0], target_length=1.5),
+}
+_SPOILT = [lie for lie in LIES if lie != "the first half of the film"]
 #: Of sound, another container that holds the same samples is no lie: what comes of it is the same film.
-_STEPS = [(lie, _PICTURES) for lie in LIES if lie != "the first half of the film"] + [
-    (lie, _SOUND) for lie in LIES if lie not in ("the first half of the film", "the wrong codec")
+_STEPS = [
+    *((job, lie, "*.mkv") for job in ("a sequence", "a digest") for lie in _SPOILT),
+    *((job, lie, "*.part") for job in ("a sequence", "a digest") for lie in _SPOILT if lie != "the wrong codec"),
 ]
 
 
-@pytest.mark.parametrize(("lie", "parts"), _STEPS)
+@pytest.mark.parametrize(("job", "lie", "parts"), _STEPS)
 def test_a_spoilt_step_on_the_way_is_found_out(
-    bench: Workbench, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str, parts: str
+    bench: Workbench, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: str, lie: str, parts: str
 ) -> None:
-    """A sequence's parts, each a file of its own, are spoilt rather than the whole."""
+    """Its parts are spoilt rather than the whole; none of them is used again."""
     clip(bench.root.folder("inbox") / "other.mp4", seconds=2, size="96x64", rate=10)
-    other = str(add(bench, bench.root.folder("inbox") / "other.mp4").id)
+    taken = [ids[0], str(add(bench, bench.root.folder("inbox") / "other.mp4").id)]
     before = _library(bench)
     lied_to = _lying(monkeypatch, bench, liar(tmp_path / "ffmpeg", lie, parts))
-    with pytest.raises((OutputRejected, FfmpegFailed)):
-        compile_mega(lied_to, [ids[0], other], layout="sequence")
+    with pytest.raises(OutputRejected):
+        _PUT_TOGETHER[job](replace(lied_to, chunk_seconds=Fraction(1, 2)), taken)
     assert Path(f"{tmp_path}/ffmpeg.lies").exists()
     assert _library(bench) == before
     assert not list(bench.root.work.iterdir())
+    monkeypatch.delenv("REELMILL_FFMPEG")
+    get_settings.cache_clear()
+    assert _PUT_TOGETHER[job](bench, taken).chunks_reused == 0
+
+
+@pytest.mark.parametrize("lie", _SPOILT)
+def test_of_spoilt_chunks_none_is_used(
+    bench: Workbench, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str
+) -> None:
+    lied_to = _lying(monkeypatch, bench, liar(tmp_path / "ffmpeg", lie, "*.part"))
+    result = reencode(lied_to, ids[0], preset="ultrafast", chunk_seconds=0.5)
+    assert Path(f"{tmp_path}/ffmpeg.lies").exists()
+    assert (result.chunks, result.chunks_reused, result.frames_encoded) == (1, 0, 50), "in one go it goes well"
+    assert not list(bench.root.chunks.iterdir())
 
 
 def test_a_lie_told_about_a_shorter_film_is_found_out(
