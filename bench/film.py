@@ -13,11 +13,11 @@ _SHOTS: Final = (
     "testsrc2=size=1280x720",
     "mandelbrot=size=1280x720",
     "smptehdbars=size=1280x720",
-    "gradients=seed=3:size=1280x720",
+    "gradients=x0=90:y0=60:x1=1200:y1=640:c0=0xc04020:c1=0x2040a0:size=1280x720",
     "life=ratio=0.3:mold=10:seed=5:size=80x45",
 )
 #: Grain as a film has it: of more than single pixels, and about 2 Mbit/s of it.
-_GRAIN: Final = "scale=1280:720:flags=bilinear,noise=alls=14:allf=t,gblur=sigma=0.8,format=yuv420p"
+_GRAIN: Final = "scale=1280:720:flags=bilinear,noise=alls=14:all_seed=1:allf=t,gblur=sigma=0.8,format=yuv420p"
 #: How long the shots of a film are, in pictures: 24 of them.
 LENGTHS: Final = (90, 61, 133, 47, 75, 110, 38, 95) * 3
 #: Pictures made of each shot, and how much later in it each of its uses begins.

@@ -54,9 +54,13 @@ class Group:
         """How many packets hold all pictures up to, and with, a stamp."""
         return 1 + max(place for place, one in enumerate(self.stamps) if one <= stamp)
 
+    def full(self, following: Group) -> bool:
+        """Whether the group that follows begins where it does because it was time, rather than with a scene."""
+        return len(self) in (_USUAL, len(following))
+
     def regular(self, following: Group) -> bool:
-        """Whether the group that follows may begin where it does because it was time, rather than with a scene."""
-        return len(self) in (_USUAL, len(following)) or (following.last and len(following) < len(self))
+        """Whether that may be so: the last group of a file is cut short."""
+        return self.full(following) or (following.last and len(following) < len(self))
 
     @property
     def delay(self) -> int:

@@ -113,7 +113,6 @@ class _Walk:
             self._told[number] = group.first
             return
         every = look.every()
-        delay = 2 * group.delay + 2  # every other picture is skipped, and a decoder may hold back one more than it must
         for position, packet in enumerate(read):
             if decoder.is_empty and group.stamps[position] < group.first:
                 continue  # it refers to the group before, too
@@ -122,8 +121,8 @@ class _Walk:
                 self._whole.add(number)
                 continue
             look.add(came)
-            asked = position + 1 - delay - _FIRST_ASKED
-            if asked >= 0 and asked % _ASKED_EVERY == 0 and look.settled(position + 1 - delay):
+            asked = position + 1 - look.ahead - _FIRST_ASKED
+            if asked >= 0 and asked % _ASKED_EVERY == 0 and look.settled(position + 1 - look.ahead):
                 decoder.empty()
                 self._told[number] = max(stamp for stamp in group.stamps[: position + 1] if stamp in self._seen)
                 return
@@ -208,10 +207,13 @@ class _Look:
 
     def __init__(self, group: Group, later: Group | None, seen: dict[int, Plane]) -> None:
         self.course = quiet.Course(group.sizes, 0 if later is None else int(later.sizes[0]))
+        # Packets read before pictures come: every other is skipped, and a decoder may hold back one more than it must.
+        self.ahead = 2 * group.delay + 2
         self._group, self._later = group, later
         self._seen = seen
         self._shown = [group.first]
         self._still = 0  # since which of them hardly anything moves
+        self._alike = 0  # since which packet they are like the next keyframe
 
     def every(self) -> NDArray[np.bool_]:
         """Of which packets every picture is wanted, not only those that others refer to; shape (packets,)."""
@@ -236,10 +238,13 @@ class _Look:
         after = None if self._later is None else self._seen[self._later.first]
         # Pictures come out in the order they are shown, so these are all that others refer to up to the last of them.
         count = next((place for place in range(1, count) if stamps[place] > last), count)
-        regular = self._later is not None and self._group.regular(self._later)
-        if after is not None and quiet.alike(self._seen[last], after):
-            return self.course.returns(count, by_chance=not regular)
-        if regular or (self._later is not None and self._later.leads):
+        if self._later is not None and after is not None and quiet.alike(self._seen[last], after):
+            if not self._group.full(self._later):
+                return self.course.calm(count)  # a keyframe that came before it was time may end another scene
+            self._alike = min(self._alike, count + self.ahead)
+            return self.course.returns(count, self._alike)
+        self._alike = len(stamps)
+        if self._later is not None and (self._later.leads or self._group.regular(self._later)):
             return False  # the scene may begin before the keyframe
         still = self._shown[self._still]
         begin = 1 + max((place for place in range(count) if stamps[place] <= still), default=count)

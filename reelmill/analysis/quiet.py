@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from reelmill.analysis.cuts import FLASH, changes
+from reelmill.analysis.cuts import changes
 from reelmill.analysis.planes import Plane
 
 Sizes = NDArray[np.int64]
@@ -21,16 +21,18 @@ Levels = NDArray[np.float64]
 
 #: Packets that are summed up before they are compared: pictures that others refer to cost more than those between.
 _RUN: Final = 8
+#: And of which the fewest are looked for: a plain picture, black or of one colour, takes next to nothing from then on.
+_FEW: Final = 4
 #: How much more, or less, than so far may come.
 _MORE: Final = 1.5
 _LESS: Final = 0.35
-#: The share of the keyframe that packets of a black picture stay below.
-_BLACK: Final = 0.02
 #: A scene does not begin with less than this share of what its next keyframe takes: of 200 cuts in H.264, HEVC and
 #: MPEG streams of all rates the cheapest took 0.32.
 _SCENE: Final = 0.25
 #: Packets below this share of the keyframe are as good as empty.
 _EMPTY: Final = 0.005
+#: And below this one, those of a plain picture.
+_PLAIN: Final = 0.002
 #: A change that may be one of scene; from one this many times as large on it is one, where nothing moved before.
 _CHANGE: Final = 8.0
 _CUT: Final = 3
@@ -56,14 +58,15 @@ class Course:
             following: the size of the next keyframe; 0 where the file ends.
         """
         self._level = np.maximum(sizes, sizes[0] * _EMPTY).astype(np.float64)
-        self._scene = _SCENE * following
+        self._scene = _SCENE * min(int(sizes[0]), following)
         rest = self._level[1:]
         before = np.concatenate((np.zeros(_AROUND), rest[:-1]))
         highest = np.full(len(rest), np.inf)
         if len(rest) > 1:
             highest[1:] = sliding_window_view(before, _AROUND)[1:].max(axis=1)
         self._spiky = np.concatenate(([False], rest >= _SPIKE * highest))
-        self._runs = np.convolve(self._level, np.ones(_RUN), "valid") if len(sizes) >= _RUN else np.zeros(0)
+        self._runs = _sums(self._level, _RUN)
+        self._lows = _sums(np.maximum(sizes, sizes[0] * _PLAIN), _FEW)
 
     @property
     def spikes(self) -> NDArray[np.bool_]:
@@ -74,23 +77,27 @@ class Course:
             marked[at : at + _AROUND] = True
         return marked
 
-    def returns(self, seen: int, *, by_chance: bool = True) -> bool:
+    def returns(self, seen: int, since: int = 0) -> bool:
         """Whether none of the packets from number ``seen`` on may begin a scene like that of the next keyframe.
 
-        Where the picture before them is of that scene, too, it then goes on between: another one between would end.
+        Where the picture before them is of that scene, too, it then goes on between: another one between would end, and
+        not just with the group, if that one ends because it was time.
 
         Args:
             seen: how many packets were looked at.
-            by_chance: the other one may end just where the next group begins. If not, one packet that could begin it is
-                too few, as are several as close to one another as the pictures of a flash.
+            since: from which of them on the picture is of that scene; those before are no measure.
         """
-        large = self._level[seen:] >= self._scene
-        begins = np.flatnonzero(large & self._spiky[seen:])
-        if not len(begins) or by_chance:
-            return not len(begins)
-        # Right behind one, another as large is not told from it.
-        hidden = large[begins[0] + FLASH : begins[-1] + _AROUND + 1]
-        return bool(begins[-1] - begins[0] < FLASH and not hidden.any())
+        if since >= seen:
+            return False
+        level = self._level[seen:]
+        large = level >= self._scene
+        near = max(0, _AROUND - (seen - since))
+        hidden = large[:near] & (level[:near] >= _SPIKE * self._level[since:seen].max())
+        return not ((self._spiky[seen:] & large).any() or hidden.any())
+
+    def calm(self, seen: int) -> bool:
+        """Whether the packets from number ``seen`` on begin no scene of any kind, by those before it."""
+        return not self._spiky[seen:].any() and self.goes_on(1, seen)
 
     def goes_on(self, begin: int, seen: int) -> bool:
         """Whether the packets from number ``seen`` on are like those from ``begin``, 1 or more, to there."""
@@ -102,9 +109,16 @@ class Course:
         if rest.max() > max(_MORE * self._level[begin:seen].max(), self._scene):
             return False
         before, after = self._runs[begin : seen - _RUN + 1], self._runs[seen - _RUN + 1 :]
-        # Where it fades to black, nothing is left to tell at the end.
-        black = after[-1] < min(_LESS * before.min(), _BLACK * _RUN * self._level[0])
-        return bool(after.max() <= max(_MORE * before.max(), self._scene) and not black)
+        return bool(after.max() <= max(_MORE * before.max(), self._scene)) and not self._drops(begin, seen)
+
+    def _drops(self, begin: int, seen: int) -> bool:
+        before, after = self._lows[begin : seen - _FEW + 1], self._lows[seen - _FEW + 1 :]
+        return bool(len(after) and after.min() < _LESS * before.min())
+
+
+def _sums(levels: Levels, count: int) -> Levels:
+    """Of every ``count`` packets that follow one another."""
+    return np.convolve(levels, np.ones(count), "valid") if len(levels) >= count else np.zeros(0)
 
 
 def stirs(one: Plane, other: Plane) -> bool:

@@ -20,7 +20,7 @@ from reelmill.ffmpeg.copying import shown
 from reelmill.ffmpeg.probe import MediaInfo
 
 #: Which finding this is: another one's results are not this one's.
-VERSION: Final = "2"
+VERSION: Final = "3"
 #: A fade that begins with a range ends within this, and what is usual around its end can still be told.
 _MARGIN: Final = Fraction(3)
 _USUAL_RATE: Final = Fraction(25)
