@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,10 @@ from reelmill.settings import Settings, get_settings
 from tests.processes import SESSION_PROCESSES, children
 
 REAL_MEDIA = Path(__file__).parent.parent.parent / "shared" / "media"
+
+
+# A shell starts what runs in its background with Ctrl-C ignored, and children would inherit that from us.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
