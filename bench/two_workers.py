@@ -95,7 +95,7 @@ def _on(client: Any) -> FanOut:
     ) -> list[Found]:
         futures = [client.submit(function, work, pure=False) for work in works]
         ended: Any = distributed.as_completed
-        for future in ended(futures):
+        for future in ended(futures, loop=client.loop):  # two clients, each with a loop of its own
             done(future.result())
         return [future.result() for future in futures]
 
