@@ -37,7 +37,8 @@ def run(runs: int) -> Row:
         clients = [stack.enter_context(_machines(folder / str(count), cores[:count])) for count in (2, 1)]
 
         def seconds(client: Any) -> float:
-            took = wall(lambda: reencode(bench, video_id, fan_out=_on(client)))
+            fan_out = _on(client)
+            took = wall(lambda: reencode(bench, video_id, fan_out=fan_out, spread=fan_out))
             remade(bench)
             return took
 

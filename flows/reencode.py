@@ -7,7 +7,7 @@ from typing import Annotated
 from prefect import flow, task
 from pydantic import Field
 
-from flows.fan_out import chunk_fan_out, dask_runner
+from flows.fan_out import chunk_fan_out, dask_runner, fan_out
 from flows.job import BRIEFLY_RETRIED, JOB, VideoId, job, show_table, workbench
 from reelmill.ffmpeg.transcoder import Encoder
 from reelmill.operations import plan_table
@@ -80,4 +80,5 @@ def reencode(
             encoder=encoder,
             measure_vmaf=vmaf,
             fan_out=chunk_fan_out(bench.transcoder),
+            spread=fan_out,
         )

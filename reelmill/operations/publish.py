@@ -22,7 +22,8 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
-from reelmill.ffmpeg.verify import Expectation, verify
+from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.verify import Decode, Expectation, verify
 from reelmill.layout import MediaRoot
 from reelmill.operations import intent
 from reelmill.operations.durable import fsync, place
@@ -66,14 +67,20 @@ def still_there(bench: Workbench, video: Video) -> bool:
     return path.is_file() and (path.stat().st_size, path.stat().st_mtime_ns) == (video.size, video.mtime_ns)
 
 
-def publish(bench: Workbench, staged: Path, product: Product) -> Video:
+def publish(bench: Workbench, staged: Path, product: Product, decode: Decode = check_whole) -> Video:
     """Take ``staged``, a finished video in a workspace, into the library.
+
+    Args:
+        bench: what to work with.
+        staged: the file.
+        product: as what it enters.
+        decode: decodes all of it, for the proof.
 
     Raises:
         OutputRejected: it is not what it should be; nothing entered the library.
         UserError: ``exact`` and the path is taken.
     """
-    info = verify(staged, product.expected, product.path)
+    info = verify(staged, product.expected, product.path, decode)
     fsync(staged)
     for relative in _candidates(product):
         folder, _, name = relative.rpartition("/")

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,6 +27,7 @@ from reelmill.ffmpeg.transcoder import Encoder, Transcoder
 from reelmill.ffmpeg.verify import Expectation, Source
 from reelmill.layout import PLAYBACK
 from reelmill.operations.publish import Product, existing, publish
+from reelmill.operations.side_by_side import SideBySide
 from reelmill.operations.store import Store
 from reelmill.operations.validate import fault
 from reelmill.operations.web_copy import Copy, WebCopy
@@ -35,6 +36,9 @@ from reelmill.operations.workspace import workspace
 from reelmill.report import Part
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+
+#: Chunks that are decoded in one go: enough to outweigh starting, few enough to spread over many machines.
+_STRETCH: Final = 2
 
 
 class Making(BaseModel):
@@ -102,6 +106,7 @@ def reencode(
     measure_vmaf: bool = False,
     chunk_seconds: float = float(CHUNK_SECONDS),
     fan_out: FanOut = threads,
+    spread: FanOut = threads,
 ) -> ReencodeResult:
     """Make the web copy of a video; the same video with the same settings is made once.
 
@@ -115,6 +120,7 @@ def reencode(
         measure_vmaf: compare the copy with its source, which takes about as long again.
         chunk_seconds: about how long the chunks are that are encoded side by side.
         fan_out: runs the encode of each chunk, here or elsewhere.
+        spread: runs the decoding of each stretch of the finished copy, here or elsewhere.
 
     Raises:
         UnknownVideo, InputError: the source cannot be used.
@@ -140,7 +146,7 @@ def reencode(
             copy = WebCopy(
                 bench, video, source, info, h264, key, folder, bench.report, fan_out, Fraction(chunk_seconds)
             )
-            made, finished = _make(copy, measure_vmaf)
+            made, finished = _make(copy, measure_vmaf, SideBySide(bench.root, spread, _STRETCH * copy.chunk_seconds))
         elif measure_vmaf:
             made = _measured(bench, made, source, info, folder)
     with session() as opened:
@@ -191,7 +197,7 @@ def _measured(bench: Workbench, made: Video, source: Path, info: MediaInfo, fold
     return record
 
 
-def _make(copy: WebCopy, measure_vmaf: bool) -> tuple[Video, Copy]:
+def _make(copy: WebCopy, measure_vmaf: bool, decode: SideBySide) -> tuple[Video, Copy]:
     """Encode, measure, publish; then nobody needs the pieces any more."""
     bench, source, info = copy.bench, copy.source, copy.info
     encoded = 0.6 if measure_vmaf else 0.95  # of the whole, in the progress bar
@@ -212,7 +218,7 @@ def _make(copy: WebCopy, measure_vmaf: bool) -> tuple[Video, Copy]:
     )
     store = Store(bench.root)
     try:
-        made = publish(bench, finished.staged, product)
+        made = publish(bench, finished.staged, product, decode)
     except OutputRejected as error:
         store.drop(finished.keys)  # whichever is bad, none is used again
         # Is the source itself short or damaged? Then no further try can help.

@@ -11,8 +11,9 @@ from reelmill.catalogue import queries
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import utc_now
 from reelmill.errors import InputError
-from reelmill.ffmpeg.decode import DecodeReport, check_whole, check_windows
+from reelmill.ffmpeg.decode import check_whole, check_windows
 from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.tally import DecodeReport
 from reelmill.ffmpeg.verify import cut_short
 from reelmill.operations.records import describe
 from reelmill.operations.workbench import Workbench

@@ -18,6 +18,7 @@ from reelmill.ffmpeg.index import read_index
 from reelmill.ffmpeg.loudness import integrated
 from reelmill.ffmpeg.probe import probe
 from reelmill.ffmpeg.run import FfmpegRunner
+from reelmill.ffmpeg.stretches import Stretch, check_beside, check_stretch
 from tests.clips import clip
 from tests.faults.disks import Disks
 
@@ -27,6 +28,8 @@ READERS: Final[dict[str, Callable[[Path], Any]]] = {
     "probe": probe,
     "check_whole": check_whole,
     "check_windows": lambda path: check_windows(path, None),
+    "check_stretch": lambda path: check_stretch(path, Stretch(None, None)),
+    "check_beside": check_beside,
     "read_index": read_index,
     "shown": shown,
     "integrated": integrated,

@@ -11,8 +11,9 @@ import av
 import pytest
 
 from reelmill.errors import FileMissing, NotAVideo
-from reelmill.ffmpeg.decode import WINDOW, DecodeReport, check_whole, check_windows
+from reelmill.ffmpeg.decode import WINDOW, check_whole, check_windows
 from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.tally import DecodeReport
 from reelmill.operations.validate import fault
 from tests.clips import clip, cut_off, ffmpeg, hollow, overwritten, promising
 from tests.ffmpeg.test_probe import _REFUSED, _rows

@@ -2,6 +2,17 @@
 
 from reelmill.ffmpeg.verify.boxes import faststart
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, lasts
-from reelmill.ffmpeg.verify.proof import Proof, examine, verify, verify_part
+from reelmill.ffmpeg.verify.proof import Decode, Proof, examine, verify, verify_part
 
-__all__ = ["Expectation", "Proof", "Source", "cut_short", "examine", "faststart", "lasts", "verify", "verify_part"]
+__all__ = [
+    "Decode",
+    "Expectation",
+    "Proof",
+    "Source",
+    "cut_short",
+    "examine",
+    "faststart",
+    "lasts",
+    "verify",
+    "verify_part",
+]

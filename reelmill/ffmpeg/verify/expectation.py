@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from reelmill.ffmpeg.decode import DecodeReport, Heard
 from reelmill.ffmpeg.probe import MediaInfo
+from reelmill.ffmpeg.tally import DecodeReport, Heard
 
 #: How far a duration may be off: a hundredth, and at least this many seconds (an audio frame and a picture).
 _LEEWAY: Final = Fraction(1, 10)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 from reelmill.errors import InputError, OutputRejected
-from reelmill.ffmpeg.decode import DecodeReport, check_whole
+from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import MediaInfo, probe
+from reelmill.ffmpeg.tally import DecodeReport
 from reelmill.ffmpeg.verify.boxes import faststart
 from reelmill.ffmpeg.verify.colours import colour_faults, washed_out
 from reelmill.ffmpeg.verify.companions import NOTHING, Companions, companion_faults, companions_of
@@ -21,6 +22,9 @@ from reelmill.ffmpeg.verify.timing import Timing, decoded, frame, promised, time
 _BT709: Final = 1
 #: So many errors of decoding are named.
 _NAMED: Final = 3
+
+#: Decodes all of a file.
+Decode = Callable[[Path], DecodeReport]
 
 
 @dataclass(frozen=True)
@@ -41,18 +45,19 @@ class Proof:
         return not self.findings
 
 
-def verify(path: Path, expected: Expectation, name: str | None = None) -> MediaInfo:
+def verify(path: Path, expected: Expectation, name: str | None = None, decode: Decode = check_whole) -> MediaInfo:
     """Probe and decode all of ``path`` and compare.
 
     Args:
         path: the finished file.
         expected: what it must be.
         name: what a person knows it by.
+        decode: decodes it.
 
     Raises:
         OutputRejected: with every point in which it differs.
     """
-    proof = examine(path, expected)
+    proof = examine(path, expected, decode)
     if proof.info is None or proof.findings:
         faults = "; ".join(finding.rstrip(".") for finding in proof.findings)
         raise OutputRejected(f"{name or path.name}, just made, was thrown away: {faults}.")
@@ -79,18 +84,19 @@ def verify_part(path: Path, expected: Expectation, name: str) -> MediaInfo:
     return info
 
 
-def examine(path: Path, expected: Expectation) -> Proof:
+def examine(path: Path, expected: Expectation, decode: Decode = check_whole) -> Proof:
     """Find everything in which ``path`` is not what it must be; it is decoded once, a source not unless in doubt.
 
     Args:
         path: any file.
         expected: what it must be.
+        decode: decodes it.
     """
     try:
         info = probe(path)
     except InputError as error:
         return Proof(None, None, (str(error),))
-    report = check_whole(path)
+    report = decode(path)
     findings = [*_whole(report), *differences(info, report, expected)]
     in_front = faststart(path) if "mp4" in info.container else None
     if expected.faststart and in_front is False:

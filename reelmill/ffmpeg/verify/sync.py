@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from reelmill.ffmpeg.decode import Heard
+from reelmill.ffmpeg.tally import Heard
 from reelmill.ffmpeg.verify.sound import Match, compared
 from reelmill.ffmpeg.verify.timing import Timing, moved
 

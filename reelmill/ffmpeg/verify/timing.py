@@ -14,8 +14,9 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from reelmill.ffmpeg.decode import DecodeReport, Heard, check_whole
+from reelmill.ffmpeg.decode import check_whole
 from reelmill.ffmpeg.probe import MediaInfo, main_video, open_media
+from reelmill.ffmpeg.tally import DecodeReport, Heard
 
 #: Half of what Matroska rounds times to, for each of two files, in seconds.
 ROUNDING: Final = 0.001

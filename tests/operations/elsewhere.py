@@ -1,0 +1,36 @@
+"""A fan-out to a machine that has the library mounted elsewhere."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from reelmill.fan_out import Found, Work, ignore
+from reelmill.settings import get_settings
+
+
+class Elsewhere:
+    """A fan-out to a machine that has the library mounted at ``mount``."""
+
+    def __init__(self, here: Path, mount: Path, monkeypatch: pytest.MonkeyPatch):
+        self._here, self._mount, self._patch = here, mount, monkeypatch
+
+    def __call__(
+        self, function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
+    ) -> list[Found]:
+        sent = pickle.dumps((function, list(works)))
+        assert str(self._here).encode() not in sent
+        self._here.rename(self._mount)  # nothing is where it was
+        with self._patch.context() as patch:
+            patch.setenv("REELMILL_MEDIA_ROOT", str(self._mount))
+            get_settings.cache_clear()
+            travelled, arrived = pickle.loads(sent)
+            found = [travelled(work) for work in arrived]
+        get_settings.cache_clear()
+        self._mount.rename(self._here)
+        for one in found:
+            done(one)
+        return found
