@@ -23,7 +23,7 @@ from reelmill.settings import get_settings
 
 ROUNDS: Final = 8
 SIZE: Final = (640, 360)
-LIMIT: Final = "the sound, a piece that one worker makes beside its chunks, and what the job does by itself: plan, joining, comparing"
+LIMIT: Final = "the sound, one worker's beside its chunks, and what the job does by itself: plan, joining, comparing"
 _WAIT_SECONDS: Final = 60
 
 
