@@ -7,19 +7,23 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 AI     := $(VENV)/ai-ready
 MEDIA  ?=
+KEEP   ?=
 ROW    ?=
 RUNS   ?= 3
 SEED   ?= 1
 SOAK_MINUTES ?= 30
+PROCESSES ?= 3
 
-.PHONY: help setup ai demo up deploy test check bench faults soak clean
+.PHONY: help setup ai demo up deploy test check coverage bench faults soak clean
 
 help:
-	@echo "make demo [MEDIA=folder]  everything once, on samples or on up to 40 of your own files"
+	@echo "make demo [MEDIA=folder] [KEEP=1]   everything once, on samples or on up to 40 of your own files; KEEP: stays up"
 	@echo "make ai                   once, for tags by a model: PyTorch with CUDA, 3 GB to fetch, 5.6 on disk"
 	@echo "make up                   the site, until Ctrl-C"
 	@echo "make deploy               apply prefect.yaml, pools and blocks to the running site"
 	@echo "make test | check         the test suite | ruff, mypy --strict, the layer test"
+	@echo "make coverage             the test suite, then a table of the lines that no test reached"
+	@echo "pre-commit install        make check before each commit; pre-commit itself: pipx install pre-commit"
 	@echo "make faults [SEED=1]      every job, stopped at every step in every way, and what became of it; ten minutes"
 	@echo "make soak [SOAK_MINUTES=30] [SEED=1]   kill everything at random for so long, and look what became of the jobs"
 	@echo "make bench [ROW=rescan]   speed against named peers, into bench/RESULTS.md"
@@ -40,7 +44,7 @@ $(AI): $(READY)
 	@touch $@
 
 demo: $(READY)
-	@$(BIN)/reelmill demo $(if $(MEDIA),--media '$(MEDIA)')
+	@$(BIN)/reelmill demo $(if $(MEDIA),--media '$(MEDIA)') $(if $(KEEP),--keep)
 
 up: $(READY)
 	@$(BIN)/reelmill up
@@ -48,14 +52,21 @@ up: $(READY)
 deploy: $(READY)
 	@$(BIN)/reelmill deploy
 
+# Half of the tests wait for a site and half compute, so three processes keep two cores busy; tests/distribution.py says
+# which tests share one. What measures time comes after that, alone; it runs, whatever failed before.
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m 'not alone'; rest=$$?; \
+	$(BIN)/pytest -m alone && exit $$rest
 
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest --quiet tests/test_layers.py
+
+# What runs in processes of its own (a site's servers and workers, the command line) is not counted.
+coverage: $(READY)
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered
 
 bench: $(READY)
 	@$(BIN)/python -m bench --runs $(RUNS) $(if $(ROW),--row $(ROW))
@@ -67,4 +78,4 @@ soak: $(READY)
 	SOAK_MINUTES=$(SOAK_MINUTES) SEED=$(SEED) $(BIN)/pytest -s tests/soak
 
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .coverage

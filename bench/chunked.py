@@ -10,10 +10,10 @@ from bench.harness import Row, compare, cpu, wall
 from bench.library import Silence, library
 from bench.reel import ROUND, reel, remade
 from bench.reencode import PLAIN
-from reelmill.ffmpeg import build
-from reelmill.ffmpeg.probe import probe
-from reelmill.ffmpeg.quality import vmaf
-from reelmill.operations.reencode import reencode
+from reelmill.ffmpeg.geometry import web_size
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.trials.vmaf import vmaf
+from reelmill.operations.jobs.reencode import reencode
 
 ROUNDS = 4
 SIZE = (1280, 720)
@@ -47,10 +47,10 @@ def run(runs: int) -> Row:
         )  # fmt: skip
         info = probe(source)
 
-        def told(made: Path, spent: list[float]) -> str:
-            score = vmaf(bench.transcoder, made, source, info, build.web_size(info), Silence())
+        def described(made: Path, spent: list[float]) -> str:
+            score = vmaf(bench.transcoder, made, source, info, web_size(info), Silence())
             size = made.stat().st_size / 1e6
             return f"{statistics.median(spent[1:]):.1f} CPU seconds, {size:.2f} MB, VMAF {score:.2f}"
 
-        figures = f"ours {told(copy, cost['ours'])}; theirs {told(plain, cost['theirs'])}"
+        figures = f"ours {described(copy, cost['ours'])}; theirs {described(plain, cost['theirs'])}"
         return Row(**{**row.__dict__, "limit": f"{LIMIT}. {figures}"})

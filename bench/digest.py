@@ -12,13 +12,13 @@ from bench.harness import Row, compare, wall
 from bench.library import forget, library
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.operations.digest import digest
-from reelmill.operations.scan import scan
+from reelmill.operations.jobs.digest import digest
+from reelmill.operations.jobs.scan import scan
 
 SECONDS: Final = 300
 RATE: Final = 30
 #: Steps of a melody with rests, over a little noise.
-_SOUND: Final = "aevalsrc='0.3*sin(440*PI*t*(1+floor(mod(t,7))/3))*between(mod(t,9),1,8)+0.02*(random(0)-0.5)'"
+_AUDIO: Final = "aevalsrc='0.3*sin(440*PI*t*(1+floor(mod(t,7))/3))*between(mod(t,9),1,8)+0.02*(random(0)-0.5)'"
 LIMIT: Final = "x264, which encodes the 60 s at preset faster, then decoding the 300 s"
 
 
@@ -41,10 +41,10 @@ def run(runs: int) -> Row:
 
 
 def draw(target: Path) -> Path:
-    """The bench film again and again, with a sound that does not repeat."""
+    """The bench film again and again, with audio that does not repeat."""
     films(target.parent, RATE, {"reel": ()})
     reel = target.with_name("reel.mp4")
-    ffmpeg("-stream_loop", "-1", "-i", str(reel), "-f", "lavfi", "-i", _SOUND, "-t", str(SECONDS), "-c:v", "copy",
+    ffmpeg("-stream_loop", "-1", "-i", str(reel), "-f", "lavfi", "-i", _AUDIO, "-t", str(SECONDS), "-c:v", "copy",
            "-c:a", "aac", str(target))  # fmt: skip
     for path in target.parent.iterdir():
         if path != target:

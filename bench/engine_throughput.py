@@ -10,7 +10,7 @@ from uuid import UUID
 
 from bench.harness import Row, compare, wall
 from bench.site import PROCESS, BenchSite, Cpu, Extra, bench_site
-from workpools.configuration import WORKER_TYPE
+from workpools.template import WORKER_TYPE
 
 AT_ONCE = 5  # runs: the limit of both workers and pools
 OURS = 40  # runs a turn
@@ -47,15 +47,15 @@ class _Side:
 
     def _work(self, queued: list[UUID]) -> None:
         self._bench.resume(self._extra.pool)
-        # The last comes only now: the resumption tells no worker anything, a new run tells ours.
+        # The last comes only now: no worker hears of the resumption, ours hears of a new run.
         self._bench.completed(queued + self._bench.submit(self._extra, 1))
 
     @property
-    def told(self) -> str:
+    def described(self) -> str:
         """CPU seconds a run, the warming turn left out."""
         worker, server, database = (
-            statistics.median(getattr(spent, part) for spent in self._spent[1:]) / self._runs
-            for part in ("worker", "server", "database")
+            statistics.median(getattr(spent, process) for spent in self._spent[1:]) / self._runs
+            for process in ("worker", "server", "database")
         )
         return f"worker and runs {worker:.2f}, server {server:.2f}, PostgreSQL {database:.2f}"
 
@@ -70,4 +70,4 @@ def run(runs: int) -> Row:
             "engine_throughput", peer, "seconds a run", 10, LIMIT, ours=ours.turn, theirs=theirs.turn, runs=runs
         )
     rate = f"{1 / row.ours:.1f} runs a second to {1 / row.theirs:.2f}"
-    return replace(row, limit=f"{LIMIT}. {rate}. CPU seconds a run: ours {ours.told}; theirs {theirs.told}")
+    return replace(row, limit=f"{LIMIT}. {rate}. CPU seconds a run: ours {ours.described}; theirs {theirs.described}")

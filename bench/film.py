@@ -18,9 +18,9 @@ _SHOTS: Final = (
 )
 #: Grain as a film has it: of more than single pixels, and about 2 Mbit/s of it.
 _GRAIN: Final = "scale=1280:720:flags=bilinear,noise=alls=14:all_seed=1:allf=t,gblur=sigma=0.8,format=yuv420p"
-#: How long the shots of a film are, in pictures: 24 of them.
+#: How long the shots of a film are, in frames: 24 of them.
 LENGTHS: Final = (90, 61, 133, 47, 75, 110, 38, 95) * 3
-#: Pictures made of each shot, and how much later in it each of its uses begins.
+#: Frames made of each shot, and how much later in it each of its uses begins.
 _MADE: Final = 290
 _LATER: Final = 39
 
@@ -30,7 +30,7 @@ def films(folder: Path, rate: int, encoders: dict[str, Sequence[str]]) -> None:
 
     Args:
         folder: where it becomes ``<name>.mp4``.
-        rate: pictures a second.
+        rate: frames a second.
         encoders: options of ffmpeg, by name.
     """
     for number, shot in enumerate(_SHOTS):

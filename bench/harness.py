@@ -51,12 +51,15 @@ def compare(
     Args:
         row: its name.
         peer: what we are measured against.
-        unit: of what ``ours`` and ``theirs`` answer with; less is better.
+        unit: of what ``ours`` and ``theirs`` return; less is better.
         goal: the ratio aimed at.
         limit: what limits ours now.
-        ours: does it once and answers with its cost.
+        ours: does it once and returns its cost.
         theirs: the peer's.
         runs: how many turns.
+
+    Returns:
+        Medians, their ratio and its spread.
     """
     ours()
     theirs()
@@ -99,12 +102,12 @@ def record(row: Row, runs: int) -> None:
     """Print the row and renew its line in the table; other rows stay as they were measured."""
     print(json.dumps(asdict(row)), flush=True)
     lines: dict[str, Any] = json.loads(_LINES.read_text()) if _LINES.exists() else {}
-    lines[row.row] = asdict(row) | {"runs": runs, "machine": _machine()}
+    lines[row.row] = asdict(row) | {"runs": runs, "node": _node()}
     _LINES.write_text(json.dumps(lines, indent=1, sort_keys=True) + "\n")
     RESULTS.write_text(_table(lines))
 
 
-def _machine() -> str:
+def _node() -> str:
     model = next(
         (
             line.partition(":")[2].strip()
@@ -130,5 +133,5 @@ def _table(lines: dict[str, Any]) -> str:
             *(str(line[key]) for key in ("peer", "unit", "ours", "theirs", "ratio", "spread", "goal", "limit")),
         )
         text += "| " + " | ".join(cells) + " |\n"
-    machines = sorted({f"{line['runs']} runs on {line['machine']}" for line in lines.values()})
-    return text + "\n" + "".join(f"{machine}.\n" for machine in machines)
+    nodes = sorted({f"{line['runs']} runs on {line['node']}" for line in lines.values()})
+    return text + "\n" + "".join(f"{node}.\n" for node in nodes)

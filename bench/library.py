@@ -12,9 +12,9 @@ from pathlib import Path
 from sqlalchemy import text
 
 from reelmill.catalogue.engine import embedded, get_engine
-from reelmill.layout import MediaRoot
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
 from reelmill.settings import get_settings
+from reelmill.storage.media_root import MediaRoot
 
 
 class Silence:

@@ -11,9 +11,9 @@ from bench.harness import Row, compare, cpu
 from bench.library import library
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.ffmpeg.samples import tiny
-from reelmill.operations.reencode import reencode
-from reelmill.operations.scan import scan
+from reelmill.ffmpeg.demo_clips import draw_clip, tiny_clip
+from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.jobs.scan import scan
 
 SECONDS = 20
 #: What ``reencode`` does by default, as a person would type it.
@@ -27,8 +27,8 @@ LIMIT = "decoding the finished file once to prove it (0.75 CPU seconds); the enc
 def run(runs: int) -> Row:
     """Measure."""
     with library() as bench:
-        source = tiny(
-            bench.root.folder("inbox"), "source.mp4", seconds=SECONDS, width=1280, height=720, rate=Fraction(30)
+        source = draw_clip(
+            bench.root.folder("inbox"), tiny_clip("source.mp4", seconds=SECONDS, size=(1280, 720), rate=Fraction(30))
         )
         scan(bench.root, "inbox", directory_types=["inbox"], settle_seconds=0, report=bench.report)
         with session() as opened:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bench.harness import Row, compare, wall
 from bench.library import library
-from reelmill.ffmpeg.samples import tiny
-from reelmill.operations.scan import scan
+from reelmill.ffmpeg.demo_clips import draw_clip, tiny_clip
+from reelmill.operations.jobs.scan import scan
 
 FILES = 10_000
 FOLDERS = 100
@@ -23,7 +23,7 @@ def run(runs: int) -> Row:
     with library() as bench:
         folder = bench.root.folder("videos")
         folder.mkdir()
-        first = tiny(bench.root.path, "first.mp4", seconds=1)
+        first = draw_clip(bench.root.path, tiny_clip("first.mp4"))
         os.utime(first, (1e9, 1e9))
         for number in range(FILES):
             place = folder / f"folder {number % FOLDERS}" / f"video {number}.mp4"

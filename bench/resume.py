@@ -15,8 +15,8 @@ import psutil
 from bench.harness import Row, compare, cpu
 from bench.library import library
 from bench.reel import ROUND, reel, remade
-from reelmill.operations.store import Store
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.chunk_store.store import Store
+from reelmill.operations.context import Workbench
 
 ROUNDS: Final = 10
 SIZE: Final = (640, 360)
@@ -26,8 +26,8 @@ _LOOK: Final = 0.02  # seconds
 _JOB: Final = """
 import sys
 from bench.library import Silence
-from reelmill.operations.reencode import reencode
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.context import Workbench
 reencode(Workbench(report=Silence()), sys.argv[1])
 """
 

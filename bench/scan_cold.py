@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bench.harness import Row, compare, wall
 from bench.library import forget, library
-from reelmill.ffmpeg.samples import tiny
-from reelmill.operations.scan import scan
+from reelmill.ffmpeg.demo_clips import draw_clip, tiny_clip
+from reelmill.operations.jobs.scan import scan
 
 FILES = 200
 LIMIT = "PyAV opening each container and its first picture (two thirds, on all cores), then our own Python around it"
@@ -21,7 +21,7 @@ def run(runs: int) -> Row:
     with library() as bench:
         folder = bench.root.folder("videos")
         folder.mkdir()
-        first = tiny(folder, "video 0.mp4", seconds=2)
+        first = draw_clip(folder, tiny_clip("video 0.mp4", seconds=2))
         os.utime(first, (1e9, 1e9))
         for number in range(1, FILES):
             shutil.copy2(first, folder / f"video {number}.mp4")
@@ -39,5 +39,5 @@ def run(runs: int) -> Row:
 
 def _ask_each(ffmpeg: Path, files: list[Path]) -> None:
     for path in files:
-        # Without an output ffmpeg ends with an error after it has told what the file is.
+        # Without an output ffmpeg ends with an error after it has described what the file is.
         subprocess.run([str(ffmpeg), "-hide_banner", "-i", str(path)], capture_output=True, check=False)

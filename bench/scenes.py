@@ -41,12 +41,12 @@ def run(runs: int) -> Row:
         ours, theirs = (_f1(find(folder, "film"), truth) for find in (_ours, _theirs))
         ratio = cpu(lambda: _theirs(folder, "regular")) / cpu(lambda: _ours(folder, "regular"))
         again = f"with a keyframe every 2 s, cut or not: {ratio:.2f}, F1 {_f1(_ours(folder, 'regular'), truth):.2f}"
-        told = f"F1 of cuts: ours {ours:.2f}, theirs {theirs:.2f}; {again}"
-        return replace(row, limit=f"{row.limit}. {told}")
+        figures = f"F1 of cuts: ours {ours:.2f}, theirs {theirs:.2f}; {again}"
+        return replace(row, limit=f"{row.limit}. {figures}")
 
 
 def _ours(folder: Path, film: str) -> list[int]:
-    """The pictures at which we find a scene to begin."""
+    """The frames at which we find a scene to begin."""
     binary = Path(sys.executable).parent / "reelmill"
     found = json.loads(_run([str(binary), "scenes", str(folder / f"{film}.mp4"), "--output", "json"]))
     return [round(cut * _RATE) for cut in found["cuts"]]

@@ -18,7 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import temporary_settings
 from prefect.workers.process import ProcessWorker
 
 import bench
@@ -26,7 +26,7 @@ from deployments.member import WORKER_ENVIRONMENT
 from deployments.processes import Child
 from deployments.site import Site
 from reelmill.settings import Settings, get_settings
-from workpools.configuration import WORKER_TYPE, job_template
+from workpools.template import WORKER_TYPE, job_template
 
 #: The type of Prefect's own worker that needs nothing else installed.
 PROCESS: Final = "process"
@@ -76,6 +76,9 @@ class BenchSite:
             worker_type: ours, which has the settings of a site's, or one of Prefect's, which has its defaults.
             limit: how many runs at once, of the worker and of the pool.
             settings: further ones of Prefect's, as environment variables.
+
+        Returns:
+            The pool and its deployment.
         """
         pool = f"bench-{worker_type}"
         template = job_template() if worker_type == WORKER_TYPE else ProcessWorker.get_default_base_job_template()
@@ -98,14 +101,14 @@ class BenchSite:
         environment |= {
             "PYTHONPATH": str(Path(bench.__file__).parents[1]),  # runs import this very code
             "PREFECT_HOME": str(settings.prefect_home),
-            "PREFECT_API_URL": self.site.api_url,
+            **self.site.server.environment,
         }
         environment |= WORKER_ENVIRONMENT if worker_type == WORKER_TYPE else {}
         environment |= further
         arguments = ["prefect", "worker", "start", "--pool", pool, "--name", pool, "--type", worker_type]
-        child = Child(f"worker-{pool}", [*arguments, "--limit", str(limit)], environment, settings.log_dir)
+        child = Child.start(f"worker-{pool}", [*arguments, "--limit", str(limit)], environment, settings.log_dir)
         self._stack.callback(child.end, 20)
-        self._stack.callback(child.ask_to_end)
+        self._stack.callback(child.request_end)
         deadline = time.monotonic() + _WAIT_SECONDS
         while not self._online(pool):
             child.check()
@@ -119,8 +122,8 @@ class BenchSite:
     def submit(self, extra: Extra, count: int) -> list[UUID]:
         """Hand in runs of the empty flow, all at once."""
         path = f"/deployments/{extra.deployment}/create_flow_run/bulk"
-        answer = self._post(path, [{} for _ in range(count)])
-        return [UUID(result["flow_run_id"]) for result in answer["results"]]
+        response = self._post(path, [{} for _ in range(count)])
+        return [UUID(result["flow_run_id"]) for result in response["results"]]
 
     def completed(self, run_ids: Sequence[UUID]) -> list[FlowRun]:
         """Wait until runs have ended, all of them well."""
@@ -179,7 +182,7 @@ def bench_site() -> Iterator[BenchSite]:
     try:
         with ExitStack() as stack:
             site = stack.enter_context(Site(Settings()))
-            stack.enter_context(temporary_settings({PREFECT_API_URL: site.api_url}))
+            stack.enter_context(temporary_settings(site.client_settings))
             client = stack.enter_context(get_client(sync_client=True))
             yield BenchSite(site, client, stack)
     finally:

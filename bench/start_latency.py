@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.harness import Row, compare
 from bench.site import PROCESS, BenchSite, Extra, bench_site
-from workpools.configuration import WORKER_TYPE
+from workpools.template import WORKER_TYPE
 
 OURS = 5  # samples a turn
 THEIRS = 2

@@ -18,15 +18,15 @@ LIMIT = "Prefect's server, which checks and inserts each run of a bulk by itself
 
 def run(runs: int) -> Row:
     """Measure."""
-    with bench_site() as bench, dispatcher() as jobs:
+    with bench_site() as bench, dispatcher() as prefect:
         for pool in pools():
             bench.pause(pool.name)
 
         def bulk() -> float:
-            return _seconds(bench, lambda: jobs.submit_many(JOB_TYPE, [_parameters() for _ in range(JOBS)]))
+            return _seconds(bench, lambda: prefect.jobs.submit_many(JOB_TYPE, [_parameters() for _ in range(JOBS)]))
 
         def single() -> float:
-            seconds = _seconds(bench, lambda: [jobs.submit(JOB_TYPE, _parameters()) for _ in range(SINGLE)])
+            seconds = _seconds(bench, lambda: [prefect.jobs.submit(JOB_TYPE, _parameters()) for _ in range(SINGLE)])
             return seconds * JOBS / SINGLE
 
         return compare(

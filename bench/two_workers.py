@@ -17,8 +17,8 @@ from bench.library import library
 from bench.reel import ROUND, reel, remade
 from deployments.member import DASK_ENVIRONMENT
 from reelmill.catalogue.engine import database_url
-from reelmill.fan_out import FanOut, Found, Work, ignore
-from reelmill.operations.reencode import reencode
+from reelmill.operations.jobs.reencode import reencode
+from reelmill.parallel import FanOut, Result, Work, ignore
 from reelmill.settings import get_settings
 
 ROUNDS: Final = 8
@@ -34,11 +34,11 @@ def run(runs: int) -> Row:
         video_id, _ = reel(bench, ROUNDS, SIZE)
         folder = bench.root.path.parent
         os.sched_setaffinity(0, cores[:1])  # the job itself is at home with the first worker
-        clients = [stack.enter_context(_machines(folder / str(count), cores[:count])) for count in (2, 1)]
+        clients = [stack.enter_context(_nodes(folder / str(count), cores[:count])) for count in (2, 1)]
 
         def seconds(client: Any) -> float:
             fan_out = _on(client)
-            took = wall(lambda: reencode(bench, video_id, fan_out=fan_out, spread=fan_out))
+            took = wall(lambda: reencode(bench, video_id, fan_out=fan_out, decode_fan_out=fan_out))
             remade(bench)
             return took
 
@@ -49,26 +49,35 @@ def run(runs: int) -> Row:
 
 
 @contextmanager
-def _machines(folder: Path, cores: Sequence[int]) -> Iterator[Any]:
+def _nodes(folder: Path, cores: Sequence[int]) -> Iterator[Any]:
     """A client of a Dask cluster with a worker on each of these cores."""
     connect: Any = distributed.Client
     with ExitStack() as stack:
         folder.mkdir()
-        told = folder / "scheduler.json"
-        scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told)]
+        address = folder / "scheduler.json"
+        scheduler = [
+            "scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--scheduler-file",
+            str(address),
+        ]
         stack.enter_context(_dask(scheduler, cores[0], folder))
         for core in cores:
-            worker = ["worker", "--scheduler-file", str(told), "--name", f"core-{core}", "--nthreads", "1"]
+            worker = ["worker", "--scheduler-file", str(address), "--name", f"core-{core}", "--nthreads", "1"]
             worker += ["--no-dashboard", "--memory-limit", "0", "--local-directory", str(folder), "--host", "127.0.0.1"]
             stack.enter_context(_dask(worker, core, folder))
-        client = stack.enter_context(connect(scheduler_file=str(told), timeout=_WAIT_SECONDS))
+        client = stack.enter_context(connect(scheduler_file=str(address), timeout=_WAIT_SECONDS))
         client.wait_for_workers(len(cores), timeout=_WAIT_SECONDS)
         yield client
 
 
 @contextmanager
 def _dask(arguments: Sequence[str], core: int, folder: Path) -> Iterator[None]:
-    """A part of the cluster, with the settings of a machine of its own."""
+    """A part of the cluster, with the settings of a node of its own."""
     env = {
         **os.environ,
         **DASK_ENVIRONMENT,
@@ -92,8 +101,8 @@ def _on(client: Any) -> FanOut:
     """A fan-out to the workers of a cluster, without a Prefect server between."""
 
     def fan_out(
-        function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
-    ) -> list[Found]:
+        function: Callable[[Work], Result], works: Sequence[Work], done: Callable[[Result], None] = ignore
+    ) -> list[Result]:
         futures = [client.submit(function, work, pure=False) for work in works]
         ended: Any = distributed.as_completed
         for future in ended(futures, loop=client.loop):  # two clients, each with a loop of its own

@@ -8,14 +8,14 @@ from pydantic import Field, field_validator
 
 from blocks.stored import SiteBlock
 from reelmill.errors import UserError
-from reelmill.layout import INBOX, OWN_FOLDERS, MediaRoot
-from reelmill.operations.scan import EXTENSIONS
+from reelmill.operations.jobs.scan import EXTENSIONS
+from reelmill.storage.media_root import INBOX, OWN_FOLDERS, MediaRoot
 
 
 class MediaLibrary(SiteBlock):
     """Directory types, extensions and settle time of the site's video library.
 
-    The media root itself is a setting of each machine (``REELMILL_MEDIA_ROOT``), not of the site.
+    The media root itself is a setting of each node (``REELMILL_MEDIA_ROOT``), not of the site.
     """
 
     _block_type_name: ClassVar[str | None] = "Reelmill media library"

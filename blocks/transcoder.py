@@ -1,4 +1,4 @@
-"""How the site encodes, where a job does not say otherwise."""
+"""How the site encodes, where a job does not choose otherwise."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from blocks.stored import SiteBlock
-from reelmill.ffmpeg.transcoder import Encoder, TranscoderOptions
+from reelmill.ffmpeg.transcoder import TranscoderOptions
+from reelmill.hardware.backends import EncoderChoice
 
 
-class Transcoder(SiteBlock):
+class TranscoderSettings(SiteBlock):
     """ffmpeg, encoder and time-outs for every job of the site."""
 
     _block_type_name: ClassVar[str | None] = "Reelmill transcoder"
@@ -19,9 +20,9 @@ class Transcoder(SiteBlock):
     _description: ClassVar[str | None] = "Which ffmpeg and encoder to use, and when to give up on one."
 
     binary: str | None = Field(
-        default=None, description="Path of ffmpeg on every machine; empty: PATH, then the bundled one."
+        default=None, description="Path of ffmpeg on every node; empty: PATH, then the bundled one."
     )
-    encoder: Encoder = Field(default="auto", description="H.264 encoder of jobs that leave it to the site.")
+    encoder: EncoderChoice = Field(default="auto", description="H.264 encoder of jobs that leave it to the site.")
     software_fallback: bool = Field(
         default=True,
         description="A GPU encode that fails for want of a session or memory is done in software instead; "

@@ -6,8 +6,8 @@ code (a flow's parameters, description and entry point) is always brought up to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
+from uuid import UUID
 
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient
@@ -18,44 +18,50 @@ from prefect.client.schemas.actions import (
     WorkPoolUpdate,
 )
 from prefect.client.schemas.objects import WorkQueue
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
-from blocks import MediaLibrary, Transcoder
+from blocks import MediaLibrary, TranscoderSettings
 from blocks.stored import DEFAULT
+from deployments import renaming
 from deployments.pool_type import put_back, take_down_if_of_another_type
 from deployments.stanzas import Stanza, stanzas
-from reelmill.jobs import DEFAULT_PRIORITY, LANES, lane
-from workpools.configuration import job_template
+from deployments.supervisor import Notify
+from reelmill.dispatch import Dispatcher
+from reelmill.queue.job import DEFAULT_PRIORITY, LANES, lane_of
 from workpools.pools import Pool, pools
+from workpools.template import job_template
 
 #: The queue Prefect makes with every pool; it becomes the lane of the default priority.
 _PREFECTS_QUEUE: Final = "default"
 
-Say = Callable[[str], None]
 
-
-def apply(client: SyncPrefectClient, *, reset: bool = False, say: Say = lambda _: None) -> None:
+def apply(client: SyncPrefectClient, *, reset: bool = False, notify: Notify = lambda _: None) -> None:
     """Bring the server up to date.
 
     Args:
         client: of the server.
         reset: put back what an admin changed.
-        say: told, in a line each, what was created or reset.
+        notify: called with a line on each thing that was created or reset.
     """
     waiting = []
     for pool in pools():
-        waiting += take_down_if_of_another_type(client, pool, say)
-        _pool(client, pool, reset, say)
-        _lanes(client, pool, reset, say)
-    _blocks(reset, say)
+        waiting += take_down_if_of_another_type(client, pool, notify)
+        _pool(client, pool, reset, notify)
+        _lanes(client, pool, reset, notify)
+    _blocks(reset, notify)
+    replaced: dict[UUID, UUID] = {}
     for stanza in stanzas():
-        _deployment(client, stanza, reset, say)
-    put_back(client, waiting, say)
+        replaced |= _deployment(client, stanza, reset, notify)
+    put_back(client, waiting, replaced, notify)
+    for sentence in Dispatcher(client).rules.point_anew():
+        notify(sentence)
+    renaming.delete_replaced(client, notify)
 
 
-def _pool(client: SyncPrefectClient, pool: Pool, reset: bool, say: Say) -> None:
+def _pool(client: SyncPrefectClient, pool: Pool, reset: bool, notify: Notify) -> None:
     template = job_template()
     try:
         client.read_work_pool(pool.name)
@@ -69,7 +75,7 @@ def _pool(client: SyncPrefectClient, pool: Pool, reset: bool, say: Say) -> None:
                 base_job_template=template,
             )
         )
-        say(f"pool {pool.name}: created, limit {pool.limit}")
+        notify(f"pool {pool.name}: created, limit {pool.limit}")
         return
     if reset:
         client.update_work_pool(
@@ -81,23 +87,23 @@ def _pool(client: SyncPrefectClient, pool: Pool, reset: bool, say: Say) -> None:
                 is_paused=False,
             ),
         )
-        say(f"pool {pool.name}: reset, limit {pool.limit}")
+        notify(f"pool {pool.name}: reset, limit {pool.limit}")
 
 
-def _lanes(client: SyncPrefectClient, pool: Pool, reset: bool, say: Say) -> None:
+def _lanes(client: SyncPrefectClient, pool: Pool, reset: bool, notify: Notify) -> None:
     queues = {queue.name: queue for queue in client.read_work_queues(work_pool_name=pool.name)}
     missing = [name for name in LANES if name not in queues]
-    default = lane(DEFAULT_PRIORITY)
+    default = lane_of(DEFAULT_PRIORITY)
     if default in missing and _PREFECTS_QUEUE in queues:
         client.update_work_queue(queues[_PREFECTS_QUEUE].id, name=default)
         missing.remove(default)
     for name in missing:
         try:
             client.create_work_queue(name=name, work_pool_name=pool.name)
-        except ObjectAlreadyExists:  # another machine is deploying at the same moment
+        except ObjectAlreadyExists:  # another node is deploying at the same moment
             continue
     if missing:
-        say(f"pool {pool.name}: lanes {', '.join(missing)} created")
+        notify(f"pool {pool.name}: lanes {', '.join(missing)} created")
     if missing or reset:
         _order(client, pool, reset)
 
@@ -112,32 +118,58 @@ def _order(client: SyncPrefectClient, pool: Pool, reset: bool) -> None:
             client.update_work_queue(queues[name].id, priority=priority)
 
 
-def _blocks(reset: bool, say: Say) -> None:
-    for kind in (MediaLibrary, Transcoder):
+def _blocks(reset: bool, notify: Notify) -> None:
+    for kind in (MediaLibrary, TranscoderSettings):
         kind.register_type_and_schema()
         try:
             kind.load(DEFAULT)
         except ValueError:  # what Prefect raises for an unknown block document
             kind().save(DEFAULT)
-            say(f"block {kind.get_block_type_slug()}/{DEFAULT}: created")
+            notify(f"block {kind.get_block_type_slug()}/{DEFAULT}: created")
         else:
             if reset:
                 kind().save(DEFAULT, overwrite=True)
-                say(f"block {kind.get_block_type_slug()}/{DEFAULT}: reset")
+                notify(f"block {kind.get_block_type_slug()}/{DEFAULT}: reset")
 
 
-def _deployment(client: SyncPrefectClient, stanza: Stanza, reset: bool, say: Say) -> None:
+def _deployment(client: SyncPrefectClient, stanza: Stanza, reset: bool, notify: Notify) -> dict[UUID, UUID]:
+    """Bring one up to date.
+
+    Args:
+        client: of the server.
+        stanza: how it is listed.
+        reset: put back what an admin changed.
+        notify: called with a line where it was created or reset.
+
+    Returns:
+        The one that it has replaced, and its own id.
+    """
     flow = stanza.flow()
     name = f"{flow.name}/{stanza.name}"
+    replaced = renaming.set_aside(client, stanza, flow.name)
     try:
-        existing = client.read_deployment_by_name(name)
+        _bring_up_to_date(client, client.read_deployment_by_name(name), stanza, reset, notify)
     except ObjectNotFound:
-        _create(client, stanza, flow)
-        say(f"deployment {name}: created")
-        return
+        if replaced is None or reset:
+            _create(client, stanza, flow)
+            notify(f"deployment {name}: created")
+        else:
+            renaming.make_from(client, replaced, stanza, flow)
+            notify(f"deployment {name}: replaces {flow.name}/{replaced.name}")
+    if replaced is None:
+        return {}
+    new = client.read_deployment_by_name(name).id
+    renaming.redirect_automations(client, replaced.id, new, notify)
+    return {replaced.id: new}
+
+
+def _bring_up_to_date(
+    client: SyncPrefectClient, existing: DeploymentResponse, stanza: Stanza, reset: bool, notify: Notify
+) -> None:
+    flow = stanza.flow()
     if reset:
         _create(client, stanza, flow)  # Prefect replaces a deployment of the same name, keeping its id
-        say(f"deployment {name}: reset")
+        notify(f"deployment {flow.name}/{stanza.name}: reset")
         return
     client.update_deployment(
         existing.id,

@@ -1,4 +1,4 @@
-"""What a machine gives to a site: a worker of each pool, and one of the Dask cluster."""
+"""What a node gives to a site: a worker of each pool, and one of the Dask cluster."""
 
 from __future__ import annotations
 
@@ -6,36 +6,39 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Final
 
-import httpx
+from prefect.settings import temporary_settings
 
+from deployments.access import auth_string, client_settings, dask_environment, dask_keys
+from deployments.folders import make_folders
 from deployments.processes import Child
-from deployments.supervisor import Say, Supervisor
-from reelmill.catalogue.engine import get_engine
+from deployments.supervisor import Notify, Supervisor
+from reelmill.dispatch import dispatcher
 from reelmill.errors import SiteError
-from reelmill.fan_out import cores
-from reelmill.layout import MediaRoot
+from reelmill.operations.ownership import require_joined
+from reelmill.parallel import cores
 from reelmill.settings import Settings, get_settings
-from reelmill.site import answers
+from reelmill.site_discovery import PrefectServer, accepts_connections
+from reelmill.storage.media_root import MediaRoot
 from workpools.pools import Pool, pools
 
 _WORKER_SECONDS: Final = 60
 _END_SECONDS: Final = 15
 
-#: Prefect's settings of our workers. Events wake them for new work, so they need not ask often; a database that
-#: restarts answers with 500, which Prefect's client would take for final.
+#: Prefect's settings of our workers, beside those of the server. Events wake them for new work, so they need not poll
+#: often; a server whose database restarts responds with 500, which Prefect's client would take for final.
 WORKER_ENVIRONMENT: Final = {
     "PREFECT_WORKER_QUERY_SECONDS": "5",
     "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
     "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
-    # Questions each client would ask first; the server is of this very installation and has no CSRF tokens.
+    # A question each client would ask first; the server is of this very installation.
     "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
-    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
 }
 
-#: Dask's settings: a machine that lost its power is given up after a minute, and work that no machine is left for
-#: fails after two, to be tried again by the job's own rule. Looking at itself a hundred times a second costs a worker
+#: Dask's settings: a node that lost its power is given up after a minute, and work that no node is left for
+#: fails after two, to be tried again by the job's own rule. Sampling itself a hundred times a second costs a worker
 #: 3 % of a core, for pages that nobody opens.
 DASK_ENVIRONMENT: Final = {
     "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "60s",
@@ -46,14 +49,24 @@ DASK_ENVIRONMENT: Final = {
 
 
 def prefect_worker(settings: Settings, pool: Pool) -> list[str]:
-    """The module and arguments of this machine's worker of a pool."""
+    """The module and arguments of this node's worker of a pool."""
     name = f"{settings.node_name}-{pool.name}"
     return ["prefect", "worker", "start", "--pool", pool.name, "--name", name, "--type", pool.type]
 
 
 def dask_worker(settings: Settings, scheduler: str, env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """The module, arguments and environment of this machine's Dask worker: threads, since ffmpeg and PyAV release the
-    GIL; no memory limit, since what encodes are processes of their own."""
+    """The module, arguments and environment of this node's Dask worker.
+
+    Threads, since ffmpeg and PyAV release the GIL; no memory limit, since what encodes are processes of their own.
+
+    Args:
+        settings: of this node.
+        scheduler: address of the Dask scheduler.
+        env: what the environment is made from.
+
+    Returns:
+        Module and arguments, and the environment.
+    """
     arguments = ["dask", "worker", scheduler, "--name", settings.node_name, "--nworkers", "1", "--nthreads"]
     arguments += [str(cores()), "--no-dashboard", "--memory-limit", "0"]
     arguments += ["--local-directory", str(settings.data_dir / "dask")]
@@ -62,47 +75,44 @@ def dask_worker(settings: Settings, scheduler: str, env: Mapping[str, str]) -> t
     return arguments, {**env, **DASK_ENVIRONMENT}
 
 
-def await_workers(api_url: str, settings: Settings, served: Sequence[Pool], children: Sequence[Child]) -> None:
-    """Wait until this machine has a worker online in each of the pools it serves.
+def await_workers(server: PrefectServer, settings: Settings, served: Sequence[Pool], children: Sequence[Child]) -> None:
+    """Wait until this node has a worker online in each of the pools it serves.
 
     Raises:
         SiteError: a process has ended, or they take too long.
+        PlatformError, UserError: the server is away, or does not take the login.
     """
     deadline = time.monotonic() + _WORKER_SECONDS
-    waiting = {pool.name for pool in served}
-    while waiting:
-        waiting -= {name for name in waiting if _worker_online(api_url, name, settings.node_name)}
-        for child in children:
-            child.check()
-        if time.monotonic() > deadline:
-            raise SiteError(f"No worker came up for {', '.join(sorted(waiting))}; logs: {settings.log_dir}")
-        time.sleep(0.3)
-
-
-def _worker_online(api_url: str, pool: str, node: str) -> bool:
-    answer = httpx.post(f"{api_url}/work_pools/{pool}/workers/filter", json={}, timeout=5)
-    answer.raise_for_status()
-    return any(worker["name"] == f"{node}-{pool}" and worker["status"] == "ONLINE" for worker in answer.json())
+    waiting = {f"{settings.node_name}-{pool.name}" for pool in served}
+    with temporary_settings(client_settings(server)), dispatcher() as prefect:
+        while waiting:
+            waiting -= {worker.name for node in prefect.nodes.all() for worker in node.workers if worker.online}
+            for child in children:
+                child.check()
+            if time.monotonic() > deadline:
+                raise SiteError(f"No worker came up as {', '.join(sorted(waiting))}; logs: {settings.log_dir}")
+            time.sleep(0.3)
 
 
 class Member(Supervisor):
-    """This machine as a part of a site that runs on another; use as a context.
+    """This node as a part of a site that runs on another; use as a context.
 
     Args:
         api_url: the site's Prefect server.
         dask_address: its Dask scheduler.
-        say: told what is being done.
-        takes_jobs: serve the pools, too; else this machine only helps with the chunks and ranges of others' jobs.
+        notify: called with a line on what is being done.
+        takes_jobs: serve the pools, too; else this node only helps with the chunks and time ranges of others' jobs.
 
     Raises:
         SiteError: the site is not to be reached, the library is not mounted, or a worker does not come up.
+        PlatformError, UserError: its database does not answer, or its server does not take the login kept there.
     """
 
-    def __init__(self, api_url: str, dask_address: str, say: Say, *, takes_jobs: bool = True):
-        super().__init__(say)
+    def __init__(self, api_url: str, dask_address: str, notify: Notify, *, takes_jobs: bool = True):
+        super().__init__(notify)
         self.settings = get_settings()
         self._pools = pools() if takes_jobs else ()
-        self._api_url, self._dask = api_url, dask_address
+        self._server, self._dask = PrefectServer(api_url=api_url), dask_address
 
     def _up(self, stack: ExitStack) -> None:
         settings = self.settings
@@ -110,33 +120,36 @@ class Member(Supervisor):
             raise SiteError(
                 "Set REELMILL_DATABASE_URL to the site's database first: its `reelmill up` prints the line."
             )
-        for name, url in (("Prefect server", self._api_url), ("Dask scheduler", self._dask)):
-            if not answers(url):
+        for name, url in (("Prefect server", self._server.api_url), ("Dask scheduler", self._dask)):
+            if not accepts_connections(url):
                 raise SiteError(f"The site's {name} does not answer at {url}; is it up, with --listen?")
         root = MediaRoot(settings.media_root)
         if not root.mounted:
             raise SiteError(f"Nothing is in the media root {root.path}; mount the site's library there first.")
-        get_engine(settings)
-        for folder in (settings.data_dir, settings.log_dir):
-            folder.mkdir(parents=True, exist_ok=True)
+        require_joined(root)
+        self._server = replace(self._server, auth_string=auth_string())  # whoever has the database has this, too
+        make_folders(settings)
         env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        env |= {"PREFECT_API_URL": self._api_url, "REELMILL_DASK_ADDRESS": self._dask}
+        env |= self._server.environment | {"REELMILL_DASK_ADDRESS": self._dask}
+        keys = dask_keys()
+        if keys is not None:
+            env |= dask_environment(keys, settings.data_dir)
         stack.callback(self._end)
-        self._say("workers")
-        self._children.append(Child("dask-worker", *dask_worker(settings, self._dask, env), settings.log_dir))
+        self._notify("workers")
+        self._children.append(Child.start("dask-worker", *dask_worker(settings, self._dask, env), settings.log_dir))
         for pool in self._pools:
-            worker = Child(
+            worker = Child.start(
                 f"worker-{pool.name}", prefect_worker(settings, pool), env | WORKER_ENVIRONMENT, settings.log_dir
             )
             self._children.append(worker)
-        await_workers(self._api_url, settings, self._pools, self._children)
+        await_workers(self._server, settings, self._pools, self._children)
 
-    def _look(self) -> None:
-        """All that this machine has of the site are processes."""
+    def _check_rest(self) -> None:
+        """All that this node has of the site are processes."""
 
     def _end(self) -> None:
         for child in self._children:
-            child.ask_to_end()
+            child.request_end()
         for child in self._children:
             child.wait(self.settings.drain_seconds + _END_SECONDS)
             child.end(_END_SECONDS)

@@ -5,8 +5,8 @@ Its jobs that wait are not lost: each is handed in again once the new pool and i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Mapping
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
@@ -20,17 +20,23 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
+from deployments.supervisor import Notify
+from reelmill.dispatch.connection import read_pages
 from reelmill.errors import SiteError
-from reelmill.jobs import DEFAULT_PRIORITY, LANES, lane
+from reelmill.queue.job import DEFAULT_PRIORITY, LANES, lane_of
 from workpools.pools import Pool
 
-_PAGE: Final = 200
 
-Say = Callable[[str], None]
+def take_down_if_of_another_type(client: SyncPrefectClient, pool: Pool, notify: Notify) -> list[FlowRun]:
+    """Delete the pool if it is of another worker type.
 
+    Args:
+        client: of the server.
+        pool: as it is to be.
+        notify: called with a line if it was deleted.
 
-def take_down_if_of_another_type(client: SyncPrefectClient, pool: Pool, say: Say) -> list[FlowRun]:
-    """Delete the pool if it is of another worker type; answers with its jobs that wait.
+    Returns:
+        Its jobs that wait, for ``put_back``.
 
     Raises:
         SiteError: a job of it runs.
@@ -50,35 +56,40 @@ def take_down_if_of_another_type(client: SyncPrefectClient, pool: Pool, say: Say
     # Runs of a schedule are made again by the scheduler.
     waiting = [run for run in _runs(client, pool, StateType.SCHEDULED) if not run.auto_scheduled]
     client.delete_work_pool(pool.name)
-    say(f"pool {pool.name}: was of type {existing.type}, made anew")
+    notify(f"pool {pool.name}: was of type {existing.type}, made anew")
     return waiting
 
 
-def put_back(client: SyncPrefectClient, waiting: list[FlowRun], say: Say) -> None:
-    """Hand the jobs in again, each in its lane, the old run cancelled and naming the new."""
+def put_back(client: SyncPrefectClient, waiting: list[FlowRun], replaced: Mapping[UUID, UUID], notify: Notify) -> None:
+    """Submit the jobs again, each in its lane; the old run is cancelled and names the new.
+
+    Args:
+        client: of the server.
+        waiting: from ``take_down_if_of_another_type``.
+        replaced: deployments that others have replaced, and by which.
+        notify: called with a line if there were any.
+    """
     for run in waiting:
         if run.deployment_id is None:
             continue
         again = client.create_flow_run_from_deployment(
-            run.deployment_id,
+            replaced.get(run.deployment_id, run.deployment_id),
             parameters=run.parameters,
             tags=run.tags,
             job_variables=run.job_variables,
             labels=run.labels,
-            work_queue_name=run.work_queue_name if run.work_queue_name in LANES else lane(DEFAULT_PRIORITY),
+            work_queue_name=run.work_queue_name if run.work_queue_name in LANES else lane_of(DEFAULT_PRIORITY),
         )
         message = f"Its pool was made anew; the job goes on as {again.name} ({again.id})."
         client.set_flow_run_state(run.id, Cancelled(message=message), force=True)
     if waiting:
-        say(f"{len(waiting)} waiting jobs handed in again")
+        notify(f"{len(waiting)} waiting jobs handed in again")
 
 
 def _runs(client: SyncPrefectClient, pool: Pool, *types: StateType) -> list[FlowRun]:
     chosen = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types))))
     of_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool.name]))
-    found: list[FlowRun] = []
-    while True:
-        page = client.read_flow_runs(flow_run_filter=chosen, work_pool_filter=of_pool, limit=_PAGE, offset=len(found))
-        found += page
-        if len(page) < _PAGE:
-            return found
+    read = client.read_flow_runs
+    return read_pages(
+        lambda limit, offset: read(flow_run_filter=chosen, work_pool_filter=of_pool, limit=limit, offset=offset)
+    )

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,24 +29,27 @@ def _end_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
-class Child:
-    """One long-running Python module with its log in a file, in a process group of its own.
+@dataclass(frozen=True)
+class Program:
+    """A Python module to run, and the file of its log."""
 
-    A group of its own, so that Ctrl-C reaches only us and the parts of the site end in their order.
-    """
+    name: str  # in messages
+    arguments: Sequence[str]  # the module and what it is called with
+    env: Mapping[str, str]
+    log: Path
 
-    def __init__(self, name: str, arguments: Sequence[str], env: Mapping[str, str], log_dir: Path):
-        self.name = name
-        self.log = log_dir / f"{name}.log"
-        self._arguments, self._env = arguments, env
-        self._deaths: list[float] = []
-        self._process = self._start()
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it in a process group of its own.
 
-    def _start(self) -> subprocess.Popen[bytes]:
+        So Ctrl-C reaches only us, and the processes of the site end in their order.
+
+        Returns:
+            Its process.
+        """
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", *self._arguments],
-                env=dict(self._env),
+                [sys.executable, "-m", *self.arguments],
+                env=dict(self.env),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -54,9 +58,43 @@ class Child:
                 cwd="/",
             )
 
+
+class Child:
+    """A long-running program that ``start`` has started, which can be revived after its death."""
+
+    def __init__(self, program: Program, process: subprocess.Popen[bytes]):
+        self._program, self._process = program, process
+        self._deaths: list[float] = []
+
+    @classmethod
+    def start(cls, name: str, arguments: Sequence[str], env: Mapping[str, str], log_dir: Path) -> Child:
+        """Start a program.
+
+        Args:
+            name: in messages, and of the log file.
+            arguments: the module and what it is called with.
+            env: its environment.
+            log_dir: folder of its log.
+
+        Returns:
+            The child, running.
+        """
+        program = Program(name, arguments, env, log_dir / f"{name}.log")
+        return cls(program, program.start())
+
+    @property
+    def name(self) -> str:
+        """In messages."""
+        return self._program.name
+
+    @property
+    def log(self) -> Path:
+        """The file of its log."""
+        return self._program.log
+
     @property
     def pid(self) -> int:
-        """Its process id, which is also its group's."""
+        """Its process id, which is also that of its process group."""
         return self._process.pid
 
     @property
@@ -73,7 +111,11 @@ class Child:
         return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in taken)
 
     def check(self) -> None:
-        """Raises SiteError, with the end of its log, if it has ended by itself."""
+        """Check that it has not ended by itself.
+
+        Raises:
+            SiteError: it has; with the end of its log.
+        """
         code = self._process.poll()
         if code is not None:
             lines = self.log.read_text(errors="replace").strip().splitlines()
@@ -81,10 +123,14 @@ class Child:
             raise SiteError(f"{self.name} ended with code {code}: {last} (all of it: {self.log})")
 
     def revive(self) -> int | None:
-        """Start it again if it has ended by itself; answers with the code it ended with.
+        """Start it again if it has ended by itself.
+
+        Returns:
+            The code it ended with; None where it runs.
 
         Raises:
             SiteError: it ends again and again.
+            OSError: it cannot be started just now.
         """
         code = self._process.poll()
         if code is None:
@@ -93,11 +139,15 @@ class Child:
         self._deaths = [at for at in self._deaths if now - at < _DEATHS_SECONDS] + [now]
         if len(self._deaths) > DEATHS:
             self.check()
-        self._kill_group(0.2)  # what it left behind holds its port, or its name
-        self._process = self._start()
+        self._kill_all(0.2)  # what it left behind holds its port, or its name
+        try:
+            self._process = self._program.start()
+        except OSError:
+            self._deaths.pop()  # it did not die again: it never ran
+            raise
         return code
 
-    def ask_to_end(self) -> None:
+    def request_end(self) -> None:
         """Send SIGTERM to the process; it ends its own children."""
         if self._process.poll() is None:
             with suppress(ProcessLookupError):
@@ -109,12 +159,12 @@ class Child:
             self._process.wait(seconds)
 
     def end(self, seconds: float) -> None:
-        """Wait for the end; whatever of the group is left after ``seconds`` is killed."""
+        """Wait for the end; whatever of the process group is left after ``seconds`` is killed."""
         self.wait(seconds)
-        self._kill_group(2.0)
+        self._kill_all(2.0)
         self._process.wait()
 
-    def _kill_group(self, seconds: float) -> None:
+    def _kill_all(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         with suppress(ProcessLookupError):
             while time.monotonic() < deadline:

@@ -1,130 +1,191 @@
-"""A whole site on one machine: database, Prefect server, workers; brought up in order and ended in reverse."""
+"""A whole site on one node: database, Prefect server, workers; brought up in order and ended in reverse."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
-import sys
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import Any, Final
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import temporary_settings
 
+from deployments.access import (
+    LOOPBACK,
+    SERVER_AUTH_VARIABLE,
+    client_settings,
+    dask_environment,
+    refuse_open_site,
+    require_own_address,
+    settle_auth_string,
+    settle_dask_keys,
+)
 from deployments.apply import apply
+from deployments.folders import make_folders
 from deployments.member import DASK_ENVIRONMENT, WORKER_ENVIRONMENT, await_workers, dask_worker, prefect_worker
 from deployments.processes import Child
-from deployments.profile import write_profile
-from deployments.supervisor import Say, Supervisor
-from reelmill.catalogue import queries
+from deployments.renaming import delete_replaced
+from deployments.supervisor import Notify, Supervisor
+from reelmill.catalogue import searching
 from reelmill.catalogue.engine import database_url, embedded, get_engine, session
-from reelmill.dispatch import Dispatcher, dispatcher
-from reelmill.errors import PlatformError, SiteError, UserError
-from reelmill.layout import MediaRoot
-from reelmill.operations import tidying
-from reelmill.operations.workspace import reconcile
+from reelmill.dispatch import Dispatcher, dispatcher, server_errors
+from reelmill.errors import SiteError, UserError
+from reelmill.operations import ownership
+from reelmill.operations.chunk_store import eviction
+from reelmill.operations.publishing.workspace import reconcile
 from reelmill.report import LogReport
 from reelmill.settings import Settings, get_settings
-from reelmill.site import SiteRecord
+from reelmill.site_discovery import PrefectServer, SiteRecord
+from reelmill.storage.file_lock import FileLock
+from reelmill.storage.media_root import MediaRoot
 from workpools.pools import pools
 
 _SERVER_SECONDS: Final = 120  # the first start migrates Prefect's database
 _END_SECONDS: Final = 15
 _DASK_PORT: Final = 8786
-_TIDY_SECONDS: Final = 3600  # between two looks at what is kept of unfinished work
+_TIDY_SECONDS: Final = 3600  # between two checks of the chunks of unfinished work
 _PORTS: Final = 100  # tried one after the other
+#: Which rows Prefect's server removes by itself; an admin may have chosen already.
+_VACUUM: Final = "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"
 
 
-class _Said(LogReport):
-    """What reconciliation does is logged, and told to whoever brings the site up."""
+class _NotifyingReport(LogReport):
+    """Logs what reconciliation does, and notifies whoever brings the site up."""
 
-    def __init__(self, say: Say):
+    def __init__(self, notify: Notify):
         super().__init__()
-        self._say = say
+        self._notify = notify
 
     def line(self, text: str) -> None:
         super().line(text)
-        self._say(text)
+        self._notify(text)
 
 
 class Site(Supervisor):
     """Use as a context: up inside the block, down after it.
 
+    Args:
+        settings: this node's.
+        notify: called with a line on what is being done.
+        take_over: make a library this site's that belongs to another, which is gone for good.
+
     Raises:
-        SiteError: another site holds the data folder, or a part of this one does not come up.
+        SiteError: another site holds the data folder or the library, or a part of this one does not come up.
     """
 
-    def __init__(self, settings: Settings | None = None, say: Say = lambda _: None):
-        super().__init__(say)
+    def __init__(self, settings: Settings | None = None, notify: Notify = lambda _: None, *, take_over: bool = False):
+        super().__init__(notify)
+        self._take_over = take_over
         self.settings = settings or get_settings()
-        self.api_url = ""
+        self.server = PrefectServer(api_url="")
         self.dask_address: str | None = self.settings.dask_address
-        self._host = self.settings.listen or "127.0.0.1"
+        self._dask_environment: dict[str, str] = {}
+        self._host = self.settings.listen or LOOPBACK
         self._tidied = 0.0  # when last, by the monotonic clock
+
+    @property
+    def api_url(self) -> str:
+        """Prefect's API."""
+        return self.server.api_url
 
     @property
     def ui_url(self) -> str:
         """The Prefect UI."""
-        return self.api_url.removesuffix("/api")
+        return self.server.ui_url
 
-    def _look(self) -> None:
+    @property
+    def database_url_for_others(self) -> str | None:
+        """How nodes that join reach the catalogue, its password included; None where it is this node's alone."""
+        external = self.settings.database_url
+        return external if external is not None else embedded(self.settings.postgres_dir).url_for_others()
+
+    @property
+    def client_settings(self) -> dict[Any, str | None]:
+        """Prefect's settings of whoever asks this site's server."""
+        return client_settings(self.server)
+
+    def _check_rest(self) -> None:
         self._revive_database()
         if time.monotonic() - self._tidied > _TIDY_SECONDS:
             self.tidy()
+            self._delete_replaced()
 
     def _revive_database(self) -> None:
         if self.settings.database_url is not None:  # an external server is not ours to start
             return
-        try:
+        with self.outlived("database"):  # a killed one's processes take a moment to be gone
             if embedded(self.settings.postgres_dir).keep_up():
-                self._say("the database was killed; started again")
-        except PlatformError as error:  # the killed one's processes take a moment to be gone
-            self._say(str(error))
+                self._notify("the database was killed; started again")
 
     def tidy(self) -> None:
-        """Keep the chunk store within its bounds; the server knows which jobs will be gone on with."""
+        """Hold the chunk store within its bounds; the server knows which jobs will go on."""
         self._tidied = time.monotonic()
-        try:
-            with temporary_settings({PREFECT_API_URL: self.api_url}), dispatcher() as prefect:
-                root = MediaRoot(self.settings.media_root)
-                tidying.tidy(root, self.settings.chunk_store_bytes, partial(_resumable, prefect), _Said(self._say))
-        except PlatformError as error:  # the next look will do
-            self._say(str(error))
+        with self.outlived("tidying"), temporary_settings(self.client_settings), dispatcher() as prefect:
+            root = MediaRoot(self.settings.media_root)
+            eviction.tidy(
+                root, self.settings.chunk_store_bytes, partial(_resumable, prefect), _NotifyingReport(self._notify)
+            )
+
+    def _delete_replaced(self) -> None:
+        what = "deployments that were replaced"
+        with (
+            self.outlived(what),
+            temporary_settings(self.client_settings),
+            server_errors(),
+            get_client(sync_client=True) as client,
+        ):
+            delete_replaced(client, self._notify)
 
     def _up(self, stack: ExitStack) -> None:
         settings = self.settings
-        for folder in (settings.data_dir, settings.log_dir, settings.prefect_home):
-            folder.mkdir(parents=True, exist_ok=True)
+        refuse_open_site(settings)
+        require_own_address(settings)
+        make_folders(settings)
         stack.enter_context(_alone(settings.data_dir))
         root = MediaRoot(settings.media_root)
-        self._say("database")
+        self._notify("database")
         get_engine(settings)
         stack.callback(_release_database, settings)
-        _check_mounted(root)
-        root.create()
-        settled = reconcile(root, _Said(self._say))
-        if settled:
-            self._say(f"{settled} unfinished pieces of work of an earlier run tidied")
+        self.server = PrefectServer(api_url="", auth_string=settle_auth_string(settings))
+        with _media_root_in_words(root):
+            self._prepare(root)
         stack.callback(self._end_children)
-        self._say("Prefect server (the first start takes a little longer)")
+        self._notify("Prefect server (the first start takes a little longer)")
         self._start_server()
         self._start_dask()
-        with temporary_settings({PREFECT_API_URL: self.api_url}):
-            with get_client(sync_client=True) as client:
-                apply(client, say=self._say)
+        with temporary_settings(self.client_settings):
+            with server_errors(), get_client(sync_client=True) as client:
+                apply(client, notify=self._notify)
             self.tidy()
-            self._say("workers")
+            self._notify("workers")
             self._start_workers()
         record = settings.data_dir / "site.json"
-        SiteRecord(api_url=self.api_url, pid=os.getpid(), media_root=str(settings.media_root)).write(record)
+        SiteRecord(
+            **asdict(self.server),
+            pid=os.getpid(),
+            media_root=str(settings.media_root),
+            database_url=self.database_url_for_others,
+        ).write(record)
         stack.callback(record.unlink, missing_ok=True)
+
+    def _prepare(self, root: MediaRoot) -> None:
+        """Make the library ours and whole, before anything works on it."""
+        _check_mounted(root)
+        if self._take_over:
+            ownership.take_over(root)
+        ownership.require_ours(root, claim=False)  # before a folder is made in another's library
+        root.create()
+        ownership.require_ours(root)
+        settled = reconcile(root, _NotifyingReport(self._notify))
+        if settled:
+            self._notify(f"unfinished work of earlier runs tidied: {settled}")
 
     def _environment(self) -> dict[str, str]:
         settings = self.settings
@@ -138,9 +199,10 @@ class Site(Supervisor):
             "REELMILL_DATABASE_URL": database_url(settings).replace("+psycopg", ""),
             "PREFECT_HOME": str(settings.prefect_home),
             "PREFECT_PROFILES_PATH": str(settings.prefect_home / "profiles.toml"),
-            "PREFECT_API_URL": self.api_url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            **self.server.environment,
             **({} if self.dask_address is None else {"REELMILL_DASK_ADDRESS": self.dask_address}),
+            **self._dask_environment,
         }
 
     def _start_dask(self) -> None:
@@ -148,7 +210,8 @@ class Site(Supervisor):
         if self.settings.listen is None:
             return
         port = next(port for port in range(_DASK_PORT, _DASK_PORT + _PORTS) if _free(self._host, port))
-        self.dask_address = f"tcp://{self._host}:{port}"
+        self.dask_address = f"tls://{self._host}:{port}"
+        self._dask_environment = dask_environment(settle_dask_keys(), self.settings.data_dir)
         scheduler = ["dask", "scheduler", "--host", self._host, "--port", str(port), "--no-dashboard"]
         self._start("dask-scheduler", scheduler, {**self._environment(), **DASK_ENVIRONMENT})
         self._start("dask-worker", *dask_worker(self.settings, self.dask_address, self._environment()))
@@ -162,20 +225,24 @@ class Site(Supervisor):
         raise SiteError(f"No port from {first} to {last} is free for the Prefect server; set REELMILL_PREFECT_PORT.")
 
     def _serve(self, port: int) -> bool:
-        """Start the server; False where somebody else was quicker to take the port."""
-        self.api_url = f"http://{self._host}:{port}/api"
+        """Start the server; returns False where another program was quicker to take the port."""
+        self.server = replace(self.server, api_url=f"http://{self._host}:{port}/api")
         env = {
             **self._environment(),
             "PREFECT_API_DATABASE_CONNECTION_URL": database_url(self.settings, "asyncpg"),
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             "PREFECT_UI_API_URL": self.api_url,
-            "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "false",
+            **self._protection(port),
             # Waiting hours for its turn is no fault of a job, and naming a thousand of them late, one by one, slowed
             # the server to half.
             "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+            # Artifacts outlive their run, and would pile up; Prefect removes them where that is switched on.
+            _VACUUM: os.environ.get(_VACUUM, "events,orphans"),
         }
-        arguments = ["prefect", "server", "start", "--host", self._host, "--port", str(port)]
-        server = self._start("server", arguments, env)
+        program = ["prefect", "server", "start"]
+        if self.server.auth_string is None:
+            program = ["uvicorn", "--factory", "deployments.guard:server"]
+        server = self._start("server", [*program, "--host", self._host, "--port", str(port)], env)
         deadline = time.monotonic() + _SERVER_SECONDS
         # A server that answers may be another site's, which came up at the same moment.
         while not (_healthy(self.api_url) and server.listens(port)):
@@ -188,62 +255,95 @@ class Site(Supervisor):
             time.sleep(0.2)
         return True
 
+    def _protection(self, port: int) -> dict[str, str]:
+        """The server's settings by which neither this node's other accounts nor web pages get at it.
+
+        A login travels in a header that a foreign page cannot know; where there is none, a page is kept from changing
+        anything by the token that it cannot read, and by the guard.
+
+        Args:
+            port: that it listens on.
+
+        Returns:
+            Environment variables.
+        """
+        hosts = {self._host, "localhost"} if self._host == LOOPBACK else {self._host}
+        auth_string = self.server.auth_string
+        return {
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{host}:{port}" for host in sorted(hosts)),
+            "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": str(auth_string is None).lower(),
+            **({} if auth_string is None else {SERVER_AUTH_VARIABLE: auth_string}),
+        }
+
     def _start_workers(self) -> None:
         settings = self.settings
         for pool in pools():
             arguments = [*prefect_worker(settings, pool), "--limit", str(pool.limit)]
             self._start(f"worker-{pool.name}", arguments, {**self._environment(), **WORKER_ENVIRONMENT})
-        await_workers(self.api_url, settings, pools(), self._children)
+        await_workers(self.server, settings, pools(), self._children)
 
     def _start(self, name: str, arguments: list[str], env: dict[str, str]) -> Child:
-        child = Child(name, arguments, env, self.settings.log_dir)
+        child = Child.start(name, arguments, env, self.settings.log_dir)
         self._children.append(child)
         return child
 
     def _end_children(self) -> None:
-        """Workers first, all at once, while the servers still take their last word; then those, the last one first."""
-        self._say("ending; what runs may end first (Ctrl-C again: it goes back into its lane)")
+        """End the workers first, all at once, while the servers still serve them; then those, the last one first."""
+        self._notify("ending; what runs may end first (Ctrl-C again: it goes back into its lane)")
         workers = [child for child in self._children if child.name.startswith("worker-")]
         servers = [child for child in reversed(self._children) if child not in workers]
         for child in workers:
-            child.ask_to_end()
+            child.request_end()
         try:
             for child in workers:
                 child.wait(self.settings.drain_seconds + _END_SECONDS)
         except KeyboardInterrupt:
             for child in workers:
-                child.ask_to_end()
+                child.request_end()
         for child in workers:
             child.end(_END_SECONDS)
         for child in servers:
-            child.ask_to_end()
+            child.request_end()
             child.end(_END_SECONDS)
         self._children.clear()
 
 
 @contextmanager
 def _alone(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder; the kernel lets go of it for us, whatever ends us."""
-    lock: IO[str]
-    with (data_dir / "site.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise SiteError(
-                f"A site is already up on {data_dir} (process {holder}); stop it, or choose another REELMILL_DATA_DIR."
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    """Hold the data folder by a lock, which the kernel releases whatever ends us."""
+    path = data_dir / "site.lock"
+    lock = FileLock.try_acquire(path)
+    if lock is None:
+        holder = path.read_text().strip() or "unknown"
+        raise SiteError(
+            f"A site is already up on {data_dir} (process {holder}); stop it, or choose another REELMILL_DATA_DIR."
+        )
+    with lock:
+        path.write_text(str(os.getpid()))
         yield
 
 
+@contextmanager
+def _media_root_in_words(root: MediaRoot) -> Iterator[None]:
+    """Raise an error of a media root's disk as a sentence; nothing comes up on such a root.
+
+    Raises:
+        SiteError: the media root cannot be read or written.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise SiteError(
+            f"The media root {root.path} cannot be used: {error.strerror or error}{where}; look after its disk or "
+            "share, and that this user may read and write there."
+        ) from error
+
+
 def _check_mounted(root: MediaRoot) -> None:
-    """A catalogue full of videos and a root without one file: the library is not mounted."""
+    """Refuse an empty root where the catalogue knows videos: the library is not mounted."""
     with session() as opened:
-        known = queries.count_videos(opened)
+        known = searching.count_videos(opened)
     if known and not root.mounted:
         raise SiteError(
             f"The media root {root.path} is empty, and the catalogue knows {known} videos in it; mount it first."
@@ -253,8 +353,8 @@ def _check_mounted(root: MediaRoot) -> None:
 def _resumable(prefect: Dispatcher, run_id: uuid.UUID) -> bool:
     """Whether a job may yet go on; one that ended is begun anew only by a person, and finds what is still kept."""
     try:
-        return not prefect.read(run_id).over
-    except UserError:  # the server knows it no more
+        return not prefect.jobs.read(run_id).over
+    except UserError:  # the server does not know it any more
         return False
 
 
@@ -280,20 +380,3 @@ def _healthy(api_url: str) -> bool:
         return httpx.get(f"{api_url}/health", timeout=2).is_success
     except httpx.TransportError:
         return False
-
-
-def announce(site: Site, say: Say) -> None:
-    """Tell a person how to reach the site from another terminal."""
-    active = write_profile(site.api_url)
-    say(f"Prefect UI  {site.ui_url}")
-    say(f"media root  {site.settings.media_root}")
-    if not active:
-        say("in another terminal:  prefect profile use reelmill   (or the line below)")
-    say(f"export PREFECT_API_URL={site.api_url}")
-    say(f"export REELMILL_DATA_DIR={site.settings.data_dir} REELMILL_MEDIA_ROOT={site.settings.media_root}")
-    say(f"{Path(sys.executable).parent}/prefect deployment run scan/cpu")
-    others = embedded(site.settings.postgres_dir).url_for_others()
-    if site.dask_address is not None and others is not None:
-        say("on another machine that has this library mounted:")
-        say(f"export REELMILL_DATABASE_URL={others}")
-        say(f"reelmill join {site.api_url} {site.dask_address} --media-root FOLDER")

@@ -1,4 +1,4 @@
-"""What ``prefect.yaml`` lists, read strictly: Prefect itself ignores a misspelt key without a word."""
+"""What ``prefect.yaml`` lists, read strictly: Prefect itself silently ignores a misspelt key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from prefect import Flow
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reelmill.errors import SiteError
-from reelmill.jobs import LANES
+from reelmill.queue.job import LANES
+from reelmill.queue.job_type import deployment_names
 from workpools.pools import pools
 
 
@@ -20,7 +21,7 @@ class _Strict(BaseModel):
 
 
 class JobVariables(_Strict):
-    """What a job tells its worker."""
+    """The job variables of a deployment."""
 
     vram_mb: int = Field(ge=0)
     max_retries: int | None = Field(default=None, ge=0)
@@ -61,7 +62,10 @@ class Stanza(_Strict):
         return found
 
     def check(self) -> Self:
-        """One name a deployment, and only pools and lanes that exist.
+        """Check that it names only pools and lanes that exist, is named as its job type and tagged as its pool.
+
+        Returns:
+            Itself.
 
         Raises:
             SiteError: with what is wrong.
@@ -71,8 +75,11 @@ class Stanza(_Strict):
             raise SiteError(f"prefect.yaml puts {self.entrypoint} into the unknown work pool {pool.name!r}.")
         if pool.work_queue_name not in LANES:
             raise SiteError(f"prefect.yaml puts {self.entrypoint} into the unknown lane {pool.work_queue_name!r}.")
-        if self.name != pool.name or pool.name not in self.tags:
-            raise SiteError(f"prefect.yaml must name and tag the deployment of {self.entrypoint} {pool.name!r}.")
+        names = deployment_names(self.entrypoint.rpartition(".")[2], pool.name)
+        if self.name not in names:
+            raise SiteError(f"prefect.yaml must name the deployment of {self.entrypoint} {' or '.join(names)}.")
+        if pool.name not in self.tags:
+            raise SiteError(f"prefect.yaml must tag the deployment of {self.entrypoint} with its pool, {pool.name!r}.")
         return self
 
 
@@ -88,8 +95,14 @@ def prefect_yaml() -> Path:
 def stanzas(path: Path | None = None) -> tuple[Stanza, ...]:
     """Every deployment listed.
 
+    Args:
+        path: of the file; None for that of this installation.
+
+    Returns:
+        In the order of the file.
+
     Raises:
-        SiteError: the file says something it must not.
+        SiteError: the file holds something it must not.
     """
     path = path or prefect_yaml()
     content = yaml.safe_load(path.read_text())
@@ -97,5 +110,5 @@ def stanzas(path: Path | None = None) -> tuple[Stanza, ...]:
         return tuple(Stanza.model_validate(entry).check() for entry in content["deployments"])
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(map(str, first["loc"]))
         raise SiteError(f"{path.name} is not as it must be at {where}: {first['msg']}.") from error

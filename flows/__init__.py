@@ -1,6 +1,7 @@
-"""What is done: one file a job type, the only ``@flow`` and ``@task``. See README.md."""
+"""What is done: one file a job type, the only ``@flow`` and ``@task``. See README.md.
 
-from reelmill.site import choose_prefect_server
-
-# Before any flow imports Prefect, so that the same line works in a worker, beside a running site, and without one.
-choose_prefect_server()
+Comes in: flows and what all of them share; no media logic.
+Uses: blocks, reelmill.catalogue, reelmill.dispatch, reelmill.errors, reelmill.ffmpeg, reelmill.hardware,
+    reelmill.operations, reelmill.parallel, reelmill.queue, reelmill.report, reelmill.settings, reelmill.storage,
+    reelmill.wording.
+"""

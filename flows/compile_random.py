@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from prefect import flow, task
+from prefect import task
 from pydantic import Field
 
-from flows.job import BRIEFLY_RETRIED, JOB, job, show, workbench
-from reelmill.operations import medley as operation
-from reelmill.operations import previews
-from reelmill.operations.medley import MedleyResult, Orientation
+from flows.job import BRIEFLY_RETRIED, JOB, job, workbench
+from flows.result import show_result
+from flows.site_flow import flow
+from reelmill.operations.jobs import compile_random as operation
+from reelmill.operations.jobs.compile_random import MedleyResult, Orientation
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
-@task(name="make medley", **BRIEFLY_RETRIED)
-def make_medley(
+@task(name="join videos", **BRIEFLY_RETRIED)
+def join_videos(
     count: int,
     min_duration: float,
     max_duration: float,
@@ -24,10 +25,9 @@ def make_medley(
     seed: int | None,
     output_path: str | None,
 ) -> MedleyResult:
-    """Pick, join, verify, publish, and show a picture of each part on the run's page."""
-    bench = workbench()
-    result = operation.compile_random(
-        bench,
+    """Pick, join, verify and publish."""
+    return operation.compile_random(
+        workbench(),
         count=count,
         min_duration=min_duration,
         max_duration=max_duration,
@@ -35,9 +35,6 @@ def make_medley(
         seed=seed,
         target=output_path,
     )
-    middles = [piece.start + piece.duration / 2 for piece in result.pieces]
-    show(previews.strip(bench.root.path / result.path, middles), f"the parts of {result.path}")
-    return result
 
 
 @flow(name="compile_random", **JOB)
@@ -46,10 +43,10 @@ def compile_random(
     min_duration: Seconds = 30,
     max_duration: Seconds = 120,
     orientation: Orientation = "landscape",
-    seed: int | None = None,
+    seed: Annotated[int | None, Field(json_schema_extra=operation.JOB_TYPE.in_schema)] = None,
     output_path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None,
 ) -> MedleyResult:
-    """Join videos picked at random, levelled in sound; what agrees is joined as it is, only the rest is encoded.
+    """Join videos picked at random, levelled in audio; what agrees is joined as it is, only the rest is encoded.
 
     Args:
         count: How many videos.
@@ -64,4 +61,4 @@ def compile_random(
         "orientation": orientation, "seed": seed, "output_path": output_path,
     }  # fmt: skip
     with job("compile_random", **given):
-        return make_medley(count, min_duration, max_duration, orientation, seed, output_path)
+        return show_result(join_videos(count, min_duration, max_duration, orientation, seed, output_path))

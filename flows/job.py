@@ -1,17 +1,13 @@
-"""What every flow has in common: its log, its progress and pictures, its workbench, its brief retries."""
+"""What every flow has in common: its log, its progress, its workbench, its brief retries."""
 
 from __future__ import annotations
 
-import base64
 import logging
 import time
-import uuid
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Annotated, Any, Final
 
 from prefect import Flow, Task
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
@@ -21,13 +17,21 @@ from prefect.tasks import exponential_backoff
 from pydantic import Field
 
 import blocks
+from flows.run_log import shorten_errors
+from flows.run_names import job_run_name
+from flows.run_page import PATIENCE, ProgressBar, flow_run_id, open_page
+from reelmill.catalogue.naming import LONGEST
+from reelmill.catalogue.video_parameters import KEY as VIDEO_KEY
 from reelmill.errors import DISK_TROUBLE, PlatformError, ReelmillError, Unreadable, classify
 from reelmill.ffmpeg.transcoder import Transcoder
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
+from reelmill.queue.retry_policy import CLASS_LABEL, RETRYABLE_LABEL
 from reelmill.report import LogReport, Pace, Report
-from reelmill.scheduling.retries import CLASS_LABEL, RETRYABLE_LABEL
 
-VideoId = Annotated[str, Field(min_length=1, max_length=64)]
+#: A parameter that takes whatever names a video; the form in the Prefect UI shows the example.
+VideoName = Annotated[
+    str, Field(min_length=1, max_length=LONGEST, examples=["chaplin.mp4"], json_schema_extra={VIDEO_KEY: True})
+]
 
 
 def passes(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -49,7 +53,7 @@ BRIEFLY_RETRIED: Final[dict[str, Any]] = {
 
 
 def record_failure(_flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
-    """Keep on the run whose trouble its failure is, for people to filter by and for the retry rule."""
+    """Record on the run whose trouble its failure is, for people to filter by and for the retry rule."""
     error = state.result(raise_on_failure=False)
     if not isinstance(error, BaseException):
         return
@@ -60,6 +64,7 @@ def record_failure(_flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> No
 
 #: Options of every flow.
 JOB: Final[dict[str, Any]] = {
+    "flow_run_name": job_run_name,
     "persist_result": True,
     "result_serializer": "json",
     "on_failure": [record_failure],
@@ -67,51 +72,35 @@ JOB: Final[dict[str, Any]] = {
 
 
 class FlowReport:
-    """A report into the run's log and one progress artifact, updated every 5 % or 2 s."""
+    """A report into the run's log and one progress bar on its page, moved every 5 % or 2 s."""
 
     def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]):
-        self._logger = logger
-        self._artifact: uuid.UUID | None = None
+        self._logger, self._bar = logger, ProgressBar()
         self._shown, self._logged = Pace(step=0.05, seconds=2.0), Pace(step=0.05, seconds=None)
 
     def line(self, text: str) -> None:
-        """One line of the job's log, which Prefect stamps with the time."""
+        """One line of the job's log, to which Prefect adds the time."""
         self._logger.info(text)
 
     def progress(self, fraction: float, text: str = "") -> None:
-        """See ``Report.progress``."""
-        percent = 100 * fraction
+        """See ``Report.progress``; never waits for the server."""
         if self._logged.due(fraction):
-            self._logger.info("progress: %.0f %% %s", percent, text)
-        if not self._shown.due(fraction):
-            return
-        if self._artifact is None:
-            made = create_progress_artifact(progress=percent, description=text)
-            assert isinstance(made, uuid.UUID)
-            self._artifact = made
-        else:
-            update_progress_artifact(self._artifact, progress=percent, description=text)
+            self._logger.info("progress: %.0f %% %s", 100 * fraction, text)
+        if self._shown.due(fraction):
+            self._bar.set(fraction, text)
 
 
-def _report() -> Report:
+def run_report() -> Report:
+    """What the run we are in speaks through."""
     if FlowRunContext.get() is None and TaskRunContext.get() is None:
         return LogReport()  # a task called as a plain function
     return FlowReport(get_run_logger())
 
 
-def run_id() -> uuid.UUID | None:
-    """The flow run we are in."""
-    task = TaskRunContext.get()
-    if task is not None and task.task_run.flow_run_id is not None:
-        return task.task_run.flow_run_id
-    flow = FlowRunContext.get()
-    return flow.flow_run.id if flow is not None and flow.flow_run is not None else None
-
-
 def workbench() -> Workbench:
     """What an operation needs, for the run we are in."""
-    transcoder = Transcoder(options=blocks.Transcoder.current().options())
-    return Workbench(transcoder=transcoder, report=_report(), run_id=run_id())
+    transcoder = Transcoder(options=blocks.TranscoderSettings.current().options())
+    return Workbench(transcoder=transcoder, report=run_report(), run_id=flow_run_id())
 
 
 class job:  # noqa: N801  (reads as what it is: ``with job("scan"):``)
@@ -119,16 +108,18 @@ class job:  # noqa: N801  (reads as what it is: ``with job("scan"):``)
 
     Args:
         kind: the job type.
-        parameters: what it was asked; those that are None are left out.
+        parameters: what it was called with; those that are None are left out.
     """
 
     def __init__(self, kind: str, **parameters: object):
         self._kind = kind
         self._given = ", ".join(f"{name}={value!r}" for name, value in parameters.items() if value is not None)
         self._logger = get_run_logger()
+        shorten_errors()
 
     def __enter__(self) -> None:
         self._started = time.monotonic()
+        self._page = open_page()
         self._logger.info("start: %s(%s)", self._kind, self._given)
 
     def __exit__(
@@ -140,22 +131,9 @@ class job:  # noqa: N801  (reads as what it is: ``with job("scan"):``)
             whose = error.failure_class if isinstance(error, ReelmillError) else type(error).__name__
             self._logger.error("--- ERROR ---")
             self._logger.error("%s: %s", whose, error)
+        self._close_page(0.0 if kind is not None and not issubclass(kind, Exception) else PATIENCE)
 
-
-def show(jpeg: bytes, description: str) -> None:
-    """A picture on the run's page; carried in the artifact itself, so keep it under 100 kB."""
-    encoded = base64.b64encode(jpeg).decode()
-    # Not an image artifact: its page prints the address below the picture, here that is the picture again as text.
-    create_markdown_artifact(f"![preview](data:image/jpeg;base64,{encoded})", description=description)
-
-
-def show_markdown(text: str, description: str) -> None:
-    """A text on the run's page."""
-    create_markdown_artifact(text, description=description)
-
-
-def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], description: str) -> None:
-    """A table on the run's page, its sum in a sentence above it."""
-    lines = [header, ["---"] * len(header), *rows]
-    table = "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |" for cells in lines)
-    show_markdown(f"{description}\n\n{table}", description)
+    def _close_page(self, patience: float) -> None:
+        left = 0 if self._page is None else self._page.close(patience)
+        if left:
+            self._logger.warning("%d things to show on this page did not reach the Prefect server, which is away", left)

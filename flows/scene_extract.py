@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows.fan_out import dask_runner, fan_out
-from flows.job import JOB, VideoId, job, show, workbench
-from reelmill.operations import previews
-from reelmill.operations import scene_extract as operation
-from reelmill.operations.scene_extract import SceneResult
+from flows.job import JOB, VideoName, job, workbench
+from flows.result import show_result
+from flows.site_flow import flow
+from flows.task_runners import dask_runner, fan_out
+from flows.video_names import same_video
+from reelmill.operations.jobs import scene_extract as operation
+from reelmill.operations.jobs.scene_extract import SceneResult
 
 
 @flow(name="scene_extract", task_runner=dask_runner(), **JOB)
-def scene_extract(video_id: VideoId, files: bool = False) -> SceneResult:
-    """Find where scenes begin, to the picture, with a picture of each and a contact sheet in `thumbnails/`.
+def scene_extract(video_id: VideoName, files: bool = False) -> SceneResult:
+    """Find where scenes begin, to the frame, with an image of each and a contact sheet in `thumbnails/`.
 
     Args:
-        video_id: Which video.
+        video_id: Which video: its file name, path, title or id, such as `chaplin.mp4` or `inbox/chaplin.mp4`.
         files: Make a video of each scene, too, in `clips/`.
     """
     with job("scene_extract", video_id=video_id, files=files):
-        bench = workbench()
-        result = operation.scene_extract(bench, video_id, files=files, fan_out=fan_out)
-        sheet = previews.of_picture(bench.root.path / result.contact_sheet)
-        show(sheet, f"{len(result.scenes)} scenes of {result.source}")
-        return result
+        video_id = same_video(video_id)
+        return show_result(operation.scene_extract(workbench(), video_id, files=files, fan_out=fan_out))

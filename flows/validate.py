@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from prefect import flow, task
+from prefect import task
 
-from flows.job import BRIEFLY_RETRIED, JOB, VideoId, job, workbench
-from reelmill.operations import validate as operation
-from reelmill.operations.validate import Depth, ValidateResult
+from flows.job import BRIEFLY_RETRIED, JOB, VideoName, job, workbench
+from flows.result import completed_as, show_result
+from flows.site_flow import flow
+from flows.video_names import same_video
+from reelmill.operations.jobs import validate as operation
+from reelmill.operations.jobs.validate import Depth, ValidateResult
+from reelmill.queue.job import INVALID
 
 
 @task(name="validate video", **BRIEFLY_RETRIED)
@@ -16,14 +20,16 @@ def validate_video(video_id: str, depth: Depth) -> ValidateResult:
 
 
 @flow(name="validate", **JOB)
-def validate(video_id: VideoId, depth: Depth = "quick") -> ValidateResult:
-    """Check a video: a fresh probe, then a decode; its record says afterwards whether it is valid, and why not.
+def validate(video_id: VideoName, depth: Depth = "quick") -> ValidateResult:
+    """Check a video: a fresh probe, then a decode; its record then has whether it is valid, and why not.
 
-    A damaged video is a result of this job, not a failure of it.
+    A damaged video is a result of this job, not a failure of it: the run ends as `Invalid`, with the reason.
 
     Args:
-        video_id: Which video.
+        video_id: Which video: its file name, path, title or id, such as `chaplin.mp4` or `inbox/chaplin.mp4`.
         depth: `quick` decodes the first, middle and last two seconds, `full` decodes everything.
     """
     with job("validate", video_id=video_id, depth=depth):
-        return validate_video(video_id, depth)
+        video_id = same_video(video_id)
+        result = show_result(validate_video(video_id, depth))
+    return result if result.reason is None else completed_as(INVALID, result.reason, result)

@@ -5,22 +5,29 @@
     │   ├── FileMissing
     │   ├── NotAVideo
     │   ├── DamagedVideo
-    │   └── EncryptedVideo
+    │   ├── EncryptedVideo
+    │   └── Unstorable
     ├── UserError                    user_error            no    what was asked for makes no sense here
     │   ├── UnknownVideo
+    │   ├── AmbiguousVideo
+    │   ├── UnknownName
+    │   ├── WrongStatus
+    │   ├── NameTaken
     │   ├── OutsideMediaRoot
+    │   ├── FilterError
     │   └── TooFewVideos
-    ├── CapabilityError              capability_mismatch   no    this machine cannot do it
+    ├── CapabilityError              capability_mismatch   no    this node cannot do it
     ├── ResourceError                resource_error        yes   disk, memory or a device ran short
     │   ├── DiskFull
     │   ├── NotMounted
     │   ├── Unreadable
     │   └── GpuBusy
-    ├── Stalled                      timeout               yes   no progress for too long
+    ├── ProcessStalled               timeout               yes   no progress for too long
     ├── WorkError                    runtime_error         yes   the work went wrong
     │   ├── FfmpegFailed
     │   └── OutputRejected
     └── PlatformError                platform_error        yes   a server we need is away
+        ├── LockLost                                             another run has taken over the work meanwhile
         └── SiteError                                      no    the site cannot come up as asked
 
 The message of each is one sentence for a person: it names the thing and, where there is one, the way out.
@@ -29,6 +36,7 @@ The message of each is one sentence for a person: it names the thing and, where 
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
@@ -48,10 +56,16 @@ class FailureClass(StrEnum):
 
 
 class ReelmillError(Exception):
-    """Base of all: ``failure_class`` says whose trouble it is, ``retryable`` whether waiting can help."""
+    """Base of all: ``failure_class`` is whose trouble it is, ``retryable`` whether waiting can help.
+
+    Its first argument is the sentence; those after it are data, which some kinds name.
+    """
 
     failure_class: ClassVar[FailureClass] = FailureClass.RUNTIME
     retryable: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
 
 
 class InputError(ReelmillError):
@@ -65,7 +79,7 @@ class FileMissing(InputError):
 
 
 class NotAVideo(InputError):
-    """The file opens, or does not, but there is no moving picture in it."""
+    """The file opens, or does not, but there is no video in it."""
 
 
 class DamagedVideo(InputError):
@@ -76,6 +90,10 @@ class EncryptedVideo(InputError):
     """The file is encrypted and we have no key."""
 
 
+class Unstorable(InputError):
+    """The catalogue cannot hold what is to be recorded: a time, a path or a number out of its bounds."""
+
+
 class UserError(ReelmillError):
     """What was asked for makes no sense here."""
 
@@ -83,19 +101,97 @@ class UserError(ReelmillError):
 
 
 class UnknownVideo(UserError):
-    """No video has this id."""
+    """No video has this name.
+
+    Carries it as ``name``.
+    """
+
+    def __init__(self, message: str, name: str):
+        super().__init__(message, name)
+        self.name = name
+
+
+class AmbiguousVideo(UserError):
+    """Several videos have this name.
+
+    Carries ``candidates``, the paths of the first of them.
+    """
+
+    def __init__(self, message: str, candidates: tuple[str, ...]):
+        super().__init__(message, candidates)
+        self.candidates = candidates
+
+
+class UnknownName(UserError):
+    """No job, pool, lane, job type or parameter is called so.
+
+    Carries ``name``, and ``known``: what there is instead, where it can be listed.
+    """
+
+    def __init__(self, message: str, name: str, known: tuple[str, ...] = ()):
+        super().__init__(message, name, known)
+        self.name, self.known = name, known
+
+
+class WrongStatus(UserError):
+    """A job in this status cannot be steered so.
+
+    Carries ``status``, as people call it.
+    """
+
+    def __init__(self, message: str, status: str):
+        super().__init__(message, status)
+        self.status = status
+
+
+class NameTaken(UserError):
+    """A file is there already, and none is ever overwritten.
+
+    Carries its ``path``, relative to the media root.
+    """
+
+    def __init__(self, message: str, path: str):
+        super().__init__(message, path)
+        self.path = path
 
 
 class OutsideMediaRoot(UserError):
     """A path leads out of the media root."""
 
 
+class FilterError(UserError):
+    """A filter over videos that cannot be read; its message points at the place.
+
+    Args:
+        reason: one sentence: what stands there, and what may.
+        text: of the filter.
+        position: of the first character that is wrong, from 0.
+    """
+
+    def __init__(self, reason: str, text: str, position: int):
+        super().__init__(reason, text, position)
+        self.reason, self.text, self.position = reason, text, position
+
+    def __str__(self) -> str:
+        if not self.text.strip():
+            return self.reason
+        line = re.sub(r"\s", " ", self.text)  # one line, whose places are those of the text
+        return f"{self.reason}\n  {line}\n  {' ' * self.position}^"
+
+
 class TooFewVideos(UserError):
-    """The library holds fewer videos of the wanted kind than the job needs."""
+    """The library holds fewer videos of the wanted kind than the job needs.
+
+    Carries both numbers: ``needed`` and ``held``.
+    """
+
+    def __init__(self, message: str, needed: int, held: int):
+        super().__init__(message, needed, held)
+        self.needed, self.held = needed, held
 
 
 class CapabilityError(ReelmillError):
-    """This machine cannot do it: an encoder, a program or a device is missing."""
+    """This node cannot do it: an encoder, a program or a device is missing."""
 
     failure_class = FailureClass.CAPABILITY
 
@@ -116,18 +212,25 @@ class GpuBusy(ResourceError):
 
 
 class Unreadable(ResourceError):
-    """A disk or a share does not give a file's bytes just now; that says nothing of the file."""
+    """A disk or a share does not give a file's bytes just now; that is no fact about the file."""
 
 
 class NotMounted(ResourceError):
     """The media root is not there, or an empty mount point stands in its place."""
 
 
-class Stalled(ReelmillError):
-    """A process made no progress, or ran, for longer than allowed."""
+class ProcessStalled(ReelmillError):
+    """A process made no progress, or ran, for longer than allowed.
+
+    Carries ``seconds``: how long that was.
+    """
 
     failure_class = FailureClass.TIMEOUT
     retryable = True
+
+    def __init__(self, message: str, seconds: float = 0.0):  # a helper of an earlier version sends the message alone
+        super().__init__(message, seconds)
+        self.seconds = seconds
 
 
 class WorkError(ReelmillError):
@@ -149,7 +252,7 @@ class FfmpegFailed(WorkError):
         self.stderr_tail = stderr_tail
 
     def __reduce__(self) -> tuple[Callable[..., FfmpegFailed], tuple[Any, ...]]:
-        # Exceptions travel between machines as their positional arguments, and these have names.
+        # Exceptions travel between nodes as their positional arguments, and these have names.
         named = partial(type(self), argv=self.argv, exit_code=self.exit_code, stderr_tail=self.stderr_tail)
         return named, self.args
 
@@ -163,6 +266,10 @@ class PlatformError(ReelmillError):
 
     failure_class = FailureClass.PLATFORM
     retryable = True
+
+
+class LockLost(PlatformError):
+    """The lock on the work went with a connection to the database, and another run has taken it over."""
 
 
 class SiteError(PlatformError):

@@ -1,10 +1,12 @@
-"""How running work tells people about itself: lines for the log, fractions for the progress bar."""
+"""How running work reports to people: lines for the log, fractions for the progress bar."""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -62,18 +64,18 @@ class LogReport:
             self._logger.info("%3.0f %% %s", fraction * 100, text)
 
 
-class Silent:
-    """A report nobody hears: for work of which only the sum is told."""
+class NullReport:
+    """A report that goes nowhere: for work of which only the result matters."""
 
     def line(self, text: str) -> None:
-        """Say nothing."""
+        """Drop the line."""
 
     def progress(self, fraction: float, text: str = "") -> None:
-        """Say nothing."""
+        """Drop the update."""
 
 
-class Part:
-    """A slice of another report's progress: a step that covers ``start`` to ``end`` of the whole job."""
+class Share:
+    """A share of another report's progress: a step that covers ``start`` to ``end`` of the whole job."""
 
     def __init__(self, whole: Report, start: float, end: float):
         self._whole, self._start, self._end = whole, start, end
@@ -83,5 +85,97 @@ class Part:
         self._whole.line(text)
 
     def progress(self, fraction: float, text: str = "") -> None:
-        """Scale into the slice and pass on."""
+        """Scale into the share and pass on."""
         self._whole.progress(self._start + (self._end - self._start) * fraction, text)
+
+
+class Outbox:
+    """Messages to a server that may be away, sent by a thread of its own: whoever speaks neither waits nor fails.
+
+    Messages are sent in the order in which their keys first came. One that cannot be sent yet is tried again, and
+    holds up those behind it, which would meet the same server.
+
+    Args:
+        pause: seconds between two tries.
+    """
+
+    def __init__(self, pause: float = 1.0):
+        self._pause = pause
+        self._waiting: dict[Hashable, Callable[[], bool]] = {}
+        self._changed = threading.Condition()
+        self._context = copy_context()  # of whoever opens it, so that settings hold in the thread, too
+        self._thread: threading.Thread | None = None
+        self._closing = self._closed = False
+
+    def put(self, key: Hashable, send: Callable[[], bool]) -> None:
+        """Take a message.
+
+        Args:
+            key: a message that still waits under the same key is replaced: it is out of date.
+            send: sends it. Returns whether it is done with; False where waiting may help.
+        """
+        with self._changed:
+            if self._closing:
+                return
+            self._waiting[key] = send
+            if self._thread is None:
+                self._start()
+            self._changed.notify_all()
+
+    def close(self, patience: float) -> int:
+        """Take no more, and wait until all is sent.
+
+        Args:
+            patience: the most seconds to wait.
+
+        Returns:
+            How many messages were not sent, and never will be.
+        """
+        with self._changed:
+            thread, self._closing = self._thread, True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._waiting or self._thread is None, patience)
+            left = len(self._waiting)
+            self._waiting.clear()
+            self._closed = True
+            self._changed.notify_all()
+        if thread is not None and not left:
+            thread.join()
+        return left
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._context.copy().run, args=(self._serve,), daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        try:
+            while (message := self._next()) is not None:
+                self._send(*message)
+        finally:
+            with self._changed:
+                self._thread = None
+                if self._waiting and not self._closed:  # a message raised; the others go on
+                    self._start()
+                self._changed.notify_all()
+
+    def _next(self) -> tuple[Hashable, Callable[[], bool]] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            return next(iter(self._waiting.items()), None)
+
+    def _send(self, key: Hashable, send: Callable[[], bool]) -> None:
+        done = True  # also where it raises: a second try would do no better
+        try:
+            done = send()
+        finally:
+            with self._changed:
+                if not done:
+                    self._changed.wait_for(lambda: self._closed, self._pause)
+                elif self._waiting.get(key) is send:  # else a newer one took its place meanwhile
+                    del self._waiting[key]
+                    self._changed.notify_all()
+
+
+def printable(name: str) -> str:
+    """A file's name that can be printed: what is not UTF-8 in it becomes a question mark."""
+    return name.encode("utf-8", "replace").decode()

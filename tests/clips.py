@@ -7,8 +7,10 @@ import pwd
 import random
 import struct
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,21 @@ def ffmpeg(*arguments: str | Path) -> None:
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
+
+
+def generated(path: Path, *arguments: str) -> Path:
+    """Write what ffmpeg makes of arguments that name no file; a process makes the same only once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_generated(arguments, path.suffix))
+    return path
+
+
+@lru_cache(maxsize=200)
+def _generated(arguments: tuple[str, ...], suffix: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"generated{suffix}"
+        ffmpeg(*arguments, path)
+        return path.read_bytes()
 
 
 def clip(
@@ -49,9 +66,7 @@ def clip(
     picture = ["-c:v", codec, "-g", str(gop)]
     if codec == "libx264":
         picture += ["-preset", "ultrafast", "-pix_fmt", "yuv420p"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ffmpeg(*inputs, *maps, *picture, *options, f"file:{path}")
-    return path
+    return generated(path, *inputs, *maps, *picture, *options)
 
 
 def three_colours(path: Path) -> Path:
@@ -61,8 +76,8 @@ def three_colours(path: Path) -> Path:
         for name in ("red", "lime", "blue")
         for argument in ("-f", "lavfi", "-i", f"color={name}:s=160x120:r=10:d=1")
     ]
-    ffmpeg(*inputs, "-filter_complex", "concat=n=3", "-c:v", "libx264", "-g", "10", "-pix_fmt", "yuv420p", path)
-    return path
+    encoding = ("-c:v", "libx264", "-g", "10", "-pix_fmt", "yuv420p")
+    return generated(path, *inputs, "-filter_complex", "concat=n=3", *encoding)
 
 
 def overwritten(source: Path, target: Path, *, at: float, count: int) -> Path:

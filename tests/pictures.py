@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reelmill.ffmpeg.probe import main_video, open_media
+from reelmill.ffmpeg.reading.probe import main_video, open_media
 
 
 def pictures(path: Path) -> NDArray[np.float64]:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import copy
 import errno
+import pickle
 import re
+from typing import Any
 
 import httpx
 import psycopg
@@ -12,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from reelmill import errors
-from reelmill.errors import FailureClass, ReelmillError, classify
+from reelmill.errors import FailureClass, ProcessStalled, ReelmillError, classify
 
 _LINE = re.compile(r"^ {4}(?P<branch>[│├└─ ]*)(?P<name>[A-Z]\w+) *(?P<rest>.*)$")
 
@@ -42,6 +45,46 @@ def _classes() -> dict[str, type[ReelmillError]]:
         found[kind.__name__] = kind
         waiting += [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
     return found
+
+
+#: What those errors are made of that carry more than their sentence.
+_DATA: dict[str, dict[str, Any]] = {
+    "UnknownVideo": {"name": "a"},
+    "AmbiguousVideo": {"candidates": ("a", "b")},
+    "UnknownName": {"name": "a", "known": ("b",)},
+    "WrongStatus": {"status": "running"},
+    "NameTaken": {"path": "inbox/a.mp4"},
+    "FilterError": {"text": "a b", "position": 2},
+    "TooFewVideos": {"needed": 2, "held": 1},
+    "ProcessStalled": {"seconds": 1.5},
+    "FfmpegFailed": {"argv": ("ffmpeg",), "exit_code": 1, "stderr_tail": ("a",)},
+}
+
+
+@pytest.mark.parametrize("name", sorted(_drawn()))
+def test_a_class_comes_from_another_node_as_it_was(name: str) -> None:
+    data = _DATA.get(name, {})
+    error = _classes()[name]("one sentence", **data)
+    for same in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(same), same.args, str(same)) == (type(error), error.args, str(error))
+        assert {key: getattr(same, key) for key in data} == data
+
+
+def test_an_error_of_a_node_of_version_0_2_arrives() -> None:
+    """There a stalled process had no more than its sentence."""
+    kind, made_of = ProcessStalled, ("ffmpeg made no progress.",)
+    same = pickle.loads(pickle.dumps(_Sent(kind, made_of)))
+    assert (type(same), str(same)) == (kind, *made_of)
+
+
+class _Sent:
+    """Pickled as another node pickles an error."""
+
+    def __init__(self, kind: type[ReelmillError], made_of: tuple[str, ...]):
+        self._sent = kind, made_of
+
+    def __reduce__(self) -> tuple[type[ReelmillError], tuple[str, ...]]:
+        return self._sent
 
 
 def test_the_drawing_has_every_class_and_no_other() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("deployments", "workpools", "flows", "blocks", "reelmill")
 
-#: Arrows run only downward. ``reelmill/cli`` is the composition root and may import anything.
+#: Arrows between the folders of the top level run only downward. ``reelmill/cli`` may import anything.
 MAY_IMPORT = {
     "deployments": {"workpools", "blocks", "flows", "reelmill"},
     "workpools": {"reelmill"},
@@ -20,27 +23,16 @@ MAY_IMPORT = {
     "reelmill": set(),
 }
 
-#: Inside the library: what a part may import of the others.
-LIBRARY_MAY_IMPORT = {
+#: The library's modules that are no room: what each may import of the others.
+SINGLE_MODULES: dict[str, set[str]] = {
+    "clock": set(),
     "errors": set(),
-    "settings": set(),
+    "guard": set(),
+    "parallel": set(),
     "report": set(),
-    "findings": set(),
-    "fan_out": set(),
-    "layout": {"errors"},
-    "space": {"errors", "settings"},
-    "jobs": {"errors", "scheduling"},
-    "waiting": {"jobs", "scheduling"},
-    "site": {"settings"},
-    "dispatch": {"errors", "jobs", "scheduling", "waiting"},
-    "catalogue": {"errors", "settings", "layout"},
-    "scheduling": {"errors", "settings"},
-    "ffmpeg": {"errors", "settings", "report", "scheduling", "space"},
-    "analysis": {"errors", "settings", "report", "fan_out", "scheduling", "ffmpeg"},
-    "operations": {"errors", "settings", "report", "findings", "layout", "fan_out", "space"}
-    | {"catalogue", "ffmpeg", "analysis"},
-    "doctor": {"errors", "settings", "report", "findings", "layout", "jobs", "site", "scheduling"}
-    | {"catalogue", "ffmpeg", "operations", "dispatch"},
+    "settings": {"errors"},
+    "site_discovery": {"settings"},
+    "wording": set(),
 }
 
 FACES = ("api", "cli")
@@ -73,19 +65,104 @@ def test_arrows_between_rooms_run_downward(room: str) -> None:
         assert rooms <= MAY_IMPORT[room] | {room}, path
 
 
-@pytest.mark.parametrize("part", LIBRARY_MAY_IMPORT)
-def test_arrows_inside_the_library_run_downward(part: str) -> None:
-    path = ROOT / "reelmill" / part
-    modules = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    assert modules, f"{part} is drawn in the house and not there"
-    for module in modules:
-        parts = {name.split(".")[1] for name in _imports(module) if name.startswith("reelmill.")}
-        assert parts <= LIBRARY_MAY_IMPORT[part] | {part}, module
+def _rooms() -> dict[str, Path]:
+    """Every package of the house, by its dotted name."""
+    return {
+        ".".join(path.parent.relative_to(ROOT).parts): path
+        for room in ROOMS
+        for path in _modules(room)
+        if path.name == "__init__.py" and "migrations" not in path.parts
+    }
 
 
-def test_every_part_of_the_library_is_drawn() -> None:
-    parts = {path.stem for path in (ROOT / "reelmill").iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert parts - {"__init__", "__pycache__", *FACES} == set(LIBRARY_MAY_IMPORT)
+def _uses(name: str, init: Path) -> set[str]:
+    """What the ``Uses:`` line of a room's docstring lists, as dotted names."""
+    text = ast.get_docstring(ast.parse(init.read_text())) or ""
+    found = re.search(r"^Comes in: .+?^Uses: (.+?)\.$", text, re.MULTILINE | re.DOTALL)
+    assert found, f"{init}: its docstring says what comes in (Comes in:) and which rooms it uses (Uses:)"
+    listed = {" ".join(one.split()) for one in found[1].split(",")} - {"nothing"}
+    tops = {path.stem for path in (ROOT / "reelmill").iterdir()}
+    return {f"reelmill.{one}" if name.startswith("reelmill") and one.split(".")[0] in tops else one for one in listed}
+
+
+def _name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _room(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).parts[:-1])
+
+
+def _within(name: str, room: str) -> bool:
+    return name == room or name.startswith(f"{room}.")
+
+
+def _house_imports(path: Path) -> set[str]:
+    """The modules of the house that a module imports."""
+    found = set()
+    for name in _imports(path):
+        while name and not (ROOT / Path(*name.split("."))).with_suffix(".py").exists():
+            if (ROOT / Path(*name.split(".")) / "__init__.py").exists():
+                break
+            name = name.rpartition(".")[0]
+        if name.partition(".")[0] in ROOMS:
+            found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(_rooms().keys() - {"reelmill", "reelmill.cli"}))
+def test_a_room_uses_what_its_docstring_lists_and_nothing_else(name: str) -> None:
+    init = _rooms()[name]
+    listed, used = _uses(name, init), set()
+    for path in init.parent.glob("*.py"):
+        for target in _house_imports(path) - {name}:
+            if target.rpartition(".")[0] == name or (path == init and _within(target, name)):
+                continue  # its own
+            room = next((one for one in sorted(listed, key=len, reverse=True) if _within(target, one)), None)
+            assert room is not None, f"{path.relative_to(ROOT)} imports {target}, which {name} does not list as used"
+            used.add(room)
+    assert listed == used, f"{name} lists what it does not use"
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    """Between modules, and between rooms; a module beside sub-rooms counts for itself."""
+    rooms = _rooms()
+    with_rooms = {name.rpartition(".")[0] for name in rooms}
+
+    def place(module: str) -> str:
+        room = module if module in rooms else module.rpartition(".")[0]
+        return module if room in with_rooms else room
+
+    modules = {_name(path): _house_imports(path) for room in ROOMS for path in _modules(room)}
+    for arrows in (modules, _between({place(m): set() for m in modules}, modules, place)):
+        TopologicalSorter({name: targets - {name} for name, targets in arrows.items()}).prepare()
+
+
+def _between(
+    places: dict[str, set[str]], modules: dict[str, set[str]], place: Callable[[str], str]
+) -> dict[str, set[str]]:
+    for module, targets in modules.items():
+        places[place(module)] |= {place(target) for target in targets} - {place(module)}
+    return places
+
+
+@pytest.mark.parametrize("name", SINGLE_MODULES)
+def test_single_modules_stand_at_the_bottom(name: str) -> None:
+    found = {target.split(".")[1] for target in _house_imports(ROOT / "reelmill" / f"{name}.py")}
+    assert found <= SINGLE_MODULES[name]
+
+
+def test_every_single_module_is_drawn() -> None:
+    modules = {path.stem for path in (ROOT / "reelmill").glob("*.py")}
+    assert modules - {"__init__"} == set(SINGLE_MODULES)
+
+
+def test_an_operation_bears_the_name_of_its_job_type() -> None:
+    stanzas = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    types = {stanza["entrypoint"].rpartition(".")[2] for stanza in stanzas}
+    jobs = {path.stem for path in (ROOT / "reelmill" / "operations" / "jobs").glob("*.py")} - {"__init__"}
+    assert jobs == types - {"public_scan"}, "public_scan is a scan of another folder"
 
 
 def test_nothing_imports_the_faces() -> None:
@@ -113,6 +190,15 @@ def test_prefects_private_modules_are_left_alone() -> None:
                 if name.startswith("prefect") and any(part.startswith("_") for part in name.split("."))
             ]
             assert not private, path
+
+
+def test_what_tests_share_stands_in_modules_of_its_own() -> None:
+    """No test imports from a file of tests, nor what is private to another module of the tests."""
+    for path in _modules("tests"):
+        for name in _imports(path):
+            room, *parts = name.split(".")
+            if room == "tests" and path.name != "words.py":
+                assert not [part for part in parts if part.startswith(("test_", "_"))], (path, name)
 
 
 def _decorators(path: Path) -> Iterator[str]:
@@ -177,7 +263,15 @@ def test_modules_and_functions_stay_small(room: str) -> None:
 
 
 #: Where anything may come up and nothing may stop the loop: see the comment at the place itself.
-OUTERMOST = {ROOT / "workpools" / "preload.py"}
+OUTERMOST = {
+    ROOT / name
+    for name in (
+        "workpools/processes/preload.py",
+        "workpools/guard.py",
+        "reelmill/operations/web_copies/plan.py",
+        "reelmill/cli/main.py",
+    )
+}
 
 
 def test_broad_excepts_stand_in_outermost_loops_only() -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
 
 import pytest
 
-from reelmill.report import LogReport, Pace, Part
+from reelmill.report import LogReport, Outbox, Pace, Share
 from tests.clips import Notes
+from tests.patience import PATIENCE
 
 
 class _Clock:
@@ -41,19 +45,19 @@ def test_a_slow_job_speaks_every_two_seconds_and_only_of_change() -> None:
     assert pace.due(0.02)
 
 
-def test_a_part_scales_into_its_slice() -> None:
+def test_a_share_scales_into_its_bounds() -> None:
     whole = Notes()
-    part = Part(whole, 0.2, 0.6)
+    share = Share(whole, 0.2, 0.6)
     for fraction in (0.0, 0.5, 1.0):
-        part.progress(fraction)
-    part.line("hello")
+        share.progress(fraction)
+    share.line("hello")
     assert whole.fractions == pytest.approx([0.2, 0.4, 0.6])
     assert whole.lines == ["hello"]
 
 
-def test_a_part_of_a_part() -> None:
+def test_a_share_of_a_share() -> None:
     whole = Notes()
-    Part(Part(whole, 0.5, 1.0), 0.0, 0.5).progress(1.0)
+    Share(Share(whole, 0.5, 1.0), 0.0, 0.5).progress(1.0)
     assert whole.fractions == pytest.approx([0.75])
 
 
@@ -66,3 +70,91 @@ def test_the_log_gets_lines_and_every_five_per_cent(caplog: pytest.LogCaptureFix
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == "command: ffmpeg 100%"
     assert lines[1:] == [f"{percent:3.0f} % encoding" for percent in range(0, 101, 5)]
+
+
+class _Server:
+    """Takes messages while it is up."""
+
+    def __init__(self) -> None:
+        self.up = threading.Event()
+        self.asked = threading.Event()
+        self.told: list[str] = []
+
+    def send(self, text: str) -> Callable[[], bool]:
+        def once() -> bool:
+            self.asked.set()
+            if self.up.is_set():
+                self.told.append(text)
+            return self.up.is_set()
+
+        return once
+
+
+def test_what_a_server_that_is_away_was_to_hear_is_told_later_and_only_the_newest_of_it() -> None:
+    server, outbox = _Server(), Outbox(pause=0.01)
+    for percent in range(100):
+        outbox.put("progress", server.send(f"{percent} %"))
+    outbox.put("picture", server.send("picture"))
+    assert server.asked.wait(PATIENCE)
+    assert server.told == []
+    server.up.set()
+    assert outbox.close(patience=10) == 0
+    assert server.told == ["99 %", "picture"]
+    outbox.put("late", server.send("late"))
+    assert server.told == ["99 %", "picture"]
+
+
+def test_the_patience_with_a_server_that_stays_away_ends() -> None:
+    server, outbox = _Server(), Outbox(pause=0.01)
+    outbox.put("progress", server.send("1 %"))
+    outbox.put("picture", server.send("picture"))
+    assert outbox.close(patience=0.05) == 2
+    assert server.told == []
+
+
+def test_whoever_speaks_does_not_wait_for_a_server_that_hangs() -> None:
+    heard, outbox = threading.Event(), Outbox()
+    outbox.put("progress", lambda: heard.wait(10))
+    for percent in range(1000):
+        outbox.put(percent, lambda: True)
+    assert not heard.is_set()
+    heard.set()
+    assert outbox.close(patience=10) == 0
+
+
+def test_an_outbox_that_nothing_was_put_into_has_no_thread() -> None:
+    before = threading.active_count()
+    assert Outbox().close(patience=10) == 0
+    assert threading.active_count() == before
+
+
+def test_the_thread_sends_under_the_settings_of_whoever_opened_the_outbox() -> None:
+    setting, found = ContextVar("setting", default="none"), list[str]()
+    setting.set("ours")
+    outbox = Outbox()
+    setting.set("another")
+
+    def send() -> bool:
+        found.append(setting.get())
+        return True
+
+    outbox.put("x", send)
+    assert outbox.close(patience=10) == 0
+    assert found == ["ours"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_message_with_a_fault_of_its_own_holds_up_no_other() -> None:
+    server, outbox = _Server(), Outbox()
+    server.up.set()
+
+    def broken() -> bool:
+        raise KeyError("a bug")
+
+    outbox.put("broken", broken)
+    outbox.put("picture", server.send("picture"))
+    assert outbox.close(patience=10) == 0
+    assert server.told == ["picture"]
+    outbox = Outbox()
+    outbox.put("broken", broken)
+    assert outbox.close(patience=10) == 0

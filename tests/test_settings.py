@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from reelmill.errors import UserError
 from reelmill.settings import Settings, get_settings
 
 
@@ -58,6 +60,15 @@ def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: s
     monkeypatch.setenv("REELMILL_PREFECT_PORT", port)
     with pytest.raises(ValidationError, match="prefect_port"):
         Settings()
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELMILL_PREFECT_PORT", "http")
+    monkeypatch.setenv("REELMILL_LOGIN", "maybe")
+    get_settings.cache_clear()
+    with pytest.raises(UserError) as refused:
+        get_settings()
+    assert {"REELMILL_PREFECT_PORT=http", "REELMILL_LOGIN=maybe"} <= set(re.findall(r"[A-Z_]+=\w+", str(refused.value)))
 
 
 def test_read_once_until_the_cache_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:

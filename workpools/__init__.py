@@ -1,1 +1,6 @@
-"""Where it runs: the work pools, and (from the next release on) the worker type. See README.md."""
+"""Where it runs: the work pools, and the one worker type of a site. See README.md.
+
+Comes in: worker types, pools, and what a worker is made of.
+Uses: reelmill.errors, reelmill.queue, reelmill.settings, workpools.processes, workpools.run, workpools.site,
+    workpools.vram.
+"""

@@ -29,5 +29,5 @@ def pools() -> tuple[Pool, ...]:
 
 
 def needs_gpu(pool: str) -> bool:
-    """Whether the work of a pool is made for a GPU; a pool that is not ours has none such."""
+    """Whether the work of a pool is made for a GPU; False for a pool that is not ours."""
     return any(known.gpu for known in pools() if known.name == pool)

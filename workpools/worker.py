@@ -6,35 +6,42 @@ import asyncio
 import os
 import signal
 import uuid
-from collections.abc import Coroutine
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import anyio
 import anyio.abc
-from prefect.client.schemas.filters import DeploymentFilter, WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound, ObjectNotFound
-from prefect.workers.base import BaseWorker
+from prefect.workers.base import BaseWorker, BaseWorkerResult
 
-from reelmill.scheduling.breaker import Breaker
-from reelmill.scheduling.node import WorkerFacts
+from reelmill.errors import PlatformError
+from reelmill.queue.breaker import Breaker
+from reelmill.queue.worker_facts import WorkerFacts
 from reelmill.settings import get_settings
-from workpools.admission import Admission
-from workpools.attempt import Attempt, Tools
-from workpools.bell import Bell
-from workpools.configuration import WORKER_TYPE, JobConfiguration, JobVariables, Result, job_template
-from workpools.machine import Machine
-from workpools.neighbours import Neighbours, able, silent, site_has_gpu
-from workpools.nursery import Nursery, end_by_identifier
+from workpools.background import BackgroundTasks
+from workpools.guard import guarded
 from workpools.pools import needs_gpu
-from workpools.presence import Presence
-from workpools.settle import Outcome, Settler, until_answered
-from workpools.sweep import Sweep
-from workpools.watch import SERVER_TROUBLE, Watch
+from workpools.processes.forkserver import Forkserver, end_by_identifier, preloadable_modules
+from workpools.processes.worker_lock import WorkerLock
+from workpools.run.attempt import Attempt, Tools
+from workpools.run.finalizer import Finalizer, Settlement
+from workpools.run.poll_trigger import PollTrigger
+from workpools.run.state_watcher import StateWatcher
+from workpools.server_calls import SERVER_TROUBLE, ServerCalls, in_words
+from workpools.site.batch_feeding import feed_batches
+from workpools.site.claim_lock import Claim, ClaimLock, PoolBusy, site_database
+from workpools.site.host_health import HostHealth
+from workpools.site.readiness import Readiness
+from workpools.site.rescuer import Rescuer, WorkerIdentity
+from workpools.site.worker_registry import WorkerRegistry, another_node_fits, silent, site_has_gpu
+from workpools.template import WORKER_TYPE, JobConfiguration, JobVariables, Result, job_template
+from workpools.vram.admission import Admission
 
-_CLAIM_SECONDS: Final = 10.0
-_POLL_AFTER_GIVING_BACK: Final = 5.0  # so that the other machine is first
+_POLL_AFTER_GIVING_BACK: Final = 5.0  # so that the other node is first
 
 
 class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
@@ -54,111 +61,100 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
         self._settings = get_settings()
         default = f"{self._settings.node_name}-{work_pool_name}"
         folder = self._settings.worker_dir
-        self._presence = Presence(folder, name) if name else Presence.first_free(folder, default)
+        self._worker_lock = WorkerLock.acquire(folder, name) if name else WorkerLock.acquire_first_free(folder, default)
         super().__init__(
             work_pool_name,
-            name=self._presence.name,
+            name=self._worker_lock.name,
             limit=limit or max(1, (os.cpu_count() or 1) // 4),
             **options,
         )
         # Whatever was set for Prefect's workers: a run fetched ahead of its time would sleep inside its slot.
         self._prefetch_seconds = 0.0
         self._attempts: dict[uuid.UUID, Attempt] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._asking = asyncio.Lock()
-        self._bell = Bell(self._ask, self._spawn)
-        self._hold_off_until = 0.0
+        self._background = BackgroundTasks(self._logger)
+        self._polling = asyncio.Lock()
+        self._claim_lock = ClaimLock(partial(site_database, self._settings), work_pool_name)
+        self._claim: Claim | None = None  # the one in force now
+        self._claims: dict[uuid.UUID, Claim] = {}  # by run, until the server has accepted or refused it
+        self._poll_trigger = PollTrigger(self._poll, self._background.spawn)
+        self._no_poll_until = 0.0
         self._draining = False
         self._breaker = Breaker(self._settings.breaker_failures)
-        self._left_alone: str | None = None  # why this machine leaves the pool to others
-        self._said = ""
+        self._reason_to_leave: str | None = None  # why this node leaves the pool to others
+        self._last_line = ""
 
     # --- coming up and going down ---------------------------------------------------------------------------------
 
     async def setup(self) -> None:
-        """See ``BaseWorker.setup``; then the machine, what an earlier worker left, and the server of forks."""
+        """See ``BaseWorker.setup``; then the node, what an earlier worker left, and the forkserver."""
         await super().setup()
+        calls = ServerCalls(self.client, self._logger)
         if not self._synced():  # the server is still coming up
-            await until_answered(super().sync_with_backend, self._logger)
+            await calls.until_answered(super().sync_with_backend)
         self._main = asyncio.current_task()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._told_to_stop)
-        self._watch = Watch(self.client, self._logger)
-        self._settler = Settler(self.client, self.name, self._logger)
-        self._neighbours = Neighbours(self.client, self._work_pool_name)
+            loop.add_signal_handler(number, self._on_stop_signal)
+        self._watcher = StateWatcher(self.client, self._logger)
+        self._finalizer = Finalizer(self.client, self.name, self._logger)
+        self._registry = WorkerRegistry(self.client, self._work_pool_name, self._logger)
+        self._readiness = Readiness(self.client, self._work_pool_name, self._work_queues)
         self._admission = Admission(self.client, self._settings, self.name, self._logger)
-        self._machine = Machine(self._settings)
-        self._nursery = Nursery(await until_answered(self._modules, self._logger))
+        self._host = HostHealth(self._settings)
+        self._forkserver = Forkserver(
+            await calls.until_answered(partial(preloadable_modules, self.client, self._work_pool_name))
+        )
         self._tools = Tools(
             client=self.client,
+            calls=calls,
             settings=self._settings,
-            watch=self._watch,
+            watcher=self._watcher,
             admission=self._admission,
-            nursery=self._nursery,
-            settler=self._settler,
-            say=self._say,
+            forkserver=self._forkserver,
+            finalizer=self._finalizer,
+            log_line=self._log_line,
             room_elsewhere=self._room_elsewhere,
             large_elsewhere=self._large_elsewhere,
         )
-        self._sweep = Sweep(
-            self.client, self._settler, self._neighbours, self._work_pool_name, self.name,
-            self._settings.silent_seconds, self._logger,
-        )  # fmt: skip
+        us = WorkerIdentity(self.name, self._work_pool_name, self._settings.silent_seconds)
+        self._rescuer = Rescuer(self.client, self._finalizer, self._registry, us, self._logger)
         await self._admission.prepare()
-        left = await until_answered(self._sweep.own, self._logger)
+        left = await calls.until_answered(self._rescuer.settle_own)
         if left:
-            self._say(f"{left} runs that an earlier worker of this name left were settled")
-        await self._nursery.warm_up()
-        for endless in (self._watch.serve(), self._admission.keep(), self._sweep.serve(self._admission.audit)):
-            self._spawn(endless)
-        self._spawn(self._watch.listen(self.work_pool.id, self._bell.news))
-        await until_answered(self._tell_facts, self._logger)
-        self._say(f"waiting for jobs: {self._why_idle() or self._free()}")
+            self._log_line(f"{left} runs that an earlier worker of this name left were settled")
+        await self._forkserver.warm_up()
+        run = self._background.run_restarting
+        run("the watch over states", self._watcher.serve)
+        run("the watch over events", lambda: self._watcher.listen(self.work_pool.id, self._poll_trigger.on_event))
+        run("the renewal of VRAM leases", self._admission.renew_leases)
+        run("the feeding of batches", lambda: feed_batches(self._logger))
+        run("the rescue", lambda: self._rescuer.serve(self._admission.audit, self._at_work))
+        await calls.until_answered(self._publish_facts)
+        self._log_line(f"waiting for jobs: {self._why_idle() or self._free()}")
 
     async def teardown(self, *exc_info: Any) -> None:
         """See ``BaseWorker.teardown``."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.end()
         await super().teardown(*exc_info)
-        self._presence.end()
+        await self._claim_lock.close()
+        self._worker_lock.release()
 
     def _synced(self) -> bool:
         try:
             return self.work_pool is not None
-        except RuntimeError:  # how the base class says that it does not know its pool yet
+        except RuntimeError:  # what the base class raises while it does not know its pool yet
             return False
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_ended)
-
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._logger.error("a part of the worker failed", exc_info=task.exception())
-
-    async def _modules(self) -> list[str]:
-        """The modules of the pool's deployments that can be loaded ahead: those that need no code pulled."""
-        chosen = WorkPoolFilter(name=WorkPoolFilterName(any_=[self._work_pool_name]))
-        found = await self.client.read_deployments(
-            work_pool_filter=chosen, deployment_filter=DeploymentFilter(), limit=200
-        )
-        entrypoints = [found.entrypoint for found in found if found.entrypoint and not found.pull_steps]
-        return sorted({entry.rpartition(".")[0] for entry in entrypoints if ":" not in entry})
-
-    def _told_to_stop(self) -> None:
+    def _on_stop_signal(self) -> None:
         if self._draining:
             self._stop_attempts("the worker was stopped")
             return
         self._draining = True
-        self._spawn(self._drain())
+        self._background.run_restarting("the drain", self._drain)
 
     async def _drain(self) -> None:
-        """Take nothing new, let the jobs end, and stop them once they had their time."""
-        self._say(f"draining: {len(self._attempts)} jobs may end within {self._settings.drain_seconds:g} s")
+        """Accept nothing new, let the jobs end, and stop them once they had their time."""
+        self._log_line(f"draining: {len(self._attempts)} jobs may end within {self._settings.drain_seconds:g} s")
         deadline = asyncio.get_running_loop().time() + self._settings.drain_seconds
         while self._attempts and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.1)
@@ -175,41 +171,110 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
     # --- taking jobs ----------------------------------------------------------------------------------------------
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Ask for what is due, unless this worker takes nothing at present; the server's absence is no end."""
-        async with self._asking:
-            if self._why_idle() is not None or asyncio.get_running_loop().time() < self._hold_off_until:
-                return []
-            if self.limiter.available_tokens == 0:
-                self._say(f"at limit ({len(self._attempts)}/{int(self.limiter.total_tokens)})")
-                return []
-            try:
-                claimed = await super().get_and_submit_flow_runs()
-                await self._until_claimed({run.id for run in claimed})
-                return claimed
-            except SERVER_TROUBLE as error:
-                self._say(f"the Prefect server does not answer ({type(error).__name__})")
-                return []
-            except RuntimeError as error:
-                # How the base class meets a run sent back while we still see to the end of its last process.
-                self._logger.debug("a run came back before it was let go: %s", error)
-                self._bell.ring_again()
-                return []
+        """Poll for runs that are due, unless this worker takes none at present. No failure of it ends the worker."""
+        try:
+            async with self._polling:
+                taken = await guarded(self._take_runs())
+        finally:
+            # Of every way out: a worker that is full, paused or draining is as well as one that polls.
+            self._last_polled_time = datetime.now(UTC)
+        if isinstance(taken, Exception):
+            self._logger.error("the poll for jobs failed", exc_info=taken)
+            return []
+        return taken
 
-    async def _until_claimed(self, run_ids: set[uuid.UUID]) -> None:
-        """Wait until the server counts these runs: asked before, it would give a pool more than its limit."""
-        deadline = asyncio.get_running_loop().time() + _CLAIM_SECONDS
-        while asyncio.get_running_loop().time() < deadline:
-            on_the_way = run_ids & set(self.limiter.statistics().borrowers) - set(self._attempts)
-            if not on_the_way:
-                return
-            await asyncio.sleep(0.01)
+    async def _take_runs(self) -> list[FlowRun]:
+        if self._why_idle() is not None or asyncio.get_running_loop().time() < self._no_poll_until:
+            return []
+        try:
+            if self.limiter.available_tokens == 0:
+                self._log_line(f"at limit ({len(self._attempts)}/{int(self.limiter.total_tokens)})")
+                await self._readiness.show()
+                return []
+            async with self._claim_lock.hold() as self._claim:
+                return await self._take_runs_under(self._claim)
+        except PoolBusy:
+            self._poll_trigger.poll_again()
+        except PlatformError as error:
+            self._log_line(f"takes no job until it can keep others from the pool meanwhile: {error}")
+        except SERVER_TROUBLE as error:
+            self._log_line(in_words(error))
+        return []
+
+    async def _take_runs_under(self, claim: Claim) -> list[FlowRun]:
+        """Poll, and wait until the server counts what the poll gave."""
+        before = set(self.limiter.statistics().borrowers)
+        try:
+            return [] if self._draining else await super().get_and_submit_flow_runs()
+        finally:
+            borrowed = set(self.limiter.statistics().borrowers) - before
+            taken = {run_id for run_id in borrowed if isinstance(run_id, uuid.UUID)}
+            if not await claim.until_answered(taken, ClaimLock.HOLD_SECONDS):
+                self._logger.warning("the server took too long to let jobs be taken; another worker may be first")
+
+    async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
+        """See ``BaseWorker._get_scheduled_flow_runs``, without runs whose last process has not ended yet."""
+        found = await super()._get_scheduled_flow_runs()
+        free = [entry for entry in found if entry.flow_run.id not in self.limiter.statistics().borrowers]
+        if len(free) < len(found):
+            self._poll_trigger.poll_again()
+        return free
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """See ``BaseWorker._submit_run``, which ends the worker with whatever it raises."""
+        assert self._claim is not None
+        claim = self._claims[flow_run.id] = self._claim
+        try:
+            failure = await guarded(super()._submit_run(flow_run))
+        finally:
+            proposed = self._claims.pop(flow_run.id, None) is None
+            claim.answered(flow_run.id)
+        if failure is not None:
+            self._logger.warning("%s could not be taken", flow_run.name, exc_info=failure)
+            self._submitting_flow_run_ids.discard(flow_run.id)
+        if failure is not None or not proposed:  # the base class keeps the slot of a run whose deployment is gone
+            self._release_limit_slot(flow_run.id)
+
+    async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
+        """See ``BaseWorker._propose_pending_state``; only under the claim that the run was given under."""
+        claim = self._claims.pop(flow_run.id)
+        try:
+            if not await claim.still_holds():
+                self._log_line(f"{flow_run.name} is left in its lane: the claim on the pool was lost meanwhile")
+                return False
+            # A request that is sent again and again must not be carried out after the lock ran out.
+            async with asyncio.timeout(ClaimLock.HOLD_SECONDS / 2):
+                return await super()._propose_pending_state(flow_run)
+        except TimeoutError:
+            return False
+        finally:
+            claim.answered(flow_run.id)
+
+    async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
+        """Leave it out: by now nothing keeps others from the pool, and proposed of a run that was put back into its
+        lane meanwhile, it would take that run past the pool's limit."""
+
+    async def _submit_run_and_capture_errors(
+        self, flow_run: FlowRun, task_status: anyio.abc.TaskStatus[int | Exception] | None = None
+    ) -> BaseWorkerResult | Exception:
+        """See ``BaseWorker._submit_run_and_capture_errors``; a run that fails before it has an attempt is settled."""
+        result = await guarded(super()._submit_run_and_capture_errors(flow_run, task_status))
+        if isinstance(result, Exception):
+            failure = await guarded(self._finalizer.settle_unprepared(flow_run.id, result))
+            if isinstance(failure, Exception):
+                self._logger.error("%s is left to the next rescue", flow_run.name, exc_info=failure)
+        return result
+
+    def _at_work(self) -> set[uuid.UUID]:
+        """The runs that this worker has in hand."""
+        return {*self._attempts, *self._submitting_flow_run_ids}
 
     def _why_idle(self) -> str | None:
         if self._draining:
             return "draining"
-        return self._left_alone or self._breaker.reason
+        return self._reason_to_leave or self._breaker.reason
 
-    async def _ask(self) -> list[FlowRun]:
+    async def _poll(self) -> list[FlowRun]:
         if self._draining or self.limiter.available_tokens == 0:
             return []
         return await self.get_and_submit_flow_runs()
@@ -223,18 +288,18 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
         """One run, from its admission to its settled end; see ``attempt.py``."""
         attempt = Attempt(self._tools, flow_run, configuration, self.get_flow_run_logger(flow_run), task_status)
         self._attempts[flow_run.id] = attempt
-        self._say(f"{flow_run.name}: received, {self._free()}")
+        self._log_line(f"{flow_run.name}: received, {self._free()}")
         try:
             with anyio.CancelScope(shield=True):
-                outcome = await attempt.live()
+                settlement = await attempt.live()
         finally:
             del self._attempts[flow_run.id]
             # The base class frees the slot once we have returned; then the next job may come.
-            asyncio.get_running_loop().call_soon(self._bell.ring)
-        if outcome.given_back:
-            self._hold_off_until = asyncio.get_running_loop().time() + _POLL_AFTER_GIVING_BACK
-        self._ended(outcome)
-        self._say(f"{flow_run.name}: {outcome.told}; {self._free()}")
+            asyncio.get_running_loop().call_soon(self._poll_trigger.poll_soon)
+        if settlement.given_back:
+            self._no_poll_until = asyncio.get_running_loop().time() + _POLL_AFTER_GIVING_BACK
+        self._note_end(settlement)
+        self._log_line(f"{flow_run.name}: {settlement.summary}; {self._free()}")
         return Result(identifier=str(flow_run.id), status_code=0)
 
     def _free(self) -> str:
@@ -242,51 +307,53 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
         busy = len(self._attempts)
         return f"at limit ({busy}/{total})" if busy >= total else f"{total - busy} of {total} slots free"
 
-    def _say(self, line: str) -> None:
-        if line != self._said:
-            self._said = line
+    def _log_line(self, line: str) -> None:
+        if line != self._last_line:
+            self._last_line = line
             self._logger.info(line)
 
-    # --- the machine and its neighbours ---------------------------------------------------------------------------
+    # --- the node and its site ---------------------------------------------------------------------------------
 
-    def _ended(self, outcome: Outcome) -> None:
-        if outcome.failure is None and not outcome.completed:
-            return  # stopped or given back, which says nothing about the machine
+    def _note_end(self, settlement: Settlement) -> None:
+        if settlement.failure is None and not settlement.completed:
+            return  # stopped or given back, which is no fact about the node
         was_open = self._breaker.open
-        if outcome.failure is None:
+        if settlement.failure is None:
             self._breaker = self._breaker.ended(None)
         else:
-            self._breaker = self._breaker.ended(outcome.failure.failure_class, outcome.failure.message)
+            self._breaker = self._breaker.ended(settlement.failure.failure_class, settlement.failure.message)
         if self._breaker.open and not was_open:
-            self._say(f"pauses itself: {self._breaker.reason}")
-            self._spawn(self._mend())
+            self._log_line(f"pauses itself: {self._breaker.reason}")
+            self._background.run_restarting("the check of its node", self._probe_node)
 
-    async def _mend(self) -> None:
-        """Look again and again whether the machine is well, until it is."""
+    async def _probe_node(self) -> None:
+        """Check again and again whether the node is well, until it is."""
         while self._breaker.open:
             await asyncio.sleep(self._settings.breaker_seconds * self._breaker.patience)
-            trouble = await self._machine.trouble()
+            trouble = await self._host.trouble()
             self._breaker = self._breaker.probed(trouble)
-            self._say(f"still paused: {trouble}" if trouble else "takes jobs again")
-        self._bell.ring()
+            self._log_line(f"still paused: {trouble}" if trouble else "takes jobs again")
+        self._poll_trigger.poll_soon()
 
     async def sync_with_backend(self) -> None:
-        """See ``BaseWorker.sync_with_backend``; our own facts go along."""
-        try:
+        """See ``BaseWorker.sync_with_backend``; our own facts go along. No failure of it ends a worker that is up."""
+        if not self.is_setup:
             await super().sync_with_backend()
-            if self.is_setup:
-                await self._tell_facts()
-        except SERVER_TROUBLE as error:
-            if not self.is_setup:
-                raise
-            self._say(f"the Prefect server does not answer ({type(error).__name__})")
+            return
+        for step in (super().sync_with_backend, self._publish_facts):
+            failure = await guarded(step())
+            if isinstance(failure, SERVER_TROUBLE):
+                self._log_line(in_words(failure))
+                return
+            if failure is not None:
+                self._logger.error("publishing its own facts failed", exc_info=failure)
 
-    async def _tell_facts(self) -> None:
-        facts = await self._neighbours.facts()
+    async def _publish_facts(self) -> None:
+        facts = await self._registry.facts()
         living = await self._living()
         if needs_gpu(self._work_pool_name):
-            self._left_alone = self._machine.left_alone(self._admission.virtual, site_has_gpu(facts, living))
-        await self._neighbours.tell(await self._facts())
+            self._reason_to_leave = self._host.reason_to_leave(self._admission.virtual, site_has_gpu(facts, living))
+        await self._registry.publish(await self._facts())
 
     async def _facts(self) -> WorkerFacts:
         return WorkerFacts(
@@ -297,29 +364,31 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
             active_jobs=len(self._attempts),
             paused=self._why_idle(),
             vram=self._admission.budgets,
-            hardware=await self._machine.hardware(),
-            load=await self._machine.load(),
+            hardware=await self._host.hardware(),
+            load=await self._host.load(),
         )
 
     async def _living(self) -> set[str]:
-        workers = await self._neighbours.workers()
+        workers = await self._registry.workers()
         return {worker.name for worker in workers} - silent(workers, self.name, self._settings.silent_seconds)
 
     async def _room_elsewhere(self, need_mb: int) -> bool:
-        taken = {limit.name: limit.active_slots for limit in await self._neighbours.limits()}
-        return able(await self._neighbours.facts(), await self._living(), await self._facts(), need_mb, taken)
+        leased = {limit.name: limit.active_slots for limit in await self._registry.limits()}
+        return another_node_fits(
+            await self._registry.facts(), await self._living(), await self._facts(), need_mb, leased
+        )
 
     async def _large_elsewhere(self, need_mb: int) -> bool:
-        return able(await self._neighbours.facts(), await self._living(), await self._facts(), need_mb)
+        return another_node_fits(await self._registry.facts(), await self._living(), await self._facts(), need_mb)
 
     async def kill_infrastructure(
         self, infrastructure_pid: str, configuration: JobConfiguration, grace_seconds: int = 30
     ) -> None:
-        """End a run's process group on this machine.
+        """End a run's process group on this node.
 
         Raises:
             InfrastructureNotFound: it has ended already.
-            InfrastructureNotAvailable: it runs on another machine.
+            InfrastructureNotAvailable: it runs on another node.
         """
         with suppress(ObjectNotFound):
             try:

@@ -10,21 +10,21 @@ to leave stops it; after a kill of everything it may live on, and the next user 
 from __future__ import annotations
 
 import atexit
-import fcntl
 import hashlib
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from reelmill.catalogue.door import Door
+from reelmill.catalogue.connections import allowed
+from reelmill.catalogue.remote_access import RemoteAccess
 from reelmill.errors import PlatformError, SiteError
+from reelmill.storage.file_lock import FileLock
 
 USER: Final = "reelmill"
 DATABASE: Final = "reelmill"
@@ -37,7 +37,6 @@ _SOCKET_PATH_MAX: Final = 100  # sun_path holds 107 bytes; the file's own name t
 _OPTIONS: Final = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "200",
 }
 
 
@@ -46,10 +45,10 @@ class EmbeddedPostgres:
 
     def __init__(self, folder: Path, address: str | None = None):
         self.folder = folder  # ours; PostgreSQL's own files are in its subfolder
-        self._door = None if address is None else Door(folder, address)
+        self._remote = None if address is None else RemoteAccess(folder, address)
         self.data = folder / "data"
         self._account = _account() if os.geteuid() == 0 else None
-        self._users: IO[bytes] | None = None
+        self._users: FileLock | None = None
         self._held = threading.Lock()
 
     @property
@@ -64,8 +63,8 @@ class EmbeddedPostgres:
         return f"postgresql+{driver}://{USER}@/{DATABASE}?host={self.socket_folder}"
 
     def url_for_others(self) -> str | None:
-        """How other machines reach it; None where it listens to none."""
-        return None if self._door is None else self._door.url(USER, DATABASE)
+        """How other nodes reach it; None where it listens to none."""
+        return None if self._remote is None else self._remote.url(USER, DATABASE)
 
     def acquire(self) -> None:
         """Count as a user, and see that the server runs. Released at exit, or by ``release``.
@@ -77,31 +76,27 @@ class EmbeddedPostgres:
             if self._users is not None:
                 return
             self._prepare_folder()
-            users = (self.folder / "users").open("wb")
-            fcntl.flock(users, fcntl.LOCK_SH)
-            self._users = users
+            users = self._users = FileLock.share(self.folder / "users")
             owner = os.getpid()
             atexit.register(lambda: self.release() if os.getpid() == owner else None)
             with self._starting():
-                if self.running() and self._deaf():
-                    self._alone_or_refuse(users)
+                if self.running() and self._listens_nowhere():
+                    self._require_no_other(users)
                     self._control("stop", "-m", "fast")
                 if not self.running():
                     self._start()
 
-    def _deaf(self) -> bool:
+    def _listens_nowhere(self) -> bool:
         """Whether it runs without listening where it should."""
-        return self._door is not None and self._door.address not in (self.data / "postmaster.opts").read_text()
+        return self._remote is not None and self._remote.address not in (self.data / "postmaster.opts").read_text()
 
-    def _alone_or_refuse(self, users: IO[bytes]) -> None:
-        try:
-            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    def _require_no_other(self, users: FileLock) -> None:
+        if not users.try_upgrade():
             raise SiteError(
-                "The database is in use by a notebook or a script and does not listen to other machines; end those "
+                "The database is in use by a notebook or a script and does not listen to other nodes; end those "
                 "first, then start the site again."
-            ) from None
-        fcntl.flock(users, fcntl.LOCK_SH)
+            )
+        users.downgrade()
 
     def release(self) -> None:
         """Stop counting as a user; the last one stops the server."""
@@ -110,18 +105,17 @@ class EmbeddedPostgres:
                 return
             users, self._users = self._users, None
             if not self.folder.is_dir():  # somebody removed it, and the server's files with it
-                users.close()
+                users.release()
                 return
             with users, self._starting():
-                try:
-                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    return
-                if self.running():
+                if users.try_upgrade() and self.running():
                     self._control("stop", "-m", "fast")
 
     def keep_up(self) -> bool:
-        """For a user of it: start it again if it was killed; answers whether it had to.
+        """For a user of it: start it again if it was killed.
+
+        Returns:
+            Whether it had to be started.
 
         Raises:
             PlatformError: it does not come up, yet.
@@ -136,7 +130,7 @@ class EmbeddedPostgres:
             return True
 
     def _alive(self) -> bool:
-        """Whether its process is there: a look that costs nothing, unlike ``running``."""
+        """Whether its process is there: a check that costs nothing, unlike ``running``."""
         try:
             pid = int((self.data / "postmaster.pid").read_text().split()[0])
             return (Path("/proc") / str(pid) / "comm").read_text().startswith("postgres")
@@ -149,11 +143,8 @@ class EmbeddedPostgres:
             return False
         return self._call("pg_ctl", "-D", str(self.data), "status").returncode == 0
 
-    @contextmanager
-    def _starting(self) -> Iterator[None]:
-        with (self.folder / "starting").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _starting(self) -> FileLock:
+        return FileLock.acquire(self.folder / "starting")
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -172,26 +163,27 @@ class EmbeddedPostgres:
         socket = self.socket_folder
         if socket != self.data:
             self._own(socket)
-        settings = {**_OPTIONS, "unix_socket_directories": str(socket)}
-        if self._door is not None:
-            settings |= self._door.options()
+        connections = allowed(os.cpu_count() or 1, shared=self._remote is not None)
+        settings = {**_OPTIONS, "max_connections": str(connections), "unix_socket_directories": str(socket)}
+        if self._remote is not None:
+            settings |= self._remote.options()
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         self._control("start", "-l", str(self.data / "server.log"), "-o", options)
         self._ensure_database()
-        if self._door is not None:
-            self._door.set_password(str(socket), USER)
+        if self._remote is not None:
+            self._remote.set_password(str(socket), USER)
 
     def _initialise(self) -> None:
         # Built beside its final place: a folder that is there is a complete one.
         new = self.folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         self._own(new)
-        answer = self._call(
+        result = self._call(
             "initdb", "-D", str(new), "-U", USER, "--auth=trust", "--encoding=UTF8",
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
         )  # fmt: skip
-        if answer.returncode != 0:
-            raise SiteError(f"The embedded PostgreSQL could not be set up in {self.folder}: {_last(answer.stderr)}")
+        if result.returncode != 0:
+            raise SiteError(f"The embedded PostgreSQL could not be set up in {self.folder}: {_last(result.stderr)}")
         new.rename(self.data)
 
     def _ensure_database(self) -> None:
@@ -201,15 +193,21 @@ class EmbeddedPostgres:
             self._call("createdb", *where, DATABASE)
 
     def _own(self, folder: Path) -> None:
+        """Make a folder that only the server's account may enter; one that somebody else put there is refused."""
         folder.mkdir(mode=0o700, exist_ok=True)
+        ours = {os.geteuid(), self._account.pw_uid if self._account is not None else os.geteuid()}
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
+            raise SiteError(f"{folder}, which the database needs for itself, was made by somebody else; remove it.")
         if self._account is not None:
             os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+        folder.chmod(0o700)
 
     def _control(self, action: str, *options: str) -> None:
-        answer = self._call("pg_ctl", "-D", str(self.data), "-w", "-t", str(_START_SECONDS), *options, action)
-        if answer.returncode != 0:
+        result = self._call("pg_ctl", "-D", str(self.data), "-w", "-t", str(_START_SECONDS), *options, action)
+        if result.returncode != 0:
             log = self.data / "server.log"
-            reason = _last(log.read_bytes()) if log.exists() else _last(answer.stderr or answer.stdout)
+            reason = _last(log.read_bytes()) if log.exists() else _last(result.stderr or result.stdout)
             raise PlatformError(f"The embedded PostgreSQL in {self.folder} did not {action}: {reason}")
 
     def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -217,7 +215,7 @@ class EmbeddedPostgres:
         account = self._account
         with (self.folder / f"{program}.{os.getpid()}.out").open("w+b") as out:
             Path(out.name).unlink()
-            answer = subprocess.run(
+            result = subprocess.run(
                 [str(self._programs() / program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -231,7 +229,7 @@ class EmbeddedPostgres:
             )
             out.seek(0)
             text = out.read()
-        return subprocess.CompletedProcess(answer.args, answer.returncode, text, text)
+        return subprocess.CompletedProcess(result.args, result.returncode, text, text)
 
     def _programs(self) -> Path:
         """PostgreSQL's programs; copied beside the data where the account may not enter the installed ones."""
@@ -268,4 +266,4 @@ def _closed_parent(path: Path) -> Path | None:
 
 def _last(output: bytes) -> str:
     lines = output.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it wrote nothing"

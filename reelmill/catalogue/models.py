@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from enum import StrEnum
 from fractions import Fraction
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, Index, LargeBinary, MetaData, String, TypeDecorator
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 SCHEMA: Final = "catalogue"
+
+#: Characters of a title that its index holds: an entry has room for 2,704 bytes.
+TITLE_KEY: Final = 200
+
+#: What names are looked up by in any case and Unicode normalisation, in the words of the indexes: PostgreSQL takes an
+#: index only for the very expression it was made with.
+FOLDED_FILENAME: Final = "lower(normalize(filename))"
+FOLDED_TITLE: Final = f"left(lower(normalize(title)), {TITLE_KEY})"
 
 
 class CatalogueModel(SQLModel):
@@ -49,7 +70,17 @@ class Video(CatalogueModel, table=True):
 
     __tablename__ = "video"
     __table_args__ = (
+        # Most batches are for thumbnails of one directory type; the index empties as they are made.
+        Index(
+            "video_without_thumbnail",
+            "directory_type",
+            "id",
+            postgresql_where=text("thumbnail_path IS NULL"),
+        ),
         Index("video_title_search", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
+        Index("video_filename_search", "filename", postgresql_using="gin", postgresql_ops={"filename": "gin_trgm_ops"}),
+        Index("video_filename_folded", text(FOLDED_FILENAME)),
+        Index("video_title_folded", text(FOLDED_TITLE)),
         {"schema": SCHEMA},
     )
 
@@ -63,7 +94,7 @@ class Video(CatalogueModel, table=True):
 
     container: str | None = None
     video_codec: str | None = None
-    audio_codec: str | None = Field(default=None, description="of the first sound track")
+    audio_codec: str | None = Field(default=None, description="of the first audio track")
     width: int | None = Field(default=None, description="as stored, pixels")
     height: int | None = None
     rotation: int | None = Field(default=None, description="degrees clockwise for display")
@@ -94,8 +125,8 @@ class Video(CatalogueModel, table=True):
         return self.path
 
 
-class Fingerprint(CatalogueModel, table=True):
-    """What a video looks like, second by second; goes with its video."""
+class PerceptualHashes(CatalogueModel, table=True):
+    """What a video looks like: 64 bits for each second; goes with its video."""
 
     __tablename__ = "fingerprint"
     __table_args__ = ({"schema": SCHEMA},)
@@ -137,3 +168,63 @@ class VideoTag(CatalogueModel, table=True):
     evidence: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     made_by: uuid.UUID | None = Field(default=None, description="the flow run that found it")
     made_at: datetime = _time()
+
+
+class BatchState(StrEnum):
+    """How a batch stands."""
+
+    RUNNING = "running"  # videos are handed in as jobs, or its last jobs are under way
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+
+
+class Batch(CatalogueModel, table=True):
+    """The same job for every video that a filter chooses; its jobs carry its tag on the Prefect server."""
+
+    __tablename__ = "batch"
+    __table_args__ = {"schema": SCHEMA}
+
+    id: str = Field(primary_key=True, description="short, to be read aloud")
+    job_type: str
+    video_parameter: str = Field(description="of the job type: what the id of the video is handed in as")
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB, description="of every job, without that")
+    options: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB, description="pool, lane, … of every job")
+    filter: str = Field(description="see filter_parser")
+    state: str = Field(default=BatchState.RUNNING, index=True)
+    reason: str | None = Field(default=None, description="why it is paused, where no person did that")
+    cursor: uuid.UUID | None = Field(default=None, description="the last video handed in; they come in order of ids")
+    fed: bool = Field(default=False, description="no video is left to be handed in")
+    matched: int = Field(description="videos that the filter chose when it was made")
+    submitted: int = Field(default=0, description="jobs of its own")
+    folded: int = Field(default=0, description="videos whose same work was under way already")
+    refused: int = Field(default=0, description="videos of which the server took no job")
+    refusals: list[dict[str, str]] = Field(
+        default_factory=list, sa_type=JSONB, description="the first of them, with reasons"
+    )
+    created_by: str
+    created_at: datetime = _time()
+    ended_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+    @property
+    def tag(self) -> str:
+        """What each of its jobs is tagged with."""
+        return batch_tag(self.id)
+
+
+def batch_tag(batch_id: str) -> str:
+    """What each job of a batch is tagged with."""
+    return f"batch:{batch_id}"
+
+
+class SiteIdentity(CatalogueModel, table=True):
+    """The site this catalogue is of; its migration makes the one row there is."""
+
+    __tablename__ = "site"
+    __table_args__ = (CheckConstraint("singleton", name="one_site"), {"schema": SCHEMA})
+
+    singleton: bool = Field(default=True, primary_key=True, description="always true: there is one row")
+    id: uuid.UUID = Field(default_factory=uuid.uuid4, description="its media root carries the same")
+    made_at: datetime = _time()
+    auth_string: str | None = Field(default=None, description="what its Prefect server asks for; None: nothing")
+    dask_keys: str | None = Field(default=None, description="PEM: the one certificate of its Dask cluster, and its key")

@@ -1,4 +1,4 @@
-"""The tags of videos: functions that take a session. What a person said stands, whatever jobs find."""
+"""The tags of videos: functions that take a session. What a person has set stands, whatever jobs find."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def set_found(session: Session, video_id: uuid.UUID, found: Sequence[VideoTag]) 
 
 
 def set_by_person(session: Session, video_id: uuid.UUID, name: str, fits: bool = True) -> None:
-    """Keep what a person says: that a tag fits, or that it does not.
+    """Store the judgement of a person: that a tag fits, or that it does not.
 
     Raises:
         UserError: it is no name for a tag.

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import typer
-from rich.console import Console
 
+from reelmill.cli.console import open_console
+from reelmill.doctor.findings import Finding, Severity, healthy
+from reelmill.doctor.library import manifest
 from reelmill.errors import ReelmillError, UserError
-from reelmill.findings import Finding, Severity, healthy, several
-from reelmill.layout import MediaRoot
-from reelmill.operations.check import manifest
 from reelmill.report import Report
 from reelmill.settings import get_settings
-from reelmill.site import find_prefect_server
+from reelmill.storage.media_root import MediaRoot
+from reelmill.wording import plural
 
 _COLOURS: Final = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.FAULT: "red"}
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the person asked for; see the command's options."""
+class DoctorOptions:
+    """The options of the command; its help explains them."""
 
     check: bool
     deep: bool
@@ -36,7 +37,7 @@ class Asked:
 
 
 class _Lines(Report):
-    """Keeps the lines, and says them as they come where somebody reads along."""
+    """Collects the lines, and prints each as it comes where somebody reads along."""
 
     def __init__(self, silent: bool):
         self.lines: list[str] = []
@@ -51,60 +52,76 @@ class _Lines(Report):
         """Nothing: a check of one folder or of ten thousand files ends when it ends."""
 
 
-def run_doctor(asked: Asked) -> int:
-    """Examine, repair if asked to, and answer with the exit code: 1 where a fault is left."""
-    findings = _examine(asked)
-    if not asked.as_json:
+def run_doctor(options: DoctorOptions) -> int:
+    """Examine, and repair if asked to; the exit code, 1 where a fault is left."""
+    findings = _examine(options)
+    if not options.as_json:
         _show(findings)
     done: list[str] = []
-    if asked.repair:
-        done = _repair(asked, findings)
+    if options.repair:
+        done = _repair(options, findings)
         if done:
-            findings = _examine(asked)
-            if not asked.as_json:
+            findings = _examine(options)
+            if not options.as_json:
                 typer.echo("after that:")
                 _show(findings)
-    if asked.as_json:
-        answer: dict[str, Any] = {"healthy": healthy(findings), "findings": [found.to_json() for found in findings]}
-        typer.echo(json.dumps(answer | ({"repaired": done} if asked.repair else {}), ensure_ascii=False))
-    if asked.save_originals is not None:
-        _save(asked.save_originals)
+    if options.as_json:
+        result: dict[str, Any] = {"healthy": healthy(findings), "findings": [found.to_json() for found in findings]}
+        typer.echo(json.dumps(result | ({"repaired": done} if options.repair else {}), ensure_ascii=False))
+    if options.save_originals is not None:
+        _save(options.save_originals)
     return 0 if healthy(findings) else 1
 
 
-def _examine(asked: Asked) -> list[Finding]:
-    server = not asked.check and find_prefect_server()
-    from reelmill.doctor.examination import Wanted, examine  # late: Prefect reads its environment when imported
+def _examine(options: DoctorOptions) -> list[Finding]:
+    from reelmill.doctor.examination import Scope, examine  # late: it takes a second to import
     from workpools.pools import pools
 
-    wanted = Wanted(
-        library_only=asked.check,
-        server=server,
-        pools=[pool.name for pool in pools()],
-        deep=asked.deep,
-        originals=None if asked.originals is None else _read(asked.originals),
-    )
-    return examine(get_settings(), wanted)
+    with _server(options) as server:
+        scope = Scope(
+            library_only=options.check,
+            server=server,
+            pools=[pool.name for pool in pools()],
+            deep=options.deep,
+            originals=None if options.originals is None else _read(options.originals),
+        )
+        return examine(get_settings(), scope)
+
+
+def _server(options: DoctorOptions) -> AbstractContextManager[bool]:
+    """Whether there is a Prefect server to ask; with its settings in force."""
+    if options.check:
+        return nullcontext(False)
+    from reelmill.dispatch.server_choice import chosen_server
+
+    return chosen_server()
 
 
 def _read(path: Path) -> dict[str, str]:
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"The manifest {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise UserError(f"The manifest {path} cannot be read: {error.strerror}.") from error
+    except ValueError:  # no JSON, or no text at all
+        found = None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise UserError(f"{path} is no manifest: it must hold paths and their SHA-256, as --save-originals writes it.")
     return found
 
 
 def _save(path: Path) -> None:
-    found = manifest(MediaRoot(get_settings().media_root))
-    path.write_text(json.dumps(found, indent=1))
-    typer.echo(f"{several(len(found), 'original')} written to {path}", err=True)
+    root = MediaRoot(get_settings().media_root)
+    root.require()
+    found = manifest(root)
+    try:
+        path.write_text(json.dumps(found, indent=1))
+    except OSError as error:
+        raise UserError(f"The manifest {path} cannot be written: {error.strerror}; name a file that can.") from error
+    typer.echo(f"{plural(len(found), 'original')} written to {path}", err=True)
 
 
 def _show(findings: Sequence[Finding]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(soft_wrap=True)
     for finding in sorted(findings, key=lambda finding: list(Severity).index(finding.severity)):
         console.print(f"[{_COLOURS[finding.severity]}]{finding.severity:8}[/]", end="")
         console.print(finding.sentence, markup=False)
@@ -115,27 +132,27 @@ def _show(findings: Sequence[Finding]) -> None:
     if not faults and not warnings:
         console.print("healthy")
     else:
-        console.print(f"{several(faults, 'fault')}, {several(warnings, 'warning')}")
+        console.print(f"{plural(faults, 'fault')}, {plural(warnings, 'warning')}")
 
 
-def _repair(asked: Asked, findings: Sequence[Finding]) -> list[str]:
-    """Show what would be done, ask, do it; answers with what was done, and said."""
+def _repair(options: DoctorOptions, findings: Sequence[Finding]) -> list[str]:
+    """Show what would be done, ask, do it; the lines that report it."""
     from reelmill.doctor.repair import plan
 
     repairs = plan(get_settings(), findings)
     if not repairs:
         typer.echo("nothing here that can be repaired without you", err=True)
         return []
-    typer.echo("--repair would:", err=asked.as_json)
+    typer.echo("--repair would:", err=options.as_json)
     for repair in repairs:
-        typer.echo(f"  {repair.sentence}", err=asked.as_json)
-    if not asked.yes and not typer.confirm("Do it?", err=asked.as_json):
+        typer.echo(f"  {repair.sentence}", err=options.as_json)
+    if not options.yes and not typer.confirm("Do it?", err=options.as_json):
         return []
-    report = _Lines(silent=asked.as_json)
+    report = _Lines(silent=options.as_json)
     for repair in repairs:
         report.line(repair.sentence)
         try:
             repair.act(report)
-        except ReelmillError as error:
+        except (ReelmillError, OSError) as error:  # a share that does not answer, too
             report.line(f"could not: {error}")
     return report.lines

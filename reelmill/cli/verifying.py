@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.verify import Expectation, Proof, Source, examine
+from reelmill.operations.chunk_store.readable import briefly_readable
 
-_OPEN = Expectation(codec=None, pixel_format=None, audio_codec=None, faststart=False)
+#: Nobody has promised a copy for the web, so any codec will do, and the index may stand where it likes.
+_OPEN: Final = Expectation(codec=None, pixel_format=None, audio_codec=None, faststart=False)
 
 
 def examined(file: Path, against: Path | None) -> Proof:
     """Decode all of ``file``; hold it against its source where one is given.
 
+    Returns:
+        What was found, and how the file differs from its source.
+
     Raises:
         InputError: the source cannot be read. A file that cannot is a finding.
+        FfmpegFailed, ProcessStalled, DiskFull: the source's times or colours lie and it could not be mended.
     """
     if against is None:
         return examine(file, _OPEN)
-    source = Source(against, probe(against), tone_mapped=None)
-    return examine(file, Expectation(codec=None, pixel_format=None, audio_codec=None, source=source))
+    with briefly_readable(Transcoder(), against, probe(against)) as (path, info, fault):
+        source = Source(path, info, tone_mapped=None)
+        proof = examine(file, replace(_OPEN, source=source))
+    return replace(proof, notes=(f"the source is read from a mended copy: {fault}", *proof.notes)) if fault else proof
 
 
 def as_json(file: Path, proof: Proof) -> dict[str, Any]:
@@ -35,7 +45,7 @@ def facts(proof: Proof) -> dict[str, Any]:
         return {}
     video, companions = info.video, proof.companions
     offsets = [
-        {"track": o.track, "place": o.place, "seconds": round(o.seconds, 4), "by": "sound" if o.heard else "times"}
+        {"track": o.track, "place": o.place, "seconds": round(o.seconds, 4), "by": "audio" if o.heard else "times"}
         for o in proof.offsets
     ]
     return {
@@ -60,7 +70,9 @@ def facts(proof: Proof) -> dict[str, Any]:
 
 
 def as_text(file: Path, proof: Proof) -> list[str]:
-    """What a person reads, line by line."""
+    """What a person reads, line by line; of what does not open, why."""
+    if proof.info is None:
+        return list(proof.findings)
     lines = [f"{file.name} {'is good' if proof.ok else 'is not good'}"]
     lines += [f"  wrong: {finding}" for finding in proof.findings]
     lines += [f"  note:  {note}" for note in proof.notes]
@@ -69,7 +81,7 @@ def as_text(file: Path, proof: Proof) -> list[str]:
             lines.append(f"  {name:13} {_plain(value)}")
     for offset in proof.offsets:
         how = "heard" if offset.heard else "by its times"
-        where = f"sound {offset.track + 1} {offset.place}"
+        where = f"audio {offset.track + 1} {offset.place}"
         lines.append(f"  {where:13} {1000 * offset.seconds:+.1f} ms against the source, {how}")
     return lines
 
@@ -78,7 +90,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_plain(part)}" for name, part in value.items())
+        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
     if isinstance(value, list):
-        return "; ".join(_plain(part) for part in value) or "none"
+        return "; ".join(_plain(inner) for inner in value) or "none"
     return "none" if value is None else str(value)

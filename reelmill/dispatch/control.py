@@ -6,176 +6,183 @@ start), so each of these sets a state only while the present one is what it was 
 
 from __future__ import annotations
 
-import time
+import getpass
+import os
 import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Scheduled, Suspended
 
-from reelmill import jobs
-from reelmill.dispatch.connection import told
-from reelmill.dispatch.filters import Asked
-from reelmill.dispatch.reading import Reading
-from reelmill.errors import UserError
-from reelmill.jobs import AWAITING_RETRY, SUSPENDED, WAITING_FOR_VRAM, Job, JobStatus
-from reelmill.scheduling.retries import BY_HAND, DEAD_LETTER, clock
+from reelmill.dispatch.connection import Connection
+from reelmill.dispatch.job_filter import JobFilter, request_body
+from reelmill.dispatch.reading import ORDER
+from reelmill.errors import UserError, WrongStatus
+from reelmill.queue.actor import Actor
+from reelmill.queue.job import AWAITING_RETRY, SUSPENDED, WAITING_FOR_VRAM, JobStatus, status_of
+from reelmill.queue.retry_policy import ANNOUNCED_LABEL, BY_HAND, DEAD_LETTER, NOT_ANNOUNCED, clock
+from reelmill.settings import get_settings
 
-#: What the message of a cancelled job begins with that another has taken the place of.
+#: What the message of a cancelled job begins with that another has replaced.
 REPLACED: Final = "Replaced by"
 
 _TRIES: Final = 10
 _BETWEEN: Final = 0.2  # seconds; a worker takes about a second over starting a process
 
 
-class Control(Reading):
-    """Changing what happens to a job."""
+def this_user() -> Actor:
+    """Whoever runs this process, on this node."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as containers have
+        user = f"user {os.getuid()}"
+    return Actor(f"{user}@{get_settings().node_name}")
 
-    @told
-    def retry(self, job_id: uuid.UUID) -> Job:
-        """Send a failed or cancelled job back at once, with its log and a fresh count of retries.
 
-        Raises:
-            UserError: there is none of this id, or it waits, runs, has completed or was replaced.
-            PlatformError: the server is away.
-        """
-        run = self._run(job_id)
+class Control:
+    """Changes what happens to a job; ``Jobs`` documents each operation."""
+
+    def __init__(self, connection: Connection):
+        self._connection = connection
+
+    def retry(self, job_id: uuid.UUID, by: Actor) -> None:
+        """See ``Jobs.retry``."""
+        run = self._connection.read_run(job_id)
         state = _state(run)
         if state.type not in (StateType.FAILED, StateType.CRASHED, StateType.CANCELLED):
-            raise UserError(f"The job {job_id} is {_called(state)}; only a failed or cancelled job can be sent back.")
+            only = "only a failed or cancelled job can be sent back"
+            raise WrongStatus(f"The job {job_id} is {_status(state)}; {only}.", _status(state))
         if (state.message or "").startswith(REPLACED):
-            raise UserError(f"The job {job_id} was replaced; {state.message}.")
-        self._forget_process(run)
+            raise WrongStatus(f"The job {job_id} was replaced; {state.message}.", _status(state))
+        self._require_deployment(run)
+        self._connection.forget_process(run)
         if DEAD_LETTER in run.tags:  # before it starts again: its next failure may bring the tag back
-            self._client.update_flow_run(job_id, tags=[tag for tag in run.tags if tag != DEAD_LETTER])
-        now = _now()
-        sent: State[Any] = AwaitingRetry(scheduled_time=now, message=f"{BY_HAND} at {clock(now)}")
-        if not self._set_if(job_id, [state.type.value], sent):
+            tags = [tag for tag in run.tags if tag != DEAD_LETTER]
+            self._connection.client.update_flow_run(job_id, tags=tags)
+        if ANNOUNCED_LABEL in run.labels:  # it may fail before it runs, which would look like the same try
+            self._connection.client.update_flow_run_labels(job_id, {ANNOUNCED_LABEL: NOT_ANNOUNCED})
+        now = self._connection.clock.now()
+        retry: State[Any] = AwaitingRetry(scheduled_time=now, message=f"{BY_HAND} at {clock(now)}")
+        if not self._connection.set_state_if(job_id, [state.type.value], retry):
             raise UserError(f"The job {job_id} has changed this very moment; look at it again.")
-        return self._explained([self._run(job_id)])[0]
+        self._connection.log_line([job_id], by.did("sent back"))
 
-    @told
-    def retry_dead_letters(self) -> Sequence[Job]:
-        """Send back every job that is out of retries; answers with those sent.
+    def _require_deployment(self, run: FlowRun) -> None:
+        """Refuse a job whose deployment is gone: a worker would cancel it."""
+        if run.deployment_id is None:
+            return
+        try:
+            self._connection.client.read_deployment(run.deployment_id)
+        except ObjectNotFound as error:
+            why = "its deployment is gone; submit the same job anew"
+            raise UserError(f"The job {run.id} cannot be sent back: {why}.") from error
 
-        Raises:
-            PlatformError: the server is away.
-        """
-        asked = Asked(statuses=(JobStatus.FAILED,), dead_letter=True)
-        pages = [self.list(asked, size=200)]
-        while len(pages) < pages[0].pages:
-            pages.append(self.list(asked, page=len(pages) + 1, size=200))
-        sent = []
-        for job in [job for page in pages for job in page.jobs]:
-            try:
-                sent.append(self.retry(job.id))
-            except UserError:  # somebody else was quicker
-                continue
-        return sent
+    def dead_letters(self) -> list[uuid.UUID]:
+        """Every job that is out of retries."""
+        body = request_body(JobFilter(statuses=(JobStatus.FAILED,), dead_letter=True), self._connection.clock.now())
+        return [run.id for run in self._connection.filter_runs({**body, "sort": ORDER})]
 
-    @told
-    def cancel(self, job_id: uuid.UUID) -> Job:
-        """Cancel a job: at once where it waits; where it runs its worker stops it, and it is running until then.
-
-        Raises:
-            UserError: there is none of this id, or it is over.
-            PlatformError: the server is away.
-        """
+    def cancel(self, job_id: uuid.UUID, by: Actor) -> None:
+        """See ``Jobs.cancel``."""
         for _ in range(_TRIES):
-            state = _state(self._run(job_id))
+            state = _state(self._connection.read_run(job_id))
             if state.is_final():
-                raise UserError(f"The job {job_id} is over: it is {_called(state)}.")
-            if state.is_cancelling() or self._cancel_from(job_id, state):
-                return self._explained([self._run(job_id)])[0]
+                raise WrongStatus(f"The job {job_id} is over: it is {_status(state)}.", _status(state))
+            if state.is_cancelling():
+                return
+            if self._cancel_from(job_id, state, by):
+                self._connection.log_line([job_id], by.did("cancelled"))
+                return
         raise UserError(f"The job {job_id} changes at this very moment; cancel it again.")
 
-    def _cancel_from(self, job_id: uuid.UUID, state: State[Any]) -> bool:
+    def _cancel_from(self, job_id: uuid.UUID, state: State[Any], by: Actor) -> bool:
         # A forced state would overwrite what the worker has set meanwhile. A run that is being started has a process
-        # soon: its worker must stop that, so it is asked as for a running one.
-        wanted = Cancelled if waits(state) else Cancelling
-        return self._set_if(job_id, [state.type.value], wanted(message="Cancelled by hand"), named=state.name or "")
+        # soon: its worker must stop that, as it must that of a running one.
+        new: State[Any] = (Cancelled if waits(state) else Cancelling)(message=by.did("Cancelled"))
+        return self._connection.set_state_if(job_id, [state.type.value], new, named=state.name or "")
 
-    @told
-    def pause(self, job_id: uuid.UUID) -> Job:
-        """Hold a job: a waiting one keeps its place, a running one is stopped and later begun again.
-
-        Raises:
-            UserError: there is none of this id, it is over or being cancelled, or the server does not let it be held.
-            PlatformError: the server is away.
-        """
+    def pause(self, job_id: uuid.UUID, by: Actor) -> None:
+        """See ``Jobs.pause``."""
         for _ in range(_TRIES):
-            state = _state(self._run(job_id))
+            state = _state(self._connection.read_run(job_id))
             if state.is_paused():
-                return self.read(job_id)
+                return
             if state.is_final() or state.is_cancelling():
-                raise UserError(f"The job {job_id} cannot be paused: it is {_called(state)}.")
-            if self._hold(job_id, state):
-                return self._explained([self._run(job_id)])[0]
-            time.sleep(_BETWEEN)
+                raise WrongStatus(f"The job {job_id} cannot be paused: it is {_status(state)}.", _status(state))
+            if self._suspend_from(job_id, state, by):
+                self._connection.log_line([job_id], by.did("paused"))
+                return
+            self._connection.clock.sleep(_BETWEEN)
         raise UserError(f"The job {job_id} is just being started; pause it again in a moment.")
 
-    def _hold(self, job_id: uuid.UUID, state: State[Any]) -> bool:
+    def _suspend_from(self, job_id: uuid.UUID, state: State[Any], by: Actor) -> bool:
+        suspended: State[Any] = Suspended(timeout_seconds=None, message=by.did("Paused"))
         if waits(state):
-            return self._hold_waiting(job_id, state)
-        return state.is_running() and self._hold_running(job_id)
+            return self._suspend_waiting(job_id, state, suspended)
+        return state.is_running() and self._suspend_running(job_id, suspended)
 
-    def _hold_waiting(self, job_id: uuid.UUID, state: State[Any]) -> bool:
-        """Prefect suspends running flows only, so this is forced; hence the look at what it was put over."""
-        held: State[Any] = Suspended(timeout_seconds=None, message="Paused by an admin")
-        if not self._set_if(job_id, [state.type.value], held, force=True, named=state.name or ""):
+    def _suspend_waiting(self, job_id: uuid.UUID, state: State[Any], suspended: State[Any]) -> bool:
+        """Suspend a waiting run; forced, since Prefect suspends running flows only, and so undone over a final state.
+
+        Args:
+            job_id: of the run.
+            state: its present one.
+            suspended: the new one.
+
+        Returns:
+            Whether it was still in that state.
+
+        Raises:
+            WrongStatus: the run ended meanwhile.
+        """
+        if not self._connection.set_state_if(job_id, [state.type.value], suspended, force=True, named=state.name or ""):
             return False
         *_, before, _ = self._history(job_id)
         if not before.is_final():
             return True
-        self._client.set_flow_run_state(job_id, before, force=True)
-        raise UserError(f"The job {job_id} cannot be paused: it is {_called(before)}.")
+        self._connection.client.set_flow_run_state(job_id, before, force=True)
+        raise WrongStatus(f"The job {job_id} cannot be paused: it is {_status(before)}.", _status(before))
 
-    def _hold_running(self, job_id: uuid.UUID) -> bool:
-        held: State[Any] = Suspended(timeout_seconds=None, message="Paused by an admin")
-        answer = self._client.set_flow_run_state(job_id, held)
-        if answer.status is SetStateStatus.ACCEPT:
+    def _suspend_running(self, job_id: uuid.UUID, suspended: State[Any]) -> bool:
+        response = self._connection.client.set_flow_run_state(job_id, suspended)
+        if response.status is SetStateStatus.ACCEPT:
             return True
-        if _state(self._run(job_id)).is_running():
-            why = getattr(answer.details, "reason", None) or "Prefect does not say why"
+        if _state(self._connection.read_run(job_id)).is_running():
+            why = getattr(response.details, "reason", None) or "Prefect does not say why"
             raise UserError(f"The job {job_id} cannot be paused: {why}")
         return False
 
-    @told
-    def resume(self, job_id: uuid.UUID) -> Job:
-        """Let a paused job go on, in the place in its lane that it had.
-
-        Raises:
-            UserError: there is none of this id, or it is not paused.
-            PlatformError: the server is away.
-        """
-        run = self._run(job_id)
+    def resume(self, job_id: uuid.UUID, by: Actor) -> None:
+        """See ``Jobs.resume``."""
+        run = self._connection.read_run(job_id)
         state = _state(run)
         if not state.is_paused():
-            raise UserError(f"The job {job_id} is not paused: it is {_called(state)}.")
+            raise WrongStatus(f"The job {job_id} is not paused: it is {_status(state)}.", _status(state))
         if state.name != SUSPENDED:  # its process is alive and waits for this
-            self._client.resume_flow_run(job_id)
-            return self.read(job_id)
-        self._forget_process(run)
+            self._connection.client.resume_flow_run(job_id)
+            self._connection.log_line([job_id], by.did("resumed"))
+            return
+        self._connection.forget_process(run)
         # Unforced, Prefect would take the run for one that goes on where it stopped.
-        if not self._set_if(job_id, ["PAUSED"], self._place(run), force=True, named=SUSPENDED):
+        if not self._connection.set_state_if(job_id, ["PAUSED"], self.lane_state(run), force=True, named=SUSPENDED):
             raise UserError(f"The job {job_id} has changed this very moment; look at it again.")
-        return self._explained([self._run(job_id)])[0]
+        self._connection.log_line([job_id], by.did("resumed"))
 
-    def _history(self, job_id: uuid.UUID) -> list[State[Any]]:
-        return sorted(self._client.read_flow_run_states(job_id), key=lambda state: state.timestamp)
-
-    def _place(self, run: FlowRun) -> State[Any]:
+    def lane_state(self, run: FlowRun) -> State[Any]:
         """The state that puts a run where it last waited in its lane."""
         waited = [state for state in self._history(run.id) if state.type is StateType.SCHEDULED]
         if not waited:
-            return Scheduled(scheduled_time=run.expected_start_time or _now())
-        return again(waited[-1], waited[-1].state_details.scheduled_time or _now())
+            return Scheduled(scheduled_time=run.expected_start_time or self._connection.clock.now())
+        return rescheduled(waited[-1], waited[-1].state_details.scheduled_time or self._connection.clock.now())
+
+    def _history(self, job_id: uuid.UUID) -> list[State[Any]]:
+        return sorted(self._connection.client.read_flow_run_states(job_id), key=lambda state: state.timestamp)
 
 
-def again(state: State[Any], at: datetime) -> State[Any]:
+def rescheduled(state: State[Any], at: datetime) -> State[Any]:
     """A state of type SCHEDULED with another time; a retry stays one, because counting begins anew without."""
     if state.name == AWAITING_RETRY:
         return AwaitingRetry(scheduled_time=at, message=state.message)
@@ -191,9 +198,5 @@ def _state(run: FlowRun) -> State[Any]:
     return run.state if run.state is not None else Scheduled()
 
 
-def _called(state: State[Any]) -> str:
-    return str(jobs.status(state.type.value, state.name or ""))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _status(state: State[Any]) -> str:
+    return str(status_of(state.type.value, state.name or ""))

@@ -5,31 +5,64 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 
+from reelmill.clock import SYSTEM, Clock
+from reelmill.dispatch.automations.notifications import Notifications
+from reelmill.dispatch.automations.rules import Rules
+from reelmill.dispatch.batches import Batches
+from reelmill.dispatch.bulk import Bulk
+from reelmill.dispatch.connection import Connection, server_errors
 from reelmill.dispatch.health import Health
+from reelmill.dispatch.job_views import JobViews
+from reelmill.dispatch.jobs import Jobs
+from reelmill.dispatch.lanes import Lanes
 from reelmill.dispatch.nodes import Nodes
+from reelmill.dispatch.numbers import Numbers
 from reelmill.dispatch.pools import Pools
-from reelmill.dispatch.ranking import Ranking
-from reelmill.dispatch.statistics import Numbers
-from reelmill.dispatch.submission import Submission
-from reelmill.errors import PlatformError
+from reelmill.dispatch.server_choice import chosen_server
+from reelmill.dispatch.site_state import SiteState
 
 
-class Dispatcher(Submission, Ranking, Pools, Numbers, Nodes, Health):
-    """Jobs of the site whose Prefect server this process is pointed at."""
+class Dispatcher:
+    """The queue of one site, one service for each of its nouns.
+
+    Args:
+        client: of the site's Prefect server.
+        clock: what time it is, and how it is waited.
+    """
+
+    def __init__(self, client: SyncPrefectClient, clock: Clock = SYSTEM):
+        connection = Connection(client, clock)
+        site = SiteState(connection)
+        views = JobViews(connection, site)
+        self.jobs = Jobs(connection, views)
+        self.bulk = Bulk(connection)
+        self.batches = Batches(connection)
+        self.pools = Pools(connection, site)
+        self.lanes = Lanes(connection, site)
+        self.nodes = Nodes(site)
+        self.numbers = Numbers(connection)
+        self.health = Health(connection, views)
+        self.rules = Rules(connection)
+        self.notifications = Notifications(connection)
 
 
 @contextmanager
 def dispatcher() -> Iterator[Dispatcher]:
-    """A dispatcher on the Prefect server in force (``PREFECT_API_URL`` or the active profile).
+    """A dispatcher on the Prefect server that ``PREFECT_API_URL`` names, on this node's site, or on the profile's.
+
+    Example:
+        >>> with dispatcher() as prefect:
+        ...     [pool.name for pool in prefect.pools.all()]
+
+    Yields:
+        The dispatcher; its services are ``jobs``, ``bulk``, ``batches``, ``pools``, ``lanes``, ``nodes``, ``numbers``,
+        ``health``, ``rules`` and ``notifications``.
 
     Raises:
-        PlatformError: it does not answer.
+        PlatformError: the server does not answer.
+        UserError: it does not take our login.
     """
-    try:
-        with get_client(sync_client=True) as client:
-            yield Dispatcher(client)
-    except httpx.TransportError as error:
-        raise PlatformError("The Prefect server does not answer; is the site up? (`reelmill up`)") from error
+    with chosen_server(), server_errors(), get_client(sync_client=True) as client:
+        yield Dispatcher(client)

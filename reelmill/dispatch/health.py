@@ -1,28 +1,27 @@
-"""What an examination of the site asks of the server: how it is itself, and what is held by whom."""
+"""What an examination of the site reads of the server: how it is itself, and who has which runs and GPU memory."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import StateType
 
-from reelmill.dispatch.connection import PAGE, told
-from reelmill.dispatch.present import Present
-from reelmill.dispatch.statistics import VRAM_PREFIX
+from reelmill.dispatch.connection import Connection, read_pages, translates_errors
+from reelmill.dispatch.job_views import JobViews
+from reelmill.dispatch.numbers import VRAM_PREFIX
 
 #: Prefect's label of the worker that has a run.
 WORKER_LABEL: Final = "prefect.worker.name"
 
-_HELD: Final = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
-_HALF_A_SECOND: Final = 0.5  # HTTP tells whole seconds, cut off
+_ACTIVE: Final = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
+_HALF_A_SECOND: Final = 0.5  # the HTTP header has whole seconds, cut off
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,13 @@ class ServerState:
 
 
 @dataclass(frozen=True)
-class HeldRun:
+class ActiveRun:
     """A run that some worker has, or had."""
 
     id: uuid.UUID
     name: str
     pool: str | None  # None: started by hand, in a notebook
-    worker: str | None  # None: its worker did not come to say who it was
+    worker: str | None  # None: its worker wrote no name on it
     state: str  # Prefect's own name for it
     since: datetime
     vram_mb: int
@@ -56,69 +55,83 @@ class VramLimit:
     unchanged: float  # seconds since it last changed, by the server's clock
 
 
-class Health(Present):
-    """Looking at what keeps the queue going."""
+class Health:
+    """Reads what keeps the queue going, and puts the count of GPU memory right."""
 
-    @told
+    def __init__(self, connection: Connection, views: JobViews):
+        self._connection, self._views = connection, views
+
+    @translates_errors
     def server(self) -> ServerState:
-        """Its version and clock.
+        """The server's version and clock.
+
+        Returns:
+            Its version, and how far ahead its clock is.
 
         Raises:
             PlatformError: it is away.
         """
         route: Any = "/admin/version"
         before = time.time()
-        answer = self._client.request("GET", route)
+        response = self._connection.client.request("GET", route)
         between = (before + time.time()) / 2
-        said = parsedate_to_datetime(answer.headers["date"]).timestamp() + _HALF_A_SECOND
-        return ServerState(version=str(answer.json()), ahead=said - between)
+        its_clock = parsedate_to_datetime(response.headers["date"]).timestamp() + _HALF_A_SECOND
+        return ServerState(version=str(response.json()), ahead=its_clock - between)
 
-    @told
-    def held(self) -> Sequence[HeldRun]:
+    @translates_errors
+    def active_runs(self) -> list[ActiveRun]:
         """Every run that is under way, so far as the server knows.
+
+        Returns:
+            The runs in no order.
 
         Raises:
             PlatformError: the server is away.
         """
-        chosen = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(_HELD))))
-        runs: list[FlowRun] = []
-        while True:
-            page = self._client.read_flow_runs(flow_run_filter=chosen, limit=PAGE, offset=len(runs))
-            runs += page
-            if len(page) < PAGE:
-                break
+        chosen = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(_ACTIVE))))
+        read = self._connection.client.read_flow_runs
+        runs = read_pages(lambda limit, offset: read(flow_run_filter=chosen, limit=limit, offset=offset))
         return [
-            HeldRun(
+            ActiveRun(
                 id=run.id,
                 name=run.name,
                 pool=run.work_pool_name,
                 worker=str(run.labels.get(WORKER_LABEL) or "") or None,
                 state=job.state,
-                since=run.state.timestamp if run.state is not None else datetime.now(UTC),
+                since=run.state.timestamp if run.state is not None else self._connection.clock.now(),
                 vram_mb=job.vram_mb,
             )
-            for run, job in zip(runs, self._jobs(runs), strict=True)
+            for run, job in zip(runs, self._views.of(runs), strict=True)
         ]
 
-    @told
-    def vram_limits(self) -> Sequence[VramLimit]:
+    @translates_errors
+    def vram_limits(self) -> list[VramLimit]:
         """Every budget of GPU memory of the site.
+
+        Returns:
+            The budgets as the server counts them.
 
         Raises:
             PlatformError: the server is away.
         """
-        now = datetime.now(UTC).timestamp() + self.server().ahead
+        now = self._connection.clock.now().timestamp() + self.server().ahead
+        read = self._connection.client.read_global_concurrency_limits
         return [
             VramLimit(limit.name, limit.limit, limit.active_slots, now - limit.updated.timestamp())
-            for limit in self._client.read_global_concurrency_limits(limit=PAGE)
+            for limit in read_pages(lambda limit, offset: read(limit=limit, offset=offset))
             if limit.name.startswith(VRAM_PREFIX) and limit.updated is not None
         ]
 
-    @told
-    def count_vram(self, name: str, used_mb: int) -> None:
+    @translates_errors
+    def correct_vram(self, name: str, used_mb: int) -> None:
         """Put the server's count of a budget right; only for one whose leases have all run out.
+
+        Args:
+            name: of the budget's limit, vram-<node>-<device>.
+            used_mb: what living runs hold of it.
 
         Raises:
             PlatformError: the server is away.
         """
-        self._client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(active_slots=used_mb))
+        update = GlobalConcurrencyLimitUpdate(active_slots=used_mb)
+        self._connection.client.update_global_concurrency_limit(name, update)

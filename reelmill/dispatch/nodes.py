@@ -1,4 +1,4 @@
-"""The machines of the site, from what their workers say and from when Prefect last heard of them."""
+"""The nodes of the site, from the facts their workers publish and from when Prefect last heard of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from reelmill.dispatch.connection import told
-from reelmill.dispatch.present import Present, online
-from reelmill.scheduling.node import VirtualGpu, WorkerFacts, variable_name
+from reelmill.dispatch.connection import translates_errors
+from reelmill.dispatch.site_state import SiteState, online
+from reelmill.queue.worker_facts import VirtualGpu, WorkerFacts, variable_name
 
 
 class NodeStatus(StrEnum):
-    """How a machine is."""
+    """Whether a node takes jobs."""
 
     AVAILABLE = "available"
     BUSY = "busy"  # every worker that is online has all the jobs it may have, or takes nothing new
@@ -23,18 +23,18 @@ class NodeStatus(StrEnum):
 
 @dataclass(frozen=True)
 class WorkerState:
-    """One worker, as the server and the worker itself tell."""
+    """One worker, from the server and from its own facts."""
 
     name: str
     pool: str
     online: bool
     last_heartbeat: datetime | None
-    facts: WorkerFacts | None  # None where it has not said
+    facts: WorkerFacts | None  # None where it has published none
 
 
 @dataclass(frozen=True)
 class Node:
-    """One machine."""
+    """One node of the site, with all its workers."""
 
     name: str
     status: NodeStatus
@@ -49,18 +49,24 @@ class Node:
     load: dict[str, Any]
 
 
-class Nodes(Present):
-    """Looking at the machines."""
+class Nodes:
+    """Lists the nodes."""
 
-    @told
-    def nodes(self) -> Sequence[Node]:
-        """Every machine that has, or had, a worker here, in the order of their names.
+    def __init__(self, site: SiteState):
+        self._site = site
+
+    @translates_errors
+    def all(self) -> list[Node]:
+        """Every node that has, or had, a worker here.
+
+        Returns:
+            The nodes in the order of their names.
 
         Raises:
             PlatformError: the server is away.
         """
-        facts = self._worker_facts()
-        return joined(
+        facts = self._site.worker_facts()
+        return nodes_of(
             WorkerState(
                 name=worker.name,
                 pool=pool,
@@ -68,13 +74,13 @@ class Nodes(Present):
                 last_heartbeat=worker.last_heartbeat_time,
                 facts=facts.get(variable_name(worker.name)),
             )
-            for pool in sorted(self._pools())
-            for worker in self._workers(pool)
+            for pool in sorted(self._site.pools())
+            for worker in self._site.workers(pool)
         )
 
 
-def joined(workers: Iterable[WorkerState]) -> Sequence[Node]:
-    """Workers as machines (pure)."""
+def nodes_of(workers: Iterable[WorkerState]) -> list[Node]:
+    """The nodes that these workers run on (pure)."""
     by_node: dict[str, list[WorkerState]] = {}
     for worker in workers:
         node = worker.facts.node if worker.facts is not None else worker.name.removesuffix(f"-{worker.pool}")
@@ -86,17 +92,17 @@ def _node(name: str, workers: Sequence[WorkerState]) -> Node:
     heard = [worker.last_heartbeat for worker in workers if worker.last_heartbeat is not None]
     facts = [worker.facts for worker in workers if worker.facts is not None]
     live = [worker.facts for worker in workers if worker.online and worker.facts is not None]
-    budgets = {gpu.limit_name: gpu for said in facts for gpu in said.vram}
+    budgets = {gpu.limit_name: gpu for each in facts for gpu in each.vram}
     latest = next(iter(live or facts), None)
     return Node(
         name=name,
         status=_status(workers),
-        max_jobs=sum(said.max_jobs for said in facts),
-        active_jobs=sum(said.active_jobs for said in live),
+        max_jobs=sum(each.max_jobs for each in facts),
+        active_jobs=sum(each.active_jobs for each in live),
         last_heartbeat=max(heard, default=None),
         pools=tuple(sorted({worker.pool for worker in workers})),
         workers=tuple(workers),
-        paused=tuple(dict.fromkeys(said.paused for said in live if said.paused is not None)),
+        paused=tuple(dict.fromkeys(each.paused for each in live if each.paused is not None)),
         vram=tuple(budgets.values()),
         hardware=latest.hardware if latest is not None else {},
         load=latest.load if latest is not None else {},

@@ -1,24 +1,22 @@
-"""Lanes and pools: paused, drained, counted."""
+"""Work pools: listed with their lanes, drained."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from typing import Final
 
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 
-from reelmill import jobs
-from reelmill.dispatch.connection import told
-from reelmill.dispatch.filters import Asked, wanted
-from reelmill.dispatch.present import Present, lane_paused
-from reelmill.errors import UserError
-from reelmill.jobs import JobStatus
+from reelmill.dispatch.connection import Connection, translates_errors
+from reelmill.dispatch.job_filter import JobFilter, request_body
+from reelmill.dispatch.site_state import SiteState, lane_paused
+from reelmill.errors import UnknownName, UserError
+from reelmill.queue.job import JobStatus, priority_of
 
-_WAITING = (JobStatus.PENDING, JobStatus.QUEUED)
+_WAITING: Final = (JobStatus.PENDING, JobStatus.QUEUED)
 
 
 @dataclass(frozen=True)
@@ -36,51 +34,38 @@ class PoolState:
     """One work pool."""
 
     name: str
-    limit: int | None  # jobs at once over all machines
-    active: int  # slots taken
+    limit: int | None  # jobs at once over all nodes
+    active: int  # slots in use
     drained: bool  # takes nothing new
     waiting: int
     lanes: tuple[LaneState, ...]  # in the order in which they are served
 
 
-class Pools(Present):
-    """What an admin does with whole lanes and pools."""
+class Pools:
+    """What an admin does with whole pools."""
 
-    @told
-    def lanes(self) -> Sequence[PoolState]:
+    def __init__(self, connection: Connection, site: SiteState):
+        self._connection, self._site = connection, site
+
+    @translates_errors
+    def all(self) -> list[PoolState]:
         """Every pool with its lanes.
 
+        Returns:
+            The pools in the order of their names.
+
         Raises:
             PlatformError: the server is away.
         """
-        queues = self._queues()
-        return [self._pool_state(pool, queues.get(name, [])) for name, pool in sorted(self._pools().items())]
+        queues = self._site.queues()
+        return [self._pool_state(pool, queues.get(name, [])) for name, pool in sorted(self._site.pools().items())]
 
-    @told
-    def pause_lane(self, pool: str, lane: str) -> None:
-        """Let nothing more of a lane start; what runs is left to end, and other lanes go on.
-
-        A queue's own switch would leave its running jobs out of the pool's count, so its limit is set to 0 instead.
-
-        Raises:
-            UserError: there is no such pool or lane.
-            PlatformError: the server is away.
-        """
-        self._client.update_work_queue(self._queue(pool, lane).id, concurrency_limit=0)
-
-    @told
-    def resume_lane(self, pool: str, lane: str) -> None:
-        """Let a lane go on, whichever way it was paused.
-
-        Raises:
-            UserError: there is no such pool or lane.
-            PlatformError: the server is away.
-        """
-        self._client.update_work_queue(self._queue(pool, lane).id, concurrency_limit=None, is_paused=False)
-
-    @told
+    @translates_errors
     def drain(self, pool: str) -> None:
         """Let a pool take nothing new; what runs is left to end.
+
+        Args:
+            pool: its name.
 
         Raises:
             UserError: there is no such pool.
@@ -88,9 +73,12 @@ class Pools(Present):
         """
         self._set_paused(pool, True)
 
-    @told
+    @translates_errors
     def undrain(self, pool: str) -> None:
         """Let a pool take jobs again.
+
+        Args:
+            pool: its name.
 
         Raises:
             UserError: there is no such pool.
@@ -100,36 +88,37 @@ class Pools(Present):
 
     def _set_paused(self, pool: str, paused: bool) -> None:
         try:
-            self._client.update_work_pool(pool, WorkPoolUpdate(is_paused=paused))
+            self._connection.client.update_work_pool(pool, WorkPoolUpdate(is_paused=paused))
         except ObjectNotFound as error:
-            raise self._no_pool(pool) from error
-
-    def _queue(self, pool: str, lane: str) -> WorkQueue:
-        queues = self._queues()
-        if pool not in queues:
-            raise self._no_pool(pool)
-        for queue in queues[pool]:
-            if queue.name == lane:
-                return queue
-        raise UserError(f"The pool {pool} has no lane {lane!r}; it has {', '.join(q.name for q in queues[pool])}.")
-
-    def _no_pool(self, pool: str) -> UserError:
-        return UserError(f"There is no pool {pool!r}; there are {', '.join(sorted(self._pools()))}.")
+            raise no_pool(pool, self._site.pools()) from error
 
     def _pool_state(self, pool: WorkPool, queues: Sequence[WorkQueue]) -> PoolState:
-        waiting = self._count(Asked(statuses=_WAITING, pool=pool.name))
+        waiting = self._count(JobFilter(statuses=_WAITING, pool=pool.name))
         lanes = tuple(
             LaneState(
                 name=queue.name,
-                priority=jobs.priority_of(queue.name),
+                priority=priority_of(queue.name),
                 paused=lane_paused(queue),
                 # An empty pool is the usual case and costs one question, not eleven.
-                waiting=self._count(Asked(statuses=_WAITING, pool=pool.name, lane=queue.name)) if waiting else 0,
+                waiting=self._count(JobFilter(statuses=_WAITING, pool=pool.name, lane=queue.name)) if waiting else 0,
             )
             for queue in queues
         )
         return PoolState(pool.name, pool.concurrency_limit, pool.active_slots or 0, pool.is_paused, waiting, lanes)
 
-    def _count(self, asked: Asked) -> int:
-        body: dict[str, Any] = wanted(asked, datetime.now(UTC))
-        return int(self._ask("/flow_runs/count", **body))
+    def _count(self, job_filter: JobFilter) -> int:
+        return int(self._connection.post("/flow_runs/count", **request_body(job_filter, self._connection.clock.now())))
+
+
+def no_pool(pool: str, pools: dict[str, WorkPool]) -> UserError:
+    """The error for a name that no pool has.
+
+    Args:
+        pool: that name.
+        pools: those there are, by name.
+
+    Returns:
+        The error, not raised yet.
+    """
+    known = tuple(sorted(pools))
+    return UnknownName(f"There is no pool {pool!r}; there are {', '.join(known)}.", pool, known)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelled, Scheduled, Suspended
 
-from reelmill import jobs
-from reelmill.dispatch.connection import new_state, told
-from reelmill.dispatch.control import REPLACED, Control, again, waits
-from reelmill.errors import UserError
-from reelmill.jobs import SUSPENDED, Job
-from reelmill.scheduling.retries import CLASS_LABEL, RETRIES_LABEL
+from reelmill.dispatch.connection import Connection, new_state
+from reelmill.dispatch.control import REPLACED, Control, rescheduled, waits
+from reelmill.dispatch.job_views import JobViews
+from reelmill.errors import UserError, WrongStatus
+from reelmill.queue.actor import Actor
+from reelmill.queue.job import SUSPENDED
+from reelmill.queue.retry_policy import CLASS_LABEL, RETRIES_LABEL
 
-#: What the tag begins with that names the job whose place a job took.
+#: What the tag begins with that names the job which a job replaces.
 REPLACES: Final = "replaces:"
 
 _TRIES: Final = 5
@@ -27,76 +27,70 @@ _BETWEEN: Final = 0.1  # seconds
 _CARRIED: Final = (RETRIES_LABEL, CLASS_LABEL)
 
 
-class Ranking(Control):
-    """Moving waiting jobs."""
+class Ranking:
+    """Moves waiting jobs; ``Jobs`` documents each operation."""
 
-    @told
-    def prioritise(
-        self, job_id: uuid.UUID, priority: int | None = None, *, queue: str | None = None, level: str | None = None
-    ) -> Job:
-        """Move a waiting job to another lane; answers with the job that now stands for it, of another id.
+    def __init__(self, connection: Connection, views: JobViews, control: Control):
+        self._connection, self._views, self._control = connection, views, control
 
-        Prefect cannot change a run's queue, so the same job is put there and the old one cancelled, naming the new.
+    def move_to_lane(self, job_id: uuid.UUID, lane: str, by: Actor) -> uuid.UUID:
+        """Put a waiting job into another lane; see ``Jobs.prioritise``.
 
         Args:
             job_id: the job.
-            priority: 1 (first) to 10,
-            queue: or the same said as live, default, batch or idle,
-            level: and high, medium or low.
+            lane: one that exists.
+            by: who wants that.
+
+        Returns:
+            The id of the job that now stands for it; its own where it is in that lane already.
 
         Raises:
-            UserError: there is no such job or lane, it does not wait, or it has started meanwhile.
-            PlatformError: the server is away.
+            UserError: there is no such job, it does not wait, or it has started meanwhile.
         """
-        lane = jobs.resolve_lane(priority, queue, level)
         run, state = self._waiting(job_id)
         if run.work_queue_name == lane:
-            return self.read(job_id)
+            return job_id
         if run.deployment_id is None:
             raise UserError(f"The job {job_id} was started without a deployment and is in no lane.")
-        # Held until the old one is cancelled, so that the two never run both; whatever ends us in between leaves a
-        # paused job that a person finds and resumes.
-        new_id = self._held_copy(run, lane)
-        if not self._give_way(job_id, state, new_id, lane):
+        # Suspended until the old one is cancelled, so that the two never run both; whatever ends us in between leaves
+        # a paused job that a person finds and resumes.
+        new_id = self.create_suspended(run, lane)
+        if not self._cancel_replaced(job_id, state, Cancelled(message=f"{REPLACED} {new_id} in the lane {lane}")):
             message = f"{REPLACES}{job_id} came to nothing: that job has started"
-            self._client.set_flow_run_state(new_id, Cancelled(message=message), force=True)
+            self._connection.client.set_flow_run_state(new_id, Cancelled(message=message), force=True)
             raise UserError(f"The job {job_id} has started meanwhile; it stays in the lane {run.work_queue_name}.")
         if state.name != SUSPENDED:
-            self._set_if(new_id, ["PAUSED"], self._place(run), force=True, named=SUSPENDED)
-        return self.read(new_id)
+            place = self._control.lane_state(run)
+            self._connection.set_state_if(new_id, ["PAUSED"], place, force=True, named=SUSPENDED)
+        moved = f"moved from the lane {run.work_queue_name} to {lane}"
+        self._connection.log_line([job_id, new_id], f"{by.did(moved)}; the job {new_id} takes the place of {job_id}")
+        return new_id
 
-    @told
-    def move_to_front(self, job_id: uuid.UUID) -> Job:
-        """Make a waiting job the next of its lane.
-
-        Raises:
-            UserError: there is none of this id, or it does not wait in a lane.
-            PlatformError: the server is away.
-        """
+    def move_to_front(self, job_id: uuid.UUID, by: Actor) -> None:
+        """See ``Jobs.move_to_front``."""
         run, state = self._waiting(job_id)
         if state.type is not StateType.SCHEDULED:
             raise UserError(f"The job {job_id} is not in its lane any more: it is {state.name}.")
-        first = self._first(run)
-        if first.id == run.id and _past(run):
-            return self.read(job_id)
-        now = datetime.now(UTC)
+        first, now = self._first(run), self._connection.clock.now()
+        if first.id == run.id and _due(run, now):
+            return
         at = min(first.next_scheduled_start_time or now, now) - timedelta(seconds=1)
-        if not self._set_if(job_id, ["SCHEDULED"], again(state, at), named=state.name or ""):
+        if not self._connection.set_state_if(job_id, ["SCHEDULED"], rescheduled(state, at), named=state.name or ""):
             raise UserError(f"The job {job_id} has started meanwhile.")
-        return self.read(job_id)
+        self._connection.log_line([job_id], by.did("moved to the front of its lane"))
 
     def _waiting(self, job_id: uuid.UUID) -> tuple[FlowRun, State[Any]]:
-        run = self._run(job_id)
-        job, state = self._job(run), run.state or Scheduled()
+        run = self._connection.read_run(job_id)
+        (job,), state = self._views.of([run]), run.state or Scheduled()
         if job.not_due:
             raise UserError(f"The job {job_id} is not due before {job.scheduled:%d %B %H:%M}; change its schedule.")
         if not waits(state):
-            raise UserError(f"The job {job_id} does not wait: it is {job.status}.")
+            raise WrongStatus(f"The job {job_id} does not wait: it is {job.status}.", job.status)
         return run, state
 
     def _first(self, run: FlowRun) -> FlowRun:
         """The run of the same lane that is served next."""
-        answer = self._ask(
+        found = self._connection.post(
             "/flow_runs/filter",
             sort="NEXT_SCHEDULED_START_TIME_ASC",
             limit=1,
@@ -104,11 +98,12 @@ class Ranking(Control):
             work_pools={"name": {"any_": [run.work_pool_name]}},
             work_pool_queues={"name": {"any_": [run.work_queue_name]}},
         )
-        return FlowRun.model_validate(answer[0]) if answer else run
+        return FlowRun.model_validate(found[0]) if found else run
 
-    def _held_copy(self, run: FlowRun, lane: str) -> uuid.UUID:
+    def create_suspended(self, run: FlowRun, lane: str) -> uuid.UUID:
+        """Create the same job in another lane, suspended; its id."""
         tags = [tag for tag in run.tags if not tag.startswith(REPLACES)]
-        answer = self._ask(
+        created = self._connection.post(
             f"/deployments/{run.deployment_id}/create_flow_run",
             name=run.name,
             parameters=run.parameters,
@@ -118,20 +113,19 @@ class Ranking(Control):
             work_queue_name=lane,
             state=new_state(Suspended(timeout_seconds=None, message=f"takes the place of {run.id}")),
         )
-        return uuid.UUID(answer["id"])
+        return uuid.UUID(created["id"])
 
-    def _give_way(self, job_id: uuid.UUID, state: State[Any], new_id: uuid.UUID, lane: str) -> bool:
-        gone: State[Any] = Cancelled(message=f"{REPLACED} {new_id} in the lane {lane}")
+    def _cancel_replaced(self, job_id: uuid.UUID, state: State[Any], cancelled: State[Any]) -> bool:
         for _ in range(_TRIES):
-            if self._set_if(job_id, [state.type.value], gone, named=state.name or ""):
+            if self._connection.set_state_if(job_id, [state.type.value], cancelled, named=state.name or ""):
                 return True
             # The server has marked it late, or its worker is stating a new reason: it waits all the same.
-            time.sleep(_BETWEEN)
-            state = self._run(job_id).state or state
+            self._connection.clock.sleep(_BETWEEN)
+            state = self._connection.read_run(job_id).state or state
             if not waits(state):
                 return False
         return False
 
 
-def _past(run: FlowRun) -> bool:
-    return run.next_scheduled_start_time is not None and run.next_scheduled_start_time <= datetime.now(UTC)
+def _due(run: FlowRun, now: datetime) -> bool:
+    return run.next_scheduled_start_time is not None and run.next_scheduled_start_time <= now

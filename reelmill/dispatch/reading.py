@@ -1,57 +1,52 @@
-"""Jobs come out: one, a page of them, their logs and states, each with the reason why it waits."""
+"""Jobs come out: one, a page of them, their progress and states."""
 
 from __future__ import annotations
 
-import logging
-import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeAlias
 
 from prefect.client.schemas.filters import (
     ArtifactFilter,
+    ArtifactFilterKey,
     ArtifactFilterType,
     FlowRunFilter,
     FlowRunFilterId,
-    LogFilter,
-    LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun
-from prefect.client.schemas.sorting import LogSort
+from prefect.client.schemas.sorting import ArtifactSort
 
-from reelmill import jobs
-from reelmill.dispatch.connection import PAGE, told
-from reelmill.dispatch.filters import Asked, wanted
-from reelmill.dispatch.present import Present
+from reelmill.dispatch.connection import PAGE, Connection
+from reelmill.dispatch.job_filter import JobFilter, request_body
+from reelmill.dispatch.job_views import JobViews
 from reelmill.errors import UserError
-from reelmill.jobs import Job, JobStatus
-from reelmill.waiting import waiting_reason
+from reelmill.queue.job import Job, JobStatus, plain_reason, status_of
+from reelmill.queue.result_key import result_key, without_images
 
-#: ``Reading.list`` hides the type of that name from its neighbours.
-Jobs = list[Job]
+#: The last due first.
+ORDER: Final = "EXPECTED_START_TIME_DESC"
 
-_ASK_AGAIN: Final = 0.5  # seconds between looks at jobs that are waited for
+_POLL_SECONDS: Final = 0.5  # between two readings of jobs that are waited for
 
 
 @dataclass(frozen=True)
-class Page:
-    """Some of the jobs that were asked for."""
+class JobPage:
+    """Some of the jobs that a filter chooses."""
 
-    jobs: Jobs
+    jobs: list[Job]
     page: int  # 1 is the first
     pages: int
     total: int  # jobs on all pages
 
 
 @dataclass(frozen=True)
-class LogLine:
-    """One line of a job's log."""
+class Progress:
+    """How far a job is."""
 
-    time: datetime
-    level: str  # INFO, WARNING, …
-    text: str
+    fraction: float  # 0 to 1
+    text: str  # such as speed and time left
 
 
 @dataclass(frozen=True)
@@ -64,128 +59,71 @@ class StateChange:
     message: str | None
 
 
-class Reading(Present):
-    """Looking at jobs."""
+#: Called with jobs that are waited for, and their progress.
+OnPoll: TypeAlias = Callable[[list[Job], dict[uuid.UUID, Progress]], None]
 
-    @told
-    def read(self, job_id: uuid.UUID) -> Job:
-        """One job.
 
-        Raises:
-            UserError: there is none of this id.
-            PlatformError: the server is away.
-        """
-        return self._explained([self._run(job_id)])[0]
+class Reading:
+    """Reads what the server knows of jobs; ``Jobs`` documents each operation."""
 
-    @told
-    def list(self, asked: Asked | None = None, *, page: int = 1, size: int = 50) -> Page:
-        """A page of jobs, those due last first.
+    def __init__(self, connection: Connection, views: JobViews):
+        self._connection, self._views = connection, views
 
-        Args:
-            asked: which; None: all that are due.
-            page: 1 is the first.
-            size: jobs on a page, 1 to 200.
-
-        Raises:
-            UserError: there can be no such page.
-            PlatformError: the server is away.
-        """
+    def search(self, job_filter: JobFilter, page: int, size: int) -> JobPage:
+        """See ``Jobs.search``."""
         if page < 1 or not 1 <= size <= PAGE:
             raise UserError(f"Page {page} of {size} jobs cannot be: pages count from 1 and hold 1 to {PAGE} jobs.")
-        body = wanted(asked or Asked(), datetime.now(UTC))
-        answer = self._ask("/flow_runs/paginate", sort="EXPECTED_START_TIME_DESC", page=page, limit=size, **body)
-        found = [FlowRun.model_validate(run) for run in answer["results"]]
-        return Page(self._explained(found), page, answer["pages"], answer["count"])
+        body = request_body(job_filter, self._connection.clock.now())
+        response = self._connection.post("/flow_runs/paginate", sort=ORDER, page=page, limit=size, **body)
+        runs = [FlowRun.model_validate(run) for run in response["results"]]
+        return JobPage(self._views.explained(runs), page, response["pages"], response["count"])
 
-    @told
-    def log(self, job_id: uuid.UUID, tail: int = 100) -> Sequence[LogLine]:
-        """The last lines of a job's log, in the order they were written.
-
-        Args:
-            job_id: the job.
-            tail: how many lines at most.
-
-        Raises:
-            UserError: there is no job of this id.
-            PlatformError: the server is away.
-        """
-        self._run(job_id)
-        chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[job_id]))
-        lines: list[LogLine] = []
-        while len(lines) < tail:
-            limit = min(PAGE, tail - len(lines))
-            found = self._client.read_logs(
-                log_filter=chosen, sort=LogSort.TIMESTAMP_DESC, limit=limit, offset=len(lines)
-            )
-            lines += [LogLine(log.timestamp, logging.getLevelName(log.level), log.message) for log in found]
-            if len(found) < limit:
-                break
-        return lines[::-1]
-
-    @told
-    def states(self, job_id: uuid.UUID) -> Sequence[StateChange]:
-        """Every state a job has been in, the first first.
-
-        Raises:
-            UserError: there is no job of this id.
-            PlatformError: the server is away.
-        """
-        self._run(job_id)
-        history = sorted(self._client.read_flow_run_states(job_id), key=lambda state: state.timestamp)
+    def states(self, job_id: uuid.UUID) -> list[StateChange]:
+        """See ``Jobs.states``."""
+        self._connection.read_run(job_id)
+        history = sorted(self._connection.client.read_flow_run_states(job_id), key=lambda state: state.timestamp)
         return [
-            StateChange(state.timestamp, jobs.status(state.type.value, name), name, jobs.reason(state.message))
+            StateChange(state.timestamp, status_of(state.type.value, name), name, plain_reason(state.message))
             for state in history
             for name in [state.name or state.type.value.capitalize()]
         ]
 
-    @told
-    def progress(self, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:
-        """The latest progress, 0 to 1, of those of these jobs that have reported any: one question for all."""
+    def progress(self, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+        """See ``Jobs.progress``."""
         if not job_ids:
             return {}
-        artifacts = self._client.read_artifacts(
+        artifacts = self._connection.client.read_artifacts(
             artifact_filter=ArtifactFilter(type=ArtifactFilterType(any_=["progress"])),
             flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[*job_ids])),
+            sort=ArtifactSort.UPDATED_DESC,
             limit=PAGE,
         )
-        return {
-            artifact.flow_run_id: float(artifact.data) / 100
-            for artifact in artifacts
-            if artifact.flow_run_id is not None and isinstance(artifact.data, (int, float))
-        }
+        found: dict[uuid.UUID, Progress] = {}
+        for artifact in artifacts[::-1]:  # of a job's bars the one that moved last counts
+            if artifact.flow_run_id is not None and isinstance(artifact.data, (int, float)):
+                found[artifact.flow_run_id] = Progress(float(artifact.data) / 100, artifact.description or "")
+        return found
 
-    @told
+    def result_card(self, job_id: uuid.UUID) -> str | None:
+        """See ``Jobs.card``."""
+        found = self._connection.client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[result_key(job_id)])),
+            sort=ArtifactSort.CREATED_DESC,
+            limit=1,
+        )
+        return without_images(str(found[0].data)) if found else None
+
     def wait(
-        self,
-        job_ids: Sequence[uuid.UUID],
-        *,
-        on_look: Callable[[Jobs, dict[uuid.UUID, float]], None] | None = None,
-    ) -> Jobs:
-        """Wait until every one of these jobs is over; answers with them in the same order.
-
-        Args:
-            job_ids: the jobs.
-            on_look: told, at each look, how they and their progress are.
-        """
+        self, job_ids: Sequence[uuid.UUID], on_poll: OnPoll | None, *, explain: bool, until_over: bool
+    ) -> list[Job]:
+        """See ``Jobs.wait``."""
         while True:
-            runs = self._runs(job_ids)
-            found = dict(zip([run.id for run in runs], self._jobs(runs), strict=True))
-            current = [found[job_id] for job_id in job_ids if job_id in found]
-            if on_look is not None:
-                on_look(current, self.progress(job_ids))
-            if all(job.over for job in current):
+            runs = self._connection.read_runs(job_ids)
+            views = self._views.explained(runs) if explain else self._views.of(runs)
+            jobs = dict(zip([run.id for run in runs], views, strict=True))
+            current = [jobs[job_id] for job_id in job_ids if job_id in jobs]
+            if on_poll is not None:
+                on_poll(current, self.progress(job_ids))
+            if all(job.over for job in current) or not until_over:
                 return current
-            time.sleep(_ASK_AGAIN)
-
-    def _explained(self, runs: Sequence[FlowRun]) -> Jobs:
-        """As jobs that say why they wait; the site is asked once for all, and only where one waits."""
-        found = self._jobs(runs)
-        waiting = {job.pool for job in found if job.waits}
-        if not waiting:
-            return found
-        now = datetime.now(UTC)
-        pools = self._pools_now({name for name in waiting if name is not None})
-        return [
-            replace(job, waiting_reason=waiting_reason(job, pools.get(job.pool or ""), now)) if job.waits else job
-            for job in found
-        ]
+            self._connection.clock.sleep(_POLL_SECONDS * (2 if explain else 1))  # explaining takes more questions

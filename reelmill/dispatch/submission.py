@@ -5,243 +5,299 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any, Final, TypedDict
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.exceptions import ObjectNotFound
+from prefect.states import Scheduled
 from prefect.utilities.schema_tools.validation import CircularSchemaRefError, ValidationError, validate
 
-from reelmill import jobs
 from reelmill.dispatch import duplicates
-from reelmill.dispatch.connection import PAGE, Connection, told
-from reelmill.errors import PlatformError, UserError
-from reelmill.jobs import Job
+from reelmill.dispatch.connection import Connection, new_state
+from reelmill.dispatch.deployments import Deployments
+from reelmill.errors import PlatformError, UnknownName, UserError
+from reelmill.queue.job import canonical, resolve_lane
+from reelmill.queue.job_variables import MAX_RETRIES, VRAM
+from reelmill.queue.run_name import first_video, run_name
 
-_PREFERRED_POOLS: Final = ("gpu_encode", "gpu_ai", "cpu")
 _AT_ONCE: Final = 100  # the most runs the server creates in one go
 _ROUNDS: Final = 10
 
 
 @dataclass
-class _Asked:
-    """One job that was handed in."""
+class _Request:
+    """One job to be created, or folded with one that does the same work."""
 
+    name: str
     parameters: Mapping[str, Any]
     tag: str | None  # of the same work; None: never the same
     folds: bool  # whether the same work under way will do
+    later: bool = False  # only what has not begun will do
+    batch: str | None = None  # tag of the batch it belongs to
     generation: int = 0
     run_id: uuid.UUID | None = None
 
     @property
     def key(self) -> str | None:
-        """Two that hand in the same at the same instant find the same key; Prefect keeps used keys, so it counts up."""
+        """Idempotency key, the same for two that submit the same at one instant.
+
+        Prefect keeps used keys, so it counts up; but a batch hands in each job once, whatever became of it.
+        """
+        if self.batch is not None:
+            return f"{self.batch}:{duplicates.digest(self.parameters)}"
         return f"{self.tag}:{self.generation}" if self.folds else None
 
+    def is_done_by(self, run: FlowRun) -> bool:
+        """Whether this run, of the same work, will do; one of the same batch does, whatever became of it."""
+        if self.batch is not None and self.batch in run.tags:
+            return True
+        state = run.state
+        return state is None or (state.is_scheduled() if self.later else not state.is_final())
 
-class Submission(Connection):
-    """Putting jobs into their lanes."""
 
-    def submit(
-        self,
-        job_type: str,
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        pool: str | None = None,
-        priority: int | None = None,
-        queue: str | None = None,
-        level: str | None = None,
-        vram_mb: int | None = None,
-        max_retries: int | None = None,
-        force: bool = False,
-    ) -> Job:
-        """Put a job into its lane; answers with the one that does the same work and waits or runs, if there is one.
+class SubmitOptions(TypedDict, total=False):
+    """How jobs are submitted; an option that is left out keeps its deployment's value.
 
-        Args:
-            job_type: name of the job type, an older one included.
-            parameters: of its flow.
-            pool: which of its deployments; None takes the one that may use a GPU where there are two.
-            priority: 1 (first) to 10; 5 unless said.
-            queue: the same said as live, default, batch or idle,
-            level: and high, medium or low.
-            vram_mb: GPU memory it takes, in MB; None: what its deployment says.
-            max_retries: how often it is tried again; None: what its deployment says.
-            force: a new job even if the same work is under way.
+    pool: which of the job type's deployments; else the one that may use a GPU where there are two.
+    priority: 1 (first) to 10; else 5.
+    queue: the same said as live, default, batch or idle,
+    level: and high, medium or low.
+    vram_mb: GPU memory a job takes, in MB.
+    max_retries: how often a job is tried again.
+    force: a new job even if the same work is under way.
+    delay: seconds before which a job does not start; it folds only with another such one that has not begun.
+    file_names: of videos, by what the parameters call them: a job that is given an id is then named after the file.
+    """
 
-        Raises:
-            UserError: no such job type, pool or lane, or parameters the flow does not take.
-            PlatformError: the server is away.
-        """
-        return self.submit_many(
-            job_type,
-            [parameters or {}],
-            pool=pool,
-            priority=priority,
-            queue=queue,
-            level=level,
-            vram_mb=vram_mb,
-            max_retries=max_retries,
-            force=force,
-        )[0]
+    pool: str | None
+    priority: int | None
+    queue: str | None
+    level: str | None
+    vram_mb: int | None
+    max_retries: int | None
+    force: bool
+    delay: float | None
+    file_names: Mapping[str, str]
 
-    @told
+
+class Submission:
+    """Creates jobs in their lanes; ``Jobs`` documents each operation."""
+
+    def __init__(self, connection: Connection):
+        self._connection, self._deployments = connection, Deployments(connection)
+
     def submit_many(
         self,
         job_type: str,
         parameters: Sequence[Mapping[str, Any]],
-        *,
-        pool: str | None = None,
-        priority: int | None = None,
-        queue: str | None = None,
-        level: str | None = None,
-        vram_mb: int | None = None,
-        max_retries: int | None = None,
-        force: bool = False,
-    ) -> list[Job]:
-        """Put many jobs of one type into a lane, in order; either all are taken or, where one is wrong, none.
+        options: SubmitOptions,
+        batch: str | None = None,
+    ) -> list[FlowRun]:
+        """See ``Jobs.submit_many``.
 
-        Answers with a job for each of the list, the same one for the same work. The arguments are those of ``submit``.
+        Args:
+            job_type: name of the job type.
+            parameters: of its flow, for each job.
+            options: for all of them.
+            batch: tag of the batch that they belong to. Handed in again for the same batch, a job is the one that it
+                was, even if that is over.
 
-        Raises:
-            UserError: as ``submit``; of wrong parameters the first are named.
-            PlatformError: the server is away.
+        Returns:
+            A run for each; one without the tag of the batch was under way already.
         """
-        job_type = jobs.canonical(job_type)
+        _check_names(options)
+        job_type = canonical(job_type)
         # Prefect creates a queue of an unknown name without a word, so the lane is checked here.
-        lane = jobs.resolve_lane(priority, queue, level)
-        variables = _variables(vram_mb, max_retries)
-        deployment = self._deployment(job_type, pool)
-        asked = [self._checked(job_type, deployment, given, force) for given in parameters]
-        # What the deployment says anyway, and what we have checked, the server need not look up for each of them.
-        fixed: dict[str, Any] = {"enforce_parameter_schema": False}
+        lane = resolve_lane(options.get("priority"), options.get("queue"), options.get("level"))
+        variables = _variables({VRAM: options.get("vram_mb"), MAX_RETRIES: options.get("max_retries")})
+        deployment = self._deployments.of(job_type, options.get("pool"))
+        requests = [self._checked(job_type, deployment, given, options) for given in parameters]
+        for request in requests:
+            request.batch = batch
+        # What the deployment has anyway, and what we have checked, the server need not look up for each of them.
+        shared: dict[str, Any] = {"enforce_parameter_schema": False}
         if lane != deployment.work_queue_name:
-            fixed["work_queue_name"] = lane
+            shared["work_queue_name"] = lane
         if variables:
-            fixed["job_variables"] = variables
+            shared["job_variables"] = variables
+        if (delay := options.get("delay")) is not None:
+            at = self._connection.clock.now() + timedelta(seconds=delay)
+            shared["state"] = new_state(Scheduled(scheduled_time=at))
         runs: dict[uuid.UUID, FlowRun] = {}
-        for start in range(0, len(asked), _AT_ONCE):
-            self._hand_in(deployment, asked[start : start + _AT_ONCE], fixed, runs)
-        ids = [one.run_id for one in asked if one.run_id is not None]
+        for start in range(0, len(requests), _AT_ONCE):
+            runs |= self._submit(deployment, requests[start : start + _AT_ONCE], shared)
+        ids = [request.run_id for request in requests if request.run_id is not None]
         missing = [run_id for run_id in ids if run_id not in runs]
-        runs |= {run.id: run for run in self._runs(missing)}
-        return self._jobs([runs[run_id] for run_id in ids])
+        runs |= {run.id: run for run in self._connection.read_runs(missing)}
+        return [runs[run_id] for run_id in ids]
 
-    def _checked(self, job_type: str, deployment: DeploymentResponse, given: Mapping[str, Any], force: bool) -> _Asked:
+    def schema(self, job_type: str, pool: str | None) -> dict[str, Any]:
+        """See ``Jobs.schema``."""
+        return self._deployments.of(canonical(job_type), pool).parameter_openapi_schema or {}
+
+    def check(self, job_type: str, parameters: Mapping[str, Any], options: SubmitOptions) -> None:
+        """Raise what ``submit_many`` would of a job like this; nothing is submitted."""
+        self.submit_many(job_type, [], options)
+        deployment = self._deployments.of(canonical(job_type), options.get("pool"))
+        self._checked(canonical(job_type), deployment, parameters, options)
+
+    def _checked(
+        self, job_type: str, deployment: DeploymentResponse, given: Mapping[str, Any], options: SubmitOptions
+    ) -> _Request:
+        check_parameters(job_type, deployment, given)
         schema = deployment.parameter_openapi_schema or {}
-        known = schema.get("properties", {})
-        strange = [name for name in given if name not in known]
-        if strange:  # the server lets these pass, and the flow fails over them
-            raise UserError(f"{job_type} has no parameter {strange[0]!r}; it takes {', '.join(known) or 'none'}.")
-        try:
-            validate({**deployment.parameters, **given}, schema, raise_on_error=True)
-        except (ValidationError, CircularSchemaRefError) as error:
-            raise UserError(f"{job_type} does not take these parameters: {error}") from error
-        whole = duplicates.whole(schema, deployment.parameters, given)
-        tag = duplicates.same(job_type, whole)
-        return _Asked(given, tag, folds=tag is not None and not force)
+        parameters = duplicates.complete_parameters(schema, deployment.parameters, given)
+        tag = duplicates.work_tag(job_type, parameters, duplicates.declared(job_type, schema))
+        later = options.get("delay") is not None
+        if tag is not None and later:  # who asks for it now does not wait for that one
+            tag += duplicates.LATER
+        name = run_name(job_type, parameters, options.get("file_names", {}).get(first_video(parameters) or ""))
+        return _Request(name, given, tag, folds=tag is not None and not options.get("force", False), later=later)
 
-    def _hand_in(
-        self,
-        deployment: DeploymentResponse,
-        asked: Sequence[_Asked],
-        fixed: Mapping[str, Any],
-        runs: dict[uuid.UUID, FlowRun],
-    ) -> None:
-        """Fold what is the same, create the rest, and look whether a key led to a job that is over.
+    def _submit(
+        self, deployment: DeploymentResponse, requests: Sequence[_Request], shared: Mapping[str, Any]
+    ) -> dict[uuid.UUID, FlowRun]:
+        """Fold what is the same, create the rest, and check whether a key led to a job that is over.
 
         Args:
             deployment: whose runs they are.
-            asked: at most as many as the server creates at once.
-            fixed: what they have in common.
-            runs: of those found; filled.
+            requests: at most as many as the server creates at once; the id of each one's run is set.
+            shared: what they have in common.
+
+        Returns:
+            The runs that were read on the way, by id.
+
+        Raises:
+            PlatformError: the server creates none of a request's runs, again and again.
         """
-        folding = {one.tag: one for one in asked if one.folds and one.tag is not None}
-        known = self._known(set(folding))
-        for one in asked:
-            if one.folds and one.tag in known:
-                one.generation, alive = known[one.tag]
-                if alive is not None:
-                    runs[alive.id] = alive
-                    one.run_id = alive.id
+        runs: dict[uuid.UUID, FlowRun] = self._fold(requests)
         refusal = "the same work was handed in and ended over and over"
         for _ in range(_ROUNDS):
-            new = [one for one in asked if one.run_id is None]
+            new = [request for request in requests if request.run_id is None]
             if not new:
-                return
-            refused = self._create(deployment, new, fixed)
+                return runs
+            refused = self._create(deployment, new, shared)
             if refused is not None:
                 # Somebody creates the same many in another order, and the database ended the lock they had on each
                 # other by undoing us. In the order of the keys that cannot happen twice.
-                refusal, asked = refused, sorted(asked, key=lambda one: one.key or "")
-            found = {run.id: run for run in self._runs(one.run_id for one in new if one.run_id is not None)}
-            for one in new:
-                run = found.get(one.run_id) if one.run_id is not None else None
+                refusal, requests = refused, sorted(requests, key=lambda request: request.key or "")
+            ids = [request.run_id for request in new if request.run_id is not None]
+            created = {run.id: run for run in self._connection.read_runs(ids)}
+            for request in new:
+                run = created.get(request.run_id) if request.run_id is not None else None
                 if run is None:  # its transaction was undone
-                    one.run_id = None
-                elif one.folds and one.run_id not in runs and _over(run):
-                    one.generation, one.run_id = one.generation + 1, None
-            runs |= found
+                    request.run_id = None
+                elif request.folds and request.run_id not in runs and not request.is_done_by(run):
+                    request.generation, request.run_id = request.generation + 1, None
+            runs |= created
         raise PlatformError(f"The Prefect server does not take the job: {refusal}; try again.")
 
-    def _known(self, tags: set[str]) -> dict[str, tuple[int, FlowRun | None]]:
-        """For each tag how many jobs have had it, which is the generation of the next, and one that is not over.
+    def _fold(self, requests: Sequence[_Request]) -> dict[uuid.UUID, FlowRun]:
+        """Set the run of each request whose work is under way, and the generation of the others; those runs by id."""
+        known = self._known({request.tag: request for request in requests if request.folds and request.tag is not None})
+        runs: dict[uuid.UUID, FlowRun] = {}
+        for request in requests:
+            if request.folds and request.tag in known:
+                request.generation, alive = known[request.tag]
+                if alive is not None:
+                    runs[alive.id] = alive
+                    request.run_id = alive.id
+        return runs
 
-        Both from one reading: two that hand in at the same instant must not meet different generations.
+    def _known(self, wanted: Mapping[str, _Request]) -> dict[str, tuple[int, FlowRun | None]]:
+        """Count for each tag the jobs that have had it, and find one that will do.
+
+        Both come from one reading: two that hand in at the same instant must not meet different generations.
+
+        Args:
+            wanted: a request for each tag of the work.
+
+        Returns:
+            For each tag that some job has had: the generation of the next, and a run that will do.
         """
-        seen: dict[uuid.UUID, FlowRun] = {}
-        page, pages = 1, 1 if tags else 0
-        while page <= pages:
-            answer = self._ask("/flow_runs/paginate", limit=PAGE, page=page, flow_runs={"tags": {"any_": sorted(tags)}})
-            seen |= {run.id: run for run in map(FlowRun.model_validate, answer["results"])}
-            page, pages = page + 1, answer["pages"]
+        body = {"flow_runs": {"tags": {"any_": sorted(wanted)}}}
+        seen = {run.id: run for run in self._connection.filter_runs(body)} if wanted else {}
         known: dict[str, tuple[int, FlowRun | None]] = {}
         for run in seen.values():
-            for tag in tags & set(run.tags):
+            for tag in wanted.keys() & set(run.tags):
                 count, alive = known.get(tag, (0, None))
-                known[tag] = (count + 1, alive if _over(run) else run)
+                generation = max(count, _generation(run, tag)) + 1
+                known[tag] = (generation, run if wanted[tag].is_done_by(run) else alive)
         return known
 
-    def _create(self, deployment: DeploymentResponse, new: Sequence[_Asked], fixed: Mapping[str, Any]) -> str | None:
-        """Create them in their order, one for each key; answers with what the server had against one of them."""
-        places: dict[str, list[_Asked]] = {}
-        for number, one in enumerate(new):
-            places.setdefault(one.key or str(number), []).append(one)
+    def _create(self, deployment: DeploymentResponse, new: Sequence[_Request], shared: Mapping[str, Any]) -> str | None:
+        """Create runs in their order, one for each key; the id of each request's run is set.
+
+        Args:
+            deployment: whose runs they are.
+            new: requests without a run.
+            shared: what they have in common.
+
+        Returns:
+            The server's reason where it refused one of them.
+        """
+        by_key: dict[str, list[_Request]] = {}
+        for number, request in enumerate(new):
+            by_key.setdefault(request.key or str(number), []).append(request)
         bodies = [
             {
-                **fixed,
-                "parameters": dict(ones[0].parameters),
-                "tags": [ones[0].tag] if ones[0].tag is not None else [],
-                "idempotency_key": ones[0].key,
+                **shared,
+                "name": first.name,
+                "parameters": dict(first.parameters),
+                "tags": [tag for tag in (first.tag, first.batch) if tag is not None],
+                "idempotency_key": first.key,
             }
-            for ones in places.values()
+            for first, *_ in by_key.values()
         ]
         path = f"/deployments/{deployment.id}/create_flow_run/bulk"
-        answer = self._request("POST", path, bodies)
+        response = self._connection.request("POST", path, bodies)
         refusal = None
-        for ones, result in zip(places.values(), answer["results"], strict=True):
+        for requests, result in zip(by_key.values(), response["results"], strict=True):
             refusal = result.get("error") or refusal
-            for one in ones:
-                one.run_id = uuid.UUID(result["flow_run_id"]) if result["status"] == "CREATED" else None
+            for request in requests:
+                request.run_id = uuid.UUID(result["flow_run_id"]) if result["status"] == "CREATED" else None
         return refusal
 
-    def _deployment(self, job_type: str, pool: str | None) -> DeploymentResponse:
-        for name in (pool,) if pool is not None else _PREFERRED_POOLS:
-            try:
-                return self._client.read_deployment_by_name(f"{job_type}/{name}")
-            except ObjectNotFound:
-                continue
-        where = "" if pool is None else f" in the pool {pool}"
-        raise UserError(
-            f"No job type {job_type!r} is deployed{where}; `reelmill deploy` deploys what prefect.yaml lists."
-        )
+
+def _generation(run: FlowRun, tag: str) -> int:
+    """The generation in a run's key: of those before it some may have been cleared away, so counting is not enough."""
+    name, _, number = (run.idempotency_key or "").rpartition(":")
+    return int(number) if name == tag and number.isdecimal() else 0
 
 
-def _over(run: FlowRun) -> bool:
-    return run.state is not None and run.state.is_final()
+def check_parameters(job_type: str, deployment: DeploymentResponse, given: Mapping[str, Any]) -> None:
+    """Refuse parameters that a job type does not take (pure).
+
+    Args:
+        job_type: its name.
+        deployment: of the job type.
+        given: what a job is to be submitted with.
+
+    Raises:
+        UnknownName: there is no such parameter.
+        UserError: it takes no such value.
+    """
+    schema = deployment.parameter_openapi_schema or {}
+    known = schema.get("properties", {})
+    strange = [name for name in given if name not in known]
+    if strange:  # the server lets these pass, and the flow fails over them
+        takes = ", ".join(known) or "none"
+        raise UnknownName(f"{job_type} has no parameter {strange[0]!r}; it takes {takes}.", strange[0], tuple(known))
+    try:
+        validate({**deployment.parameters, **given}, schema, raise_on_error=True)
+    except (ValidationError, CircularSchemaRefError) as error:
+        raise UserError(f"{job_type} does not take these parameters: {error}") from error
 
 
-def _variables(vram_mb: int | None, max_retries: int | None) -> dict[str, int]:
-    given = {jobs.VRAM: vram_mb, jobs.MAX_RETRIES: max_retries}
+def _check_names(options: SubmitOptions) -> None:
+    strange = options.keys() - SubmitOptions.__annotations__.keys()
+    if strange:
+        known = ", ".join(SubmitOptions.__annotations__)
+        raise TypeError(f"There is no option {' or '.join(sorted(strange))}; there are {known}.")
+
+
+def _variables(given: Mapping[str, int | None]) -> dict[str, int]:
     for name, value in given.items():
         if value is not None and value < 0:
             raise UserError(f"{name} is {value}; it must be 0 or more.")

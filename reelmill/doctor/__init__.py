@@ -1,11 +1,6 @@
-"""The doctor: looks at a whole site, says what is wrong and what helps, and does what is safe.
+"""The doctor: examines a whole site and its library, reports what is wrong and what helps, and does what is safe.
 
-machine       ffmpeg, encoders, media root, disks, GPU memory
-database      reachable, its schema, its clock
-queue         the Prefect server, workers, leases, stuck runs: reading; what it means is in ``site``
-site          what is to be said of the queue (pure)
-examination   all of it together
-repair        what can be done safely, shown before it is done
-
-The library itself is looked at by ``operations/check.py``, which tests use too.
+Comes in: examinations and their repairs; each finding a sentence with its way out.
+Uses: catalogue, dispatch, errors, ffmpeg, hardware, operations, queue, report, settings, site_discovery, storage,
+    wording.
 """

@@ -1,4 +1,4 @@
-"""The database: does it answer, is its schema ours, does its clock agree with this machine's?"""
+"""The database: does it answer, is its schema ours, does its clock agree with this node's?"""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from reelmill.catalogue.engine import Revisions, database_url, revisions
+from reelmill.doctor.findings import Finding, fault, ok, warning
 from reelmill.errors import PlatformError
-from reelmill.findings import Finding, fault, ok, warning
-from reelmill.jobs import CLOCKS_APART
+from reelmill.queue.job import CLOCKS_APART
 from reelmill.settings import Settings
 
 _CONNECT_SECONDS: Final = 10
@@ -20,7 +20,7 @@ _CONNECT_SECONDS: Final = 10
 _FAR_APART: Final = 60.0
 
 
-def look(settings: Settings) -> list[Finding]:
+def check_database(settings: Settings) -> list[Finding]:
     """Everything about the database. Nothing is migrated; an embedded server that is not up is started for the look."""
     if settings.database_url is None and not (settings.postgres_dir / "data" / "PG_VERSION").exists():
         sentence = f"There is no database in {settings.postgres_dir} yet."
@@ -58,12 +58,15 @@ def clock(whose: str, ahead: float) -> Finding:
 
     Args:
         whose: the database or the server.
-        ahead: seconds it is ahead of this machine's.
+        ahead: seconds it is ahead of this node's.
+
+    Returns:
+        One finding.
     """
     check = f"{whose}_clock"
     if abs(ahead) <= CLOCKS_APART.total_seconds():
-        return ok(check, f"The clock of the {whose} agrees with this machine's (within {max(1, abs(ahead)):.0f} s).")
-    sentence = f"The clock of the {whose} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's."
+        return ok(check, f"The clock of the {whose} agrees with this node's (within {max(1, abs(ahead)):.0f} s).")
+    sentence = f"The clock of the {whose} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this node's."
     remedy = "let both keep time by NTP (`timedatectl set-ntp true`)"
     return fault(check, sentence, remedy) if abs(ahead) > _FAR_APART else warning(check, sentence, remedy)
 

@@ -10,20 +10,24 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from reelmill.catalogue import queries
+from reelmill.catalogue import scanning, searching
 from reelmill.catalogue.engine import get_engine, session
+from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import utc_now
 from reelmill.dispatch import dispatcher
 from reelmill.doctor import site
-from reelmill.errors import UserError
-from reelmill.findings import Finding, listed, several
-from reelmill.layout import MediaRoot
-from reelmill.operations.inventory import look
-from reelmill.operations.records import read_record
-from reelmill.operations.scan import EXTENSIONS, scan
-from reelmill.operations.workspace import reconcile
+from reelmill.doctor.examination import ANOTHERS
+from reelmill.doctor.findings import Finding, listed
+from reelmill.doctor.inventory import existing_files
+from reelmill.errors import InputError, Unreadable, UserError
+from reelmill.operations.jobs.scan import EXTENSIONS, scan
+from reelmill.operations.ownership import require_ours
+from reelmill.operations.publishing.records import read_record
+from reelmill.operations.publishing.workspace import reconcile
 from reelmill.report import Report
 from reelmill.settings import Settings
+from reelmill.storage.media_root import MediaRoot
+from reelmill.wording import plural
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class Repair:
 
 def plan(settings: Settings, findings: Iterable[Finding]) -> list[Repair]:
     """What can safely be done about these findings, in the order to do it; nothing is done yet."""
+    findings = list(findings)
+    if any(finding.check == ANOTHERS for finding in findings):
+        return []
     found = {finding.check: finding for finding in findings if finding.repairable}
     wanted: dict[_Make, tuple[str, ...]] = {}
     for check, make in _REPAIRS.items():
@@ -50,7 +57,13 @@ def _migrate(settings: Settings, _: Sequence[str]) -> list[Repair]:
 
 def _make_folders(settings: Settings, names: Sequence[str]) -> list[Repair]:
     sentence = f"make the folders {listed(names)}"
-    return [Repair(sentence, lambda _: MediaRoot(settings.media_root).create())]
+
+    def act(_: Report) -> None:
+        root = MediaRoot(settings.media_root)
+        require_ours(root, claim=False)  # this may be its first repair, before the library could be examined
+        root.create()
+
+    return [Repair(sentence, act)]
 
 
 def _reconcile(settings: Settings, _: Sequence[str]) -> list[Repair]:
@@ -64,12 +77,13 @@ def _mark_missing(settings: Settings, names: Sequence[str]) -> list[Repair]:
     def act(report: Report) -> None:
         root = MediaRoot(settings.media_root)
         root.require()
-        gone = [path for path in names if path not in look(root, names)]
+        require_ours(root)
+        gone = [path for path in names if path not in existing_files(root, names)]
         with session() as opened:
-            queries.mark_missing(opened, gone, utc_now())
+            scanning.mark_missing(opened, gone, utc_now())
         report.line(f"marked as missing: {listed(gone)}")
 
-    return [Repair(f"mark {several(len(names), 'record')} as missing: {listed(names)}", act)]
+    return [Repair(f"mark {plural(len(names), 'record')} as missing: {listed(names)}", act)]
 
 
 def _scan(settings: Settings, names: Sequence[str]) -> list[Repair]:
@@ -100,34 +114,41 @@ def _adopt(settings: Settings, names: Sequence[str]) -> list[Repair]:
 
     def act(report: Report) -> None:
         root = MediaRoot(settings.media_root)
+        require_ours(root)
         for path in names:
             with session() as opened:
-                if queries.by_path(opened, path) is not None:  # what was settled before this named it
+                if searching.by_path(opened, path) is not None:  # what was settled before this named it
                     continue
-            report.line(_adopted(root, path))
+            try:
+                report.line(_adopted(root, path))
+            except (InputError, Unreadable, OSError) as error:
+                report.line(f"left: {path}: {error}")
 
     return [Repair(f"take the videos among these into the catalogue: {listed(names)}", act)]
 
 
 def _adopted(root: MediaRoot, path: str) -> str:
-    if PurePosixPath(path).suffix.lower().lstrip(".") not in EXTENSIONS or path not in look(root, [path]):
+    if PurePosixPath(path).suffix.lower().lstrip(".") not in EXTENSIONS or path not in existing_files(root, [path]):
         return f"left: {path}"
+    reason = unfit(path, (root.path / path).stat().st_mtime_ns)
+    if reason is not None:
+        return f"left: {reason}"
     record = read_record(root, path, root.directory_type(path))
     if not record.is_valid:
         return f"left: {record.validation_error}"
     with session() as opened:
-        queries.upsert_videos(opened, [record])
+        scanning.upsert_videos(opened, [record])
     return f"in the catalogue now: {path}"
 
 
 def _release(_: Settings, names: Sequence[str]) -> list[Repair]:
     def act(report: Report) -> None:
         with dispatcher() as prefect:  # asked anew: a worker may have come up meanwhile
-            limits, held, nodes = prefect.vram_limits(), prefect.held(), prefect.nodes()
-            again = {name for found in site.leases(limits, held, nodes) if found.repairable for name in found.names}
-            for limit, mb in site.stale_leases(limits, held, nodes):
+            limits, active, nodes = prefect.health.vram_limits(), prefect.health.active_runs(), prefect.nodes.all()
+            again = {name for found in site.leases(limits, active, nodes) if found.repairable for name in found.names}
+            for limit, mb in site.stale_leases(limits, active, nodes):
                 if limit.name in again:
-                    prefect.count_vram(limit.name, limit.used_mb - mb)
+                    prefect.health.correct_vram(limit.name, limit.used_mb - mb)
                     report.line(f"{limit.name}: {mb} MB given back")
 
     return [Repair(f"give back the GPU memory of {listed(names)} that no run holds", act)]

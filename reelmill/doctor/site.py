@@ -1,4 +1,4 @@
-"""What is to be said of the queue: workers, runs under way, GPU memory (pure)."""
+"""Findings about the queue: workers, runs under way, GPU memory (pure)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from reelmill.dispatch import HeldRun, Node, PoolState, VramLimit
-from reelmill.findings import Finding, fault, listed, ok, several, warning
-from reelmill.jobs import WAITING_FOR_VRAM
+from reelmill.dispatch import ActiveRun, Node, PoolState, RuleState, VramLimit
+from reelmill.doctor.findings import Finding, fault, listed, ok, warning
+from reelmill.queue.job import WAITING_FOR_VRAM
+from reelmill.wording import plural
 
-#: After so many seconds the server has taken back what a dead holder held: a lease of 60, and its look every 15.
+#: After so many seconds the server has taken back what a dead holder held: a lease of 60, and its round every 15.
 LEASE_OVER: Final = 90.0
 
 #: A run that somebody started in a notebook, without a worker, may take its time.
@@ -23,7 +24,10 @@ def workers(wanted: Iterable[str], pools: Sequence[PoolState], nodes: Sequence[N
     Args:
         wanted: the pools a site must have.
         pools: those it has.
-        nodes: its machines.
+        nodes: of the site.
+
+    Returns:
+        A finding for each pool, and one for each that takes nothing new.
     """
     serving = _serving(nodes)
     there = {pool.name: pool for pool in pools}
@@ -33,7 +37,7 @@ def workers(wanted: Iterable[str], pools: Sequence[PoolState], nodes: Sequence[N
             findings.append(fault("pools", f"The work pool {name} is not there.", "`reelmill deploy` makes it"))
         elif not serving.get(name):
             sentence = f"No worker of the pool {name} is alive; jobs that wait in it: {there[name].waiting}."
-            remedy = f"`reelmill up`, or on any machine of the site: prefect worker start --pool {name}"
+            remedy = f"`reelmill up`, or on any node of the site: prefect worker start --pool {name}"
             findings.append(fault("workers", sentence, remedy, names=[name]))
         else:
             findings.append(ok("workers", f"{name}: {', '.join(serving[name])}."))
@@ -60,24 +64,27 @@ def _serving(nodes: Sequence[Node]) -> dict[str, list[str]]:
     return found
 
 
-def stuck(held: Sequence[HeldRun], nodes: Sequence[Node], now: datetime, silent: float) -> Finding:
+def stuck(active: Sequence[ActiveRun], nodes: Sequence[Node], now: datetime, silent: float) -> Finding:
     """Runs that are under way by the server's word, and that nobody works on.
 
     Args:
-        held: every run under way.
-        nodes: the machines.
+        active: every run under way.
+        nodes: of the site.
         now: the present, with its zone.
         silent: seconds after which workers themselves take a silent one for dead.
+
+    Returns:
+        One finding.
     """
     serving = _serving(nodes)
     alive = {name for names in serving.values() for name in names}
-    lost = [run for run in held if _lost(run, alive, now, silent)]
+    lost = [run for run in active if _lost(run, alive, now, silent)]
     if not lost:
-        return ok("runs", f"{several(len(held), 'run')} under way, each with a worker that is alive.")
+        return ok("runs", f"{plural(len(active), 'run')} under way, each with a worker that is alive.")
     pools = sorted({run.pool for run in lost if run.pool is not None and not serving.get(run.pool)})
     by_hand = [run.name for run in lost if run.pool is None]
     names = [run.name for run in lost]
-    sentence = f"{several(len(lost), 'run')} under way that nobody works on: {listed(names)}."
+    sentence = f"{plural(len(lost), 'run')} under way that nobody works on: {listed(names)}."
     if pools:
         remedy = f"bring up a worker for {', '.join(pools)} (`reelmill up`): it sends them back into their lanes"
         return fault("runs", sentence, remedy, names=names)
@@ -87,24 +94,52 @@ def stuck(held: Sequence[HeldRun], nodes: Sequence[Node], now: datetime, silent:
     return warning("runs", sentence, remedy, names=names)
 
 
-def _lost(run: HeldRun, alive: set[str], now: datetime, silent: float) -> bool:
+def _lost(run: ActiveRun, alive: set[str], now: datetime, silent: float) -> bool:
     age = now - run.since
     if run.pool is None:
         return age > _BY_HAND
     return run.worker not in alive and age > timedelta(seconds=silent)
 
 
-def leases(limits: Sequence[VramLimit], held: Sequence[HeldRun], nodes: Sequence[Node]) -> list[Finding]:
+def leases(limits: Sequence[VramLimit], active: Sequence[ActiveRun], nodes: Sequence[Node]) -> list[Finding]:
     """Whether GPU memory is counted as taken that no run which is alive holds.
 
-    A machine's cards are looked at together: which of them a run is on, the server does not say.
+    A node's GPUs are counted together: which of them a run is on, the server does not know.
+
+    Returns:
+        A finding for each budget that is counted wrong, or one that all are right.
     """
-    stale = stale_leases(limits, held, nodes)
+    stale = stale_leases(limits, active, nodes)
     if not stale:
         used, total = sum(limit.used_mb for limit in limits), sum(limit.total_mb for limit in limits)
         return [ok("leases", f"{used} of {total} MB of GPU memory held, all by runs that are alive.")]
     owners = _owners(nodes)
     return [_stale(limit, mb, limit.name in owners and _alive(owners[limit.name])) for limit, mb in stale]
+
+
+def rules(states: Sequence[RuleState]) -> list[Finding]:
+    """Whether every rule for new videos can do its jobs.
+
+    Args:
+        states: of the rules.
+
+    Returns:
+        A warning for each that cannot, or one finding that all can; none where there is no rule.
+    """
+    findings = [
+        warning(
+            "rules",
+            f"The rule {state.rule.name} is to do jobs that are not deployed any more: {', '.join(state.lost)}.",
+            f"`reelmill deploy` points it at those there are; or `reelmill rules remove {state.rule.name}`",
+            names=[state.rule.name],
+        )
+        for state in states
+        if state.lost
+    ]
+    if states and not findings:
+        on = sum(state.rule.on for state in states)
+        return [ok("rules", f"{plural(len(states), 'rule')} for new videos, {on} of them on.")]
+    return findings
 
 
 def _stale(limit: VramLimit, mb: int, alive: bool) -> Finding:
@@ -117,14 +152,14 @@ def _stale(limit: VramLimit, mb: int, alive: bool) -> Finding:
 
 
 def stale_leases(
-    limits: Sequence[VramLimit], held: Sequence[HeldRun], nodes: Sequence[Node]
+    limits: Sequence[VramLimit], active: Sequence[ActiveRun], nodes: Sequence[Node]
 ) -> list[tuple[VramLimit, int]]:
-    """Each budget that has more taken than its machine's living runs hold, with how many MB too many."""
+    """Each budget that has more taken than its node's living runs hold, with how many MB too many."""
     owners = _owners(nodes)
     alive = {worker.name for node in nodes for worker in node.workers if worker.online}
     by_node: dict[str, int] = {}
     of_worker = {worker.name: node.name for node in nodes for worker in node.workers}
-    for run in held:
+    for run in active:
         if run.worker in alive and run.state != WAITING_FOR_VRAM:
             node = of_worker[run.worker]
             by_node[node] = by_node.get(node, 0) + run.vram_mb

@@ -1,4 +1,4 @@
-"""Which ffmpeg this machine uses, and what that build can do."""
+"""Which ffmpeg this node uses, and what that build can do."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ TRIAL_SECONDS: Final = 30.0
 def find_ffmpeg(wanted: Path | None = None) -> Path:
     """The ffmpeg to use: ``wanted`` (a setting), else PATH's, else the one bundled with imageio-ffmpeg.
 
+    Returns:
+        The program's path.
+
     Raises:
         CapabilityError: ``wanted`` is not there, or cannot be run.
     """
@@ -32,10 +35,10 @@ def find_ffmpeg(wanted: Path | None = None) -> Path:
 
 
 def _listing(ffmpeg: Path, what: str) -> list[list[str]]:
-    answer = subprocess.run(
+    listing = subprocess.run(
         [str(ffmpeg), "-hide_banner", what], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
     )
-    return [line.split() for line in answer.stdout.splitlines()]
+    return [line.split() for line in listing.stdout.splitlines()]
 
 
 @lru_cache(maxsize=8)
@@ -46,7 +49,7 @@ def version(ffmpeg: Path) -> str:
 
 @lru_cache(maxsize=8)
 def encoders(ffmpeg: Path) -> frozenset[str]:
-    """Encoders compiled into the build. A GPU encoder in this list still needs its card: see ``usable``."""
+    """Encoders compiled into the build. A GPU encoder in this list still needs its GPU: see ``usable``."""
     return frozenset(row[1] for row in _listing(ffmpeg, "-encoders") if len(row) > 2 and row[0][0] in "VAS")
 
 
@@ -59,13 +62,16 @@ def filters(ffmpeg: Path) -> frozenset[str]:
 def usable(ffmpeg: Path, encoder: str, *, seconds: float = TRIAL_SECONDS) -> bool:
     """Whether ``encoder`` really encodes here, tried with one 256x256 frame.
 
-    A yes is remembered for as long as the process lives or until ``forget_trials``. A no is not: a card may have been
+    A yes is remembered for as long as the process lives or until ``forget_trials``. A no is not: a GPU may have been
     out of sessions, or its driver not up yet, only just then.
 
     Args:
         ffmpeg: the program.
         encoder: ffmpeg's name of it.
         seconds: how long the trial may take; a longer one counts as a no.
+
+    Returns:
+        Whether the trial went well.
     """
     if encoder not in encoders(ffmpeg):
         return False

@@ -1,4 +1,4 @@
-"""One machine's ffmpeg, ready to work: which binary, which encoder, which time-outs."""
+"""One node's ffmpeg, ready to work: which binary, which encoder, which time-outs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, Literal
 
 from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy
 from reelmill.ffmpeg.binary import encoders, filters, find_ffmpeg, usable
-from reelmill.ffmpeg.build import H264
+from reelmill.ffmpeg.codecs import WEB, Codec, runs_on_gpu
 from reelmill.ffmpeg.encoders import advice, gpu_trouble
-from reelmill.ffmpeg.energy import POWERCAP, Energy, EnergyMeter
-from reelmill.ffmpeg.probe import MediaInfo
-from reelmill.ffmpeg.progress import Progress
-from reelmill.ffmpeg.run import FfmpegRunner, Finished, Limits, Runner
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.process.progress import Progress
+from reelmill.ffmpeg.process.run import FfmpegRunner, Limits, ProcessResult, Runner
+from reelmill.ffmpeg.reading.probe import MediaInfo
+from reelmill.hardware.backends import SOFTWARE, EncoderChoice
+from reelmill.hardware.energy import POWERCAP, Energy, EnergyMeter
+from reelmill.hardware.gpu import NVML, Devices
 from reelmill.report import Report
-from reelmill.scheduling.devices import NVML, Devices
 from reelmill.settings import get_settings
-from reelmill.space import Disk
-
-Encoder = Literal["auto", "x264", "nvenc"]
-
-_SOFTWARE: Final = "libx264"
-_GPU: Final = "h264_nvenc"
+from reelmill.storage.disk import Disk
+from reelmill.wording import in_seconds, in_speed
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class TranscoderOptions:
     """What a site may choose; the ``Transcoder`` block is its face in the Prefect UI."""
 
     binary: Path | None = None
-    encoder: Encoder = "auto"
+    encoder: EncoderChoice = "auto"
     software_fallback: bool = True  # for a GPU encode that fails for want of a session or memory
     threads: int | None = None
     stall_timeout: float = 300.0
@@ -40,7 +37,7 @@ class TranscoderOptions:
 
 
 @dataclass(frozen=True)
-class Encoded(Finished):
+class EncodeResult(ProcessResult):
     """What one encode cost, and which encoder did it in the end."""
 
     encoder: str
@@ -64,36 +61,49 @@ class Transcoder:
         if self.runner is None:
             object.__setattr__(self, "runner", FfmpegRunner(found))
 
-    def h264_encoder(self, wanted: Encoder) -> str:
-        """ffmpeg's name of the H.264 encoder to use.
+    def choose_encoder(self, wanted: EncoderChoice, codec: Codec = WEB) -> str:
+        """Choose an encoder of a codec.
 
         Args:
-            wanted: a job's own choice; ``auto`` leaves it to the site's option, then to what the machine has.
+            wanted: a job's own choice; ``auto`` leaves it to the site's option, then to what the node has.
+            codec: what is to come out.
+
+        Returns:
+            ffmpeg's name of it.
 
         Raises:
             CapabilityError: the chosen one does not work here.
         """
         choice = self.options.encoder if wanted == "auto" else wanted
-        cards = choice != "x264" and bool(self.devices.gpus())
+        gpus = () if choice == SOFTWARE.choice else self.devices.gpus()
+        vendors = {gpu.vendor for gpu in gpus}
+        here = [row for row in codec.encoders if row.backend.vendor in vendors]
         if choice == "auto":
-            choice = "nvenc" if cards and usable(self.ffmpeg, _GPU) else "x264"
-        name = {"x264": _SOFTWARE, "nvenc": _GPU}[choice]
-        # Asked for with a card there, NVENC gets its chance: a trial now may meet other jobs on all sessions, and a
-        # card that cannot do it is what ``encode`` falls back from.
-        able = name in encoders(self.ffmpeg) if name == _GPU and cards else usable(self.ffmpeg, name)
+            row = next((row for row in here if usable(self.ffmpeg, row.name)), codec.software)
+        else:
+            chosen = next((row for row in codec.encoders if row.backend.choice == choice), None)
+            if chosen is None:
+                raise CapabilityError(f"There is no {choice} encoder of {codec.title}; choose encoder=auto.")
+            row = chosen
+        # Asked for with its GPU there, an encoder gets its chance: a trial now may meet other jobs on all sessions, and
+        # a GPU that cannot do it is what ``encode`` falls back from.
+        able = row.name in encoders(self.ffmpeg) if row in here else usable(self.ffmpeg, row.name)
         if not able:
             raise CapabilityError(
-                f"The encoder {name} does not work with {self.ffmpeg} on this machine; choose encoder=auto."
+                f"The encoder {row.name} does not work with {self.ffmpeg} on this node; choose encoder=auto."
             )
-        return name
+        return row.name
 
-    def h264(self) -> H264:
-        """How pictures become H.264 where a job has no wishes of its own.
+    def default_encoding(self) -> Encoding:
+        """How frames are encoded where a job has no wishes of its own.
+
+        Returns:
+            The site's encoder and threads, all else as ``Encoding`` has it.
 
         Raises:
             CapabilityError: the site's chosen encoder does not work here.
         """
-        return H264(encoder=self.h264_encoder("auto"), threads=self.options.threads)
+        return Encoding(encoder=self.choose_encoder("auto"), threads=self.options.threads)
 
     def require_tone_mapping(self, info: MediaInfo) -> None:
         """An HDR source needs zscale and tonemap.
@@ -107,39 +117,51 @@ class Transcoder:
             )
 
     def encode(
-        self, build: Callable[[H264], Sequence[str]], h264: H264, report: Report, length: Fraction | None = None
-    ) -> Encoded:
-        """Run an H.264 encode; one that the GPU has no room for is done in software, where the site allows it.
+        self,
+        build: Callable[[Encoding], Sequence[str]],
+        encoding: Encoding,
+        report: Report,
+        length: Fraction | None = None,
+    ) -> EncodeResult:
+        """Run an encode; one that the GPU has no room for is done in software, where the site allows it.
 
         Args:
-            build: makes the command line for a way to encode, as ``build``'s functions do.
-            h264: how to encode. What is made in its stead in software keeps all settings but the encoder.
+            build: makes the command line for a way to encode, as the functions of ``filters`` do.
+            encoding: how to encode. What is made in its stead in software keeps all settings but the encoder.
             report: where lines and progress go.
             length: expected seconds of output, which progress is measured against.
 
+        Returns:
+            What it took, and which encoder did it in the end.
+
         Raises:
             GpuBusy: the GPU could not encode, and ``software_fallback`` is off.
-            FfmpegFailed, Stalled, DiskFull.
+            FfmpegFailed: the encode went wrong.
+            ProcessStalled: nothing came for too long.
+            DiskFull: there is no room for what it writes.
         """
         try:
-            return self.metered(build(h264), h264.encoder, report, length)
+            return self.metered(build(encoding), encoding.encoder, report, length)
         except FfmpegFailed as error:
-            h264 = self.instead(error, h264, report)
-        return self.metered(build(h264), h264.encoder, report, length)
+            encoding = self.instead(error, encoding, report)
+        return self.metered(build(encoding), encoding.encoder, report, length)
 
-    def instead(self, error: FfmpegFailed, h264: H264, report: Report) -> H264:
+    def instead(self, error: FfmpegFailed, encoding: Encoding, report: Report) -> Encoding:
         """How to encode in software what the GPU had no room for.
 
         Args:
             error: how the encode ended.
-            h264: how it was tried; all settings but the encoder stay.
+            encoding: how it was tried; all settings but the encoder stay.
             report: where the reason goes.
+
+        Returns:
+            The same settings with the software encoder of the codec.
 
         Raises:
             GpuBusy: the site does not allow it.
             FfmpegFailed: ``error`` again, where the GPU was not the trouble.
         """
-        trouble = gpu_trouble(error) if h264.encoder == _GPU else None
+        trouble = gpu_trouble(error) if runs_on_gpu(encoding.encoder) else None
         if trouble is None:
             raise error
         if not self.options.software_fallback:
@@ -147,53 +169,71 @@ class Transcoder:
                 f"The GPU could not encode ({trouble}); run the job again later, or allow software_fallback "
                 f"in the Reelmill transcoder block{advice(trouble)}."
             ) from error
-        report.line(f"the GPU could not encode ({trouble}); encoding in software instead ({_SOFTWARE})")
-        return replace(h264, encoder=_SOFTWARE)
+        software = encoding.codec.software.name
+        report.line(f"the GPU could not encode ({trouble}); encoding in software instead ({software})")
+        return replace(encoding, encoder=software)
 
     def metered(
-        self, arguments: Sequence[str], encoder: str, report: Report, length: Fraction | None = None
-    ) -> Encoded:
+        self,
+        arguments: Sequence[str],
+        encoder: str,
+        report: Report,
+        length: Fraction | None = None,
+        on_progress: Callable[[], object] | None = None,
+    ) -> EncodeResult:
         """Run one encode and measure the energy it takes.
 
         Args:
-            arguments: as ``build`` makes them.
-            encoder: that is used in them; a card's energy counts only for its own.
+            arguments: as ``filters`` makes them.
+            encoder: that is used in them; a GPU's energy counts only for its own.
             report: where lines and progress go.
             length: expected seconds of output, which progress is measured against.
+            on_progress: is called at each progress of ffmpeg, before the report; an error of it ends ffmpeg.
+
+        Returns:
+            What it took.
 
         Raises:
-            FfmpegFailed, Stalled, DiskFull.
+            FfmpegFailed: the encode went wrong.
+            ProcessStalled: nothing came for too long.
+            DiskFull: there is no room for what it writes.
         """
-        meter = EnergyMeter(gpu=encoder.endswith("_nvenc"), devices=self.devices, powercap=self.powercap)
-        finished = self.run(arguments, report, length, meter)
-        return Encoded(**vars(finished), encoder=encoder, energy=meter.stop())
+        meter = EnergyMeter(gpu=runs_on_gpu(encoder), devices=self.devices, powercap=self.powercap)
+        observers = [meter.tick] if on_progress is None else [meter.tick, on_progress]
+        finished = self.run(arguments, report, length, observers)
+        return EncodeResult(**vars(finished), encoder=encoder, energy=meter.stop())
 
     def run(
         self,
         arguments: Sequence[str],
         report: Report,
         length: Fraction | None = None,
-        meter: EnergyMeter | None = None,
-    ) -> Finished:
+        observers: Sequence[Callable[[], object]] = (),
+    ) -> ProcessResult:
         """Run one command, its line to paste logged first.
 
         Args:
-            arguments: as ``build`` makes them.
+            arguments: as ``filters`` makes them.
             report: where lines and progress go.
             length: expected seconds of output, which progress is measured against.
-            meter: is read now and then.
+            observers: are called at each progress of ffmpeg, before the report; an error of one ends ffmpeg.
+
+        Returns:
+            What it took.
 
         Raises:
-            FfmpegFailed, Stalled, DiskFull.
+            FfmpegFailed: the encode went wrong.
+            ProcessStalled: nothing came for too long.
+            DiskFull: there is no room for what it writes.
         """
         assert self.runner is not None
         report.line(f"command: {self.runner.describe(arguments)}")
 
         def on_progress(now: Progress) -> None:
-            if meter is not None:
-                meter.tick()
-            speed = "" if now.speed is None else f", {now.speed:.2f}x"
-            report.progress(now.fraction_of(length), f"{float(now.out_time):.1f} s{speed}")
+            for observe in observers:
+                observe()
+            speed = "" if now.speed is None else f", {in_speed(now.speed)}"
+            report.progress(now.fraction_of(length), f"{in_seconds(float(now.out_time))}{speed}")
 
         limits = Limits(stall=self.options.stall_timeout, total=self.options.total_timeout, disk=self.disk)
         try:

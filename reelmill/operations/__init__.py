@@ -1,1 +1,6 @@
-"""What Reelmill does to videos, one file an operation: a pure plan first, then the act."""
+"""What Reelmill does to videos: what every operation works with stands here, the rest in its rooms.
+
+Comes in: the context of an operation and what all rooms below share.
+Uses: catalogue, errors, ffmpeg, operations.publishing, parallel, report, settings, storage,
+    wording.
+"""

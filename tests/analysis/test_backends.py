@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelmill.analysis.backends import BackEnd, Classical, Subject, choose
-from reelmill.analysis.ranges import Range
-from reelmill.analysis.signals import measure
+from reelmill.analysis.frames.time_ranges import TimeRange
+from reelmill.analysis.scoring.signals import measure
+from reelmill.analysis.tagging.back_end import BackEnd, Subject
+from reelmill.analysis.tagging.backends import Classical, choose
 from reelmill.errors import CapabilityError
-from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.reading.probe import probe
 from tests.analysis.tiny_clip import SENTENCES, tiny_clip
 from tests.clips import clip, ffmpeg
 
@@ -23,7 +24,7 @@ from tests.clips import clip, ffmpeg
 def subject(path: Path) -> Subject:
     info = probe(path)
     assert info.duration is not None
-    signals = measure(Range(str(path), 0, math.ceil(info.duration)))
+    signals = measure(TimeRange(str(path), 0, math.ceil(info.duration)))
     return Subject(path, info, Fraction(info.duration), signals, 0)
 
 
@@ -51,13 +52,13 @@ def test_a_folder_without_a_model_is_an_error_and_not_silently_classical(tmp_pat
         choose(tmp_path)
 
 
-def test_without_the_extra_it_is_classical_and_says_how_to_get_it(tmp_path: Path) -> None:
+def test_without_the_extra_it_is_classical_and_names_the_way_to_get_it(tmp_path: Path) -> None:
     """In a process where PyTorch cannot be imported, whether it is installed here or not."""
     script = f"""
 import sys
 sys.modules["torch"] = None
 from pathlib import Path
-from reelmill.analysis.backends import choose
+from reelmill.analysis.tagging.backends import choose
 chosen = choose(Path({str(tmp_path)!r}))
 print([back_end.name for back_end in chosen.back_ends], chosen.why_no_model)
 """
@@ -70,7 +71,7 @@ print([back_end.name for back_end in chosen.back_ends], chosen.why_no_model)
 def test_nothing_of_the_extra_is_loaded_until_a_folder_is_named() -> None:
     script = """
 import sys
-from reelmill.analysis.backends import choose
+from reelmill.analysis.tagging.backends import choose
 import flows.tag_generation
 choose(None)
 print({"torch", "transformers"} & set(sys.modules))
@@ -96,22 +97,22 @@ def test_every_back_end_keeps_the_contract(make: object, tmp_path: Path) -> None
         assert back_end.vram().peak_mb is None
 
 
-def test_a_model_says_what_its_own_scores_say_whatever_the_batch(tmp_path: Path) -> None:
-    from reelmill.analysis.samples import samples
-    from reelmill.analysis.tags import Tag
+def test_a_model_tags_by_its_own_scores_whatever_the_batch(tmp_path: Path) -> None:
+    from reelmill.analysis.frames.frame_sampling import sample_frames
+    from reelmill.analysis.tagging.rules import Tag
 
     back_end = _model(tmp_path)
-    from reelmill.analysis.zeroshot import ZeroShot
+    from reelmill.analysis.tagging.zero_shot import ZeroShot
     from tests.analysis.tiny_clip import by_hand
 
     assert isinstance(back_end, ZeroShot)
     video = subject(clip(tmp_path / "a.mp4", seconds=10))
-    looks = list(samples(video.path, video.info.video, video.duration, back_end.model.side))
+    looks = list(sample_frames(video.path, video.info.video, video.duration, back_end.model.side))
     assert len(looks) == 5
     logits = np.array(by_hand(tmp_path / "tiny", [look.pixels for look in looks], list(SENTENCES.values())))
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     column_of = dict(zip(SENTENCES, chances.T, strict=True))
-    # A quarter of five pictures, rounded up, is two.
+    # A quarter of five frames, rounded up, is two.
     wanted = {name: float(np.sort(column)[-2:].mean()) for name, column in column_of.items()}
     for batch in (1, 2, 64):
         back_end.model.batch = batch
@@ -126,7 +127,7 @@ def test_a_model_says_what_its_own_scores_say_whatever_the_batch(tmp_path: Path)
             assert best == pytest.approx(sorted(there.values(), reverse=True)[:2], abs=2e-3)
 
 
-def test_black_pictures_are_not_asked_about(tmp_path: Path) -> None:
+def test_black_frames_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "black.mp4"
     ffmpeg("-f", "lavfi", "-i", "color=black:s=160x120:r=10:d=3", "-c:v", "libx264", path)
     assert _model(tmp_path).tags(subject(path)) == []

@@ -17,9 +17,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra [ai] is not installed: make ai")
 
-from reelmill.analysis.clip import Clip  # noqa: E402
+from reelmill.analysis.tagging.clip_model import ClipModel  # noqa: E402
 from reelmill.errors import CapabilityError, FailureClass, GpuBusy, classify  # noqa: E402
-from reelmill.scheduling.admitted import CONTEXT_MB, VARIABLE  # noqa: E402
+from reelmill.hardware.vram_share import CONTEXT_MB, VARIABLE  # noqa: E402
 from tests.analysis.tiny_clip import SENTENCES, SIDE, by_hand, tiny_clip  # noqa: E402
 
 PROMPTS = list(SENTENCES.values())
@@ -54,7 +54,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_it_scores_as_the_model_itself_does_by_hand_and_touches_no_network(
     folder: Path, pictures: list[Any], no_network: list[str]
 ) -> None:
-    model = Clip(folder, PROMPTS)
+    model = ClipModel(folder, PROMPTS)
     found = model.logits(pictures)
     assert no_network == []
     assert found.shape == (len(pictures), len(PROMPTS))
@@ -67,16 +67,16 @@ def test_it_scores_as_the_model_itself_does_by_hand_and_touches_no_network(
 def test_many_sentences_are_read_as_each_alone(folder: Path, pictures: list[Any]) -> None:
     """Sentences of different lengths are padded, and more than one batch of them is read."""
     many = [f"a picture of {'very ' * (number % 5)}many things, {number}" for number in range(40)]
-    together = Clip(folder, many).logits(pictures[:2])
+    together = ClipModel(folder, many).logits(pictures[:2])
     for number in (0, 17, 39):
-        alone = Clip(folder, [many[number]]).logits(pictures[:2])
+        alone = ClipModel(folder, [many[number]]).logits(pictures[:2])
         np.testing.assert_allclose(together[:, number], alone[:, 0], atol=1e-3)
 
 
 def test_the_same_again_and_in_any_batch(folder: Path, pictures: list[Any]) -> None:
-    model = Clip(folder, PROMPTS)
+    model = ClipModel(folder, PROMPTS)
     whole = model.logits(pictures)
-    np.testing.assert_array_equal(Clip(folder, PROMPTS).logits(pictures), whole)
+    np.testing.assert_array_equal(ClipModel(folder, PROMPTS).logits(pictures), whole)
     for size in (1, 2, 3):
         parts = [model.logits(pictures[first : first + size]) for first in range(0, len(pictures), size)]
         np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-3)
@@ -85,7 +85,7 @@ def test_the_same_again_and_in_any_batch(folder: Path, pictures: list[Any]) -> N
 def test_on_a_cpu_nothing_is_said_of_vram(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told to leave the card alone, it does; what was not measured is None."""
     monkeypatch.setenv(VARIABLE, "0")
-    model = Clip(folder, PROMPTS)
+    model = ClipModel(folder, PROMPTS)
     assert (model.device_name, model.peak_mb, model.admitted_mb, model.side) == ("cpu", None, 0, SIDE)
     assert model.batch >= 1
 
@@ -95,7 +95,7 @@ def test_out_of_memory_names_vram_mb_and_how_to_raise_it(
     folder: Path, pictures: list[Any], monkeypatch: pytest.MonkeyPatch, words: str | None
 ) -> None:
     monkeypatch.setenv(VARIABLE, "6000")
-    model = Clip(folder, PROMPTS)
+    model = ClipModel(folder, PROMPTS)
     error = RuntimeError("CUDA error: out of memory") if words is None else torch.cuda.OutOfMemoryError(words)
 
     def full(*_: object) -> None:
@@ -106,14 +106,14 @@ def test_out_of_memory_names_vram_mb_and_how_to_raise_it(
         model.logits(pictures)
     assert classify(caught.value) == (FailureClass.RESOURCE, True)
     said = str(caught.value)
-    assert "looking at 7 pictures at once with the model tiny" in said
+    assert "looking at 7 images at once with the model tiny" in said
     assert "admitted to 6000 MB" in said
     assert "--job-variable vram_mb=12000" in said
     assert caught.value.__cause__ is error
 
 
 def test_other_trouble_of_the_model_stays_what_it_is(folder: Path, pictures: list[Any]) -> None:
-    model = Clip(folder, PROMPTS)
+    model = ClipModel(folder, PROMPTS)
 
     def broken(*_: object) -> None:
         raise RuntimeError("shapes cannot be multiplied")
@@ -191,7 +191,7 @@ def test_a_folder_without_a_usable_model_is_named_with_the_setting(
     shutil.copytree(folder, broken)
     break_it(broken)
     with pytest.raises(CapabilityError) as caught:
-        Clip(broken, PROMPTS)
+        ClipModel(broken, PROMPTS)
     said = str(caught.value)
     assert said.startswith(f"The folder {broken}, named by REELMILL_MODELS, holds no CLIP model that can be used (")
     assert why in said
@@ -211,25 +211,25 @@ def card() -> Iterator[None]:
 
 
 @pytest.mark.gpu
-def test_on_a_card_it_scores_the_same(
+def test_on_a_gpu_it_scores_the_same(
     card: None, folder: Path, pictures: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, "0")
-    wanted = Clip(folder, PROMPTS).logits(pictures)
+    wanted = ClipModel(folder, PROMPTS).logits(pictures)
     monkeypatch.setenv(VARIABLE, str(CONTEXT_MB + 400))
-    model = Clip(folder, PROMPTS)
+    model = ClipModel(folder, PROMPTS)
     assert model.device_name != "cpu"
     np.testing.assert_allclose(model.logits(pictures), wanted, atol=0.05)
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("share", [150, 400, 1000])
-def test_on_a_card_the_planned_batch_fits_the_share_and_uses_it(
+def test_on_a_gpu_the_planned_batch_fits_the_share_and_uses_it(
     card: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: int
 ) -> None:
-    """A model of which a picture takes some ten MB."""
+    """A model of which a frame takes some ten MB."""
     monkeypatch.setenv(VARIABLE, str(CONTEXT_MB + share))
-    model = Clip(tiny_clip(tmp_path / "wide", width=512, side=224), PROMPTS)
+    model = ClipModel(tiny_clip(tmp_path / "wide", width=512, side=224), PROMPTS)
     assert 1 < model.batch < 256
     model.logits([np.zeros((224, 224, 3), np.uint8)] * model.batch)
     assert model.peak_mb is not None
@@ -237,22 +237,22 @@ def test_on_a_card_the_planned_batch_fits_the_share_and_uses_it(
 
 
 @pytest.mark.gpu
-def test_on_a_card_more_than_its_share_is_refused(card: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_gpu_more_than_its_share_is_refused(card: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(CONTEXT_MB + 150))
-    model = Clip(tiny_clip(tmp_path / "wide", width=512, side=224), PROMPTS)
-    with pytest.raises(GpuBusy, match=r"looking at 200 pictures at once .* vram_mb="):
+    model = ClipModel(tiny_clip(tmp_path / "wide", width=512, side=224), PROMPTS)
+    with pytest.raises(GpuBusy, match=r"looking at 200 images at once .* vram_mb="):
         model.logits([np.zeros((224, 224, 3), np.uint8)] * 200)
 
 
 @pytest.mark.gpu
-def test_on_a_card_cuda_itself_takes_no_more_than_is_kept_for_it(card: None, folder: Path) -> None:
+def test_on_a_gpu_cuda_itself_takes_no_more_than_is_kept_for_it(card: None, folder: Path) -> None:
     """In a process of its own, as NVML sees the card before and after; nothing else may use it meanwhile."""
     script = f"""
 from pathlib import Path
-from reelmill.analysis.clip import Clip
-from reelmill.scheduling.devices import gpus
+from reelmill.analysis.tagging.clip_model import ClipModel
+from reelmill.hardware.gpu import gpus
 before = gpus()[0].used_mb
-model = Clip(Path({str(folder)!r}), ["a picture"])
+model = ClipModel(Path({str(folder)!r}), ["a picture"])
 print(gpus()[0].used_mb - before - model.peak_mb)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -9,10 +9,10 @@ import av
 import numpy as np
 import pytest
 
-from reelmill.analysis import groups, luma, planes, quiet
-from reelmill.analysis.cuts import cuts
-from reelmill.analysis.fades import blends
-from reelmill.analysis.planes import Planes, plane
+from reelmill.analysis.scenes import gop, gop_activity, luma_thumbnails, selective_decode
+from reelmill.analysis.scenes.cuts import cuts
+from reelmill.analysis.scenes.fades import blends
+from reelmill.analysis.scenes.luma_thumbnails import LumaThumbnails, luma_thumbnail
 from tests.clips import ffmpeg
 
 END = Fraction(1000)
@@ -48,7 +48,7 @@ def _made(path: Path, graph: str, *options: str) -> Path:
     return path
 
 
-def _found(seen: Planes) -> tuple[list[Fraction], list[tuple[Fraction, Fraction]]]:
+def _found(seen: LumaThumbnails) -> tuple[list[Fraction], list[tuple[Fraction, Fraction]]]:
     """Cuts, and fades with their overlapping parts joined."""
     hard = cuts(seen.luma)
     fades: list[tuple[Fraction, Fraction]] = []
@@ -61,8 +61,11 @@ def _found(seen: Planes) -> tuple[list[Fraction], list[tuple[Fraction, Fraction]
     return [seen.times[at] for at in hard], fades
 
 
-def _assert_as_if_all_were_decoded(path: Path) -> Planes:
-    seen, whole = luma.planes(path, Fraction(0), END), luma.every(path, Fraction(0), END)
+def _assert_as_if_all_were_decoded(path: Path) -> LumaThumbnails:
+    seen, whole = (
+        selective_decode.thumbnails(path, Fraction(0), END),
+        selective_decode.decode_all(path, Fraction(0), END),
+    )
     assert seen.times == whole.times
     (hard, soft), (all_hard, all_soft) = _found(seen), _found(whole)
     assert hard == all_hard
@@ -83,9 +86,9 @@ def test_a_look_elsewhere_and_back_is_seen(tmp_path: Path, encoder: str) -> None
 
 
 @pytest.mark.parametrize("encoder", ["no keyframe at a cut", "none between", "HEVC"])
-def test_a_short_look_elsewhere_is_seen_wherever_groups_end(tmp_path: Path, encoder: str) -> None:
+def test_a_short_look_elsewhere_is_seen_wherever_gops_end(tmp_path: Path, encoder: str) -> None:
     suffix, options = ENCODERS[encoder]
-    looks = [(27, 33), (80, 87), (134, 143), (185, 198), (231, 251)]  # first picture, and the one after the last
+    looks = [(27, 33), (80, 87), (134, 143), (185, 198), (231, 251)]  # first frame, and the one after the last
     when = "+".join(f"between(n,{first},{end - 1})" for first, end in looks)
     graph = f"{ROOM}[a];{STREET}[b];[a][b]overlay=enable='{when}'"
     seen = _assert_as_if_all_were_decoded(_made(tmp_path / f"a{suffix}", graph, "-t", "12", *options))
@@ -94,10 +97,10 @@ def test_a_short_look_elsewhere_is_seen_wherever_groups_end(tmp_path: Path, enco
 
 @pytest.mark.parametrize("encoder", ["its choice of keyframes", "one keyframe", "none between", "HEVC"])
 @pytest.mark.parametrize("colour", ["black", "green"])
-def test_a_plain_picture_takes_hardly_a_bit_and_is_seen(tmp_path: Path, encoder: str, colour: str) -> None:
+def test_a_plain_frame_takes_hardly_a_bit_and_is_seen(tmp_path: Path, encoder: str, colour: str) -> None:
     suffix, options = ENCODERS[encoder]
     plain = f"color={colour}:s=320x180:r=25"
-    looks = [(40, 70), (120, 141), (190, 196), (230, 280)]  # first picture, and the one after the last
+    looks = [(40, 70), (120, 141), (190, 196), (230, 280)]  # first frame, and the one after the last
     when = "+".join(f"between(n,{first},{end - 1})" for first, end in looks)
     graph = f"{ROOM}[a];{plain}[b];[a][b]overlay=enable='{when}'"
     seen = _assert_as_if_all_were_decoded(_made(tmp_path / f"a{suffix}", graph, "-t", "12", *options))
@@ -106,7 +109,7 @@ def test_a_plain_picture_takes_hardly_a_bit_and_is_seen(tmp_path: Path, encoder:
 
 @pytest.mark.parametrize("encoder", ["its choice of keyframes", "no keyframe at a cut", "hardly any bits", "HEVC"])
 @pytest.mark.parametrize("duration", [0.6, 1.0])
-def test_a_fade_is_seen_wherever_groups_end(tmp_path: Path, encoder: str, duration: float) -> None:
+def test_a_fade_is_seen_wherever_gops_end(tmp_path: Path, encoder: str, duration: float) -> None:
     suffix, options = ENCODERS[encoder]
     graph = (
         f"{ROOM},trim=end=5[a];{STREET},trim=end=6[b];{ROOM},trim=end=5[c];"
@@ -131,17 +134,17 @@ def test_of_a_quiet_shot_next_to_nothing_is_decoded(tmp_path: Path, monkeypatch:
     path = _made(tmp_path / "a.mp4", still, "-t", "20", *X264, "-g", "100")
     decoded: list[int] = []
 
-    def counting(frame: av.VideoFrame) -> planes.Plane:
+    def counting(frame: av.VideoFrame) -> luma_thumbnails.Luma:
         decoded.append(1)
-        return plane(frame)
+        return luma_thumbnail(frame)
 
-    monkeypatch.setattr(luma, "plane", counting)
-    monkeypatch.setattr(groups, "plane", counting)
-    assert len(luma.planes(path, Fraction(0), END)) == 500
+    monkeypatch.setattr(selective_decode, "luma_thumbnail", counting)
+    monkeypatch.setattr(gop, "luma_thumbnail", counting)
+    assert len(selective_decode.thumbnails(path, Fraction(0), END)) == 500
     assert len(decoded) < 100
 
 
-def test_a_plane_is_the_picture_made_small(tmp_path: Path) -> None:
+def test_a_thumbnail_is_the_frame_made_small(tmp_path: Path) -> None:
     for name, options in {
         "a.mp4": ["-pix_fmt", "yuv420p"],
         "full.mp4": ["-vf", "scale=out_range=full", "-pix_fmt", "yuvj420p", "-color_range", "pc"],
@@ -153,26 +156,28 @@ def test_a_plane_is_the_picture_made_small(tmp_path: Path) -> None:
         with av.open(str(tmp_path / name)) as container:
             frame = next(container.decode(video=0))
         small = frame.to_ndarray(width=48, height=27, format="gray", interpolation="AREA").ravel().astype(np.float32)
-        assert np.abs(plane(frame) - small).mean() < 4, name
-        assert abs(float(plane(frame).mean() - small.mean())) < 1, name
+        assert np.abs(luma_thumbnail(frame) - small).mean() < 4, name
+        assert abs(float(luma_thumbnail(frame).mean() - small.mean())) < 1, name
 
 
-def test_packets_tell_where_a_scene_may_begin() -> None:
+def test_packets_show_where_a_scene_may_begin() -> None:
     calm = np.tile([900, 100, 300, 100], 20)
     sizes = np.concatenate(([8000], calm))
-    assert quiet.Course(sizes, 8000).goes_on(1, 13)
-    assert quiet.Course(sizes, 8000).returns(1)
-    assert not quiet.Course(sizes, 8000).spikes.any()
+    assert gop_activity.Course(sizes, 8000).goes_on(1, 13)
+    assert gop_activity.Course(sizes, 8000).returns(1)
+    assert not gop_activity.Course(sizes, 8000).spikes.any()
     sizes[41] = 5000
-    course = quiet.Course(sizes, 8000)
+    course = gop_activity.Course(sizes, 8000)
     assert not course.goes_on(1, 13)
     assert not course.returns(1)
     assert course.returns(42)
     assert np.flatnonzero(course.spikes)[0] == 41
-    assert not quiet.Course(sizes, 80_000).returns(1), "it may be one of another scene, which is as simple as ours"
-    assert quiet.Course(np.concatenate(([80_000], sizes[1:])), 80_000).returns(1), (
+    assert not gop_activity.Course(sizes, 80_000).returns(1), (
+        "it may be one of another scene, which is as simple as ours"
+    )
+    assert gop_activity.Course(np.concatenate(([80_000], sizes[1:])), 80_000).returns(1), (
         "too little for a scene to begin with"
     )
-    assert quiet.Course(np.concatenate(([8000], calm)), 8000).calm(13)
+    assert gop_activity.Course(np.concatenate(([8000], calm)), 8000).calm(13)
     sizes[30:34] = 10
-    assert not quiet.Course(sizes, 0).goes_on(1, 13), "it may have become black"
+    assert not gop_activity.Course(sizes, 0).goes_on(1, 13), "it may have become black"

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reelmill.analysis.storyboard import Cue, interval, place_of, plan, tile_size, webvtt
+from reelmill.analysis.storyboard_layout import Cue, interval, place_of, plan, tile_size, webvtt
 
 _times = st.builds(Fraction, st.integers(0, 4_000_000), st.just(1000))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.builds(Fraction, st.integers(1, 4_000_000), st.just(1000)), st.lists(_times, max_size=60).map(sorted))
 def test_tiles_cover_the_video_and_their_keyframes_lie_inside(duration: Fraction, keyframes: list[Fraction]) -> None:
     tiles = plan(duration, keyframes)

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.analysis.ranges import Range
-from reelmill.analysis.signals import measure
-from reelmill.analysis.tags import colour, tags
-from reelmill.ffmpeg.probe import probe
+from reelmill.analysis.frames.time_ranges import TimeRange
+from reelmill.analysis.scoring.signals import measure
+from reelmill.analysis.tagging.rules import colour, tags
+from reelmill.ffmpeg.reading.probe import probe
 from tests.clips import ffmpeg
 
 
 def _tags(path: Path, cuts: int = 0) -> dict[str, float]:
     info = probe(path)
-    signals = measure(Range(str(path), 0, math.ceil(info.duration or 0)))
+    signals = measure(TimeRange(str(path), 0, math.ceil(info.duration or 0)))
     return {tag.name: tag.confidence for tag in tags(info, signals, cuts)}
 
 
@@ -37,7 +37,7 @@ def test_colours_have_their_everyday_names(rgb: tuple[float, float, float], name
     assert colour(*rgb) == name
 
 
-def test_a_dark_grey_standing_picture_without_sound(tmp_path: Path) -> None:
+def test_a_dark_grey_standing_frame_without_audio(tmp_path: Path) -> None:
     found = _tags(_clip(tmp_path, "color=0x343434:s=320x180:r=25"))
     assert {"landscape", "small", "dark", "black-and-white", "static-camera", "no-sound", "slow-paced"} <= set(found)
     assert found["landscape"] == found["no-sound"] == 1
@@ -51,7 +51,7 @@ def test_a_bright_upright_red_one_with_a_tone(tmp_path: Path) -> None:
     assert "colour-red" in _tags(_clip(tmp_path, "color=red:s=160x160:r=10"))
 
 
-def test_an_empty_track_is_silence_not_no_sound(tmp_path: Path) -> None:
+def test_an_empty_track_is_silence_rather_than_no_audio(tmp_path: Path) -> None:
     found = _tags(_clip(tmp_path, "testsrc2=s=160x90:r=25", "-f", "lavfi", "-i", "anullsrc"))
     assert "silence" in found
     assert "no-sound" not in found

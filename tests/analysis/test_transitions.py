@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelmill.analysis.cuts import cuts
-from reelmill.analysis.fades import blends
-from reelmill.analysis.ranges import Range
-from reelmill.analysis.transitions import Search, Transitions, join, packed, scenes, unpacked
-from reelmill.ffmpeg.probe import probe
+from reelmill.analysis.frames.time_ranges import TimeRange
+from reelmill.analysis.scenes.cuts import cuts
+from reelmill.analysis.scenes.fades import blends
+from reelmill.analysis.scenes.transitions import Transitions, TransitionSearch, join, packed, scenes, unpacked
+from reelmill.ffmpeg.reading.probe import probe
 from tests.clips import clip, cut_off, ffmpeg
 
 #: Its ends and colours are else drawn at random.
@@ -31,8 +31,8 @@ def _found(path: Path, step: int | None = None) -> Transitions:
     info = probe(path)
     duration = math.ceil(info.duration or 0)
     starts = range(0, duration, step or duration)
-    search = Search(info.video.frame_rate)
-    return join([search(Range(str(path), first, min(first + (step or duration), duration))) for first in starts])
+    search = TransitionSearch(info.video.frame_rate)
+    return join([search(TimeRange(str(path), first, min(first + (step or duration), duration))) for first in starts])
 
 
 def _edited(path: Path, lengths: list[float], *options: str, fade: bool = False) -> Path:
@@ -61,11 +61,11 @@ def _edited(path: Path, lengths: list[float], *options: str, fade: bool = False)
     [
         ("a.mp4", ["-c:v", "libx264", "-preset", "veryfast"]),
         ("b.mkv", ["-c:v", "libx264", "-g", "500", "-sc_threshold", "0", "-bf", "3"]),  # one keyframe
-        ("c.ts", ["-c:v", "mpeg2video", "-q:v", "4", "-bf", "2"]),  # open groups, no index
+        ("c.ts", ["-c:v", "mpeg2video", "-q:v", "4", "-bf", "2"]),  # open GOPs, no index
         ("d.webm", ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "-8", "-b:v", "1M"]),
     ],
 )
-def test_cuts_are_found_to_the_picture(tmp_path: Path, name: str, options: list[str]) -> None:
+def test_cuts_are_found_to_the_frame(tmp_path: Path, name: str, options: list[str]) -> None:
     found = _found(_edited(tmp_path / name, [2.4, 1.6, 3.04, 1.0, 2.0], *options))
     wanted = [2.4, 4.0, 7.04, 8.04]
     assert [float(cut) for cut in found.cuts] == pytest.approx(wanted, abs=0.021)
@@ -103,7 +103,7 @@ def test_the_split_into_ranges_changes_nothing(tmp_path: Path, step: int) -> Non
 @pytest.mark.parametrize(
     "filters",
     [
-        "drawbox=color=white:t=fill:enable='between(mod(n,20),10,11)'",  # flashes of two pictures
+        "drawbox=color=white:t=fill:enable='between(mod(n,20),10,11)'",  # flashes of two frames
         "eq=brightness='0.25*mod(n,2)':eval=frame",  # flicker
         "noise=alls=40:all_seed=1:allf=t",  # grain
     ],
@@ -128,7 +128,7 @@ def test_files_with_next_to_nothing_in_them(tmp_path: Path) -> None:
     assert _found(cut_off(clip(tmp_path / "a.mkv", seconds=4), tmp_path / "b.mkv", keep=0.4)) == Transitions((), ())
 
 
-def test_of_no_pictures_nothing_is_found() -> None:
+def test_of_no_frames_nothing_is_found() -> None:
     for count in (0, 1):
         luma = np.zeros((count, 12), np.float32)
         assert cuts(luma) == []
@@ -154,9 +154,9 @@ def test_real_cuts_are_found(real_media: Path, name: str) -> None:
     found = _found(real_media / "cuts" / name)
     soft = [(t["start"] - 0.2, t["end"] + 0.2) for t in truth["transitions"] if t["type"] != "hard"]
     hard = [t["t"] for t in truth["transitions"] if t["type"] == "hard"]
-    told = [float(cut) for cut in found.cuts if not any(begin <= cut <= end for begin, end in soft)]
-    hits = sum(any(abs(cut - at) <= 1.01 / truth["fps"] for cut in told) for at in hard)
-    assert 2 * hits / (len(hard) + len(told)) >= 0.93
+    found_there = [float(cut) for cut in found.cuts if not any(begin <= cut <= end for begin, end in soft)]
+    hits = sum(any(abs(cut - at) <= 1.01 / truth["fps"] for cut in found_there) for at in hard)
+    assert 2 * hits / (len(hard) + len(found_there)) >= 0.93
     fades = [(t["start"], t["end"]) for t in truth["transitions"] if t.get("transition") == "fade"]
     met = sum(any(begin < b and a < end for a, b in found.fades) for begin, end in fades)
     assert met >= 0.8 * len(fades)

@@ -7,11 +7,11 @@ import pytest
 
 pytest.importorskip("torch", reason="the extra [ai] is not installed: make ai")
 
-from reelmill.analysis.vocabulary import Group, Label
-from reelmill.analysis.zeroshot import named, softmax
+from reelmill.analysis.tagging.labels import Label, LabelSet
+from reelmill.analysis.tagging.zero_shot import fitting_tags, softmax
 
-PLACE = Group("place", (Label("beach", "a beach"), Label("forest", "a forest"), Label(None, "elsewhere")))
-TIME = Group("time", (Label("night", "at night"), Label("beach", "sand")))
+PLACE = LabelSet("place", (Label("beach", "a beach"), Label("forest", "a forest"), Label(None, "elsewhere")))
+TIME = LabelSet("time", (Label("night", "at night"), Label("beach", "sand")))
 
 
 def test_probabilities_sum_to_one_however_large_the_logits() -> None:
@@ -19,12 +19,12 @@ def test_probabilities_sum_to_one_however_large_the_logits() -> None:
     np.testing.assert_allclose(rows, [[0.5, 0.5], [0.25, 0.75]], rtol=1e-6)
 
 
-def test_a_word_needs_to_fit_a_quarter_of_the_pictures() -> None:
-    """Eight pictures; two are sure to be of a beach, one of a forest, the others of neither."""
+def test_a_word_needs_to_fit_a_quarter_of_the_frames() -> None:
+    """Eight frames; two are sure to be of a beach, one of a forest, the others of neither."""
     sure = {"beach": [9.0, 0.0, 0.0], "forest": [0.0, 9.0, 0.0], "else": [0.0, 0.0, 9.0]}
     shows = ["else", "beach", "else", "else", "forest", "beach", "else", "else"]
     logits = np.array([sure[what] for what in shows], np.float32)
-    (tag,) = named(logits, [float(second) for second in range(8)], [PLACE], "tiny")
+    (tag,) = fitting_tags(logits, [float(second) for second in range(8)], [PLACE], "tiny")
     assert (tag.name, tag.confidence) == ("beach", 0.95)
     assert tag.evidence == {
         "back_end": "tiny", "looks_like": "a beach", "pictures": "2 of 8", "best_at_seconds": [1.0, 5.0]
@@ -35,13 +35,13 @@ def test_confidence_is_the_mean_of_the_best_quarter() -> None:
     """Probabilities 0.9, 0.6, 0.5 and 0.5 of the first word, twice: the best two are 0.9."""
     shares = [0.9, 0.6, 0.5, 0.5] * 2
     logits = np.log(np.array([[share, 1 - share] for share in shares], np.float32))
-    group = Group("look", (Label("warm", "red"), Label("cold", "blue")))
-    (warm, cold) = named(logits, list(map(float, range(8))), [group], "tiny")
+    label_set = LabelSet("look", (Label("warm", "red"), Label("cold", "blue")))
+    (warm, cold) = fitting_tags(logits, list(map(float, range(8))), [label_set], "tiny")
     assert (warm.name, warm.confidence, warm.evidence["best_at_seconds"]) == ("warm", 0.9, [0.0, 4.0])
     assert (cold.name, cold.confidence) == ("cold", 0.5)
 
 
-def test_a_word_of_two_groups_is_named_once_with_the_surer_score() -> None:
+def test_a_word_of_two_sets_is_named_once_with_the_surer_score() -> None:
     logits = np.log(np.array([[0.6, 0.2, 0.2, 0.2, 0.8]], np.float32))
-    (tag,) = named(logits, [0.0], [PLACE, TIME], "tiny")
+    (tag,) = fitting_tags(logits, [0.0], [PLACE, TIME], "tiny")
     assert (tag.name, tag.confidence, tag.evidence["looks_like"]) == ("beach", 0.8, "sand")

@@ -20,7 +20,7 @@ def tiny_clip(
         labels: its own words.
         seed: of its numbers.
         width: of its layers.
-        side: of the pictures it takes, in pixels.
+        side: of the frames it takes, in pixels.
     """
     import torch
     from tokenizers.pre_tokenizers import ByteLevel
@@ -56,7 +56,7 @@ def tiny_clip(
 
 
 def by_hand(folder: Path, pictures: list[Any], sentences: list[str]) -> Any:
-    """Logits of each picture and sentence by the model's own forward, one pair at a time; nothing of ours."""
+    """Logits of each frame and sentence by the model's own forward, one pair at a time; nothing of ours."""
     import torch
     from PIL import Image
     from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from blocks import MediaLibrary, Transcoder
+from blocks import MediaLibrary, TranscoderSettings
 from blocks.stored import SiteBlock
 from deployments.site import Site
 from reelmill.ffmpeg.transcoder import TranscoderOptions
-from reelmill.operations.scan import EXTENSIONS
+from reelmill.operations.jobs.scan import EXTENSIONS
 
 
-@pytest.mark.parametrize("kind", [MediaLibrary, Transcoder])
+@pytest.mark.parametrize("kind", [MediaLibrary, TranscoderSettings])
 def test_a_person_finds_each_block_and_field_explained(kind: type[SiteBlock]) -> None:
     assert kind.get_block_type_name().startswith("Reelmill ")
     assert kind.get_description()
@@ -23,12 +23,12 @@ def test_a_person_finds_each_block_and_field_explained(kind: type[SiteBlock]) ->
 
 
 @pytest.mark.site
-@pytest.mark.parametrize("kind", [MediaLibrary, Transcoder])
+@pytest.mark.parametrize("kind", [MediaLibrary, TranscoderSettings])
 def test_what_people_saved_is_what_flows_read(on_site: Site, kind: type[SiteBlock]) -> None:
     assert kind.current().model_dump(exclude={"block_type_slug"})
-    if kind is Transcoder:
-        Transcoder(threads=3).save("default", overwrite=True)
-        assert Transcoder.current().threads == 3
+    if kind is TranscoderSettings:
+        TranscoderSettings(threads=3).save("default", overwrite=True)
+        assert TranscoderSettings.current().threads == 3
     else:
         MediaLibrary(directory_types=["films"]).save("default", overwrite=True)
         assert MediaLibrary.current().scannable == ("inbox", "films")
@@ -39,9 +39,9 @@ def test_defaults() -> None:
     library = MediaLibrary()
     assert library.scannable == ("inbox", "videos", "shows", "home")
     assert tuple(library.extensions) == EXTENSIONS
-    assert Transcoder().options() == TranscoderOptions()
-    assert not Transcoder(software_fallback=False).options().software_fallback
-    assert Transcoder(binary="/opt/ffmpeg").options().binary == Path("/opt/ffmpeg")
+    assert TranscoderSettings().options() == TranscoderOptions()
+    assert not TranscoderSettings(software_fallback=False).options().software_fallback
+    assert TranscoderSettings(binary="/opt/ffmpeg").options().binary == Path("/opt/ffmpeg")
 
 
 @pytest.mark.parametrize("names", [["inbox"], ["playback"], ["a/b"], [".."], [""], []])

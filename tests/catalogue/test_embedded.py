@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.errors import SiteError
+from tests.patience import PATIENCE
 
 _USER = """
 import sys
@@ -59,7 +60,7 @@ def _line(user: subprocess.Popen[str]) -> str:
 
 
 def _leave(user: subprocess.Popen[str]) -> None:
-    user.communicate("\n", timeout=60)
+    user.communicate("\n", timeout=PATIENCE)
     assert user.returncode == 0
 
 
@@ -152,7 +153,7 @@ def test_what_was_committed_survives_the_death_of_the_server(server: EmbeddedPos
     postmaster = _postmaster(server)
     children = postmaster.children(recursive=True)
     postmaster.kill()
-    psutil.wait_procs([postmaster, *children], timeout=20)
+    psutil.wait_procs([postmaster, *children], timeout=PATIENCE)
     assert not server.running()
     again = EmbeddedPostgres(server.folder)
     again.acquire()
@@ -207,3 +208,31 @@ def test_nobody_else_may_connect(server: EmbeddedPostgres) -> None:
     socket = server.socket_folder / ".s.PGSQL.5432"
     assert socket.stat().st_mode & 0o077 == 0
     assert _query(server, "SHOW listen_addresses") == ""
+
+
+@pytest.mark.parametrize("trap", ["a link", "a stranger's folder"])
+def test_a_socket_folder_that_somebody_else_made_is_refused(open_folder: Path, tmp_path: Path, trap: str) -> None:
+    """Whoever may write there could put a server of his own in the place of ours."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes folders of others")
+    server = EmbeddedPostgres(open_folder / f"{trap} {'long ' * 20}")
+    target = tmp_path / "target"
+    target.mkdir(mode=0o755)
+    try:
+        if trap == "a link":
+            server.socket_folder.symlink_to(target)
+        else:
+            server.socket_folder.mkdir(mode=0o777)
+            os.chown(server.socket_folder, 12_345, 12_345)
+        with pytest.raises(
+            SiteError, match=f"{server.socket_folder}, which the database needs for itself, was made by"
+        ):
+            server.acquire()
+        assert not server.running()
+        assert (target.stat().st_uid, target.stat().st_mode & 0o777) == (0, 0o755)
+    finally:
+        server.release()
+        if trap == "a link":
+            server.socket_folder.unlink()
+        else:
+            server.socket_folder.rmdir()

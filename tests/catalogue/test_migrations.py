@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.catalogue.engine import alembic_config, migrate
@@ -71,6 +72,17 @@ def test_many_at_once(empty: Engine) -> None:
     assert _differences(empty) == []
 
 
+def test_a_schema_of_a_newer_version_is_left_as_it_is(empty: Engine) -> None:
+    migrate(empty)
+    with empty.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {SCHEMA}.video ADD COLUMN colour text"))
+        connection.execute(text(f"UPDATE {SCHEMA}.alembic_version SET version_num = '9999'"))
+    migrate(empty)
+    with empty.connect() as connection:
+        assert connection.execute(text(f"SELECT version_num FROM {SCHEMA}.alembic_version")).scalars().all() == ["9999"]
+    assert "colour" in {column["name"] for column in inspect(empty).get_columns("video", SCHEMA)}
+
+
 def test_prefects_tables_are_left_alone(empty: Engine) -> None:
     with empty.begin() as connection:
         connection.execute(text("CREATE EXTENSION pg_trgm; CREATE TABLE public.flow_run (id int)"))
@@ -102,3 +114,17 @@ def test_each_step_goes_down_and_up(empty: Engine) -> None:
         with empty.begin() as connection:
             command.upgrade(alembic_config(connection), "+1")
     assert _differences(empty) == []
+
+
+def test_a_catalogue_is_of_one_site_from_its_first_migration_on(empty: Engine) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: migrate(empty), range(4)))
+    with empty.connect() as connection:
+        first = connection.execute(text(f"SELECT id FROM {SCHEMA}.site")).scalars().all()
+    migrate(empty)
+    with empty.connect() as connection:
+        assert connection.execute(text(f"SELECT id FROM {SCHEMA}.site")).scalars().all() == first
+    assert len(first) == 1
+    for value in ("true", "false"):
+        with pytest.raises(IntegrityError), empty.begin() as connection:
+            connection.execute(text(f"INSERT INTO {SCHEMA}.site VALUES ({value}, gen_random_uuid(), now())"))

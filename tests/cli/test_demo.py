@@ -4,32 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.decode import check_whole
+from reelmill.ffmpeg.reading.decode import check_whole
 from tests.clips import clip
+from tests.patience import PATIENCE
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.site
 
 
-def _demo(tmp_path: Path, media: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+def _start(tmp_path: Path, *options: str | Path, **settings: str) -> subprocess.Popen[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "REELMILL_"))}
     env |= {"HOME": str(tmp_path), "COLUMNS": "160", "REELMILL_PREFECT_PORT": "4500", **settings}
-    return subprocess.run(
-        [str(Path(sys.executable).parent / "reelmill"), "demo", "--media", str(media)],
+    return subprocess.Popen(
+        [str(Path(sys.executable).parent / "reelmill"), "demo", *map(str, options)],
         env=env,
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # a pipe that nobody reads would stop it once full
+        text=True,
     )
+
+
+def _kept_and_ended(running: subprocess.Popen[str]) -> tuple[str, int]:
+    """Wait until a demo leaves its site up, ask that, and press Ctrl-C; what it printed, and the site's status."""
+    assert running.stdout is not None
+    printed, status = [], 0
+    for line in running.stdout:
+        printed.append(line)
+        if "Ctrl-C ends it" in line:
+            try:
+                status = httpx.get("http://127.0.0.1:4500/api/ready", timeout=PATIENCE).status_code
+            finally:
+                running.send_signal(signal.SIGINT)
+    return "".join(printed), status
 
 
 def _everything(folder: Path) -> dict[str, str]:
@@ -45,7 +62,8 @@ def _of_the_demo() -> list[list[str]]:
     return found
 
 
-def test_a_folder_with_good_and_broken_videos(tmp_path: Path) -> None:
+def test_a_folder_with_good_and_broken_videos_and_a_job_that_fails(tmp_path: Path) -> None:
+    """On one site, since bringing one up is most of the time this takes."""
     media = tmp_path / "My Videos"
     for number, size in enumerate(("160x120", "120x160", "320x180", "64x64")):
         clip(media / f"sub folder {number}" / f"clip {number}.mp4", size=size, seconds=number + 2)
@@ -53,32 +71,41 @@ def test_a_folder_with_good_and_broken_videos(tmp_path: Path) -> None:
     (media / "broken.mp4").write_bytes(b"no video")
     (media / "notes.txt").write_text("not one of them")
     before = _everything(media)
-    ran = _demo(tmp_path, media)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "6 files copied" in ran.stdout
-    assert "web-ready already, so not re-encoded: 1" in ran.stdout
-    assert "invalid broken.mp4 cannot be opened as a video" in ran.stdout
+    broken = tmp_path / "ffmpeg"
+    complaint = 'echo "the lens cap is on" >&2; exit 9'
+    broken.write_text(
+        f'#!/bin/sh\ncase "$*" in *ready.mp4*mjpeg*) {complaint};; *) exec "{find_ffmpeg()}" "$@";; esac\n'
+    )
+    broken.chmod(0o755)
+    with _start(tmp_path, "--keep", "--media", media, REELMILL_FFMPEG=str(broken)) as running:
+        shown, status = _kept_and_ended(running)
+    assert running.returncode == 1, shown
+    assert status in (200, 401)  # as it has a login, or not
+    assert "http://127.0.0.1:4500" in shown
+    assert "6 files copied" in shown
+    assert "bringing up a site of its own" in shown
+    assert "web-ready already, so not re-encoded: 1 (ready.mp4)" in shown
+    assert "invalid broken.mp4 cannot be opened as a video" in shown
+    assert "thumbnail_generate failed ffmpeg ended with code 9: the lens cap is on (ready.mp4)" in shown
+    assert shown.count(" failed ") == 1
     assert _everything(media) == before
     library = tmp_path / ".demo" / "media"
     made = [path for folder in ("playback", "compilations", "digests") for path in (library / folder).iterdir()]
     assert len(made) == 6
-    assert len(list((library / "thumbnails").iterdir())) == 5
+    thumbnails = list((library / "thumbnails").iterdir())
+    assert len(thumbnails) == 4
     for path in made:
         assert check_whole(path).clean
-        assert f"{path.parent.name}/{path.name}" in ran.stdout  # in the table
+        assert f"{path.parent.name}/{path.name}" in shown  # in the table
+    for number in range(4):
+        assert f"a thumbnail of clip {number}.mp4" in shown
+    assert not any(path.name in shown for path in thumbnails)  # an id is nothing to look at
     assert not _of_the_demo()
 
 
-def test_a_job_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
-    clip(tmp_path / "media" / "a.mp4", seconds=2)
-    broken = tmp_path / "ffmpeg"
-    complaint = 'echo "the lens cap is on" >&2; exit 9'
-    broken.write_text(f'#!/bin/sh\ncase "$*" in *mjpeg*) {complaint};; *) exec "{find_ffmpeg()}" "$@";; esac\n')
-    broken.chmod(0o755)
-    ran = _demo(tmp_path, tmp_path / "media", REELMILL_FFMPEG=str(broken))
-    assert ran.returncode == 1
-    assert "thumbnail_generate failed ffmpeg ended with code 9: the lens cap is on" in ran.stdout
-    assert not _of_the_demo()
-    again = _demo(tmp_path, tmp_path / ".demo")
-    assert again.returncode == 1
-    assert "is not a folder the demo can copy from" in again.stderr
+def test_what_the_demo_made_is_no_folder_for_it(tmp_path: Path) -> None:
+    (tmp_path / ".demo").mkdir()
+    with _start(tmp_path, "--media", tmp_path / ".demo") as running:
+        complaint, _ = running.communicate()
+    assert running.returncode == 2
+    assert "is not a folder the demo can copy from" in complaint

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from reelmill.cli.main import app
 from reelmill.errors import UserError
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
 from tests.clips import clip
 from tests.operations.library import add
 
@@ -22,16 +22,16 @@ def library(bench: Workbench) -> Path:
 
 
 def test_the_library_alone(library: Path) -> None:
-    answer = CliRunner().invoke(app, ["doctor", "--check"])
-    assert answer.exit_code == 0
-    assert answer.stdout.splitlines()[-1] == "healthy"
+    result = CliRunner().invoke(app, ["doctor", "--check"])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "healthy"
     (library / "inbox/a.mp4").unlink()
-    answer = CliRunner().invoke(app, ["doctor", "--check"])
-    assert answer.exit_code == 1
-    assert "fault   1 record of files that are not there: inbox/a.mp4.\n         -> put them back" in answer.stdout
-    told = json.loads(CliRunner().invoke(app, ["doctor", "--check", "--output", "json"]).stdout)
-    assert told["healthy"] is False
-    assert [found["names"] for found in told["findings"] if found["severity"] == "fault"] == [["inbox/a.mp4"]]
+    result = CliRunner().invoke(app, ["doctor", "--check"])
+    assert result.exit_code == 1
+    assert "fault   1 record of files that are not there: inbox/a.mp4.\n         -> put them back" in result.stdout
+    shown = json.loads(CliRunner().invoke(app, ["doctor", "--check", "--output", "json"]).stdout)
+    assert shown["healthy"] is False
+    assert [found["names"] for found in shown["findings"] if found["severity"] == "fault"] == [["inbox/a.mp4"]]
 
 
 def test_originals_against_a_manifest(library: Path, tmp_path: Path) -> None:
@@ -40,12 +40,17 @@ def test_originals_against_a_manifest(library: Path, tmp_path: Path) -> None:
     assert list(json.loads(kept.read_text())) == ["inbox/a.mp4"]
     assert CliRunner().invoke(app, ["doctor", "--check", "--deep", "--originals", str(kept)]).exit_code == 0
     (library / "inbox/a.mp4").write_bytes(b"other")
-    answer = CliRunner().invoke(app, ["doctor", "--check", "--originals", str(kept)])
-    assert answer.exit_code == 1
-    assert "1 original not as in the manifest: inbox/a.mp4." in answer.stdout
+    result = CliRunner().invoke(app, ["doctor", "--check", "--originals", str(kept)])
+    assert result.exit_code == 1
+    assert "1 original not as in the manifest: inbox/a.mp4." in result.stdout
     kept.write_text("[1]")
-    refused = CliRunner().invoke(app, ["doctor", "--check", "--originals", str(kept)])
-    assert isinstance(refused.exception, UserError)
+    for unfit in (kept, tmp_path, tmp_path / "gone.json", library / "inbox/a.mp4"):
+        refused = CliRunner().invoke(app, ["doctor", "--check", "--originals", str(unfit)])
+        assert isinstance(refused.exception, UserError)
+        assert str(unfit) in str(refused.exception)
+    for unfit in (tmp_path, tmp_path / "gone" / "a.json"):
+        refused = CliRunner().invoke(app, ["doctor", "--check", "--save-originals", str(unfit)])
+        assert isinstance(refused.exception, UserError)
 
 
 def test_a_repair_is_shown_and_asked_for(library: Path) -> None:
@@ -58,18 +63,18 @@ def test_a_repair_is_shown_and_asked_for(library: Path) -> None:
     assert done.stdout.splitlines()[-1] == "healthy"
     assert not (library / ".reelmill/work/0123").exists()
     (library / ".reelmill/work/0123").mkdir()
-    told = json.loads(CliRunner().invoke(app, ["doctor", "--check", "--repair", "--yes", "--output", "json"]).stdout)
-    assert told["healthy"]
-    assert len(told["repaired"]) == 2
+    shown = json.loads(CliRunner().invoke(app, ["doctor", "--check", "--repair", "--yes", "--output", "json"]).stdout)
+    assert shown["healthy"]
+    assert len(shown["repaired"]) == 2
     assert not (library / ".reelmill/work/0123").exists()
 
 
 def test_without_a_site_the_rest_is_looked_at(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.delenv("PREFECT_PROFILE", raising=False)
-    answer = CliRunner().invoke(app, ["doctor", "--output", "json"])
-    assert answer.exit_code == 1
-    found = {found["check"]: found for found in json.loads(answer.stdout)["findings"]}
+    result = CliRunner().invoke(app, ["doctor", "--output", "json"])
+    assert result.exit_code == 1
+    found = {found["check"]: found for found in json.loads(result.stdout)["findings"]}
     assert found["server"]["severity"] == "fault"
     assert "reelmill up" in found["server"]["remedy"]
     assert found["records"]["severity"] == found["database"]["severity"] == found["encoders"]["severity"] == "ok"

@@ -1,4 +1,4 @@
-"""One file, two machines: each a network namespace with its own address, node name and mount of the library."""
+"""One file, two nodes: each a network namespace with its own address, node name and mount of the library."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from typing import Any
 import psutil
 import pytest
 
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.layout import MediaRoot
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import clip, ffmpeg
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.site
 
 _ADDRESSES = ("10.77.0.1", "10.77.0.2")
 _SUBMIT = """
-import json, sys
 from prefect.deployments import run_deployment
-run = run_deployment("scan/cpu", parameters={"directory_type": "inbox"}, timeout=120)
+run = run_deployment("scan/scan", parameters={"directory_type": "inbox"}, timeout=400)
 assert run.state.is_completed(), run.state
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
@@ -36,9 +36,9 @@ from sqlmodel import select
 with session() as opened:
     (video,) = opened.exec(select(Video)).all()
 asked = {"video_id": str(video.id), "preset": "fast", "force": True}
-run = run_deployment("reencode/gpu_encode", parameters=asked, timeout=240)
+run = run_deployment("reencode/reencode", parameters=asked, timeout=400)
 assert run.state.is_completed(), run.state
-print(json.dumps(run.state.result(raise_on_failure=True), default=str))
+print(run.state.result(raise_on_failure=True).model_dump_json())
 """
 
 
@@ -67,7 +67,7 @@ def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
-class _Machine:
+class _Node:
     """A reelmill command running in a namespace."""
 
     def __init__(self, namespace: str, env: dict[str, str], command: str, log: Path):
@@ -84,7 +84,7 @@ class _Machine:
                 stderr=subprocess.STDOUT,
             )
 
-    def said(self, pattern: str, seconds: float = 90) -> str:
+    def said(self, pattern: str, seconds: float = PATIENCE) -> str:
         """What it printed that matches, once it has."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -98,7 +98,7 @@ class _Machine:
     def end(self) -> None:
         """As Ctrl-C does."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(90)
+        self.process.wait(PATIENCE)
 
     def kill(self) -> None:
         """Everything at once, as a power cut does; nothing where it is off already."""
@@ -117,7 +117,7 @@ def _reelmill(*arguments: str) -> str:
 
 
 def _made_by(root: MediaRoot, node: str) -> set[str]:
-    """Pieces in the store that a machine made."""
+    """Chunks in the store that a node made."""
     found = set()
     for record in root.chunks.glob("*.json"):
         try:
@@ -128,7 +128,7 @@ def _made_by(root: MediaRoot, node: str) -> set[str]:
     return found
 
 
-def test_two_machines_encode_one_file_and_one_may_die(open_folder: Path, tmp_path: Path) -> None:
+def test_two_nodes_encode_one_file_and_one_may_die(open_folder: Path, tmp_path: Path) -> None:
     folder = open_folder / "machines"
     folder.mkdir()
     root = MediaRoot(folder / "media")
@@ -141,17 +141,18 @@ def test_two_machines_encode_one_file_and_one_may_die(open_folder: Path, tmp_pat
     elsewhere.mkdir()
     with ExitStack() as stack:
         one, two = stack.enter_context(_network())
-        first = _Machine(
+        first = _Node(
             one, {"REELMILL_DATA_DIR": str(folder / "one"), "REELMILL_NODE_NAME": "first"},
             _reelmill("up", "--listen", _ADDRESSES[0], "--media-root", f"'{root.path}'"), folder / "first.log",
         )  # fmt: skip
         stack.callback(first.end)
-        database = first.said(r"export REELMILL_DATABASE_URL=(\S+)$")
-        join = first.said(r"reelmill (join \S+ \S+) --media-root")
+        join = first.said(r"reelmill (join \S+ tls:\S+) --media-root")
         first.said(r"^(up)")
-        # The library is mounted elsewhere there, and nothing is where the first machine has it.
+        database = _login(one, "--database", REELMILL_DATA_DIR=str(folder / "one"))
+        assert database not in (folder / "first.log").read_text(), "a log holds no password"
+        # The library is mounted elsewhere there, and nothing is where the first node has it.
         mounts = f"mount --bind '{root.path}' '{elsewhere}' && mount -t tmpfs none '{root.path}' && "
-        second = _Machine(
+        second = _Node(
             two,
             {
                 "REELMILL_DATA_DIR": str(folder / "two"),
@@ -174,9 +175,11 @@ def test_two_machines_encode_one_file_and_one_may_die(open_folder: Path, tmp_pat
     assert result["frames_encoded"] + 750 * result["chunks_reused"] == 6000
     assert check_whole(root.path / result["path"]).frames == 6000
     log = (folder / "one" / "logs" / "worker-gpu_encode.log").read_text()
-    told = re.findall(r"of 9: (.*), (?:[\d.]+ s on (\w+)|made before)", log)
-    assert len({name for name, _ in told}) == 9
-    assert sum(node == "first" for _, node in told) == 9 - len(made), "what the other had finished was not lost with it"
+    chunks = re.findall(r"(chunk \d+|audio and subtitles), (?:[\d.]+ (?:s|min|h)\b.*? on (\w+)|made before)", log)
+    assert len({name for name, _ in chunks}) == 9
+    assert sum(node == "first" for _, node in chunks) == 9 - len(made), (
+        "what the other had finished was not lost with it"
+    )
     shutil.rmtree(folder)
 
 
@@ -185,6 +188,8 @@ def _submitted(namespace: str, api: str, database: str, root: MediaRoot) -> Iter
     env = {
         **os.environ, "PREFECT_API_URL": api, "REELMILL_DATABASE_URL": database, "REELMILL_MEDIA_ROOT": str(root.path),
     }  # fmt: skip
+    # Whoever has the database's address needs no second secret by hand.
+    env["PREFECT_API_AUTH_STRING"] = _login(namespace, REELMILL_DATABASE_URL=database)
     run = ["ip", "netns", "exec", namespace, sys.executable, "-c", _SUBMIT]
     with subprocess.Popen(run, env=env, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -193,8 +198,16 @@ def _submitted(namespace: str, api: str, database: str, root: MediaRoot) -> Iter
             process.kill()
 
 
+def _login(namespace: str, *options: str, **settings: str) -> str:
+    """What ``reelmill login`` prints on a node."""
+    ask = ["ip", "netns", "exec", namespace, sys.executable, "-m", "reelmill.cli.main", "login", *options]
+    result = subprocess.run(ask, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
 def _result(process: subprocess.Popen[str]) -> dict[str, Any]:
-    answer, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, answer
-    found: dict[str, Any] = json.loads(answer.splitlines()[-1])
+    result, _ = process.communicate()
+    assert process.returncode == 0, result
+    found: dict[str, Any] = json.loads(result.splitlines()[-1])
     return found

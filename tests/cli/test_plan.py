@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from reelmill.cli.main import app
 from reelmill.cli.plan import sort_out
-from reelmill.errors import UnknownVideo, UserError
-from reelmill.operations.workbench import Workbench
+from reelmill.errors import UserError
+from reelmill.operations.context import Workbench
 from tests.clips import clip
 from tests.operations.library import add
 
@@ -33,14 +33,14 @@ def films(tmp_path: Path) -> list[Path]:
 
 
 def test_files_are_planned(films: list[Path]) -> None:
-    answer = _plan(*films, "--preset", "ultrafast", "--output", "json")
-    assert answer.exit_code == 0, answer.output
-    plan = json.loads(answer.stdout)
+    result = _plan(*films, "--preset", "ultrafast", "--output", "json")
+    assert result.exit_code == 1  # one of them is broken
+    plan = json.loads(result.stdout)
     assert [video["path"] for video in plan["videos"]] == [str(film) for film in films]
     assert [video["action"] for video in plan["videos"]] == ["skip", "encode", "cannot"]
     ready, old, broken = plan["videos"]
     assert ready["reasons"][0].startswith("already web-ready: H.264 ")
-    assert "its pictures are mpeg4, not H.264" in old["reasons"]
+    assert "its video is mpeg4, not H.264" in old["reasons"]
     assert old["size"] == films[1].stat().st_size
     assert old["saving"]["likely"] == pytest.approx(old["size"] - old["prediction"]["size"]["likely"])
     assert old["prediction"]["cpu_seconds"]["likely"] > 0
@@ -50,9 +50,10 @@ def test_files_are_planned(films: list[Path]) -> None:
 
 
 def test_a_table_for_people(films: list[Path]) -> None:
-    answer = _plan(*films, "--preset", "ultrafast")
-    assert answer.exit_code == 0, answer.output
-    head, *rows, total = [line for line in answer.stdout.splitlines() if line.strip()]
+    result = _plan(*films, "--preset", "ultrafast")
+    assert result.exit_code == 1
+    assert _plan(*films[:2], "--no-samples").exit_code == 0
+    head, *rows, total = [line for line in result.stdout.splitlines() if line.strip()]
     assert head.split() == ["video", "what", "why", "now", "after", "encode", "saves"]
     text = " ".join(" ".join(rows).split())
     assert " skip " in text
@@ -84,21 +85,34 @@ def test_a_library_is_planned(bench: Workbench) -> None:
     assert every["free"] > 0
     one = json.loads(_plan(old.id, "--no-samples", "--output", "json").stdout)
     assert [video["video_id"] for video in one["videos"]] == [str(old.id)]
-    with pytest.raises(UnknownVideo):
-        raise _plan(uuid.uuid4()).exception or AssertionError
+    unknown = str(uuid.uuid4())
+    some = _plan(unknown, "a.avi", "gone.mp4", "--no-samples", "--output", "json")
+    assert some.exit_code == 1
+    plan = json.loads(some.stdout)
+    assert [video["path"] for video in plan["videos"]] == ["inbox/a.avi"]
+    assert [(one["file"], one["failure_class"]) for one in plan["errors"]] == [
+        (unknown, "user_error"), ("gone.mp4", "user_error"),
+    ]  # fmt: skip
+    none = _plan(unknown)
+    assert (none.exit_code, none.stdout, none.stderr.count(unknown)) == (1, "", 1)
+    bench.root.path.joinpath("inbox/b.mp4").unlink()
+    assert _plan("--all", "--no-samples").exit_code == 0  # nobody named what cannot be used
 
 
 def test_what_is_asked_for_must_make_sense(tmp_path: Path) -> None:
     film = clip(tmp_path / "a.mp4")
-    assert sort_out([str(film)], everything=False) == ([film], [])
+    assert sort_out([str(film)], everything=False, library=True) == ([film], [])
+    assert sort_out([str(film), "gone.mp4"], everything=False, library=True) == ([film, Path("gone.mp4")], [])
+    assert sort_out(["gone.mp4", "a title"], everything=False, library=True) == ([], ["gone.mp4", "a title"])
+    assert sort_out(["n" * 300], everything=False, library=True) == ([], ["n" * 300])
+    assert sort_out(["gone.mp4"], everything=False, library=False) == ([Path("gone.mp4")], [])
     for targets, everything, words in (
-        ([], False, "Name files, or ids"),
-        ([str(film)], True, "Name files, or ids"),
-        (["film.mp4"], False, "neither a file nor the id"),
+        ([], False, "Name files, or videos"),
+        ([str(film)], True, "Name files, or videos"),
         ([str(film), str(uuid.uuid4())], False, "name one kind"),
     ):
         with pytest.raises(UserError, match=words):
-            sort_out(targets, everything=everything)
+            sort_out(targets, everything=everything, library=True)
     with pytest.raises(UserError, match="'quick' is no preset; there are ultrafast, "):
         raise _plan(film, "--preset", "quick").exception or AssertionError
     assert _plan(film, "--crf", "99").exit_code == 2

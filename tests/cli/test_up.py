@@ -8,25 +8,37 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from sqlmodel import select
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.catalogue.engine import embedded, get_engine, session
 from reelmill.catalogue.models import Video
 from reelmill.settings import get_settings
-from reelmill.site import answers
+from reelmill.site_discovery import accepts_connections
 from tests.clips import clip
+from tests.patience import PATIENCE, until
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.site
 
 REELMILL = str(Path(sys.executable).parent / "reelmill")
+
+
+_ASK = """
+import flows
+from reelmill.dispatch import dispatcher
+with dispatcher() as prefect:
+    print([pool.name for pool in prefect.pools.all()])
+"""
 
 
 class Up:
@@ -40,25 +52,25 @@ class Up:
             )
 
     def ready(self) -> str:
-        """Wait until it is up; answers with the URL of Prefect's UI."""
-        deadline = time.monotonic() + 120
-        while "Ctrl-C ends it" not in self.said():
-            assert self.process.poll() is None, self.said()
-            assert time.monotonic() < deadline, self.said()
-            time.sleep(0.2)
+        """Wait until it is up; the URL of Prefect's UI."""
+        until(lambda: "Ctrl-C ends it" in self.said() or self.process.poll() is not None, self.said)
+        assert self.process.poll() is None, self.said()
         found = re.search(r"Prefect UI\s+(\S+)", self.said())
         assert found is not None
         return found[1]
 
     def until(self, pattern: str) -> None:
         """Wait until it has said this."""
-        deadline = time.monotonic() + 60
-        while not re.search(pattern, self.said()):
-            assert time.monotonic() < deadline, self.said()
-            time.sleep(0.2)
+        until(lambda: re.search(pattern, self.said()), self.said)
 
     def said(self) -> str:
         return self.log.read_text()
+
+    def exported(self, name: str) -> str:
+        """What it prints to export."""
+        found = re.search(rf"export {name}=(\S+)", self.said())
+        assert found is not None
+        return found[1]
 
 
 @contextmanager
@@ -68,7 +80,7 @@ def _family(process: subprocess.Popen[bytes]) -> Iterator[set[psutil.Process]]:
 
 @pytest.fixture
 def env(open_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """A machine of its own: data folder, media root, home."""
+    """A node of its own: data folder, media root, home."""
     folder = open_folder / "up"
     for name, value in {
         "REELMILL_DATA_DIR": str(folder / "data"),
@@ -89,7 +101,7 @@ def _paths() -> list[str]:
 
 
 def _run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments, env=env, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(arguments, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -105,55 +117,97 @@ def start(env: dict[str, str], tmp_path: Path) -> Iterator[Callable[[], Up]]:
     for up in started:
         if up.process.poll() is None:
             os.killpg(up.process.pid, signal.SIGTERM)
-            up.process.wait(60)
+            up.process.wait(PATIENCE)
 
 
 def test_sites_that_come_up_at_once_do_not_share_a_server(env: dict[str, str], tmp_path: Path) -> None:
-    other = {**env, "REELMILL_DATA_DIR": f"{env['REELMILL_DATA_DIR']}-other"}
+    other = {**env, **{name: f"{env[name]}-other" for name in ("REELMILL_DATA_DIR", "REELMILL_MEDIA_ROOT")}}
+    other["REELMILL_LOGIN"] = "off"
     both = [Up(env, tmp_path / "one.log"), Up(other, tmp_path / "other.log")]
     try:
         urls = [up.ready() for up in both]
         assert len(set(urls)) == 2
         for up, url in zip(both, urls, strict=True):
-            (server,) = _part(up.process.pid, "server start")
+            (server,) = _processes(up.process.pid, f"--port {url.rpartition(':')[2]}")
             assert url.endswith(f":{server.net_connections(kind='tcp')[0].laddr.port}")
+        _closed_to_web_pages(both[1])
     finally:
         for up in both:
             os.killpg(up.process.pid, signal.SIGTERM)
         for up in both:
-            up.process.wait(60)
+            up.process.wait(PATIENCE)
 
 
-def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up]) -> None:
+def _closed_to_web_pages(up: Up) -> None:
+    """A site that asks for no login: programs of this node get in, what a browser sends for a page does not."""
+    assert "login       off" in up.said()
+    api = up.exported("PREFECT_API_URL")
+    evil = {"Origin": "http://evil.example"}
+    simple = {**evil, "Content-Type": "text/plain"}  # what a page may send without being allowed to
+    assert httpx.post(f"{api}/flows/", content='{"name": "owned"}', headers=simple).status_code == 403
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "prefect-csrf-token"}
+    for result in (
+        httpx.options(f"{api}/flows/", headers={**evil, **asks}),
+        httpx.get(f"{api}/csrf-token", params={"client": "page"}, headers=evil),
+    ):
+        assert result.status_code == 403
+        assert "access-control-allow-origin" not in result.headers
+    assert (
+        httpx.get(f"{api}/csrf-token", params={"client": "page"}, headers={"Host": "evil.example"}).status_code == 403
+    )
+    with (
+        pytest.raises(InvalidStatus),
+        connect(f"{api.replace('http', 'ws', 1)}/events/in", origin=Origin(evil["Origin"])),
+    ):
+        pass
+    # A program of this node needs a token, too, and may have it.
+    assert httpx.post(f"{api}/flows/filter", json={}).status_code == 403
+    token = httpx.get(f"{api}/csrf-token", params={"client": "ours"}).json()["token"]
+    ours = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "ours"}
+    assert httpx.post(f"{api}/flows/filter", json={}, headers=ours).status_code == 200
+
+
+def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_path: Path) -> None:
     first = start()
     url = first.ready()
     second = _run(env, REELMILL, "up")
     assert second.returncode == 1
     assert re.search(r"already up on .*up/data \(process \d+\)", second.stderr)
+    login = _run(env, REELMILL, "login").stdout.strip()
+    assert httpx.post(f"{first.exported('PREFECT_API_URL')}/flows/filter", json={}).status_code == 401
+    result = httpx.post(
+        f"{first.exported('PREFECT_API_URL')}/flows/filter", json={}, auth=httpx.BasicAuth(*login.split(":"))
+    )
+    assert result.status_code == 200
 
     # Its parts are looked after: killed, they are there again.
-    for process in [*_part(first.process.pid, "server start"), *_part(first.process.pid, "--pool cpu")]:
+    for process in [*_processes(first.process.pid, "server start"), *_processes(first.process.pid, "--pool cpu")]:
         process.kill()
     _postgres(Path(env["REELMILL_DATA_DIR"]))[0].kill()
-    for part in ("server", "worker-cpu", "the database"):
-        first.until(rf"{part} .*started again")
-    deadline = time.monotonic() + 60
-    while not answers(url):
-        assert time.monotonic() < deadline, first.said()
-        time.sleep(0.2)
+    for name in ("server", "worker-cpu", "the database"):
+        first.until(rf"{name} .*started again")
+    until(lambda: accepts_connections(url), first.said)
 
     # The profile that `up` wrote is how Prefect's own command line finds the site, from any terminal.
     folder = Path(env["REELMILL_MEDIA_ROOT"]) / "library" / "videos"
     folder.mkdir(parents=True)
     os.utime(clip(folder / "a.mp4"), (1e9, 1e9))
     prefect = str(Path(sys.executable).parent / "prefect")
-    ran = _run(env, prefect, "deployment", "run", "scan/cpu", "-p", "directory_type=videos", "--watch")
+    ran = _run(env, prefect, "deployment", "run", "scan/scan", "-p", "directory_type=videos", "--watch")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert _paths() == ["library/videos/a.mp4"]
+    profiles = Path(env["HOME"]) / ".prefect" / "profiles.toml"
+    assert login in profiles.read_text()
+    assert profiles.stat().st_mode & 0o777 == 0o600
+    # Found by itself, by whoever may read the site's record: a script that has the address alone.
+    found = _run({**env, "PREFECT_API_URL": first.exported("PREFECT_API_URL")}, sys.executable, "-c", _ASK)
+    assert "cpu" in found.stdout, found.stderr
 
     with _family(first.process) as family:
+        for process in family:
+            assert login.partition(":")[2] not in " ".join(process.cmdline())
         os.killpg(first.process.pid, signal.SIGINT)
-        assert first.process.wait(60) == 0, first.said()
+        assert first.process.wait(PATIENCE) == 0, first.said()
     assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
     again = start()
@@ -162,18 +216,21 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up]) -> No
         everything = [*family, psutil.Process(again.process.pid), *_postgres(Path(env["REELMILL_DATA_DIR"]))]
         for process in everything:
             process.kill()
-        again.process.wait(10)
-        psutil.wait_procs(everything, timeout=10)
+        again.process.wait(PATIENCE)
+        psutil.wait_procs(everything, timeout=PATIENCE)
     get_engine().dispose()
 
     third = start()
     third.ready()
+    assert _run(env, REELMILL, "login").stdout.strip() == login, "a site keeps its login"
+    for log in [*tmp_path.glob("*.log"), *(Path(env["REELMILL_DATA_DIR"]) / "logs").iterdir()]:
+        assert login.partition(":")[2] not in log.read_text(errors="replace"), log
     assert _paths() == ["library/videos/a.mp4"]
     listed = _run(env, prefect, "flow-run", "ls", "--flow-name", "scan")
     assert "COMPLETED" in listed.stdout, listed.stdout
     get_engine().dispose()
     os.killpg(third.process.pid, signal.SIGTERM)
-    assert third.process.wait(60) == 0, third.said()
+    assert third.process.wait(PATIENCE) == 0, third.said()
 
     shutil.rmtree(env["REELMILL_MEDIA_ROOT"])  # as if the library were not mounted
     refused = _run(env, REELMILL, "up")
@@ -181,7 +238,7 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up]) -> No
     assert "is empty, and the catalogue knows 1 videos in it; mount it first." in refused.stderr
 
 
-def _part(up: int, words: str) -> list[psutil.Process]:
+def _processes(up: int, words: str) -> list[psutil.Process]:
     return [child for child in psutil.Process(up).children() if words in " ".join(child.cmdline())]
 
 
@@ -197,7 +254,7 @@ def test_a_closed_data_folder_is_named(env: dict[str, str], tmp_path: Path) -> N
         pytest.skip("only root runs PostgreSQL as somebody else")
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    answer = _run({**env, "REELMILL_DATA_DIR": str(closed / "data")}, REELMILL, "up")
-    assert answer.returncode == 1
-    assert "may not enter" in answer.stderr
+    result = _run({**env, "REELMILL_DATA_DIR": str(closed / "data")}, REELMILL, "up")
+    assert result.returncode == 1
+    assert "may not enter" in result.stderr
     assert EmbeddedPostgres(closed / "data" / "postgres").running() is False

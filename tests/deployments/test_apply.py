@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
-import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate, WorkPoolUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.exceptions import PrefectHTTPStatusError
 
-from blocks import Transcoder
+from blocks import TranscoderSettings
 from blocks.stored import DEFAULT
 from deployments.apply import apply
 from deployments.site import Site
-from reelmill.jobs import LANES
+from reelmill.queue.job import LANES
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.site
 
@@ -38,9 +40,9 @@ def test_pools_have_their_limits_and_exactly_ten_lanes(client: SyncPrefectClient
 
 def test_the_same_again_changes_nothing(client: SyncPrefectClient) -> None:
     said: list[str] = []
-    before = client.read_deployment_by_name("reencode/gpu_encode")
-    apply(client, say=said.append)
-    after = client.read_deployment_by_name("reencode/gpu_encode")
+    before = client.read_deployment_by_name("reencode/reencode")
+    apply(client, notify=said.append)
+    after = client.read_deployment_by_name("reencode/reencode")
     assert said == []
     assert after.model_dump(exclude={"updated", "last_polled", "status"}) == before.model_dump(
         exclude={"updated", "last_polled", "status"}
@@ -48,43 +50,41 @@ def test_the_same_again_changes_nothing(client: SyncPrefectClient) -> None:
 
 
 def test_an_admins_edits_stay_until_reset(client: SyncPrefectClient) -> None:
-    encode = client.read_deployment_by_name("reencode/gpu_encode")
-    nightly = client.read_deployment_by_name("scan/cpu")
+    encode = client.read_deployment_by_name("reencode/reencode")
+    nightly = client.read_deployment_by_name("scan/scan")
     client.update_deployment(encode.id, DeploymentUpdate(job_variables={"vram_mb": 3000}))
     client.update_deployment_schedule(nightly.id, nightly.schedules[0].id, active=False)
     client.update_work_pool("cpu", WorkPoolUpdate(concurrency_limit=3))
-    Transcoder(threads=2).save(DEFAULT, overwrite=True)
+    TranscoderSettings(threads=2).save(DEFAULT, overwrite=True)
 
     apply(client)
-    assert client.read_deployment_by_name("reencode/gpu_encode").job_variables == {"vram_mb": 3000}
-    assert [schedule.active for schedule in client.read_deployment_by_name("scan/cpu").schedules] == [False]
+    assert client.read_deployment_by_name("reencode/reencode").job_variables == {"vram_mb": 3000}
+    assert [schedule.active for schedule in client.read_deployment_by_name("scan/scan").schedules] == [False]
     assert client.read_work_pool("cpu").concurrency_limit == 3
-    assert Transcoder.current().threads == 2
+    assert TranscoderSettings.current().threads == 2
 
     apply(client, reset=True)
-    assert client.read_deployment_by_name("reencode/gpu_encode").job_variables == {"vram_mb": 4000}
-    assert [schedule.active for schedule in client.read_deployment_by_name("scan/cpu").schedules] == [True]
+    assert client.read_deployment_by_name("reencode/reencode").job_variables == {"vram_mb": 4000}
+    assert [schedule.active for schedule in client.read_deployment_by_name("scan/scan").schedules] == [True]
     assert client.read_work_pool("cpu").concurrency_limit == 5
-    assert Transcoder.current().threads is None
+    assert TranscoderSettings.current().threads is None
 
 
 def test_the_server_refuses_parameters_out_of_bounds(client: SyncPrefectClient) -> None:
-    deployment = client.read_deployment_by_name("reencode/gpu_encode")
-    answer = httpx.post(
-        f"{client.api_url}deployments/{deployment.id}/create_flow_run",
-        json={"parameters": {"video_id": "x", "crf": 99}},
-        timeout=10,
-    )
-    assert answer.status_code == 409
-    assert "99 is greater than the maximum of 51" in answer.json()["detail"]
+    deployment = client.read_deployment_by_name("reencode/reencode")
+    route: Any = f"/deployments/{deployment.id}/create_flow_run"
+    with pytest.raises(PrefectHTTPStatusError) as refused:
+        client.request("POST", route, json={"parameters": {"video_id": "x", "crf": 99}})
+    assert refused.value.response.status_code == 409
+    assert "99 is greater than the maximum of 51" in refused.value.response.json()["detail"]
 
 
 def test_a_schedule_yields_runs(client: SyncPrefectClient) -> None:
-    deployment = client.read_deployment_by_name("public_scan/cpu")
+    deployment = client.read_deployment_by_name("public_scan/public_scan")
     every = IntervalSchedule(interval=timedelta(hours=1))
     (schedule,) = client.create_deployment_schedules(deployment.id, [DeploymentScheduleCreate(schedule=every)])
     chosen = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + PATIENCE
     try:
         while time.monotonic() < deadline:
             runs = client.read_flow_runs(deployment_filter=chosen)
@@ -93,6 +93,6 @@ def test_a_schedule_yields_runs(client: SyncPrefectClient) -> None:
                 break
             time.sleep(1)
         else:
-            pytest.fail("90 s after a schedule was made it had yielded no run")
+            pytest.fail("a schedule yielded no run")
     finally:
         client.delete_deployment_schedule(deployment.id, schedule.id)

@@ -33,7 +33,7 @@ def test_a_pool_of_an_older_type_is_made_anew_with_what_waited_in_it(on_site: Si
         assert [run.id for run in waiting] == [waits.id]
         client.create_work_pool(WorkPoolCreate(name="older", type="reelmill"))
         client.update_deployment(deployment, DeploymentUpdate(work_pool_name="older"))
-        put_back(client, waiting, said.append)
+        put_back(client, waiting, {}, said.append)
 
         old = client.read_flow_run(waits.id)
         assert old.state_name == "Cancelled"

@@ -24,19 +24,19 @@ def client(on_site: Site) -> Iterator[SyncPrefectClient]:
 def prefect(client: SyncPrefectClient) -> Iterator[Dispatcher]:
     """A dispatcher whose pools take nothing, so that jobs stay where they are put; nothing is left under way."""
     with dispatcher() as opened:
-        pools = [pool.name for pool in opened.lanes()]
+        pools = [pool.name for pool in opened.pools.all()]
         for pool in pools:
-            opened.drain(pool)
+            opened.pools.drain(pool)
         try:
             yield opened
         finally:
             while _end_all(client):
                 pass
             for pool in pools:
-                opened.undrain(pool)
+                opened.pools.undrain(pool)
 
 
 def _end_all(client: SyncPrefectClient) -> bool:
-    """Forced, because no process stands behind what a test says is running. A schedule's runs come again."""
+    """Forced, because no process stands behind a run that a test has set running. A schedule's runs come again."""
     route: Any = "/flow_runs/bulk_set_state"
     return bool(client.request("POST", route, json={"flow_runs": _UNDER_WAY, **_GONE}).json()["results"])

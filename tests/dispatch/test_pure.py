@@ -1,27 +1,33 @@
 from __future__ import annotations
 
+import importlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from reelmill.dispatch.duplicates import same, whole
-from reelmill.dispatch.filters import Asked, of_statuses, wanted
-from reelmill.dispatch.nodes import NodeStatus, WorkerState, joined
-from reelmill.dispatch.statistics import of_history
-from reelmill.jobs import CLOCKS_APART, JobStatus
-from reelmill.scheduling.node import VirtualGpu, WorkerFacts
+from reelmill.dispatch.duplicates import complete_parameters, declared, work_tag
+from reelmill.dispatch.job_filter import JobFilter, request_body, state_filter
+from reelmill.dispatch.nodes import NodeStatus, WorkerState, nodes_of
+from reelmill.dispatch.numbers import of_history
+from reelmill.queue.job import CLOCKS_APART, JobStatus
+from reelmill.queue.job_type import JobType
+from reelmill.queue.worker_facts import VirtualGpu, WorkerFacts
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SCHEMA = {"properties": {"video_id": {"type": "string"}, "depth": {"default": "header"}, "seed": {"default": None}}}
 
 
 def test_a_default_said_aloud_is_the_same_as_one_left_out() -> None:
-    plain = whole(SCHEMA, {}, {"video_id": "a"})
+    plain = complete_parameters(SCHEMA, {}, {"video_id": "a"})
     assert plain == {"video_id": "a", "depth": "header", "seed": None}
-    assert same("validate", plain) == same("validate", whole(SCHEMA, {}, {"depth": "header", "video_id": "a"}))
-    assert same("validate", plain) != same("validate", whole(SCHEMA, {"depth": "full"}, {"video_id": "a"}))
-    assert same("validate", plain) != same("digest", plain)
+    aloud = complete_parameters(SCHEMA, {}, {"depth": "header", "video_id": "a"})
+    other = complete_parameters(SCHEMA, {"depth": "full"}, {"video_id": "a"})
+    tag = work_tag("validate", plain, JobType())
+    assert tag == work_tag("validate", aloud, JobType())
+    assert tag != work_tag("validate", other, JobType())
+    assert tag != work_tag("digest", plain, JobType())
 
 
 @pytest.mark.parametrize(
@@ -33,35 +39,41 @@ def test_a_default_said_aloud_is_the_same_as_one_left_out() -> None:
         ("compile_mega", {}, False),
         ("compile_quad", {"seed": 4}, True),
         ("compile_quad", {"seed": None, "video_ids": ["a", "b", "c", "d"]}, True),
+        ("compile_quad", {"seed": 0}, True),
+        ("compile_quad", {"seed": None, "video_ids": []}, False),
         ("scan", {"directory_type": "videos"}, True),
     ],
 )
 def test_work_that_picks_anew_is_never_the_same(job_type: str, parameters: dict[str, Any], ever: bool) -> None:
-    assert (same(job_type, parameters) is not None) is ever
+    operation = importlib.import_module(f"reelmill.operations.jobs.{job_type}")
+    declares = getattr(operation, "JOB_TYPE", JobType())
+    assert (work_tag(job_type, parameters, declares) is not None) is ever
+    undeclared = {"properties": {"seed": {"type": "integer"}}}  # by a version that did not know of it
+    assert declared(job_type, undeclared) == replace(declares, folder="")
 
 
 def test_statuses_in_the_words_of_the_server() -> None:
     slot = ["AwaitingConcurrencySlot"]
-    assert of_statuses([JobStatus.PENDING]) == {"type": {"any_": ["SCHEDULED"]}, "name": {"not_any_": slot}}
-    assert of_statuses([JobStatus.QUEUED]) == {
+    assert state_filter([JobStatus.PENDING]) == {"type": {"any_": ["SCHEDULED"]}, "name": {"not_any_": slot}}
+    assert state_filter([JobStatus.QUEUED]) == {
         "operator": "or_",
         "type": {"any_": ["PENDING"]},
         "name": {"any_": slot},
     }
-    assert of_statuses([JobStatus.QUEUED, JobStatus.PENDING]) == {"type": {"any_": ["PENDING", "SCHEDULED"]}}
-    assert of_statuses([JobStatus.FAILED]) == {"type": {"any_": ["CRASHED", "FAILED"]}}
+    assert state_filter([JobStatus.QUEUED, JobStatus.PENDING]) == {"type": {"any_": ["PENDING", "SCHEDULED"]}}
+    assert state_filter([JobStatus.FAILED]) == {"type": {"any_": ["CRASHED", "FAILED"]}}
 
 
 def test_what_is_not_due_is_left_out_unless_asked_for() -> None:
     present = (NOW + CLOCKS_APART).isoformat()
-    assert wanted(Asked(), NOW)["flow_runs"] == {"expected_start_time": {"before_": present}}
-    later = Asked(until=NOW + timedelta(days=1))
-    assert wanted(later, NOW)["flow_runs"] == {"expected_start_time": {"before_": present}}
-    assert wanted(Asked(include_not_due=True), NOW)["flow_runs"] == {}
+    assert request_body(JobFilter(), NOW)["flow_runs"] == {"expected_start_time": {"before_": present}}
+    later = JobFilter(until=NOW + timedelta(days=1))
+    assert request_body(later, NOW)["flow_runs"] == {"expected_start_time": {"before_": present}}
+    assert request_body(JobFilter(include_not_due=True), NOW)["flow_runs"] == {}
 
 
 def test_a_text_is_looked_for_as_it_is() -> None:
-    assert wanted(Asked(text="50%_a"), NOW)["flow_runs"]["name"] == {"like_": r"50\%\_a"}
+    assert request_body(JobFilter(text="50%_a"), NOW)["flow_runs"]["name"] == {"like_": r"50\%\_a"}
 
 
 def _worker(pool: str, online: bool, active: int, paused: str | None = None, said: bool = True) -> WorkerState:
@@ -80,14 +92,14 @@ def _worker(pool: str, online: bool, active: int, paused: str | None = None, sai
         ([_worker("cpu", False, 2), _worker("gpu_ai", False, 0)], NodeStatus.OFFLINE),
     ],
 )
-def test_the_workers_of_a_machine_make_one_row(workers: list[WorkerState], status: NodeStatus) -> None:
-    (node,) = joined(workers)
+def test_the_workers_of_a_node_make_one_row(workers: list[WorkerState], status: NodeStatus) -> None:
+    (node,) = nodes_of(workers)
     assert (node.name, node.status, node.last_heartbeat) == ("vm", status, NOW)
     assert node.pools == tuple(sorted(worker.pool for worker in workers))
 
 
-def test_a_machine_counts_its_shared_budget_once_and_its_dead_workers_jobs_not_at_all() -> None:
-    (node,) = joined([_worker("cpu", True, 1), _worker("gpu_ai", False, 2)])
+def test_a_node_counts_its_shared_budget_once_and_its_dead_workers_jobs_not_at_all() -> None:
+    (node,) = nodes_of([_worker("cpu", True, 1), _worker("gpu_ai", False, 2)])
     assert (node.max_jobs, node.active_jobs, len(node.vram), node.hardware) == (4, 1, 1, {"cores": 8})
 
 

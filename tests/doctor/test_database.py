@@ -12,11 +12,11 @@ from sqlalchemy import create_engine, text
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.catalogue.engine import alembic_config, migrate
 from reelmill.doctor import database
-from reelmill.doctor.examination import Wanted, examine
+from reelmill.doctor.examination import Scope, examine
+from reelmill.doctor.findings import Finding, Severity
 from reelmill.doctor.repair import plan
-from reelmill.findings import Finding, Severity
-from reelmill.layout import MediaRoot
 from reelmill.settings import Settings
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes
 
 
@@ -38,21 +38,21 @@ def other(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 
 def test_a_database_in_order(catalogue: str) -> None:
-    findings = database.look(Settings())
+    findings = database.check_database(Settings())
     assert [found.severity for found in findings] == [Severity.OK] * 3
     assert findings[0].sentence.startswith("PostgreSQL 18")
 
 
-def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
-    (found,) = database.look(Settings(database_url=f"postgresql://reelmill@/reelmill?host={tmp_path}"))
+def test_a_database_that_is_away(tmp_path: Path) -> None:
+    (found,) = database.check_database(Settings(database_url=f"postgresql://reelmill@/reelmill?host={tmp_path}"))
     assert (found.check, found.severity) == ("database", Severity.FAULT)
     assert "does not answer" in found.sentence
     assert found.remedy is not None
     assert "REELMILL_DATABASE_URL" in found.remedy
 
 
-def test_a_machine_without_a_database(tmp_path: Path) -> None:
-    (found,) = database.look(Settings())
+def test_a_node_without_a_database(tmp_path: Path) -> None:
+    (found,) = database.check_database(Settings())
     assert (found.check, found.severity) == ("database", Severity.FAULT)
     assert not (tmp_path / "no-site-here").exists()  # looking makes nothing
 
@@ -65,20 +65,20 @@ def test_a_schema_that_is_behind_is_migrated_on_request(
     with engine.begin() as connection:
         command.downgrade(alembic_config(connection), "0002")
     settings = Settings(database_url=other, media_root=media_root.path)
-    found = examine(settings, Wanted(library_only=True))
+    found = examine(settings, Scope(library_only=True))
     assert [(one.check, one.repairable) for one in found] == [("schema", True)]  # and the library waits for it
     assert "is at 0002" in found[0].sentence
     for repair in plan(settings, found):
         assert repair.sentence == "migrate the catalogue's schema"
         repair.act(Notes())
-    assert _of(database.look(settings), "schema").severity is Severity.OK
+    assert _of(database.check_database(settings), "schema").severity is Severity.OK
     with engine.begin() as connection:
         connection.execute(text("UPDATE catalogue.alembic_version SET version_num = '9999'"))
-    found = database.look(settings)
+    found = database.check_database(settings)
     assert (_of(found, "schema").severity, _of(found, "schema").repairable) == (Severity.FAULT, False)
     with engine.begin() as connection:
         connection.execute(text("DROP SCHEMA catalogue CASCADE"))
-    assert "is at nothing yet" in _of(database.look(settings), "schema").sentence
+    assert "is at nothing yet" in _of(database.check_database(settings), "schema").sentence
     engine.dispose()
 
 

@@ -11,15 +11,16 @@ from sqlmodel import select
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.doctor.examination import Wanted, examine
+from reelmill.doctor.examination import Scope, examine
+from reelmill.doctor.findings import Finding, Severity
 from reelmill.doctor.repair import plan
-from reelmill.findings import Finding, Severity
-from reelmill.operations import intent
-from reelmill.operations.records import read_record
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
+from reelmill.operations.publishing import publish_journal
+from reelmill.operations.publishing.records import read_record
 from reelmill.settings import Settings
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, clip
-from tests.operations.library import add
+from tests.operations.library import add, files
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def settings(bench: Workbench) -> Settings:
 
 
 def _wrong(settings: Settings) -> list[Finding]:
-    found = examine(settings, Wanted(library_only=True))
+    found = examine(settings, Scope(library_only=True))
     return [finding for finding in found if finding.severity is not Severity.OK]
 
 
@@ -46,7 +47,7 @@ def _paths() -> dict[str, bool]:
 
 
 def _files(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    return {str(path.relative_to(root)): path.read_bytes() for path in files(MediaRoot(root))}
 
 
 def test_a_healthy_library_is_left_alone(bench: Workbench, settings: Settings) -> None:
@@ -108,13 +109,13 @@ def test_work_of_dead_runs_is_settled(bench: Workbench, settings: Settings) -> N
     staged = clip(placed / "staged.mp4", seconds=0.2, size="64x48")
     video = read_record(bench.root, ".reelmill/work/4567/staged.mp4", "playback")
     video.path, video.filename, video.recipe = "playback/done.mp4", "done.mp4", "4567" * 8
-    intent.write(staged, video)
+    publish_journal.write(staged, video)
     os.link(staged, bench.root.path / "playback/done.mp4")
     checks = {found.check for found in _wrong(settings)}
     assert checks == {"unsettled", "orphans"}
     said = _repaired(settings)
     assert "recovered: playback/done.mp4 was complete and is now in the catalogue" in said
-    assert any("removed: the unfinished work of a run that was ended, 0123 (1 files, 4 bytes)" in line for line in said)
+    assert any("removed: the unfinished work of a run that was ended, 0123 (1 file, 4 bytes)" in line for line in said)
     assert _wrong(settings) == []
     assert list(bench.root.work.iterdir()) == []
     with session() as opened:
@@ -124,7 +125,7 @@ def test_work_of_dead_runs_is_settled(bench: Workbench, settings: Settings) -> N
 
 def test_folders_are_made(bench: Workbench, settings: Settings) -> None:
     shutil.rmtree(bench.root.path / "gifs")
-    finding = [found for found in examine(settings, Wanted(server=False)) if found.check == "media_folders"]
+    finding = [found for found in examine(settings, Scope(server=False)) if found.check == "media_folders"]
     for repair in plan(settings, finding):
         repair.act(Notes())
     assert (bench.root.path / "gifs").is_dir()

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Running
 from sqlalchemy import text
 from typer.testing import CliRunner
@@ -23,9 +23,9 @@ from deployments.site import Site
 from reelmill.catalogue.engine import get_engine
 from reelmill.cli.main import app
 from reelmill.dispatch import dispatcher
-from reelmill.doctor import queue
+from reelmill.doctor import queue_findings
+from reelmill.doctor.findings import Finding, Severity
 from reelmill.doctor.repair import plan
-from reelmill.findings import Finding, Severity
 from reelmill.settings import Settings, get_settings
 from tests.clips import Notes
 from workpools.pools import pools
@@ -42,22 +42,22 @@ def client(on_site: Site) -> Iterator[SyncPrefectClient]:
 
 
 def _wrong(settings: Settings | None = None, pools: list[str] = POOLS) -> list[Finding]:
-    found = queue.look(settings or get_settings(), pools)
+    found = queue_findings.check_queue(settings or get_settings(), pools)
     assert all(finding.remedy for finding in found if finding.severity is not Severity.OK)
     return [finding for finding in found if finding.severity is not Severity.OK]
 
 
 def test_a_site_in_order(on_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", on_site.api_url)
-    answer = CliRunner().invoke(app, ["doctor", "--output", "json"])
-    told = json.loads(answer.stdout)
-    assert (answer.exit_code, told["healthy"]) == (0, True), answer.stdout
-    checks = {found["check"] for found in told["findings"]}
+    result = CliRunner().invoke(app, ["doctor", "--output", "json"])
+    read = json.loads(result.stdout)
+    assert (result.exit_code, read["healthy"]) == (0, True), result.stdout
+    checks = {found["check"] for found in read["findings"]}
     assert checks >= {
         "server", "server_clock", "workers", "runs", "leases", "database", "database_clock", "schema", "ffmpeg",
         "encoders", "media_root", "disk", "vram", "records", "leftovers", "unfinished_work",
     }  # fmt: skip
-    assert {found["severity"] for found in told["findings"]} <= {"ok", "warning"}  # a small disk is a warning
+    assert {found["severity"] for found in read["findings"]} <= {"ok", "warning"}  # a small disk is a warning
     shown = CliRunner().invoke(app, ["doctor"])
     assert shown.exit_code == 0
     assert "Prefect 3." in shown.stdout
@@ -90,11 +90,11 @@ def test_a_pool_without_a_worker_and_its_stuck_run(client: SyncPrefectClient, on
 
 def test_a_drained_pool(on_site: Site) -> None:
     with dispatcher() as prefect:
-        prefect.drain("cpu")
+        prefect.pools.drain("cpu")
         try:
             (found,) = _wrong()
         finally:
-            prefect.undrain("cpu")
+            prefect.pools.undrain("cpu")
     assert (found.check, found.severity) == ("pools", Severity.WARNING)
     assert "cpu is paused" in found.sentence
     assert _wrong() == []
@@ -104,10 +104,10 @@ def test_a_stale_lease_is_given_back(client: SyncPrefectClient, on_site: Site) -
     name = f"vram-gone-{uuid.uuid4().hex[:8]}"
     client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=8000, active=True))
     try:
-        answer = client.increment_concurrency_slots_with_lease(
+        result = client.increment_concurrency_slots_with_lease(
             names=[name], slots=3000, mode="concurrency", lease_duration=60
         )
-        lease = uuid.UUID(answer.json()["lease_id"])
+        lease = uuid.UUID(result.json()["lease_id"])
         (found,) = _wrong()
         assert (found.check, found.severity, found.repairable) == ("leases", Severity.WARNING, False)
         assert found.sentence.startswith(f"3000 MB of {name} ")
@@ -149,6 +149,13 @@ def test_a_server_that_is_gone(on_site: Site) -> None:
     assert "reelmill up" in found.remedy
 
 
+def test_a_server_that_does_not_take_our_login(on_site: Site) -> None:
+    with temporary_settings({PREFECT_API_AUTH_STRING: "reelmill:guessed"}):
+        (found,) = _wrong()
+    assert (found.check, found.severity) == ("server", Severity.FAULT)
+    assert "asks for a login" in found.sentence
+
+
 class _Slow(BaseHTTPRequestHandler):
     """Tells the version an hour late."""
 
@@ -175,8 +182,8 @@ def _late() -> Iterator[str]:
 
 def test_a_server_whose_clock_is_behind(on_site: Site) -> None:
     with dispatcher() as prefect:
-        assert abs(prefect.server().ahead) < 2
+        assert abs(prefect.health.server().ahead) < 2
     with _late() as url, temporary_settings({PREFECT_API_URL: url}), dispatcher() as prefect:
-        state = prefect.server()
+        state = prefect.health.server()
     assert state.version == "3.8.8"
     assert -3602 < state.ahead < -3598

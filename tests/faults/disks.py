@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reelmill.layout import MediaRoot
+from reelmill.storage.media_root import MediaRoot
 
 _CLONE_NEWNS: Final = 0x20000
 _MS_PRIVATE_ALL: Final = (1 << 18) | (1 << 14)

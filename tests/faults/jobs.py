@@ -17,15 +17,15 @@ from sqlmodel import select
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
 from reelmill.ffmpeg.verify import Expectation
-from reelmill.layout import MediaRoot
-from reelmill.operations.mega import compile_mega
-from reelmill.operations.move import move_to_library
-from reelmill.operations.publish import Product, existing, publish
-from reelmill.operations.records import read_record
-from reelmill.operations.reencode import reencode
-from reelmill.operations.scan import scan
-from reelmill.operations.workbench import Workbench
-from reelmill.operations.workspace import workspace
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.compile_mega import compile_mega
+from reelmill.operations.jobs.move_to_library import move_to_library
+from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.jobs.scan import scan
+from reelmill.operations.once import once
+from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.publishing.records import read_record
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, clip
 
 #: Old enough for every rule about files that are still being written.
@@ -64,11 +64,12 @@ _PRODUCT: Final = Product(
 
 
 def _publish(bench: Workbench) -> Any:
-    with workspace(bench.root, _RECIPE, bench.report) as folder:
-        if existing(bench, _RECIPE) is None:
-            staged = folder / "staged.mp4"
-            shutil.copyfile(bench.root.folder("inbox") / "a.mp4", staged)
-            publish(bench, staged, _PRODUCT)
+    def make(folder: Path) -> Video:
+        staged = folder / "staged.mp4"
+        shutil.copyfile(bench.root.folder("inbox") / "a.mp4", staged)
+        return publish(bench, staged, _PRODUCT)
+
+    return once(bench, _RECIPE, make, lambda found: found).path
 
 
 def _move(bench: Workbench) -> Any:

@@ -19,11 +19,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from reelmill import guard
 from reelmill.catalogue.engine import get_engine
+from reelmill.doctor.findings import Severity
+from reelmill.doctor.library import check_library, manifest
 from reelmill.errors import ReelmillError, classify
 from reelmill.ffmpeg.transcoder import Transcoder
-from reelmill.findings import Severity
-from reelmill.operations.check import check_library, manifest
 from tests.faults.disks import Disks
 from tests.faults.harm import FAULTS, NEEDS_DISK, Database, Setting, Stopped, stop
 from tests.faults.jobs import JOBS, bench, prepare, state
@@ -79,7 +80,7 @@ class Matrix:
         self._root = self._setting.disks.root
         self._boundaries: dict[str, list[Boundary]] = {}
         self._good: dict[str, Any] = {}
-        Transcoder().h264()  # tries the encoder once, for all lives
+        Transcoder().default_encoding()  # tries the encoder once, for all lives
         get_engine().dispose()  # its schema is up to date; each life connects by itself
 
     def cells(self, name: str) -> list[tuple[str, Boundary, str]]:
@@ -138,6 +139,7 @@ class Matrix:
     def _befallen(self, name: str, boundary: Boundary, fault: str) -> dict[str, Any]:
         signal.signal(signal.SIGTERM, stop)
         self._setting.database.begin_life()
+        guard.PATIENCE_SECONDS = 0.1  # a database that is gone does not come back in this life
         Steps(at=boundary, act=lambda kind: FAULTS[fault](self._setting, kind)).watch()
         try:
             JOBS[name].act(bench(self._root))

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from reelmill.analysis.frames import begun
-from reelmill.analysis.stills import keyframes
+from reelmill.analysis.frames.seek_reader import keyframes
 from reelmill.errors import ReelmillError
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.copying import shown
-from reelmill.ffmpeg.decode import check_whole, check_windows
-from reelmill.ffmpeg.index import read_index
-from reelmill.ffmpeg.loudness import integrated
-from reelmill.ffmpeg.probe import probe
-from reelmill.ffmpeg.run import FfmpegRunner
-from reelmill.ffmpeg.stretches import Stretch, check_beside, check_stretch
+from reelmill.ffmpeg.process.run import FfmpegRunner
+from reelmill.ffmpeg.reading.decode import check_whole, check_windows
+from reelmill.ffmpeg.reading.loudness import integrated_loudness
+from reelmill.ffmpeg.reading.packet_index import read_index
+from reelmill.ffmpeg.reading.parallel_decode import GopRun, check_gop_run, check_other_tracks
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.reading.seeking import seek_points
+from reelmill.ffmpeg.reading.stream_copy import shown_interval
 from tests.clips import clip
 from tests.faults.disks import Disks
 
@@ -28,13 +29,13 @@ READERS: Final[dict[str, Callable[[Path], Any]]] = {
     "probe": probe,
     "check_whole": check_whole,
     "check_windows": lambda path: check_windows(path, None),
-    "check_stretch": lambda path: check_stretch(path, Stretch(None, None)),
-    "check_beside": check_beside,
+    "check_gop_run": lambda path: check_gop_run(path, GopRun(None, None)),
+    "check_other_tracks": check_other_tracks,
     "read_index": read_index,
-    "shown": shown,
-    "integrated": integrated,
+    "shown_interval": shown_interval,
+    "integrated_loudness": integrated_loudness,
     "keyframes": keyframes,
-    "begun": lambda path: begun(path, [probe(path).duration or 0]),  # type: ignore[list-item]
+    "seek_points": lambda path: seek_points(path, [probe(path).duration or Fraction(0)]),
     "ffmpeg": lambda path: FfmpegRunner(find_ffmpeg()).run(["-i", str(path), "-f", "null", "-"]),
 }
 

@@ -12,21 +12,21 @@ from typing import Any, Final
 import av
 from sqlalchemy.engine.default import DefaultDialect
 
-from reelmill.ffmpeg import run
-from reelmill.operations import durable
+from reelmill.ffmpeg.process import run
+from reelmill.storage import atomic_files
 from tests.clips import Notes
 
 #: What counts as a step: each call that changes the disk or the catalogue, opens a video, runs a program, or tells how
 #: far the work is. A boundary is the moment a step begins; where the last has ended, so has the job.
 _STEPS: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (os, ("fsync", "link", "rename", "unlink", "rmdir", "mkdir", "chown", "utime")),
-    (durable, ("_rename_noreplace", "write")),
+    (atomic_files, ("_rename_noreplace", "write")),
     (DefaultDialect, ("do_commit",)),
     (av, ("open",)),
-    (run, ("watched",)),
+    (run, ("run_program",)),
     (Notes, ("progress",)),
 )
-_CALLED: Final = {"do_commit": "commit", "open": "read", "watched": "ffmpeg", "_rename_noreplace": "rename"}
+_CALLED: Final = {"do_commit": "commit", "open": "read", "run_program": "ffmpeg", "_rename_noreplace": "rename"}
 
 #: Steps that a full disk can fail.
 WRITING: Final = ("fsync", "link", "rename", "mkdir", "write")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reelmill.errors import FfmpegFailed
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.run import FfmpegRunner, Finished, Limits, OnProgress
-from reelmill.scheduling.devices import FakeDevices, Gpu
+from reelmill.ffmpeg.process.fake_runner import FakeRunner, fail
+from reelmill.ffmpeg.process.run import FfmpegRunner, ProcessResult
+from reelmill.hardware.gpu import FakeDevices, Gpu
 
-CARD = Gpu(index=0, uuid="GPU-1", name="NVIDIA L4", total_mb=23034, free_mb=12)
+NVIDIA_L4 = Gpu(index=0, uuid="GPU-1", name="NVIDIA L4", total_mb=23034, free_mb=12)
 
 #: How ffmpeg 7 and later end after an encoder did not open, whatever the reason was.
 AFTER = (
@@ -22,8 +22,6 @@ AFTER = (
     "[out#0/mp4 @ 0x55d6] Nothing was written into output file, because at least one of its streams received no "
     "packets.",
 )
-
-_LIMITS = Limits()
 
 
 def pretender(folder: Path, trial: str) -> Path:
@@ -40,26 +38,21 @@ esac
     return program
 
 
-class FullGpu:
-    """A ``Runner`` whose NVENC has no session left; everything else is done for real."""
+class FullGpu(FakeRunner):
+    """A runner whose NVENC has no session left; everything else is done for real."""
 
     def __init__(self, ffmpeg: Path, *said: str):
-        self._real = FfmpegRunner(ffmpeg)
         self._said = said or ("[h264_nvenc @ 0x55d1] OpenEncodeSessionEx failed: out of memory (10): (no details)",)
-        self.devices = FakeDevices((CARD,))
-        self.encoders: list[str] = []  # of the commands run, in order
+        self.devices = FakeDevices((NVIDIA_L4,))
+        super().__init__(self._full, FfmpegRunner(ffmpeg))
 
-    def describe(self, arguments: Sequence[str]) -> str:
-        return self._real.describe(arguments)
+    def _full(self, arguments: Sequence[str], run: Callable[[], ProcessResult]) -> ProcessResult:
+        return fail(arguments, *self._said, *AFTER, exit_code=244) if "h264_nvenc" in arguments else run()
 
-    def run(
-        self, arguments: Sequence[str], *, limits: Limits = _LIMITS, on_progress: OnProgress | None = None
-    ) -> Finished:
-        encoder = arguments[arguments.index("-c:v") + 1]
-        self.encoders.append(encoder)
-        if encoder == "h264_nvenc":
-            raise FfmpegFailed("ffmpeg failed", argv=tuple(arguments), exit_code=244, stderr_tail=(*self._said, *AFTER))
-        return self._real.run(arguments, limits=limits, on_progress=on_progress)
+    @property
+    def encoders(self) -> list[str]:
+        """Of the commands run, in order."""
+        return [command[command.index("-c:v") + 1] for command in self.commands]
 
 
 class Lines:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from reelmill.errors import OutputRejected
-from reelmill.ffmpeg.build import H264, reencode
-from reelmill.ffmpeg.probe import VideoTrack, probe
+from reelmill.ffmpeg.commands.filters import reencode
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.reading.probe import VideoTrack, probe
 from reelmill.ffmpeg.verify import Expectation, Source, examine, verify
 from reelmill.ffmpeg.verify.colours import bits, colour_faults
 from tests.clips import clip, ffmpeg
@@ -42,9 +43,9 @@ def _findings(source: Path, made: Path, *, tone_mapped: bool | None = None) -> t
     return examine(made, Expectation(codec=None, pixel_format=None, source=against)).findings
 
 
-def test_what_is_tone_mapped_says_so_and_is(hdr: Path, tmp_path: Path) -> None:
+def test_what_is_tone_mapped_reports_so_and_is(hdr: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.mp4"
-    ffmpeg(*reencode(hdr, probe(hdr), made, H264(preset="ultrafast")))
+    ffmpeg(*reencode(hdr, probe(hdr), made, Encoding(preset="ultrafast")))
     video = verify(made, Expectation(source=Source(hdr, probe(hdr)))).video
     assert (video.primaries, video.transfer, video.matrix, video.pixel_format) == (1, 1, 1, "yuv420p")
 
@@ -56,7 +57,7 @@ def test_what_is_kept_is_kept(hdr: Path, tmp_path: Path) -> None:
     assert any("was to be tone-mapped" in text for text in _findings(hdr, made, tone_mapped=True))
 
 
-def test_pixels_that_were_not_mapped_under_a_tag_that_says_so_are_washed_out(hdr: Path, tmp_path: Path) -> None:
+def test_pixels_that_were_not_mapped_under_a_tag_that_reports_so_are_washed_out(hdr: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.mp4"
     ffmpeg("-i", hdr, "-vf", f"scale=80:46,format=yuv420p,{_BT709}", "-c:v", "libx264", *_FRONT, made)
     (finding,) = [text for text in _findings(hdr, made) if "washed out" in text]
@@ -80,14 +81,14 @@ def test_standard_range_that_declares_high(tmp_path: Path) -> None:
         verify(made, Expectation())
 
 
-def test_dark_pictures_are_no_proof_of_anything(tmp_path: Path, hdr: Path) -> None:
+def test_dark_frames_are_no_proof_of_anything(tmp_path: Path, hdr: Path) -> None:
     dark, made = tmp_path / "dark.mp4", tmp_path / "made.mp4"
     ffmpeg(
         *("-i", hdr, "-vf", "drawbox=color=black:t=fill", "-c:v", "libx265", "-x265-params", "log-level=error"),
         *("-tag:v", "hvc1", dark),
     )
     assert probe(dark).video.hdr is not None
-    ffmpeg(*reencode(dark, probe(dark), made, H264(preset="ultrafast")))
+    ffmpeg(*reencode(dark, probe(dark), made, Encoding(preset="ultrafast")))
     assert _findings(dark, made) == ()
 
 

@@ -10,10 +10,11 @@ import av
 import pytest
 
 from reelmill.errors import OutputRejected
-from reelmill.ffmpeg.build import H264, reencode
-from reelmill.ffmpeg.probe import probe
-from reelmill.ffmpeg.subtitles import LEFT_OUT, usable_subtitles
+from reelmill.ffmpeg.commands.filters import reencode
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.ffmpeg.trials.subtitles import LEFT_OUT, usable_subtitles
 from reelmill.ffmpeg.verify import Expectation, Source, examine, verify
 from reelmill.ffmpeg.verify.companions import Chapter, Companions, Subtitle, companion_faults, companions_of
 from tests.clips import Notes, clip, ffmpeg
@@ -62,7 +63,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _made(source: Path, made: Path) -> tuple[Path, Notes, Source]:
     notes, transcoder = Notes(), Transcoder()
     info = usable_subtitles(transcoder, source, probe(source), made.parent, notes)
-    transcoder.run(reencode(source, info, made, H264(preset="ultrafast")), notes)
+    transcoder.run(reencode(source, info, made, Encoding(preset="ultrafast")), notes)
     return made, notes, Source(source, info)
 
 
@@ -158,7 +159,7 @@ def test_one_odd_track_does_not_cost_the_other(source: Path, tmp_path: Path) -> 
     assert not notes.said("subtitle track 2 (ass) is left out")
 
 
-def test_subtitles_made_of_pictures_are_told_of(source: Path, tmp_path: Path) -> None:
+def test_subtitles_made_of_frames_are_reported_of(source: Path, tmp_path: Path) -> None:
     pictured, film = tmp_path / "pictured.mkv", tmp_path / "film.mkv"
     ffmpeg("-i", source, "-map", "0:v", "-map", "0:a", "-c", "copy", film)
     with av.open(str(film)) as read, av.open(str(pictured), "w") as write:
@@ -171,7 +172,7 @@ def test_subtitles_made_of_pictures_are_told_of(source: Path, tmp_path: Path) ->
     assert probe(pictured).subtitle_codecs == ("dvd_subtitle",)
     made, notes, against = _made(pictured, tmp_path / "made.mp4")
     verify(made, Expectation(source=against))
-    assert notes.said("subtitle track 1 (dvd_subtitle) is left out: it is made of pictures, which an mp4 cannot hold")
+    assert notes.said("subtitle track 1 (dvd_subtitle) is left out: it is made of images, which an mp4 cannot hold")
 
 
 def _with(*chapters: Chapter) -> Companions:

@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import pytest
 
-from reelmill.ffmpeg.cost import cost_of, efficiency, with_vmaf
-from reelmill.ffmpeg.energy import NOT_MEASURABLE, Energy
-from reelmill.ffmpeg.progress import Progress
-from reelmill.ffmpeg.run import Finished
+from reelmill.ffmpeg.process.cost import cost_of, efficiency, with_vmaf
+from reelmill.ffmpeg.process.progress import Progress
+from reelmill.ffmpeg.process.run import ProcessResult
+from reelmill.hardware.energy import NOT_MEASURABLE, Energy
 
 MB = 1_000_000
 
@@ -31,7 +31,7 @@ def test_efficiency(
     assert efficiency(bytes_in, bytes_out, cpu, vmaf) == worth
 
 
-def test_a_ruined_picture_is_no_saving() -> None:
+def test_a_ruined_frame_is_no_saving() -> None:
     decent, ruined = efficiency(100 * MB, 40 * MB, 10, 95), efficiency(100 * MB, 1 * MB, 10, 60)
     assert decent is not None
     assert ruined is not None
@@ -39,7 +39,7 @@ def test_a_ruined_picture_is_no_saving() -> None:
 
 
 def test_what_was_not_measured_is_none() -> None:
-    finished = Finished(seconds=2.0, cpu_seconds=3.0, last=Progress(), stderr_tail=())
+    finished = ProcessResult(seconds=2.0, cpu_seconds=3.0, last=Progress(), stderr_tail=())
     cost = cost_of(finished, Energy(None, NOT_MEASURABLE), Fraction(10), bytes_in=10 * MB, bytes_out=4 * MB)
     assert (cost.speed, cost.joules, cost.vmaf, cost.efficiency) == (5.0, None, None, None)
     assert cost.joules_source == "not measurable here"

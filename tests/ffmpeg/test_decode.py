@@ -11,12 +11,12 @@ import av
 import pytest
 
 from reelmill.errors import FileMissing, NotAVideo
-from reelmill.ffmpeg.decode import WINDOW, check_whole, check_windows
-from reelmill.ffmpeg.probe import probe
-from reelmill.ffmpeg.tally import DecodeReport
-from reelmill.operations.validate import fault
+from reelmill.ffmpeg.reading.decode import WINDOW, check_whole, check_windows
+from reelmill.ffmpeg.reading.decode_report import DecodeReport
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.verify.damage import fault
 from tests.clips import clip, cut_off, ffmpeg, hollow, overwritten, promising
-from tests.ffmpeg.test_probe import _REFUSED, _rows
+from tests.ffmpeg.real_clips import REFUSED, rows
 
 _CONTAINERS = ("mp4", "mkv", "ts")
 _FRONT = ("-movflags", "+faststart")
@@ -45,18 +45,18 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_a_good_file_whole(clips: dict[str, Path], kind: str) -> None:
     report = check_whole(clips[kind])
     assert (report.errors, report.frames, report.ordered, report.clean) == ((), 500, True, True)
-    assert report.span == 20
+    assert report.video_length == 20
     assert float(report.content or 0) == pytest.approx(20, abs=0.05)
     assert report.audio_frames > 700
     assert fault("clip", probe(clips[kind]), report) is None
 
 
 @pytest.mark.parametrize("kind", _CONTAINERS)
-def test_a_good_file_in_windows_reads_a_part_and_reaches_the_end(clips: dict[str, Path], kind: str) -> None:
+def test_a_good_file_in_windows_is_read_in_places_and_reaches_the_end(clips: dict[str, Path], kind: str) -> None:
     report = _windows(clips[kind])
     assert (report.errors, report.ordered, report.clean) == ((), True, True)
     assert 100 < report.frames < 250
-    assert report.span == 20
+    assert report.video_length == 20
     assert fault("clip", probe(clips[kind]), report) is None
 
 
@@ -70,12 +70,12 @@ def test_a_length_nobody_knows_is_the_whole(clips: dict[str, Path]) -> None:
 
 
 def test_progress_climbs_to_one(clips: dict[str, Path]) -> None:
-    told: list[float] = []
-    check_whole(clips["mp4"], on_progress=told.append)
-    assert told[0] < 0.01
-    assert told[-1] > 0.99
-    assert all(0 <= fraction <= 1 for fraction in told)
-    assert max(after - before for before, after in pairwise(told)) < 0.02
+    fractions: list[float] = []
+    check_whole(clips["mp4"], on_progress=fractions.append)
+    assert fractions[0] < 0.01
+    assert fractions[-1] > 0.99
+    assert all(0 <= fraction <= 1 for fraction in fractions)
+    assert max(after - before for before, after in pairwise(fractions)) < 0.02
 
 
 @_CHECKS
@@ -88,7 +88,7 @@ def test_random_bytes_in_the_middle(clips: dict[str, Path], tmp_path: Path, kind
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv"])
-def test_an_error_says_when(clips: dict[str, Path], tmp_path: Path, kind: str) -> None:
+def test_an_error_names_its_time(clips: dict[str, Path], tmp_path: Path, kind: str) -> None:
     bad = overwritten(clips[kind], tmp_path / f"bad.{kind}", at=0.5, count=500)
     (error,) = check_whole(bad).errors[:1]
     assert " at 10." in error
@@ -145,11 +145,11 @@ def test_empty_packets_are_what_players_skip(tmp_path: Path) -> None:
         assert [packet.size for packet in written.demux(video=0) if packet.pts is not None].count(0) == 1
     report = check_whole(path)
     assert report.errors == ()
-    assert (report.frames, report.span) == (24, Fraction(1))
+    assert (report.frames, report.video_length) == (24, Fraction(1))
 
 
-def test_pictures_left_out_of_an_avi(tmp_path: Path) -> None:
-    """The AVI muxer counts a picture of no bytes where one was left out."""
+def test_frames_left_out_of_an_avi(tmp_path: Path) -> None:
+    """The AVI muxer counts a frame of no bytes where one was left out."""
     path = tmp_path / "gap.avi"
     source = clip(tmp_path / "source.mp4", sound=0)
     ffmpeg(
@@ -159,10 +159,10 @@ def test_pictures_left_out_of_an_avi(tmp_path: Path) -> None:
     assert probe(path).video.frames == 25
     report = check_whole(path)
     assert report.errors == ()
-    assert (report.frames, report.span) == (20, Fraction(1))
+    assert (report.frames, report.video_length) == (20, Fraction(1))
 
 
-def test_sound_is_checked_too(tmp_path: Path) -> None:
+def test_audio_is_checked_too(tmp_path: Path) -> None:
     good = clip(tmp_path / "good.mp4", options=["-c:a", "mp3", *_FRONT], sound=1)
     report = check_whole(good)
     assert report.errors == ()
@@ -171,12 +171,12 @@ def test_sound_is_checked_too(tmp_path: Path) -> None:
     assert (silent.audio_frames, silent.audio_end) == (0, None)
 
 
-def test_sound_that_outlasts_the_picture_is_content(tmp_path: Path) -> None:
+def test_audio_that_outlasts_the_video_is_content(tmp_path: Path) -> None:
     picture, sound = clip(tmp_path / "p.mp4", sound=0), clip(tmp_path / "s.mp4", seconds=3)
     path = tmp_path / "long-sound.mp4"
     ffmpeg("-i", picture, "-i", sound, "-map", "0:v", "-map", "1:a", "-c", "copy", path)
     report = check_whole(path)
-    assert report.span == 1
+    assert report.video_length == 1
     assert float(report.content or 0) == pytest.approx(3, abs=0.05)
 
 
@@ -192,24 +192,24 @@ def test_a_subtitle_that_outlasts_everything_is_no_damage(tmp_path: Path) -> Non
 
 
 def test_a_clock_that_begins_late_is_no_damage(tmp_path: Path) -> None:
-    """Matroska's length counts from zero, wherever the first picture stands."""
+    """Matroska's length counts from zero, wherever the first frame stands."""
     path = tmp_path / "late.mkv"
     ffmpeg("-i", clip(tmp_path / "film.mp4"), "-c", "copy", "-output_ts_offset", "7", path)
     assert float(probe(path).duration or 0) == pytest.approx(8, abs=0.03)
     assert fault("late.mkv", probe(path), check_whole(path)) is None
 
 
-def test_where_sound_begins_ends_and_is_missing(tmp_path: Path) -> None:
-    """Priming and padding of AAC are no sound."""
+def test_when_audio_begins_ends_and_is_missing(tmp_path: Path) -> None:
+    """Priming and padding of AAC are no audio."""
     plain = clip(tmp_path / "plain.mp4", seconds=2, sound=1)
-    (whole,) = check_whole(plain).sounds
+    (whole,) = check_whole(plain).audio
     assert whole is not None
     assert whole.start == 0
     assert whole.hole < 1e-6
     assert whole.end == pytest.approx(2, abs=0.001)
     gap = tmp_path / "gap.mkv"
     ffmpeg("-i", plain, "-c:v", "copy", "-c:a", "pcm_s16le", "-af", "aselect='not(between(t,0.5,1.2))'", gap)
-    (holed,) = check_whole(gap).sounds
+    (holed,) = check_whole(gap).audio
     assert holed is not None
     assert holed.hole == pytest.approx(0.7, abs=0.05)
     assert holed.hole_at == pytest.approx(0.5, abs=0.05)
@@ -224,7 +224,7 @@ def test_variable_times_are_in_order(tmp_path: Path) -> None:
     assert float(report.end or 0) > 5.7
 
 
-def test_sound_only_and_missing(tmp_path: Path) -> None:
+def test_audio_only_and_missing(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "sine=duration=0.2", tmp_path / "song.mp4")
     with pytest.raises(NotAVideo, match=r"song\.mp4"):
         check_whole(tmp_path / "song.mp4")
@@ -241,7 +241,7 @@ def test_files_are_closed_again(clips: dict[str, Path], tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208
 
 
-_CLEAN = [row["file"] for row in _rows() if "full decode clean" in row["notes"] and row["file"] not in _REFUSED]
+_CLEAN = [row["file"] for row in rows() if "full decode clean" in row["notes"] and row["file"] not in REFUSED]
 _FOUND_OUT = ("corrupt_middle.mp4", "corrupted.mp4", "truncated_faststart.mp4", "lost_packets.ts")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.ffmpeg.energy import NOT_MEASURABLE, Counter, Energy, EnergyMeter, cards
-from reelmill.scheduling.devices import FakeDevices, Gpu
+from reelmill.hardware.energy import NOT_MEASURABLE, Counter, Energy, EnergyMeter, gpu_counters
+from reelmill.hardware.gpu import FakeDevices, Gpu
 from tests.clips import as_nobody
 from tests.ffmpeg.powercap import RANGE, zone
 
@@ -75,7 +75,7 @@ def test_counters_only_root_may_read(open_folder: Path) -> None:
         assert EnergyMeter(powercap=folder).stop().joules is None
 
 
-def test_a_counter_that_goes_away_says_nothing_of_the_whole(tmp_path: Path) -> None:
+def test_a_counter_that_goes_away_reports_nothing_of_the_whole(tmp_path: Path) -> None:
     kept = zone(tmp_path, "intel-rapl:0", "package-0", 0)
     gone = zone(tmp_path, "intel-rapl:1", "package-1", 0)
     meter = EnergyMeter(powercap=tmp_path)
@@ -84,7 +84,7 @@ def test_a_counter_that_goes_away_says_nothing_of_the_whole(tmp_path: Path) -> N
     assert meter.stop() == Energy(1.0, "RAPL package-0")
 
 
-def test_a_card_counts_for_what_is_done_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_counts_for_what_is_done_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1")
     after = tuple(Gpu(**{**vars(card), "energy_mj": (card.energy_mj or 0) + 2500}) for card in _CARDS)
     on_card = EnergyMeter(gpu=True, devices=_Turning(_CARDS, after), powercap=tmp_path)
@@ -109,12 +109,12 @@ class _Turning(FakeDevices):
     [("GPU-1", {"GPU-1"}), ("GPU-0,GPU-1", {"GPU-0", "GPU-1"}), (None, {"GPU-0", "GPU-1"}), ("0", {"GPU-0", "GPU-1"})],
 )
 def test_the_cards_that_count(visible: str | None, counted: set[str]) -> None:
-    assert set(cards(_CARDS, visible)) == counted
+    assert set(gpu_counters(_CARDS, visible)) == counted
 
 
-def test_a_card_that_does_not_say_is_left_out() -> None:
+def test_a_gpu_that_does_not_report_is_left_out() -> None:
     silent = Gpu(index=2, uuid="GPU-2", name="Tesla P4", total_mb=8000, free_mb=8000)
-    assert cards([silent], None) == {}
+    assert gpu_counters([silent], None) == {}
 
 
 def test_a_counter_that_was_set_back() -> None:

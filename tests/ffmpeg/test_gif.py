@@ -1,34 +1,36 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reelmill.ffmpeg import gif
-from reelmill.ffmpeg.gif import Step, Stretch
-from tests.ffmpeg.test_build import _info, _readable
+from reelmill.ffmpeg.commands import gif
+from reelmill.ffmpeg.commands.gif import GifSegment, Step
+from reelmill.ffmpeg.reading.seeking import SeekPoint
+from tests.ffmpeg.golden import info, readable
 
 _GOLDEN = Path(__file__).parent / "golden_gif"
 _SOURCE, _COLOURS, _TARGET = Path("/in put/-a:b.mkv"), Path("/100%d/palette.png"), Path("/100%d/film.gif")
-_START = Stretch(Fraction(0), Fraction(2), Fraction(0))
-_INSIDE = Stretch(Fraction(7, 2), Fraction(5, 3), Fraction(2))
+_START = GifSegment(_SOURCE, info(), Fraction(0), Fraction(2), SeekPoint(Fraction(0)))
+_INSIDE = GifSegment(_SOURCE, info(), Fraction(7, 2), Fraction(5, 3), SeekPoint(Fraction(2)))
 _STEP = Step(480, 270, 12)
 
 _COMMANDS = {
-    "palette": gif.palette(_SOURCE, _info(), _START, _STEP, _COLOURS),
-    "film": gif.film(_SOURCE, _info(), _INSIDE, _STEP, _COLOURS, _TARGET, stop=24_000_000),
-    "film_hdr": gif.film(_SOURCE, _info(transfer=16), _START, Step(161, 91, 50), _COLOURS, _TARGET, stop=1),
+    "palette": gif.palette(_START, _STEP, _COLOURS),
+    "film": gif.film(_INSIDE, _STEP, _COLOURS, _TARGET, stop=24_000_000),
+    "film_hdr": gif.film(replace(_START, info=info(transfer=16)), Step(161, 91, 50), _COLOURS, _TARGET, stop=1),
     "film_hdr_interlaced": gif.film(
-        _SOURCE, _info(transfer=18, interlaced=True, index=1), _START, _STEP, _COLOURS, _TARGET, stop=1
+        replace(_START, info=info(transfer=18, interlaced=True, index=1)), _STEP, _COLOURS, _TARGET, stop=1
     ),
 }
 
 
 @pytest.mark.parametrize("name", sorted(_COMMANDS))
 def test_golden(name: str) -> None:
-    assert _readable(_COMMANDS[name]) == (_GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    assert readable(_COMMANDS[name]) == (_GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def test_every_golden_is_a_commands() -> None:
@@ -40,7 +42,7 @@ def test_every_golden_is_a_commands() -> None:
     [(Fraction(5), 12, 60), (Fraction(1, 3), 10, 3), (Fraction(1, 1000), 1, 1), (Fraction(60), 50, 3000)],
 )
 def test_frames(length: Fraction, fps: int, frames: int) -> None:
-    assert Stretch(Fraction(0), length, Fraction(0)).frames(fps) == frames
+    assert GifSegment(_SOURCE, info(), Fraction(0), length, SeekPoint(Fraction(0))).frames(fps) == frames
 
 
 @pytest.mark.parametrize(
@@ -55,12 +57,12 @@ def test_frames(length: Fraction, fps: int, frames: int) -> None:
     ],
 )
 def test_the_first_step_is_what_was_asked_for(track: dict[str, Any], width: int, first: Step) -> None:
-    assert gif.ladder(_info(**track), width, 12)[0] == first
+    assert gif.ladder(info(**track), width, 12)[0] == first
 
 
 @pytest.mark.parametrize(("width", "fps"), [(480, 12), (16, 1), (17, 2), (20, 50), (640, 3), (640, 50), (1, 50)])
 def test_a_ladder_goes_down(width: int, fps: int) -> None:
-    steps = gif.ladder(_info(), width, fps)
+    steps = gif.ladder(info(), width, fps)
     weights = [step.weight for step in steps]
     assert weights == sorted(weights, reverse=True)
     assert len(set(steps)) == len(steps)
@@ -70,7 +72,7 @@ def test_a_ladder_goes_down(width: int, fps: int) -> None:
 
 def test_prediction() -> None:
     """By what was measured: half the width is 3.6 times less, half the rate 1.7 times."""
-    steps = gif.ladder(_info(), 480, 12)
+    steps = gif.ladder(info(), 480, 12)
     assert steps[0].weight / Step(240, 135, 12).weight == pytest.approx(3.6, abs=0.05)
     assert steps[0].weight / Step(480, 270, 6).weight == pytest.approx(1.68, abs=0.05)
     assert gif.smaller(steps, steps[0], 1_000_001, 1_000_000) == Step(432, 243, 12)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from fractions import Fraction
@@ -9,43 +8,28 @@ from pathlib import Path
 import pytest
 
 from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo
-from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.reading.probe import probe, track_number
 from tests.clips import as_nobody, clip, ffmpeg, overwritten
-from tests.conftest import REAL_MEDIA
+from tests.ffmpeg.real_clips import REFUSED, rows
 
 #: The table's short names of containers and codecs, where they are not ffmpeg's own.
 _CONTAINERS = {"mov/mp4": "mov,mp4,m4a,3gp,3g2,mj2", "matroska/webm": "matroska,webm"}
-_CODECS = {"amrnb": "amr_nb", "flv": "flv1"}
+_CODECS = {"amrnb": "amr_nb", "flv": "flv1", "msmpeg4": "msmpeg4v3"}
 
-#: What each file that is no video must be called: the error, and a word of its reason.
-_REFUSED = {
-    "WrongFile.mp4": "cannot be opened as a video",
-    "broken.mp4": "cannot be opened as a video",
-    "no_moov.mp4": "cannot be opened as a video",
-    "text_renamed.mp4": "cannot be opened as a video",
-    "download_error.mp4": "cannot be opened as a video",
-    "zero_bytes.mp4": "is empty",
-    "photo_renamed.mp4": "is a picture",
-    "video_without_video_stream.mp4": "only sound",
-}
-
-
-def _rows() -> list[dict[str, str]]:
-    if not (REAL_MEDIA / "files.csv").is_file():
-        return []
-    with (REAL_MEDIA / "files.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+#: The table has the first of two video tracks that are both marked as default; ffmpeg, and we, take the larger.
+_LARGER = {"nasa_13013.mp4": {"w x h": "480x270", "fps": "29.97", "notes": "[yuv420p; 390 video packets]"}}
 
 
 @pytest.mark.real_media
-@pytest.mark.parametrize("row", _rows(), ids=lambda row: row["file"][:40])
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row["file"][:40])
 def test_real_clip(real_media: Path, row: dict[str, str]) -> None:
     path = real_media / row["file"]
-    if row["file"] in _REFUSED:
-        with pytest.raises(NotAVideo, match=_REFUSED[row["file"]]) as refusal:
+    if row["file"] in REFUSED:
+        with pytest.raises(NotAVideo, match=REFUSED[row["file"]]) as refusal:
             probe(path)
         _names_it(str(refusal.value), row["file"])
         return
+    row = row | _LARGER.get(row["file"], {})
     info = probe(path)
     assert info.container == _CONTAINERS.get(row["container"], row["container"])
     assert info.size == int(row["bytes"])
@@ -100,7 +84,7 @@ def test_a_generated_clip(plain: Path) -> None:
 def test_rotation_is_what_ffmpeg_turns_by(plain: Path, tmp_path: Path, counter_clockwise: int) -> None:
     turned, upright = tmp_path / "turned.mp4", tmp_path / "upright.mp4"
     ffmpeg("-display_rotation", str(counter_clockwise), "-i", plain, "-c", "copy", turned)
-    ffmpeg("-i", turned, "-c:v", "mpeg4", upright)  # ffmpeg turns the picture itself
+    ffmpeg("-i", turned, "-c:v", "mpeg4", upright)  # ffmpeg turns the frame itself
     info = probe(turned)
     assert info.video.rotation == 360 - counter_clockwise
     assert info.video.display_size == (probe(upright).video.width, probe(upright).video.height)
@@ -232,26 +216,26 @@ def test_unreadable(plain: Path, open_folder: Path) -> None:
         probe(path)
 
 
-def test_sound_only(tmp_path: Path) -> None:
+def test_audio_only(tmp_path: Path) -> None:
     path = tmp_path / "song.mp4"
     ffmpeg("-f", "lavfi", "-i", "sine=duration=0.2", path)
-    with pytest.raises(NotAVideo, match=r"^song\.mp4 has only sound"):
+    with pytest.raises(NotAVideo, match=r"^song\.mp4 has only audio"):
         probe(path)
 
 
-def test_a_song_with_a_cover_is_sound_only(plain: Path, tmp_path: Path) -> None:
+def test_a_song_with_a_cover_is_audio_only(plain: Path, tmp_path: Path) -> None:
     path, cover = tmp_path / "song.mp4", tmp_path / "cover.jpg"
     ffmpeg("-i", plain, "-frames:v", "1", cover)
     ffmpeg(
         *("-f", "lavfi", "-i", "sine=duration=0.2", "-i", cover, "-map", "0", "-map", "1"),
         *("-c:v", "mjpeg", "-disposition:v", "attached_pic", path),
     )
-    with pytest.raises(NotAVideo, match="only sound"):
+    with pytest.raises(NotAVideo, match="only audio"):
         probe(path)
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png", "bmp", "webp"])
-def test_a_renamed_picture(plain: Path, tmp_path: Path, kind: str) -> None:
+def test_a_renamed_image(plain: Path, tmp_path: Path, kind: str) -> None:
     picture = tmp_path / f"picture.{kind}"
     ffmpeg("-i", plain, "-frames:v", "1", picture)
     renamed = picture.rename(tmp_path / f"{kind}.mp4")
@@ -267,7 +251,7 @@ def test_renamed_subtitles(tmp_path: Path) -> None:
         probe(path)
 
 
-def test_the_first_picture_track_counts_and_not_the_cover(plain: Path, tmp_path: Path) -> None:
+def test_the_first_video_track_counts_and_not_the_cover(plain: Path, tmp_path: Path) -> None:
     cover, path = tmp_path / "cover.jpg", tmp_path / "with-cover.mp4"
     ffmpeg("-i", plain, "-frames:v", "1", "-vf", "scale=64:64", cover)
     ffmpeg(
@@ -276,9 +260,18 @@ def test_the_first_picture_track_counts_and_not_the_cover(plain: Path, tmp_path:
     )
     info = probe(path)
     assert (info.video.codec, info.video.width) == ("h264", 160)
+    assert (info.video.number, track_number(path)) == (0, 0)
 
 
-def test_sound_and_subtitles_are_counted(tmp_path: Path) -> None:
+def test_the_larger_of_two_default_tracks_is_known_by_its_number(plain: Path, tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    large = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=0.2")
+    ffmpeg("-i", plain, *large, "-map", "0:v", "-map", "1", "-disposition:v", "default", path)
+    track = probe(path).video
+    assert (track.width, track.number, track_number(path)) == (320, 1, 1)
+
+
+def test_audio_and_subtitles_are_counted(tmp_path: Path) -> None:
     words, path = tmp_path / "words.srt", tmp_path / "many.mkv"
     words.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
     source = clip(tmp_path / "two.mkv", seconds=0.2, sound=2)

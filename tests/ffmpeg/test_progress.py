@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from reelmill.ffmpeg.progress import Progress, ProgressReader
+from reelmill.ffmpeg.process.progress import Progress, ProgressReader
 
 _BLOCK = """\
 frame=120
@@ -40,7 +40,7 @@ def test_nothing_of_one_block_stays_for_the_next() -> None:
     assert _read(_BLOCK + "progress=end\n")[1] == Progress()
 
 
-def test_before_the_first_picture() -> None:
+def test_before_the_first_frame() -> None:
     text = "frame=0\ntotal_size=N/A\nout_time_us=N/A\nspeed=N/A\nprogress=continue\n"
     assert _read(text) == [Progress(frames=0, out_time=Fraction(0), size=0, speed=None)]
 

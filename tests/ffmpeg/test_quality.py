@@ -7,10 +7,10 @@ import pytest
 
 from reelmill.errors import CapabilityError
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.build import web_size
-from reelmill.ffmpeg.probe import probe
-from reelmill.ffmpeg.quality import comparison, require_vmaf, vmaf
+from reelmill.ffmpeg.geometry import web_size
+from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
+from reelmill.ffmpeg.trials.vmaf import comparison, require_vmaf, vmaf
 from reelmill.report import LogReport
 from tests.clips import clip, ffmpeg
 
@@ -32,14 +32,14 @@ def test_a_copy_is_as_good_as_itself_and_a_bad_encode_is_not(tmp_path: Path) -> 
     assert sorted(path.name for path in folder.iterdir()) == ["bad.mp4", "copy.mkv", "source.mkv"]
 
 
-def test_times_that_a_container_rounds_do_not_shift_the_pictures(tmp_path: Path) -> None:
+def test_times_that_a_container_rounds_do_not_shift_the_frames(tmp_path: Path) -> None:
     source = clip(tmp_path / "source.mp4", size="320x240", sound=0, rate=30)
     shifted = tmp_path / "shifted.mkv"  # Matroska counts milliseconds, and this starts elsewhere too
     ffmpeg("-i", source, "-c", "copy", "-output_ts_offset", "0.5", shifted)
     assert _vmaf(shifted, source) > 95
 
 
-def test_a_4k_picture_is_judged_by_the_model_for_4k(tmp_path: Path) -> None:
+def test_a_4k_frame_is_judged_by_the_model_for_4k(tmp_path: Path) -> None:
     source = clip(tmp_path / "source.mp4", sound=0)
     lines = [" ".join(comparison(source, source, probe(source), size, tmp_path / "log", 2)) for size in
              ((1920, 1080), (1080, 1920), (3840, 2160))]  # fmt: skip

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from reelmill.errors import UserError
-from reelmill.ffmpeg.scenarios import SCENARIOS, bitrate, scenario_named
-from reelmill.ffmpeg.sink import Sink, sink
+from reelmill.ffmpeg.loadtest.scenarios import SCENARIOS, bitrate, scenario_named
+from reelmill.ffmpeg.loadtest.sink import Sink, sink
 
 
 def test_the_table_holds_what_was_promised() -> None:
@@ -63,7 +63,7 @@ def test_names_that_are_none(name: str, words: str) -> None:
         scenario_named(name)
 
 
-def test_a_size_of_ones_own_lies_between_its_neighbours() -> None:
+def test_a_size_of_ones_own_lies_between_the_rows_beside_it() -> None:
     small, own, large = (scenario_named(name).kbit for name in ("720p30-h264", "900p30-h264", "1080p30-h264"))
     assert small < own < large
     assert scenario_named("2160p60-h264").kbit == scenario_named("4k60-h264").kbit
@@ -111,7 +111,7 @@ def test_where_a_load_may_go(written: str, kind: str) -> None:
         "srt://0.0.0.0:9000",
     ],
 )
-def test_a_load_goes_to_no_other_machine(written: str) -> None:
+def test_a_load_goes_to_no_other_node(written: str) -> None:
     with pytest.raises(UserError, match=r"a load goes to this machine only \(localhost\)"):
         sink(written, "h264")
 
@@ -144,4 +144,4 @@ def test_a_load_does_not_listen() -> None:
 @pytest.mark.parametrize("url", ["rtmp://localhost/live/a", "srt://localhost:9000"])
 def test_what_a_sink_cannot_carry(url: str, codec: str) -> None:
     with pytest.raises(UserError, match=f"cannot carry {codec}"):
-        sink(url, codec)  # type: ignore[arg-type]
+        sink(url, codec)

@@ -1,4 +1,4 @@
-"""Copies whose sound was moved by a known time, against their source."""
+"""Copies whose audio was moved by a known time, against their source."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelmill.ffmpeg.build import H264, reencode
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.commands.filters import reencode
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import Expectation, Source, examine
-from reelmill.ffmpeg.verify.sound import Match, lag
+from reelmill.ffmpeg.verify.audio_lag import NoLag, lag_of
 from tests.clips import clip, ffmpeg
 
 _SECONDS = 12
@@ -49,13 +50,13 @@ def _delayed(milliseconds: int) -> str:
 def _late_at_the_start(milliseconds: int) -> str:
     """So much silence first; what was pushed back is cut out of the seconds from 5 to 6."""
     late = milliseconds / 1000
-    parts = f"adelay={milliseconds}:all=1,asplit[a][b];[a]atrim=end=5,asetpts=PTS-STARTPTS[x]"
-    return f"{parts};[b]atrim=start={5 + late},asetpts=PTS-STARTPTS[y];[x][y]concat=n=2:v=0:a=1"
+    graph = f"adelay={milliseconds}:all=1,asplit[a][b];[a]atrim=end=5,asetpts=PTS-STARTPTS[x]"
+    return f"{graph};[b]atrim=start={5 + late},asetpts=PTS-STARTPTS[y];[x][y]concat=n=2:v=0:a=1"
 
 
 def test_our_own_copy_is_in_sync(source: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.mp4"
-    ffmpeg(*reencode(source, probe(source), made, H264(preset="ultrafast")))
+    ffmpeg(*reencode(source, probe(source), made, Encoding(preset="ultrafast")))
     proof = examine(made, Expectation(source=Source(source, probe(source))))
     assert proof.findings == ()
     assert [(offset.place, offset.heard) for offset in proof.offsets] == [
@@ -65,25 +66,25 @@ def test_our_own_copy_is_in_sync(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("milliseconds", "late"), [(0, False), (15, False), (40, True), (200, True)])
-def test_sound_that_is_late_everywhere(source: Path, tmp_path: Path, milliseconds: int, late: bool) -> None:
+def test_audio_that_is_late_everywhere(source: Path, tmp_path: Path, milliseconds: int, late: bool) -> None:
     made = _copy(source, tmp_path / "made.mp4", "-af", _delayed(milliseconds))
     wanted = [
-        f"its sound is {milliseconds} ms late {where}" for where in ("at the start", "in the middle", "at the end")
+        f"its audio is {milliseconds} ms late {where}" for where in ("at the start", "in the middle", "at the end")
     ]
     assert list(_findings(source, made)) == (wanted if late else [])
 
 
 @pytest.mark.parametrize(("milliseconds", "late"), [(15, False), (40, True)])
-def test_sound_that_is_late_at_the_start_only(source: Path, tmp_path: Path, milliseconds: int, late: bool) -> None:
+def test_audio_that_is_late_at_the_start_only(source: Path, tmp_path: Path, milliseconds: int, late: bool) -> None:
     made = _copy(source, tmp_path / "made.mp4", "-filter_complex", _late_at_the_start(milliseconds))
     found = _findings(source, made)
     assert [text for text in found if text.endswith("at the start")] == (
-        [f"its sound is {milliseconds} ms late at the start"] if late else []
+        [f"its audio is {milliseconds} ms late at the start"] if late else []
     )
     assert not any("at the end" in text for text in found)
 
 
-def test_sound_that_drifts(source: Path, tmp_path: Path) -> None:
+def test_audio_that_drifts(source: Path, tmp_path: Path) -> None:
     """Half a percent slower is 60 ms at the end: a sampling rate that was mistaken."""
     made = _copy(source, tmp_path / "made.mp4", "-af", f"asetrate=43880,aresample=44100,atrim=duration={_SECONDS}")
     found = _findings(source, made)
@@ -91,39 +92,39 @@ def test_sound_that_drifts(source: Path, tmp_path: Path) -> None:
     assert any("late in the middle" in text for text in found)
 
 
-def test_an_edit_that_moves_the_sound(source: Path, tmp_path: Path) -> None:
-    """No sample differs: only the container says that sound comes later."""
+def test_an_edit_that_moves_the_audio(source: Path, tmp_path: Path) -> None:
+    """No sample differs: only the container makes audio come later."""
     made = tmp_path / "made.mp4"
     ffmpeg(
         *("-i", source, "-itsoffset", "0.05", "-i", source, "-map", "0:v", "-map", "1:a"),
         *("-c:v", "copy", "-c:a", "aac", "-movflags", "+faststart", made),
     )
-    assert "its sound is 50 ms late at the start" in _findings(source, made)
+    assert "its audio is 50 ms late at the start" in _findings(source, made)
 
 
-def test_sound_and_pictures_that_are_late_together_are_in_sync(source: Path, tmp_path: Path) -> None:
+def test_audio_and_video_that_are_late_together_are_in_sync(source: Path, tmp_path: Path) -> None:
     late = tmp_path / "late.mkv"
     ffmpeg("-i", source, "-c", "copy", "-output_ts_offset", "7", late)
     made = _copy(source, tmp_path / "made.mp4")
     assert _findings(late, made) == ()
 
 
-def test_sound_that_ends_early(source: Path, tmp_path: Path) -> None:
+def test_audio_that_ends_early(source: Path, tmp_path: Path) -> None:
     made = _copy(source, tmp_path / "made.mp4", "-af", "atrim=end=7")
     assert any("silent" in text and "where the source sounds" in text for text in _findings(source, made))
 
 
 def test_a_hole_filled_with_silence_in_the_middle(source: Path, tmp_path: Path) -> None:
     made = _copy(source, tmp_path / "made.mp4", "-af", "volume=0:enable='between(t,3.5,8.5)'")
-    assert _findings(source, made) == ("its sound is silent 5.00 s in, where the source sounds",)
+    assert _findings(source, made) == ("its audio is silent 5.00 s in, where the source sounds",)
 
 
-def test_another_sound(source: Path, tmp_path: Path) -> None:
+def test_another_audio(source: Path, tmp_path: Path) -> None:
     made = _copy(source, tmp_path / "made.mp4", "-af", "areverse")
     assert any("is not that of the source" in text for text in _findings(source, made))
 
 
-def test_a_steady_tone_tells_no_place_and_is_no_fault(tmp_path: Path) -> None:
+def test_a_steady_tone_has_no_place_and_is_no_fault(tmp_path: Path) -> None:
     source = clip(tmp_path / "source.mp4", seconds=4)
     made = _copy(source, tmp_path / "made.mp4", "-af", "adelay=10:all=1,atrim=duration=4")
     assert _findings(source, made) == ()
@@ -135,7 +136,7 @@ def test_silence_is_in_sync(tmp_path: Path) -> None:
     assert _findings(source, _copy(source, made)) == ()
 
 
-def test_pictures_that_drift_are_named(source: Path, tmp_path: Path) -> None:
+def test_frames_that_drift_are_named(source: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.mp4"
     ffmpeg("-itsscale", "1.01", "-i", source, "-an", "-c", "copy", tmp_path / "slow.mp4")
     ffmpeg(
@@ -143,7 +144,7 @@ def test_pictures_that_drift_are_named(source: Path, tmp_path: Path) -> None:
         *("-c:v", "copy", "-c:a", "aac", "-movflags", "+faststart", made),
     )
     found = _findings(source, made)
-    assert any(text.startswith("its last picture begins after 12.0") for text in found)
+    assert any(text.startswith("its last frame begins after 12.0") for text in found)
     assert any("early at the end" in text for text in found)
 
 
@@ -151,7 +152,7 @@ def test_pictures_that_drift_are_named(source: Path, tmp_path: Path) -> None:
 def test_lag(later: int) -> None:
     """Samples at 8 kHz, a known number of them later."""
     noise = np.random.default_rng(1).normal(size=24_000).astype(np.float32)
-    assert lag(noise, noise[4000 - later : 20_000 - later], 4000) == pytest.approx(later / 8000)
+    assert lag_of(noise, noise[4000 - later : 20_000 - later], 4000) == pytest.approx(later / 8000)
 
 
 def test_lag_of_what_is_not_alike() -> None:
@@ -159,8 +160,8 @@ def test_lag_of_what_is_not_alike() -> None:
     bursts = (np.repeat(random.random(200) > 0.6, 120) * random.normal(size=24_000)).astype(np.float32)
     others = (np.repeat(random.random(200) > 0.6, 120) * random.normal(size=24_000)).astype(np.float32)
     steady = random.normal(size=24_000).astype(np.float32)
-    assert lag(bursts, others[4000:20_000], 4000) is Match.OTHER
-    assert lag(steady, random.normal(size=16_000).astype(np.float32), 4000) is Match.UNKNOWN
+    assert lag_of(bursts, others[4000:20_000], 4000) is NoLag.OTHER
+    assert lag_of(steady, random.normal(size=16_000).astype(np.float32), 4000) is NoLag.UNKNOWN
 
 
 def test_a_hole_that_the_source_has_is_no_fault(source: Path, tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def test_a_hole_that_the_source_has_is_no_fault(source: Path, tmp_path: Path) ->
     )
     ffmpeg("-i", tmp_path / "plain.mkv", "-c", "copy", "-movflags", "+faststart", holed)
     ffmpeg("-i", holed, "-c", "copy", "-movflags", "+faststart", made)
-    (heard,) = check_whole(made).sounds
+    (heard,) = check_whole(made).audio
     assert heard is not None
     assert heard.hole > 0.1
     assert _findings(holed, made) == ()

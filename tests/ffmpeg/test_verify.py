@@ -11,12 +11,12 @@ import pytest
 
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.probe import probe
-from reelmill.ffmpeg.verify import Expectation, Source, examine, faststart, lasts, verify, verify_part
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.verify import Expectation, Source, examine, faststart, lasts, verify, verify_intermediate
 from tests.clips import clip, cut_off, ffmpeg, hollow, overwritten
 
 _FRONT = ("-movflags", "+faststart")
-_GOOD = Expectation(duration=Fraction(2), frames=50, size=(160, 120), audio_tracks=1, sounds_throughout=True)
+_GOOD = Expectation(duration=Fraction(2), frames=50, size=(160, 120), audio_tracks=1, audio_throughout=True)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def _silent(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-an", "-c:v", "copy", bad)
 
 
-def _second_sound(good: Path, bad: Path) -> None:
+def _second_audio(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-map", "0:v", "-map", "0:a", "-map", "0:a", "-c", "copy", bad)
 
 
@@ -80,7 +80,7 @@ def _short(good: Path, bad: Path) -> None:
 
 
 def _slow(good: Path, bad: Path) -> None:
-    """Every picture is there, at the wrong time."""
+    """Every frame is there, at the wrong time."""
     ffmpeg("-itsscale", "1.5", "-i", good, "-an", "-c", "copy", bad)
 
 
@@ -92,19 +92,19 @@ def _more_colours(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-pix_fmt", "yuv444p", "-c:a", "copy", *_FRONT, bad)
 
 
-def _other_sound(good: Path, bad: Path) -> None:
+def _other_audio(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-c:v", "copy", "-c:a", "mp3", *_FRONT, bad)
 
 
-def _sound_ends_early(good: Path, bad: Path) -> None:
+def _audio_ends_early(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-c:v", "copy", "-af", "atrim=end=1", *_FRONT, bad)
 
 
-def _sound_begins_late(good: Path, bad: Path) -> None:
+def _audio_begins_late(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-itsoffset", "0.5", "-t", "1.5", "-i", good, "-map", "0:v", "-map", "1:a", "-c", "copy", bad)
 
 
-def _sound_with_a_hole(good: Path, bad: Path) -> None:
+def _audio_with_a_hole(good: Path, bad: Path) -> None:
     gap = bad.with_suffix(".mkv")
     ffmpeg("-i", good, "-c:v", "copy", "-c:a", "aac", "-af", "aselect='not(between(t,0.8,1.2))'", gap)
     ffmpeg("-i", gap, "-c", "copy", *_FRONT, bad)
@@ -114,7 +114,7 @@ def _one_missing(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-vf", r"select=not(eq(n\,20))", "-fps_mode", "passthrough", bad)
 
 
-def _sound_only(good: Path, bad: Path) -> None:
+def _audio_only(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-vn", "-c", "copy", bad)
 
 
@@ -125,25 +125,25 @@ def _gone(good: Path, bad: Path) -> None:
 _SPOILT: list[tuple[Callable[[Path, Path], None], str]] = [
     (_nothing, r"is empty"),
     (_garbage, r"cannot be opened as a video"),
-    (_half, r"\d+ pictures where 50 were encoded; it holds [01]\.\d\d s of the 2\.00 s wanted"),
+    (_half, r"\d+ frames where 50 were encoded; it holds [01]\.\d\d s of the 2\.00 s wanted"),
     (_without_index, r"cannot be opened as a video"),
-    (_holes, r"does not decode at|damaged picture at"),
-    (_scratched, r"does not decode at|damaged picture at"),
+    (_holes, r"does not decode at|damaged frame at"),
+    (_scratched, r"does not decode at|damaged frame at"),
     (_other_codec, r"its codec is mpeg4, not h264"),
     (_smaller, r"it is 80x60, not 160x120"),
-    (_silent, r"0 sound tracks where 1 were wanted"),
-    (_second_sound, r"2 sound tracks where 1 were wanted"),
+    (_silent, r"0 audio tracks where 1 were wanted"),
+    (_second_audio, r"2 audio tracks where 1 were wanted"),
     (_short, r"it holds 1\.5\d s of the 2\.00 s wanted"),
     (_slow, r"it holds (2\.9|3\.0)\d s of the 2\.00 s wanted"),
     (_late_index, r"its index stands at the end"),
     (_more_colours, r"its pixels are yuv444p, not yuv420p"),
-    (_other_sound, r"its sound is mp3float, not aac|its sound is mp3, not aac"),
-    (_sound_ends_early, r"sound track 1 ends after 1\.\d\d s of 2\.00 s"),
-    (_sound_begins_late, r"sound track 1 begins 0\.\d\d s in"),
-    (_sound_with_a_hole, r"sound track 1 has a hole of 0\.\d\d s at 0\.\d\d s"),
-    (_one_missing, r"49 pictures where 50 were encoded"),
-    (_sound_only, r"has only sound"),
-    (_gone, r"is not there any more"),
+    (_other_audio, r"its audio is mp3float, not aac|its audio is mp3, not aac"),
+    (_audio_ends_early, r"audio track 1 ends after 1\.\d\d s of 2\.00 s"),
+    (_audio_begins_late, r"audio track 1 begins 0\.\d\d s in"),
+    (_audio_with_a_hole, r"audio track 1 has a hole of 0\.\d\d s at 0\.\d\d s"),
+    (_one_missing, r"49 frames where 50 were encoded"),
+    (_audio_only, r"has only audio"),
+    (_gone, r"is not there"),
 ]
 
 
@@ -176,8 +176,8 @@ def test_every_fault_is_named(good: Path) -> None:
     wanted = replace(_GOOD, codec="vp9", size=(2, 2), audio_tracks=3, frames=7, duration=Fraction(9))
     with pytest.raises(OutputRejected) as refusal:
         verify(good, wanted)
-    for part in ("50 pictures where 7", "not vp9", "not 2x2", "1 sound tracks where 3", "of the 9.00 s"):
-        assert part in str(refusal.value)
+    for clause in ("50 frames where 7", "not vp9", "not 2x2", "1 audio tracks where 3", "of the 9.00 s"):
+        assert clause in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -223,14 +223,14 @@ def test_faststart_walks_the_boxes(tmp_path: Path, data: bytes, answer: bool) ->
     assert faststart(path) is answer
 
 
-def test_a_part_is_looked_at_and_not_decoded(good: Path, tmp_path: Path) -> None:
+def test_an_intermediate_file_is_probed_and_not_decoded(good: Path, tmp_path: Path) -> None:
     scratched, other = tmp_path / "scratched.mp4", tmp_path / "other.mp4"
     _scratched(good, scratched)
     _other_codec(good, other)
-    assert verify_part(scratched, _GOOD, "part 1").video.codec == "h264"
+    assert verify_intermediate(scratched, _GOOD, "part 1").video.codec == "h264"
     for path, said in ((other, "its codec is mpeg4"), (tmp_path / "gone", "not there")):
         with pytest.raises(OutputRejected, match=f"part 1, just made, cannot be used: .*{said}"):
-            verify_part(path, _GOOD, "part 1")
+            verify_intermediate(path, _GOOD, "part 1")
 
 
 def test_a_copy_is_counted_against_its_source(good: Path, tmp_path: Path) -> None:
@@ -240,21 +240,21 @@ def test_a_copy_is_counted_against_its_source(good: Path, tmp_path: Path) -> Non
     ffmpeg("-i", good, "-vf", r"select=not(eq(n\,20))", "-fps_mode", "passthrough", *_FRONT, other)
     ffmpeg("-i", good, "-vf", "transpose", *_FRONT, turned)
     against = Expectation(source=Source(good, probe(good)))
-    assert "25 pictures where the source has 50" in examine(shorter, against).findings
-    assert examine(other, against).findings == ("49 pictures where the source has 50",)
+    assert "25 frames where the source has 50" in examine(shorter, against).findings
+    assert examine(other, against).findings == ("49 frames where the source has 50",)
     assert examine(turned, against).findings == ("it is shown as 120x160, the source as 160x120",)
     assert examine(good, against).ok
 
 
-def test_a_picture_at_another_time_is_found(good: Path, tmp_path: Path) -> None:
+def test_a_frame_at_another_time_is_found(good: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.mp4"
     ffmpeg(
         *("-i", good, "-vf", r"setpts=if(gt(N\,29)\,PTS+0.12/TB\,PTS)"),
         *("-fps_mode", "passthrough", *_FRONT, made),
     )
     found = examine(made, Expectation(source=Source(good, probe(good)))).findings
-    assert "its last picture begins after 2.080 s, that of the source after 1.960 s" in found
-    assert any(text.startswith("a picture stands 120 ms away from where the source has it") for text in found)
+    assert "its last frame begins after 2.080 s, that of the source after 1.960 s" in found
+    assert any(text.startswith("a frame stands 120 ms away from where the source has it") for text in found)
 
 
 def test_a_variable_rate_made_constant_is_a_note(tmp_path: Path) -> None:
@@ -268,10 +268,10 @@ def test_a_variable_rate_made_constant_is_a_note(tmp_path: Path) -> None:
     proof = examine(made, Expectation(source=Source(source, probe(source))))
     assert proof.findings == ()
     (note,) = proof.notes
-    assert note == "50 pictures where the source has 25: its variable rate was made a constant 25.000 a second"
+    assert note == "50 frames where the source has 25: its variable rate was made a constant 25.000 a second"
 
 
-def test_a_damaged_source_is_said_and_not_counted_against(good: Path, tmp_path: Path) -> None:
+def test_a_damaged_source_is_noted_and_not_counted_against(good: Path, tmp_path: Path) -> None:
     bad, made = tmp_path / "bad.mp4", tmp_path / "made.mp4"
     _scratched(good, bad)
     ffmpeg_that_hides_it = ("-err_detect", "ignore_err", "-i", str(bad), "-vf", "select=lt(n\\,20)", *_FRONT, str(made))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.ffmpeg import build
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.build import H264
-from reelmill.ffmpeg.probe import probe
-from reelmill.ffmpeg.run import FfmpegRunner
-from reelmill.ffmpeg.web import Verdict, verdict, web_facts
+from reelmill.ffmpeg.commands import filters
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.planning.web_ready import Verdict, verdict, web_facts
+from reelmill.ffmpeg.process.run import FfmpegRunner
+from reelmill.ffmpeg.reading.probe import probe
 from tests.clips import clip, ffmpeg
 
 _FAST = ("-movflags", "+faststart")
@@ -21,14 +21,14 @@ def _verdict(path: Path, max_kbit: int = 2000) -> Verdict:
     return verdict(probe(path), web_facts(path), max_kbit)
 
 
-@pytest.mark.parametrize("sound", [0, 1, 2])
+@pytest.mark.parametrize("tracks", [0, 1, 2])
 @pytest.mark.parametrize("profile", ["baseline", "main", "high"])
-def test_what_every_browser_plays_is_left_alone(tmp_path: Path, profile: str, sound: int) -> None:
-    path = clip(tmp_path / "a.mp4", seconds=2, sound=sound, options=["-profile:v", profile, *_FAST])
+def test_what_every_browser_plays_is_left_alone(tmp_path: Path, profile: str, tracks: int) -> None:
+    path = clip(tmp_path / "a.mp4", seconds=2, sound=tracks, options=["-profile:v", profile, *_FAST])
     found = _verdict(path)
     assert found.action == "skip"
     assert found.why.startswith("already web-ready: H.264 ")
-    assert ("AAC" in found.why) == bool(sound)
+    assert ("AAC" in found.why) == bool(tracks)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_only_the_container_is_wrong(tmp_path: Path, name: str, options: list[st
 @pytest.mark.parametrize(
     ("name", "options", "why"),
     [
-        ("a.mp4", ["-c:v", "mpeg4"], "its pictures are mpeg4, not H.264"),
-        ("a.mp4", ["-c:v", "libx265", "-x265-params", "log-level=error"], "its pictures are hevc, not H.264"),
+        ("a.mp4", ["-c:v", "mpeg4"], "its video is mpeg4, not H.264"),
+        ("a.mp4", ["-c:v", "libx265", "-x265-params", "log-level=error"], "its video is hevc, not H.264"),
         ("a.mp4", ["-pix_fmt", "yuv420p10le", "-preset", "medium"], "its H.264 profile is High 10"),
         ("a.mp4", ["-pix_fmt", "yuv444p"], "its H.264 profile is High 4:4:4 Predictive"),
         ("a.mp4", ["-pix_fmt", "yuvj420p", "-color_range", "pc"], "its colours are of full range (yuvj420p)"),
@@ -59,8 +59,8 @@ def test_only_the_container_is_wrong(tmp_path: Path, name: str, options: list[st
         ("a.mp4", ["-vf", "setsar=4/3"], "its pixels are not square (4:3)"),
         ("a.mp4", ["-x264-params", "interlaced=1", "-flags", "+ildct", "-field_order", "tt"], "it is interlaced"),
         ("a.mp4", ["-vf", "setparams=color_trc=smpte2084"], "it is HDR (pq)"),
-        ("a.mp4", ["-c:a", "libmp3lame"], "its sound is mp3, not AAC"),
-        ("a.mkv", ["-c:a", "libopus"], "its sound is opus, not AAC"),
+        ("a.mp4", ["-c:a", "libmp3lame"], "its audio is mp3, not AAC"),
+        ("a.mkv", ["-c:a", "libopus"], "its audio is opus, not AAC"),
     ],
 )  # fmt: skip
 def test_one_thing_no_browser_is_sure_to_play(tmp_path: Path, name: str, options: list[str], why: str) -> None:
@@ -73,7 +73,7 @@ def test_every_fault_is_named(tmp_path: Path) -> None:
     options = ["-vf", "scale=161:121,setsar=1", "-c:a", "libmp3lame"]
     odd = clip(tmp_path / "a.avi", seconds=2, codec="mpeg4", options=options)
     assert _verdict(odd).reasons == (
-        "its pictures are mpeg4, not H.264", "its size, 161x121, is odd", "its sound is mp3, not AAC",
+        "its video is mpeg4, not H.264", "its size, 161x121, is odd", "its audio is mp3, not AAC",
     )  # fmt: skip
     turned = tmp_path / "turned.mp4"
     ffmpeg("-display_rotation", "90", "-i", clip(tmp_path / "b.mp4"), "-c", "copy", *_FAST, turned)
@@ -97,7 +97,7 @@ def test_what_reencode_makes_is_ready_by_its_own_measure(tmp_path: Path, kbit: i
     source, made = tmp_path / "noise.mkv", tmp_path / "made.mp4"
     noise = "testsrc2=s=320x240:r=25:d=3,noise=alls=60:allf=t"
     ffmpeg("-f", "lavfi", "-i", noise, "-f", "lavfi", "-i", "sine=d=3", "-c:v", "ffv1", "-c:a", "flac", source)
-    h264 = H264(max_kbit=kbit, preset="veryfast", crf=10)
-    FfmpegRunner(find_ffmpeg()).run(build.reencode(source, probe(source), made, h264))
+    encoding = Encoding(max_kbit=kbit, preset="veryfast", crf=10)
+    FfmpegRunner(find_ffmpeg()).run(filters.reencode(source, probe(source), made, encoding))
     assert _verdict(made, kbit).action == "skip"
     assert _verdict(made, kbit // 4).action == "encode"

@@ -15,8 +15,9 @@ from nbclient import NotebookClient
 from blocks import MediaLibrary
 from blocks.stored import DEFAULT
 from deployments.site import Site
-from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.reading.probe import probe
 from tests.clips import clip
+from tests.patience import PATIENCE
 
 QUICKSTART = Path(__file__).parent.parent.parent / "notebooks" / "quickstart.ipynb"
 
@@ -30,7 +31,7 @@ def test_the_quickstart_runs_beside_a_site(on_site: Site, monkeypatch: pytest.Mo
     clip(folder / "cat.mp4", seconds=3)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)  # it finds the site by itself
     notebook: Any = nbformat.reads(QUICKSTART.read_text(), as_version=4)  # type: ignore[no-untyped-call]
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("image/jpeg" in output.get("data", {}) for output in outputs)
     assert "holiday" in "".join(output.get("text", "") for output in outputs)
@@ -63,6 +64,7 @@ def test_the_same_lines_work_without_a_site(open_folder: Path, tmp_path: Path) -
         "HOME": str(tmp_path),
         "REELMILL_DATA_DIR": str(open_folder / "no-site"),
         "REELMILL_MEDIA_ROOT": str(media),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": f"{PATIENCE:.0f}",
     }
     ran = subprocess.run(
         [sys.executable, "-c", WITHOUT_A_SITE], env=env, cwd=tmp_path, capture_output=True, text=True, check=False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,15 +21,17 @@ from sqlmodel import select
 from blocks import MediaLibrary
 from blocks.stored import DEFAULT
 from deployments.site import Site
+from flows.validate import validate
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.dispatch import Dispatcher, dispatcher
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import faststart
-from reelmill.jobs import Job, JobStatus
+from reelmill.queue.job import INVALID, Job, JobStatus
 from tests.analysis.tiny_clip import tiny_clip
 from tests.clips import clip
+from tests.patience import until
 
 pytestmark = pytest.mark.site
 
@@ -52,7 +53,7 @@ def _library(site: Site) -> Path:
 
 
 def _run(prefect: Dispatcher, job_type: str, **parameters: object) -> Job:
-    return prefect.wait([prefect.submit(job_type, parameters).id])[0]
+    return prefect.jobs.wait([prefect.jobs.submit(job_type, parameters).id])[0]
 
 
 def _log(client: SyncPrefectClient, job: Job) -> str:
@@ -95,8 +96,8 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         "scenario": {"name": "120p10-h264", "duration": 1, "output": "file", "find_limit": True},
         "compile_gif": {"video_id": str(source.id), "duration": 1, "width": 90},
     }
-    ids = {job_type: prefect.submit(job_type, parameters).id for job_type, parameters in asked.items()}
-    jobs = dict(zip(ids, prefect.wait(list(ids.values())), strict=True))
+    ids = {job_type: prefect.jobs.submit(job_type, parameters).id for job_type, parameters in asked.items()}
+    jobs = dict(zip(ids, prefect.jobs.wait(list(ids.values())), strict=True))
     assert {name: (job.status, job.message) for name, job in jobs.items() if job.status != "completed"} == {}
     assert jobs["reencode_streaming"].type == "reencode"  # an older name is the same job
     assert jobs["reencode_streaming"].pool == "gpu_encode"
@@ -145,6 +146,12 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
         assert re.search(r"recommended at once: \d+ \(", _log(client, jobs["scenario"]))
         assert "markdown" in _artifact_types(client, jobs["compile_gif"])
         assert "markdown" in _artifact_types(client, jobs["duplicates_report"])
+        for job in (*jobs.values(), moved):
+            shown = prefect.jobs.card(job.id)
+            assert shown is not None, job.type
+            title = shown.partition("\n")[0].removeprefix("### ").replace("\\", "")
+            until(lambda job=job, title=title: title in _log(client, job).splitlines())  # type: ignore[misc]
+        assert "clip 1.mp4 was re-encoded: " in (prefect.jobs.card(jobs["reencode_streaming"].id) or "")
         run = client.read_flow_run(jobs["compile_quad"].id)
         assert "gpu_encode" in run.tags
 
@@ -160,18 +167,20 @@ def test_a_plan_makes_nothing_and_what_is_ready_is_spared(on_site: Site, prefect
     before = sorted(path for path in root.rglob("*") if path.is_file())
 
     asked = {name: {"video_id": ids[name], "preset": "ultrafast"} for name in names}
-    planned = [prefect.submit("reencode", {**how, "dry_run": True}).id for how in asked.values()]
-    plans = dict(zip(names, prefect.wait(planned), strict=True))
+    planned = [prefect.jobs.submit("reencode", {**how, "dry_run": True}).id for how in asked.values()]
+    plans = dict(zip(names, prefect.jobs.wait(planned), strict=True))
     assert {name: (job.status, job.message) for name, job in plans.items() if job.status != "completed"} == {}
     assert sorted(path for path in root.rglob("*") if path.is_file()) == before
     with get_client(sync_client=True) as client:
         log = _log(client, plans["old.avi"])
-        assert "library/videos/old.avi: encode: its pictures are mpeg4, not H.264" in log
+        assert "library/videos/old.avi: encode: its video is mpeg4, not H.264" in log
         assert re.search(r"1 to encode\. \S+ kB become \S+ kB.* of encoding", log), log
         assert "markdown" in _artifact_types(client, plans["old.avi"])
         assert "library/videos/ready.mp4: skip: already web-ready" in _log(client, plans["ready.mp4"])
 
-    jobs = dict(zip(names, prefect.wait([prefect.submit("reencode", how).id for how in asked.values()]), strict=True))
+    jobs = dict(
+        zip(names, prefect.jobs.wait([prefect.jobs.submit("reencode", how).id for how in asked.values()]), strict=True)
+    )
     assert {name: (job.status, job.message) for name, job in jobs.items() if job.status != "completed"} == {}
     assert sorted(path.name for path in (root / "playback").iterdir()) == ["container.mp4", "old.mp4"]
     with get_client(sync_client=True) as client:
@@ -184,19 +193,58 @@ def test_a_job_that_cannot_work_says_why_once(on_site: Site, prefect: Dispatcher
     _library(on_site)
     _run(prefect, "scan", directory_type="videos")
     before = sorted(path for path in on_site.settings.media_root.rglob("*") if path.is_file())
-    broken = prefect.submit("reencode", {"video_id": str(_video("broken.mp4").id)})
-    unknown = prefect.submit("validate", {"video_id": str(uuid.uuid4())})
-    malformed = prefect.submit("thumbnail_generate", {"video_id": "../../etc/passwd"})
-    jobs = prefect.wait([broken.id, unknown.id, malformed.id])
+    broken = prefect.jobs.submit("reencode", {"video_id": str(_video("broken.mp4").id)})
+    unknown = prefect.jobs.submit("validate", {"video_id": str(uuid.uuid4())})
+    malformed = prefect.jobs.submit("thumbnail_generate", {"video_id": "../../etc/passwd"})
+    jobs = prefect.jobs.wait([broken.id, unknown.id, malformed.id])
     assert [job.status for job in jobs] == [JobStatus.FAILED] * 3
-    for job, words in zip(jobs, ("broken.mp4", "No video has the id", "is not a video id"), strict=True):
+    for job, words in zip(jobs, ("broken.mp4", "No video has the id", "No video is called"), strict=True):
         assert words in (job.message or "")
     assert sorted(path for path in on_site.settings.media_root.rglob("*") if path.is_file()) == before
     with get_client(sync_client=True) as client:
-        log = _log(client, jobs[0])
-        assert "--- ERROR ---" in log
-        assert log.count("input_error: library/videos/broken.mp4 is not a valid video") == 1
+        for job, whose in zip(jobs, ("input", "user", "user"), strict=True):
+            until(lambda job=job: "Finished in state Failed" in _log(client, job))  # type: ignore[misc]
+            log = _log(client, job)
+            assert log.count(job.message or "") == log.count(f"{whose}_error: {job.message}") == 1, log
+            assert "Traceback" not in log
+            assert log.splitlines().count("--- ERROR ---") == 1
         assert "AwaitingRetry" not in {state.name for state in client.read_flow_run_states(jobs[0].id)}
+
+
+def test_a_broken_video_looks_broken(on_site: Site, prefect: Dispatcher) -> None:
+    clip(on_site.settings.media_root / "library/videos/good.mp4", seconds=1)
+    (on_site.settings.media_root / "library/videos/broken.mp4").write_bytes(b"not a video")
+    _run(prefect, "scan", directory_type="videos")
+    ids = {name: str(_video(f"{name}.mp4").id) for name in ("good", "broken")}
+    good, broken = prefect.jobs.wait([prefect.jobs.submit("validate", {"video_id": id_}).id for id_ in ids.values()])
+    reason = _video("broken.mp4").validation_error
+    assert reason
+    assert (good.status, good.state, good.message) == (JobStatus.COMPLETED, "Completed", None)
+    assert (broken.status, broken.state, broken.message) == (JobStatus.COMPLETED, INVALID, reason)
+    assert [change.state for change in prefect.jobs.states(broken.id)][-2:] == ["Running", INVALID]  # of one attempt
+    assert (broken.attempt, broken.retries, broken.failure_class) == (1, 0, None)
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(broken.id).state
+    assert state is not None
+    assert state.result() == validate(video_id=ids["broken"])  # whoever calls the flow is given its result, too
+
+
+def test_a_retry_works_on_the_video_that_the_first_attempt_found(on_site: Site, prefect: Dispatcher) -> None:
+    """Named by its path, where it is no more by then."""
+    folder = on_site.settings.media_root / "library/videos"
+    away = clip(folder / "before.mp4", seconds=1).rename
+    _run(prefect, "scan", directory_type="videos")
+    video = _video("before.mp4")
+    moved = away(folder / "after.mp4")
+    failed = _run(prefect, "validate", video_id=video.path)
+    assert (failed.status, "before.mp4 is not there any more" in (failed.message or "")) == (JobStatus.FAILED, True)
+    with session() as opened:  # as a move leaves it
+        record = opened.get_one(Video, video.id)
+        record.path, record.filename = f"library/videos/{moved.name}", moved.name
+        opened.add(record)
+    (again,) = prefect.jobs.wait([prefect.jobs.retry(failed.id).id])
+    assert (again.status, again.message) == (JobStatus.COMPLETED, None)
+    assert _video("after.mp4").id == video.id
 
 
 def _made_by(job: Job) -> Video:
@@ -219,19 +267,17 @@ def test_a_model_tags_on_the_gpu_memory_its_job_was_admitted_to(
     _run(prefect, "scan", directory_type="videos")
     with get_client(sync_client=True) as client:
         run = client.create_flow_run_from_deployment(
-            client.read_deployment_by_name("tag_generation/gpu_ai").id,
+            client.read_deployment_by_name("tag_generation/tag_generation").id,
             parameters={"video_id": str(_video("one.mp4").id)},
             job_variables={"vram_mb": 5000, "env": {"REELMILL_MODELS": str(model)}},
         )
-        (job,) = prefect.wait([run.id])
+        (job,) = prefect.jobs.wait([run.id])
         assert job.status is JobStatus.COMPLETED, job.message
         state = client.read_flow_run(run.id).state
         assert state is not None
-        result = state.result()
-        deadline = time.monotonic() + 20  # log lines travel in batches
-        while f"back end: CLIP model {model.name} on " not in _log(client, job):
-            assert time.monotonic() < deadline, _log(client, job)
-            time.sleep(0.2)
+        result = state.result().model_dump(mode="json")
+        words = f"back end: CLIP model {model.name} on "
+        until(lambda: words in _log(client, job), lambda: _log(client, job))  # log lines travel in batches
     assert result["back_end"] == f"CLIP model {model.name} and classical signals"
     assert result["vram_admitted_mb"] == 5000
     assert (result["vram_peak_mb"] is None) == (result["device"] == "cpu")

@@ -24,10 +24,11 @@ from sqlmodel import select
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
 from reelmill.ffmpeg.verify import Expectation
-from reelmill.layout import MediaRoot
-from reelmill.operations.publish import Product, existing, publish
-from reelmill.operations.workbench import Workbench
-from reelmill.operations.workspace import reconcile, workspace
+from reelmill.operations.context import Workbench
+from reelmill.operations.once import once
+from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.publishing.workspace import reconcile
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes
 
 RECIPE = "0123456789abcdef0123456789abcdef"
@@ -40,14 +41,14 @@ PRODUCT = Product(
 def make(root: MediaRoot, original: Path) -> str:
     """A job as the operations do it: found, or made and published."""
     bench = Workbench(root=root, report=Notes())
-    with workspace(root, RECIPE, bench.report) as folder:
-        found = existing(bench, RECIPE)
-        if found is not None:
-            return "found"
+
+    def publish_copy(folder: Path) -> str:
         staged = folder / "staged.mp4"
         shutil.copyfile(original, staged)
         publish(bench, staged, PRODUCT)
         return "made"
+
+    return once(bench, RECIPE, publish_copy, lambda _: "found")
 
 
 class Boundaries:
@@ -104,7 +105,7 @@ def _dying(root: MediaRoot, original: Path, taken: Path, last: int) -> int:
 
 def recover(root: MediaRoot) -> list[str]:
     """Settle what is left; the database takes a moment to notice that a lock's holder is dead."""
-    notes, deadline = Notes(), time.monotonic() + 10
+    notes, deadline = Notes(), time.monotonic() + 30
     while any(root.work.iterdir()) and time.monotonic() < deadline:
         reconcile(root, notes)
         time.sleep(0.02)

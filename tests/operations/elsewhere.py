@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.fan_out import Found, Work, ignore
+from reelmill.parallel import Result, Work, ignore
 from reelmill.settings import get_settings
 
 
@@ -19,8 +19,8 @@ class Elsewhere:
         self._here, self._mount, self._patch = here, mount, monkeypatch
 
     def __call__(
-        self, function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
-    ) -> list[Found]:
+        self, function: Callable[[Work], Result], works: Sequence[Work], done: Callable[[Result], None] = ignore
+    ) -> list[Result]:
         sent = pickle.dumps((function, list(works)))
         assert str(self._here).encode() not in sent
         self._here.rename(self._mount)  # nothing is where it was

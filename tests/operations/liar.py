@@ -17,12 +17,35 @@ LIES = {
 }
 
 
+def _otherwise(filters: str) -> str:
+    coded = "-fps_mode passthrough -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"
+    return (
+        f'coded="{coded}"; [ "$form" = gif ] && coded="-loop 0"; '
+        f'"$ffmpeg" -v error -y -i "$real" {filters} $coded $front -f "$form" "file:$last"'
+    )
+
+
+#: The same film otherwise: it decodes, and each of its frames stands where it should.
+OTHERWISE = {
+    "black": _otherwise("-vf drawbox=color=black:t=fill"),
+    "its negative": _otherwise("-vf negate"),
+    "upside down": _otherwise("-vf vflip"),
+    "mirrored": _otherwise("-vf hflip"),
+    "colourless": _otherwise("-vf hue=s=0"),
+    "another range": _otherwise("-vf scale=in_range=tv:out_range=pc,setparams=range=tv"),
+    "muted": _otherwise("-af volume=0"),
+    "too quiet": _otherwise("-af volume=-40dB"),
+    "a dead channel": _otherwise("-af 'pan=stereo|c0=c0'"),
+    "swapped channels": _otherwise("-af 'pan=stereo|c0=c1|c1=c0'"),
+}
+
+
 def liar(script: Path, lie: str, names: str, *, half: float = 1.0, form: str = "mp4") -> Path:
     """Write the stand-in; whatever it does not spoil goes to the real ffmpeg.
 
     Args:
         script: where to.
-        lie: one of ``LIES``.
+        lie: one of ``LIES`` or ``OTHERWISE``.
         names: of the files it spoils, as a pattern of the shell.
         half: seconds that "the first half" keeps.
         form: of the file, as ffmpeg names it.
@@ -39,7 +62,7 @@ for real in "$last.real" "$(dirname "$last")"/[0-9]*.mkv.real; do
     [ -e "$real" ] || continue
     last="${{real%.real}}"
     echo "$(basename "$last")" >> "$0.lies"
-    {LIES[lie]}
+    {(LIES | OTHERWISE)[lie]}
     rm -f "$real"
 done
 exit 0

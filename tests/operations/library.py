@@ -1,4 +1,4 @@
-"""Put a file into the catalogue the way a scan does."""
+"""Put a file into the catalogue the way a scan does, and see what is in the library."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from sqlmodel import select
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.operations.scan import scan
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.scan import scan
+from reelmill.operations.ownership import MARKER
+from reelmill.storage.media_root import MediaRoot
 
 
 def add(bench: Workbench, path: Path) -> Video:
@@ -19,3 +21,8 @@ def add(bench: Workbench, path: Path) -> Video:
     scan(bench.root, kind, directory_types=[kind], settle_seconds=0, report=bench.report)
     with session() as opened:
         return opened.exec(select(Video).where(Video.path == relative)).one()
+
+
+def files(root: MediaRoot) -> list[Path]:
+    """Every file under the root, hidden ones and work too, in order; but for the marker that any job writes."""
+    return sorted(path for path in root.path.rglob("*") if path.is_file() and path != root.path / MARKER)

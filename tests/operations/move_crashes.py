@@ -18,12 +18,12 @@ from sqlmodel import select
 
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
-from reelmill.layout import MediaRoot
-from reelmill.operations import durable
-from reelmill.operations.move import move_to_library
-from reelmill.operations.records import read_record
-from reelmill.operations.scan import scan
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.move_to_library import move_to_library
+from reelmill.operations.jobs.scan import scan
+from reelmill.operations.publishing.records import read_record
+from reelmill.storage import atomic_files
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes
 from tests.operations.crashes import Boundaries, in_a_life_of_its_own, recover
 
@@ -31,7 +31,7 @@ SOURCE, THEIRS, MOVED = "inbox/a.mp4", "library/videos/a.mp4", "library/videos/a
 TYPES = ("inbox", "videos")
 ID = uuid.UUID(int=7)
 #: Besides those of ``crashes.py``: every step of a copy, and the rename of ours that Python has no name for.
-MORE = ((os, ("chown", "utime", "posix_fadvise")), (durable, ("_rename_noreplace",)), (Notes, ("progress",)))
+MORE = ((os, ("chown", "utime", "posix_fadvise")), (atomic_files, ("_rename_noreplace",)), (Notes, ("progress",)))
 
 
 def _prepare(root: MediaRoot, original: Path) -> None:

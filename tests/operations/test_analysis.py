@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelmill.analysis.ranges import Range, ranges
-from reelmill.analysis.signals import Signals
+from reelmill.analysis.frames.time_ranges import TimeRange, split_into_ranges
+from reelmill.analysis.scoring.signals import Signals
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
-from reelmill.fan_out import Found, Work, ignore, threads
-from reelmill.ffmpeg.probe import probe
-from reelmill.operations.analysis import signals_of
-from reelmill.operations.digest import digest
-from reelmill.operations.workbench import Workbench
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.operations.context import Workbench
+from reelmill.operations.derived.analysis_cache import signals_of
+from reelmill.operations.jobs.digest import digest
+from reelmill.parallel import Result, Work, ignore, in_threads
 from tests.clips import Notes, clip, promising
 from tests.operations.library import add
 
@@ -29,10 +29,10 @@ class _Counting:
         self.seconds = 0
 
     def __call__(
-        self, function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
-    ) -> list[Found]:
-        self.seconds += sum(work.end - work.first for work in works if isinstance(work, Range))
-        return threads(function, works, done)
+        self, function: Callable[[Work], Result], works: Sequence[Work], done: Callable[[Result], None] = ignore
+    ) -> list[Result]:
+        self.seconds += sum(work.end - work.first for work in works if isinstance(work, TimeRange))
+        return in_threads(function, works, done)
 
 
 @pytest.fixture
@@ -53,6 +53,16 @@ def test_what_was_found_is_kept_and_not_found_again(bench: Workbench, video: Vid
         assert np.array_equal(getattr(first, field.name), getattr(again, field.name)), field.name
 
 
+def test_what_was_found_of_one_track_is_not_another_s(bench: Workbench, video: Video) -> None:
+    count, path = _Counting(), bench.root.path / video.path
+    _signals(bench, video, count)
+    info = probe(path)
+    other = replace(info, video=replace(info.video, number=1))
+    for _ in range(2):
+        signals_of(bench, video, path, other, count)
+    assert count.seconds == 2 * 5, "once of each track"
+
+
 def test_jobs_that_differ_share_it(bench: Workbench, video: Video) -> None:
     count = _Counting()
     digest(bench, str(video.id), target_length=2, fan_out=count)
@@ -68,7 +78,7 @@ def test_another_file_in_its_place_is_looked_at_anew(bench: Workbench, video: Vi
     assert count.seconds == 8
 
 
-def test_what_a_container_only_promises_is_told(bench: Workbench, tmp_path: Path) -> None:
+def test_what_a_container_only_promises_is_reported(bench: Workbench, tmp_path: Path) -> None:
     path = bench.root.folder("inbox") / "long.mkv"
     promising(clip(tmp_path / "short.mkv", seconds=4), path, seconds=90)
     notes = Notes()
@@ -81,9 +91,9 @@ def test_what_a_container_only_promises_is_told(bench: Workbench, tmp_path: Path
 
 def test_a_video_that_shows_nothing_is_refused(bench: Workbench, video: Video) -> None:
     def blind(
-        function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
-    ) -> list[Found]:
-        found = threads(function, works, done)
+        function: Callable[[Work], Result], works: Sequence[Work], done: Callable[[Result], None] = ignore
+    ) -> list[Result]:
+        found = in_threads(function, works, done)
         assert all(isinstance(one, Signals) for one in found)
         return [replace(one, shown=np.zeros_like(one.shown)) for one in found]  # type: ignore[attr-defined, type-var]
 
@@ -104,5 +114,5 @@ def test_a_video_that_shows_nothing_is_refused(bench: Workbench, video: Video) -
     ],
 )
 def test_a_video_is_split_without_gaps_or_short_rests(tmp_path: Path, length: str, bounds: list[int]) -> None:
-    split = ranges(tmp_path / "a.mp4", Fraction(length))
-    assert [(part.first, part.end) for part in split] == list(pairwise(bounds))
+    split = split_into_ranges(tmp_path / "a.mp4", Fraction(length))
+    assert [(one.first, one.end) for one in split] == list(pairwise(bounds))

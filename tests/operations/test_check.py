@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from reelmill.catalogue import queries
+from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
+from reelmill.doctor.findings import Finding, Severity, clean
+from reelmill.doctor.library import check_library, manifest
 from reelmill.errors import NotMounted
-from reelmill.findings import Finding, Severity, clean
-from reelmill.layout import MediaRoot
-from reelmill.operations import intent
-from reelmill.operations.check import check_library, manifest
-from reelmill.operations.move_journal import Identity, Move
-from reelmill.operations.reencode import reencode
-from reelmill.operations.thumbnail import thumbnail
-from reelmill.operations.workbench import Workbench
-from reelmill.operations.workspace import workspace
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.jobs.thumbnail_generate import thumbnail
+from reelmill.operations.publishing import publish_journal
+from reelmill.operations.publishing.move_journal import Identity, Move
+from reelmill.operations.publishing.workspace import workspace
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import as_nobody, clip, overwritten
 from tests.operations.library import add
 
@@ -70,9 +70,22 @@ def test_a_missing_file(bench: Workbench, made: Video) -> None:
     assert (found.check, found.severity, found.names) == ("missing_files", Severity.FAULT, (made.path,))
     assert found.sentence == "1 record of files that are not there: playback/a.mp4."
     with session() as opened:
-        queries.mark_missing(opened, [made.path], utc_now())
+        scanning.mark_missing(opened, [made.path], utc_now())
     found = _one(bench.root, deep=True)
     assert (found.check, found.severity, found.repairable) == ("still_missing", Severity.WARNING, False)
+
+
+def test_an_invalid_video(bench: Workbench, made: Video) -> None:
+    broken = bench.root.folder("inbox") / "broken.mp4"
+    broken.write_bytes(b"not a video")
+    add(bench, broken)
+    found = _one(bench.root, deep=True)
+    assert (found.check, found.severity, found.names) == ("invalid_videos", Severity.WARNING, ("inbox/broken.mp4",))
+    assert "`reelmill videos list --invalid`" in (found.remedy or "")
+    broken.unlink()
+    with session() as opened:
+        scanning.mark_missing(opened, ["inbox/broken.mp4"], utc_now())
+    assert [found.check for found in _wrong(bench.root)] == ["still_missing"]
 
 
 def test_a_folder_in_place_of_a_file_is_a_missing_file(bench: Workbench, made: Video) -> None:
@@ -83,7 +96,7 @@ def test_a_folder_in_place_of_a_file_is_a_missing_file(bench: Workbench, made: V
 
 def test_a_file_that_is_back(bench: Workbench, made: Video) -> None:
     with session() as opened:
-        queries.mark_missing(opened, ["inbox/a.mp4"], utc_now())
+        scanning.mark_missing(opened, ["inbox/a.mp4"], utc_now())
     found = _one(bench.root)
     assert (found.check, found.names, found.repairable) == ("returned_files", ("inbox/a.mp4",), True)
 
@@ -166,7 +179,7 @@ def test_work_of_a_dead_run(bench: Workbench, made: Video) -> None:
     shutil.rmtree(left)
     left.mkdir()
     (left / "staged.mp4").write_bytes(b"x")
-    intent.write(left / "staged.mp4", made)
+    publish_journal.write(left / "staged.mp4", made)
     assert _one(bench.root).check == "unsettled"
 
 
@@ -199,6 +212,7 @@ def test_nothing_there_is_not_everything_missing(bench: Workbench, made: Video) 
         check_library(bench.root)
 
 
+@pytest.mark.alone
 def test_ten_thousand_files_in_a_moment(bench: Workbench) -> None:
     folder = bench.root.folder("inbox")
     videos = []
@@ -213,8 +227,10 @@ def test_ten_thousand_files_in_a_moment(bench: Workbench) -> None:
             )
         )  # fmt: skip
     with session() as opened:
-        queries.upsert_videos(opened, videos)
+        scanning.upsert_videos(opened, videos)
     (folder / "77.mp4").unlink()
     started = time.monotonic()
-    assert _one(bench.root).names == ("inbox/77.mp4",)
+    found = {each.check: each.names for each in _wrong(bench.root)}
     assert time.monotonic() - started < 3
+    assert found["missing_files"] == ("inbox/77.mp4",)
+    assert (len(found["invalid_videos"]), "inbox/77.mp4" in found["invalid_videos"]) == (9999, False)

@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from reelmill.analysis.ranges import Range
-from reelmill.analysis.signals import measure
+from reelmill.analysis.frames.time_ranges import TimeRange
+from reelmill.analysis.scoring.signals import measure
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError, UnknownVideo, UserError
-from reelmill.fan_out import Found, Work, ignore
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.probe import probe
-from reelmill.operations.digest import digest
-from reelmill.operations.workbench import Workbench
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.digest import digest
+from reelmill.parallel import Result, Work, ignore
 from tests.clips import clip, ffmpeg, promising
 from tests.operations.library import add
+from tests.refusals import refused
 
 
 def _lively_in_the_middle(path: Path, *, sound: bool = True, size: str = "160x120") -> Path:
@@ -78,7 +79,7 @@ def test_the_lively_part_is_what_remains(bench: Workbench) -> None:
     assert report.frames == 150
     assert abs(float(report.content or 0) - 6) <= 0.05
     # Its pictures move and its sound is loud all the way, so they come from where it says, and together.
-    signals = measure(Range(str(made), 0, 6))
+    signals = measure(TimeRange(str(made), 0, 6))
     assert signals.motion[1:].min() > 0.01
     assert signals.loudness.min() > -20
 
@@ -125,12 +126,16 @@ def test_odd_sources(bench: Workbench, size: str, sound: bool, shown: tuple[int,
     assert info.audio_tracks == int(sound)
 
 
-def test_a_short_video_is_taken_whole(bench: Workbench) -> None:
+@pytest.mark.parametrize("length", [3, 60])
+def test_a_video_no_longer_than_the_digest_is_left_as_it_is(bench: Workbench, length: float) -> None:
     video = add(bench, clip(bench.root.folder("inbox") / "short.mp4", seconds=3))
-    result = digest(bench, str(video.id), target_length=60)
-    assert [segment.start for segment in result.segments] == [0]
-    assert result.segments[0].end == pytest.approx(3, abs=0.05)
-    assert result.duration == pytest.approx(3, abs=0.1)
+    result = digest(bench, str(video.id), target_length=length)
+    assert (result.video_id, result.path, result.segments) == (video.id, video.path, ())
+    assert result.skipped == f"it lasts 3.0 s, no longer than the {length} s asked for; ask for less"
+    assert result.result_card().title == f"{video.path} was left as it is: {result.skipped}"
+    assert not list(bench.root.folder("digests").iterdir())
+    with session() as opened:
+        assert len(opened.exec(select(Video)).all()) == 1
 
 
 def test_a_promise_is_not_filled_with_a_frozen_picture(bench: Workbench, tmp_path: Path) -> None:
@@ -190,8 +195,8 @@ def test_twice_gives_one_file_and_one_record(bench: Workbench) -> None:
 
 
 def _nothing_left_to_do(
-    _function: Callable[[Work], Found], _works: Sequence[Work], _done: Callable[[Found], None] = ignore
-) -> list[Found]:
+    _function: Callable[[Work], Result], _works: Sequence[Work], _done: Callable[[Result], None] = ignore
+) -> list[Result]:
     raise AssertionError("a digest that is there must not be analysed again")
 
 
@@ -199,7 +204,7 @@ def test_what_cannot_be_done_says_so(bench: Workbench) -> None:
     video = add(bench, clip(bench.root.folder("inbox") / "x.mp4"))
     with pytest.raises(UserError, match=r"A digest of 0 s cannot be made"):
         digest(bench, str(video.id), target_length=0)
-    with pytest.raises(UnknownVideo, match="is not a video id"):
+    with refused(UnknownVideo, name="seventeen"):
         digest(bench, "seventeen")
     (bench.root.folder("inbox") / "y.mp4").write_bytes(b"")
     broken = add(bench, bench.root.folder("inbox") / "y.mp4")

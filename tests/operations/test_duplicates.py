@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import text
 
-from reelmill.analysis.fingerprint import ALGORITHM, measure
-from reelmill.catalogue import queries
+from reelmill.analysis.similarity.perceptual_hash import ALGORITHM, hash_video
+from reelmill.catalogue import findings
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Fingerprint
+from reelmill.catalogue.models import PerceptualHashes
 from reelmill.errors import NotMounted
-from reelmill.fan_out import Found, Work, ignore, threads
-from reelmill.layout import MediaRoot
-from reelmill.operations.duplicates import duplicates_report, table
-from reelmill.operations.fingerprint import Wanted, batches, fingerprints
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
+from reelmill.operations.derived import previews
+from reelmill.operations.derived.perceptual_hash_cache import HashTask, batches, perceptual_hashes
+from reelmill.operations.jobs.duplicates_report import DuplicatesResult, duplicates_report
+from reelmill.parallel import Result, Work, ignore, in_threads
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import ffmpeg
 from tests.operations.library import add
 
@@ -34,12 +36,12 @@ class _Counting:
         self.names: list[str] = []
 
     def __call__(
-        self, function: Callable[[Work], Found], works: Sequence[Work], done: Callable[[Found], None] = ignore
-    ) -> list[Found]:
+        self, function: Callable[[Work], Result], works: Sequence[Work], done: Callable[[Result], None] = ignore
+    ) -> list[Result]:
         for work in works:
             assert isinstance(work, tuple)
             self.names += [Path(wanted.path).name for wanted in work]
-        return threads(function, works, done)
+        return in_threads(function, works, done)
 
 
 @pytest.fixture
@@ -58,6 +60,10 @@ def library(bench: Workbench) -> Path:
     return folder
 
 
+def _page(bench: Workbench, result: DuplicatesResult) -> str:
+    return result.result_card().markdown(partial(previews.data_url, bench.root.path, bench.report))
+
+
 def test_what_is_there_is_found_and_nothing_is_touched(bench: Workbench, library: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in bench.root.path.rglob("*") if path.is_file()}
     result = duplicates_report(bench)
@@ -67,7 +73,7 @@ def test_what_is_there_is_found_and_nothing_is_touched(bench: Workbench, library
     assert abs(clip.offset - 4) <= 1
     assert (result.videos, result.skipped) == (4, {})
     assert {path: path.stat().st_mtime_ns for path in bench.root.path.rglob("*") if path.is_file()} == before
-    page = table(bench, result)
+    page = _page(bench, result)
     assert r"inbox/a\|copy.mkv" in page
     assert page.count("data:image/jpeg;base64,") == 3
     assert len(page) < 100_000
@@ -90,30 +96,30 @@ def test_an_unchanged_file_is_looked_at_once(bench: Workbench, library: Path) ->
     gone = duplicates_report(bench, fan_out=third)
     assert sorted(third.names) == ["clip.mp4", "other.mp4"]
     assert list(gone.skipped) == ["inbox/clip.mp4"]
-    assert table(bench, result).count("data:image/jpeg;base64,") == 2  # of the clip there is no picture any more
+    assert _page(bench, result).count("data:image/jpeg;base64,") == 2  # of the clip there is no picture any more
 
 
 def test_what_is_kept(bench: Workbench, library: Path) -> None:
     video = add(bench, library / "original.mp4")
-    found, failed = fingerprints(bench, [video])
+    found, failed = perceptual_hashes(bench, [video])
     assert not failed
-    np.testing.assert_array_equal(found[video.id], measure(library / "original.mp4"))
+    np.testing.assert_array_equal(found[video.id], hash_video(library / "original.mp4"))
     with session() as opened:
-        kept = queries.fingerprints(opened, ALGORITHM, "inbox")[video.id]
-        assert queries.fingerprints(opened, "another") == {}
-        assert queries.fingerprints(opened, ALGORITHM, "videos") == {}
+        kept = findings.perceptual_hashes(opened, ALGORITHM, "inbox")[video.id]
+        assert findings.perceptual_hashes(opened, "another") == {}
+        assert findings.perceptual_hashes(opened, ALGORITHM, "videos") == {}
     assert (kept.size, kept.mtime_ns) == (video.size, video.mtime_ns)
     assert (kept.seconds, len(kept.hashes)) == (12, 96)
     with session() as opened:
         opened.connection().execute(text("DELETE FROM catalogue.video WHERE id = :id"), {"id": video.id})
     with session() as opened:
-        assert opened.get(Fingerprint, video.id) is None, "a fingerprint goes with its video"
+        assert opened.get(PerceptualHashes, video.id) is None, "a fingerprint goes with its video"
 
 
 def test_nothing_to_compare(bench: Workbench) -> None:
     result = duplicates_report(bench)
     assert (result.videos, result.groups, result.clips) == (0, (), ())
-    assert "No duplicates" in table(bench, result)
+    assert "no duplicates found" in _page(bench, result)
 
 
 def test_a_library_that_is_away(catalogue: str, tmp_path: Path) -> None:
@@ -123,7 +129,7 @@ def test_a_library_that_is_away(catalogue: str, tmp_path: Path) -> None:
 
 def test_batches_of_ten_minutes(bench: Workbench, library: Path) -> None:
     video_id = add(bench, library / "clip.mp4").id
-    wanted = [Wanted(video_id, f"{number}") for number in range(7)]
+    wanted = [HashTask(video_id, f"{number}") for number in range(7)]
     split = batches(list(zip(wanted, [7200, 100, 300, 250, 0, 0, 20], strict=True)))
     assert [len(batch) for batch in split] == [1, 3, 3]
     assert [one for batch in split for one in batch] == wanted

@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from reelmill.errors import OutputRejected, UserError
-from reelmill.ffmpeg.probe import probe
-from reelmill.operations import previews
-from reelmill.operations.gif import GifResult, compile_gif, stretch
-from reelmill.operations.thumbnail import thumbnail
-from reelmill.operations.workbench import Workbench
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.operations.context import Workbench
+from reelmill.operations.derived import previews
+from reelmill.operations.jobs.compile_gif import GifResult, compile_gif, visible_range
+from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from tests.clips import Notes, clip, ffmpeg, three_colours
 from tests.operations.library import add
 
@@ -90,6 +90,12 @@ def test_the_same_again_is_found(notes: Workbench, colours: Path) -> None:
     assert len(list((notes.root.path / "gifs").iterdir())) == 2
 
 
+def test_a_folder_that_is_missing_is_made(bench: Workbench, colours: Path) -> None:
+    (bench.root.path / "gifs").rmdir()
+    made = _gif(bench, colours, duration=0.5)
+    assert (bench.root.path / made.path).is_file()
+
+
 def test_a_found_one_that_is_broken_is_said_so(bench: Workbench, colours: Path) -> None:
     first = _gif(bench, colours, duration=1)
     (bench.root.path / first.path).write_bytes(b"GIF89a")
@@ -105,11 +111,11 @@ def test_a_start_outside_the_video_is_refused(bench: Workbench, colours: Path, s
 
 
 def test_stretch() -> None:
-    assert stretch("x", Fraction(10), 8, 5) == (Fraction(8), Fraction(2))
-    assert stretch("x", Fraction(10), 0.1, 0.2) == (Fraction(1, 10), Fraction(1, 5))
-    assert stretch("x", None, 100, 5) == (Fraction(100), Fraction(5))
+    assert visible_range("x", Fraction(10), 8, 5) == (Fraction(8), Fraction(2))
+    assert visible_range("x", Fraction(10), 0.1, 0.2) == (Fraction(1, 10), Fraction(1, 5))
+    assert visible_range("x", None, 100, 5) == (Fraction(100), Fraction(5))
     with pytest.raises(UserError, match="of unknown length"):
-        stretch("x", None, -1, 5)
+        visible_range("x", None, -1, 5)
 
 
 def test_a_turned_picture_stands_upright(bench: Workbench, tmp_path: Path) -> None:
@@ -186,11 +192,11 @@ def test_a_limit_is_met_in_few_steps(notes: Workbench, noise: Path) -> None:
     assert isinstance(notes.report, Notes)
     told = [line for line in notes.report.lines if "stepping down" in line]
     assert 1 <= len(told) <= 2
-    assert "320x180 at 12 pictures a second" in told[0]
+    assert "320x180 at 12 frames a second" in told[0]
 
 
 def test_what_does_not_fit_is_said_with_numbers(bench: Workbench, noise: Path) -> None:
-    words = r"inbox/noise\.mp4: 1\.5 s of it take \d+\.\d\d MB even as 64x36 at 4 pictures a second, and 0\.001 MB are"
+    words = r"inbox/noise\.mp4: 1\.5 s of it take \d+\.\d\d MB even as 64x36 at 4 frames a second, and 0\.001 MB are"
     with pytest.raises(UserError, match=words):
         _gif(bench, noise, max_mb=0.001)
     assert not list((bench.root.path / "gifs").iterdir())

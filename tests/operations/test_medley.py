@@ -10,17 +10,18 @@ import pytest
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import TooFewVideos, UserError
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.loudness import integrated
-from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.loudness import integrated_loudness
+from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import faststart
-from reelmill.operations.medley import MedleyResult, compile_random
-from reelmill.operations.sequence import LOUDNESS
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
+from reelmill.operations.films.sequence_plan import LOUDNESS
+from reelmill.operations.jobs.compile_random import MedleyResult, compile_random
 from tests.clips import Notes, clip, ffmpeg, overwritten
 from tests.operations.library import add
+from tests.refusals import refused
 
-#: Name, source pattern, size, rate, seconds, tone's volume (None: no sound) and encoder options. The first three agree
+#: Name, source pattern, size, rate, seconds, tone's volume (None: no audio) and encoder options. The first three agree
 #: in what is seen, though no two are made by the same settings.
 CLIPS = {
     "a.mp4": ("testsrc2", "320x180", "25", 3, 4, ["-c:v", "libx264", "-preset", "medium"]),
@@ -48,7 +49,7 @@ def library(bench: Workbench) -> dict[str, Video]:
     return {name: add(bench, folder / name) for name in CLIPS}
 
 
-def _pictures(path: Path) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+def _frames(path: Path) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
     with av.open(str(path)) as container:
         return [np.asarray(frame.to_ndarray(format="yuv420p"), np.uint8) for frame in container.decode(video=0)]
 
@@ -63,27 +64,27 @@ def _join(bench: Workbench, count: int, **options: object) -> MedleyResult:
     return compile_random(bench, count=count, **given)  # type: ignore[arg-type]
 
 
-def test_what_agrees_is_joined_picture_by_picture(bench: Workbench, library: dict[str, Video]) -> None:
+def test_what_agrees_is_joined_frame_by_frame(bench: Workbench, library: dict[str, Video]) -> None:
     made = _join(bench, 4)
     path = bench.root.path / made.path
-    copied = {Path(piece.source).name: piece.copied for piece in made.pieces}
+    copied = {Path(segment.source).name: segment.copied for segment in made.pieces}
     assert copied == {"a.mp4": True, "b.mkv": True, "c.mp4": True, "d.webm": False}
     assert made.copied == 3
-    pictures, rate = _pictures(path), 25
-    for piece in made.pieces:
-        first, frames = round(piece.start * rate), round(piece.duration * rate)
-        if piece.copied:
+    shown, rate = _frames(path), 25
+    for segment in made.pieces:
+        first, frames = round(segment.start * rate), round(segment.duration * rate)
+        if segment.copied:
             for ours, theirs in zip(
-                pictures[first : first + frames], _pictures(bench.root.path / piece.source), strict=True
+                shown[first : first + frames], _frames(bench.root.path / segment.source), strict=True
             ):
                 assert np.array_equal(ours, theirs)
         else:
-            assert "vp8" in piece.why
+            assert "vp8" in segment.why
             assert frames == 50
-    assert len(pictures) == sum(round(piece.duration * rate) for piece in made.pieces) == (3 + 2 + 2 + 2) * rate
+    assert len(shown) == sum(round(segment.duration * rate) for segment in made.pieces) == (3 + 2 + 2 + 2) * rate
 
 
-def test_its_pictures_follow_at_exact_times_and_it_plays_from_the_web(
+def test_its_frames_follow_at_exact_times_and_it_plays_from_the_web(
     bench: Workbench, library: dict[str, Video]
 ) -> None:
     path = bench.root.path / _join(bench, 4).path
@@ -93,29 +94,28 @@ def test_its_pictures_follow_at_exact_times_and_it_plays_from_the_web(
     assert probe(path).video.display_size == (320, 180)
 
 
-def test_loud_and_quiet_are_levelled_and_what_has_no_sound_is_silent(
+def test_loud_and_quiet_are_levelled_and_what_has_no_audio_is_silent(
     bench: Workbench, library: dict[str, Video], tmp_path: Path
 ) -> None:
     made = _join(bench, 4)
     path = bench.root.path / made.path
-    for number, piece in enumerate(made.pieces):
-        part = tmp_path / f"{number}.mka"
-        ffmpeg(
-            "-ss", str(piece.start + 0.1), "-t", str(piece.duration - 0.2), "-i", path, "-vn", "-c:a", "pcm_s16le", part
-        )
+    for number, segment in enumerate(made.pieces):
+        audio = tmp_path / f"{number}.mka"
+        begin, length = str(segment.start + 0.1), str(segment.duration - 0.2)
+        ffmpeg("-ss", begin, "-t", length, "-i", path, "-vn", "-c:a", "pcm_s16le", audio)
         cut = tmp_path / f"{number}.mp4"  # the measure opens videos
-        ffmpeg("-f", "lavfi", "-i", "color=s=16x16", "-i", part, "-shortest", "-c:v", "libx264", "-c:a", "aac", cut)
-        name = Path(piece.source).name
+        ffmpeg("-f", "lavfi", "-i", "color=s=16x16", "-i", audio, "-shortest", "-c:v", "libx264", "-c:a", "aac", cut)
+        name = Path(segment.source).name
         if name == "c.mp4":
-            assert piece.gain is None
-            assert integrated(cut) <= -60
+            assert segment.gain is None
+            assert integrated_loudness(cut) <= -60
         elif name == "b.mkv":  # too quiet to be made as loud as the rest
-            assert piece.gain == 20
+            assert segment.gain == 20
         else:
-            assert integrated(cut) == pytest.approx(LOUDNESS, abs=1)
+            assert integrated_loudness(cut) == pytest.approx(LOUDNESS, abs=1)
 
 
-def test_the_same_again_finds_what_was_made_and_says_the_same(bench: Workbench, library: dict[str, Video]) -> None:
+def test_the_same_again_finds_what_was_made_and_returns_the_same(bench: Workbench, library: dict[str, Video]) -> None:
     first, again = _join(bench, 3), _join(bench, 3)
     assert (first.reused, again.reused) == (False, True)
     assert first.cost is not None
@@ -127,33 +127,33 @@ def test_the_same_again_finds_what_was_made_and_says_the_same(bench: Workbench, 
 
 def test_the_pick_meets_the_criteria(bench: Workbench, library: dict[str, Video]) -> None:
     upright = _join(bench, 1, orientation="portrait")
-    assert [Path(piece.source).name for piece in upright.pieces] == ["e.mp4"]
+    assert [Path(segment.source).name for segment in upright.pieces] == ["e.mp4"]
     longest = _join(bench, 1, min_duration=2.5)
-    assert [Path(piece.source).name for piece in longest.pieces] == ["a.mp4"]
+    assert [Path(segment.source).name for segment in longest.pieces] == ["a.mp4"]
 
 
-def test_a_pick_that_cannot_be_met_says_what_there_is(bench: Workbench, library: dict[str, Video]) -> None:
+def test_a_pick_that_cannot_be_met_is_an_error_with_what_there_is(bench: Workbench, library: dict[str, Video]) -> None:
     with pytest.raises(
         TooFewVideos,
         match=r"needs 3 valid videos \(portrait, 1 to 10 s long\) and the library holds 1 among 5; widen the criteria",
     ):
         _join(bench, 3, orientation="portrait")
-    with pytest.raises(TooFewVideos, match=r"needs 9 .* the library holds 4 among 5; scan, or add some"):
+    with refused(TooFewVideos, needed=9, held=4):
         _join(bench, 9)
     with pytest.raises(UserError, match="give the shorter time first"):
         _join(bench, 1, min_duration=9.0, max_duration=2.0)
 
 
-def test_pictures_that_do_not_fit_are_encoded_into_the_form_of_the_others(
+def test_frames_that_do_not_fit_are_encoded_into_the_form_of_the_others(
     bench: Workbench, library: dict[str, Video]
 ) -> None:
     made = _join(bench, 5, orientation="any")
     assert {Path(p.source).name for p in made.pieces if not p.copied} == {"d.webm", "e.mp4"}
-    (piece,) = (piece for piece in made.pieces if piece.source.endswith("e.mp4"))
-    assert "not those of the others" in piece.why
-    picture = _pictures(bench.root.path / made.path)[round((piece.start + 1) * 25)][:180]  # luma
-    assert picture[:, :100].max() <= 20  # black beside it
-    assert picture[:, 110:210].std() > 30
+    (segment,) = (segment for segment in made.pieces if segment.source.endswith("e.mp4"))
+    assert "not those of the others" in segment.why
+    frame = _frames(bench.root.path / made.path)[round((segment.start + 1) * 25)][:180]  # luma
+    assert frame[:, :100].max() <= 20  # black beside it
+    assert frame[:, 110:210].std() > 30
 
 
 def test_where_nothing_can_be_copied_all_is_encoded(bench: Workbench) -> None:
@@ -169,8 +169,8 @@ def test_where_nothing_can_be_copied_all_is_encoded(bench: Workbench) -> None:
     assert (info.video.display_size, info.audio_tracks) == ((162, 90), 0)
 
 
-def test_sound_stays_with_its_pictures(bench: Workbench) -> None:
-    """A flash and a beep at 1 s of each; in the second the sound track begins half a second before the pictures."""
+def test_audio_stays_with_its_frames(bench: Workbench) -> None:
+    """A flash and a beep at 1 s of each; in the second the audio track begins half a second before the frames."""
     folder = bench.root.folder("videos")
     folder.mkdir(parents=True)
     flash = "color=black:s=160x90:r=25:d=2,drawbox=t=fill:color=white:enable='between(t,1,1.19)'"
@@ -184,7 +184,7 @@ def test_sound_stays_with_its_pictures(bench: Workbench) -> None:
     made = _join(bench, 2)
     assert made.copied == 1
     path = bench.root.path / made.path
-    white = [picture[:90].mean() > 128 for picture in _pictures(path)]
+    white = [frame[:90].mean() > 128 for frame in _frames(path)]
     flashes = [number / 25 for number, (was, now) in enumerate(zip([False, *white], white, strict=False)) if now > was]
     with av.open(str(path)) as container:
         rate = container.streams.audio[0].rate
@@ -206,5 +206,5 @@ def test_what_does_not_play_joined_as_it_is_is_encoded_after_all(bench: Workbenc
     good.unlink()
     made = _join(replace(bench, report=notes), 2)
     assert made.copied == 0
-    assert notes.said("every part is encoded instead")
+    assert notes.said("every segment is encoded instead")
     assert check_whole(bench.root.path / made.path).clean

@@ -8,12 +8,13 @@ import pytest
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import TooFewVideos, UserError
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.probe import probe
-from reelmill.operations.mega import Layout, compile_mega, how_many
-from reelmill.operations.workbench import Workbench
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.compile_mega import Layout, compile_mega, how_many
 from tests.clips import ffmpeg
 from tests.operations.library import add
+from tests.refusals import refused
 
 #: Grey levels of sixteen sources, far enough apart to tell.
 GREYS = [16 + 14 * n for n in range(16)]
@@ -39,15 +40,13 @@ def _ids(videos: list[Video]) -> list[str]:
 
 
 def _greys(path: Path, columns: int) -> list[float]:
-    """Mean of the middle of each cell in the first picture, row by row."""
+    """Mean of the middle of each cell in the first frame, row by row."""
     with av.open(str(path)) as container:
-        picture = next(container.decode(video=0)).to_ndarray(format="gray")
-    height, width = picture.shape[0] // columns, picture.shape[1] // columns
+        frame = next(container.decode(video=0)).to_ndarray(format="gray")
+    height, width = frame.shape[0] // columns, frame.shape[1] // columns
     cells = [(row, column) for row in range(columns) for column in range(columns)]
     return [
-        float(
-            np.mean(picture[(r * height + height // 4) : (r * height + height // 2), c * width + 50 : c * width + 150])
-        )
+        float(np.mean(frame[(r * height + height // 4) : (r * height + height // 2), c * width + 50 : c * width + 150]))
         for r, c in cells
     ]
 
@@ -75,6 +74,13 @@ def test_every_video_is_in_its_cell(
     assert len({round(grey / 4) for grey in shown}) == columns**2
     assert _tones(path) == (heard or {300 + 100 * n for n in range(1, 16, 2)})
     assert made.sources == tuple(video.path for video in chosen)
+
+
+def test_a_video_may_be_in_several_cells(bench: Workbench, many: list[Video]) -> None:
+    ids = _ids(many)[1::2][:3] * 3
+    made = compile_mega(bench, ids, layout="3x3", audio="mix")
+    assert _greys(bench.root.path / made.path, 3) == pytest.approx([*GREYS[1:7:2]] * 3, abs=2)
+    assert check_whole(bench.root.path / made.path).errors == ()
 
 
 def test_the_longest_decides_where_that_is_asked_for(bench: Workbench, many: list[Video]) -> None:
@@ -109,17 +115,17 @@ def test_how_many(layout: Layout, count: int | None, given: int | None, number: 
 
 
 @pytest.mark.parametrize(
-    ("layout", "count", "given", "says"),
+    ("layout", "count", "given", "reason"),
     [("3x3", 4, None, "takes 9 videos and 4 were asked for; sequence takes any"), ("4x4", None, 9, "and 9 were given"),
      ("sequence", 5, 4, "4 videos were given and a count of 5")],
 )  # fmt: skip
-def test_numbers_that_do_not_fit(layout: Layout, count: int | None, given: int | None, says: str) -> None:
-    with pytest.raises(UserError, match=says):
+def test_numbers_that_do_not_fit(layout: Layout, count: int | None, given: int | None, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
         how_many(layout, count, given)
 
 
 def test_too_few_and_no_such_cell(bench: Workbench, many: list[Video]) -> None:
-    with pytest.raises(TooFewVideos, match="needs 20 valid videos and the library holds 16"):
+    with refused(TooFewVideos, needed=20, held=16):
         compile_mega(bench, layout="sequence")
     with pytest.raises(UserError, match="no cell 10"):
         compile_mega(bench, _ids(many[:9]), layout="3x3", audio=10)

@@ -10,15 +10,15 @@ import av
 import numpy as np
 import pytest
 
-from reelmill.analysis.selection import Segment
+from reelmill.analysis.scoring.selection import Segment
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.loudness import integrated
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.loudness import integrated_loudness
 from reelmill.ffmpeg.verify import faststart
-from reelmill.operations.clips import clip_generate
-from reelmill.operations.highlights import FADE, highlight_generate, overlapped
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.clip_generate import clip_generate
+from reelmill.operations.jobs.highlight_generate import FADE, highlight_generate, overlapped
 from tests.clips import ffmpeg
 from tests.operations.library import add
 
@@ -96,6 +96,14 @@ def test_a_short_video_gives_what_it_has(bench: Workbench, video: Video) -> None
     assert (whole.start, whole.end) == (0, SECONDS)
 
 
+def test_of_a_video_no_longer_than_its_highlights_there_are_none(bench: Workbench, video: Video) -> None:
+    result = highlight_generate(bench, str(video.id), length=SECONDS)
+    assert (result.path, result.moments) == (video.path, ())
+    assert "ask for less" in (result.skipped or "")
+    assert result.result_card().title == f"{video.path} was left as it is: {result.skipped}"
+    assert not list(bench.root.folder("highlights").iterdir())
+
+
 @pytest.mark.parametrize(("count", "length"), [(0, 5), (3, 0), (3, float("inf"))])
 def test_clips_that_cannot_be(bench: Workbench, video: Video, count: int, length: float) -> None:
     with pytest.raises(UserError, match="cannot be made; ask for at least one"):
@@ -126,7 +134,7 @@ def test_highlights_are_as_long_as_asked_and_fade(bench: Workbench, video: Video
 def test_highlights_are_levelled_and_their_sound_goes_with_them(bench: Workbench, video: Video) -> None:
     result = highlight_generate(bench, str(video.id), length=10)
     path = bench.root.path / result.path
-    assert integrated(path) == pytest.approx(-16, abs=1)
+    assert integrated_loudness(path) == pytest.approx(-16, abs=1)
     first = result.moments[0]
     tones = _tones(path)
     for second in range(int(first.end - first.start) - 1):

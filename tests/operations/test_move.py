@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from reelmill.catalogue import queries
+from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import (
@@ -21,19 +21,21 @@ from reelmill.errors import (
     OutsideMediaRoot,
     ReelmillError,
     UnknownVideo,
+    Unstorable,
     UserError,
     WorkError,
 )
-from reelmill.layout import MediaRoot
-from reelmill.operations import durable, move_journal
-from reelmill.operations.move import MoveResult, move_to_library, plan
-from reelmill.operations.move_journal import Move, identity
-from reelmill.operations.scan import scan
-from reelmill.operations.thumbnail import thumbnail
-from reelmill.operations.workbench import Workbench, fingerprint
-from reelmill.operations.workspace import reconcile
+from reelmill.operations.context import Workbench, content_id
+from reelmill.operations.jobs.move_to_library import MoveResult, move_to_library, plan
+from reelmill.operations.jobs.scan import scan
+from reelmill.operations.jobs.thumbnail_generate import thumbnail
+from reelmill.operations.publishing import move_journal
+from reelmill.operations.publishing.move_journal import Move, identity
+from reelmill.operations.publishing.workspace import reconcile
+from reelmill.storage import atomic_files
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, as_nobody, clip, tiny_disk
-from tests.operations.library import add
+from tests.operations.library import add, files
 
 TYPES = ("inbox", "videos", "shows", "public")
 
@@ -87,7 +89,7 @@ def _move(bench: Workbench, video: Video, to: str = "videos") -> MoveResult:
 
 def _files(root: MediaRoot) -> dict[str, bytes]:
     """Everything under the root, hidden files and work too."""
-    return {root.relative(path): path.read_bytes() for path in sorted(root.path.rglob("*")) if path.is_file()}
+    return {root.relative(path): path.read_bytes() for path in files(root)}
 
 
 def _records() -> dict[str, Video]:
@@ -111,7 +113,7 @@ def _is_moved(bench: Workbench, video: Video, path: str, original: Path) -> None
     expected.updated_at = record.updated_at
     assert record.model_dump() == expected.model_dump()
     assert record.missing_since is None
-    assert fingerprint(record, bench.root.path / path) == {
+    assert content_id(record, bench.root.path / path, 0) == {
         "id": str(video.id), "size": video.size, "mtime_ns": video.mtime_ns
     }  # fmt: skip
     _scan(bench, *(kind for kind in TYPES if bench.root.folder(kind).is_dir()))
@@ -218,7 +220,7 @@ def test_a_record_of_the_same_file_from_earlier_is_taken_in(bench: Workbench, or
     copy.source_video_id = first.id
     with session() as opened:
         opened.add(copy)
-        first = queries.get_video(opened, first.id)
+        first = searching.get_video(opened, first.id)
         first.thumbnail_path, first.recipe = "thumbnails/a.jpg", "r"
     (bench.root.path / first.path).rename(bench.root.path / "inbox/a.mp4")
     _scan(bench, "inbox", "videos")
@@ -253,7 +255,7 @@ def test_a_disk_that_cannot_rename_without_replacing(
     def refuse(old: Path, new: Path) -> bool:
         raise OSError(22, "Invalid argument")
 
-    monkeypatch.setattr(durable, "_rename_noreplace", refuse)
+    monkeypatch.setattr(atomic_files, "_rename_noreplace", refuse)
     video = _add(bench, original)
     bench.root.folder("videos").mkdir()
     theirs = bench.root.folder("videos") / "a.mp4"
@@ -303,9 +305,19 @@ def test_a_folder_one_may_not_write_to(request: pytest.FixtureRequest, original:
     bench.root.folder("videos").mkdir(exist_ok=True)
     for kind in ("inbox", "videos"):
         bench.root.folder(kind).chmod(0o755 if kind == which else 0o777)
-    bench.root.work.chmod(0o777)
+    for folder in (bench.root.work.parent, bench.root.work):
+        folder.chmod(0o777)
     with as_nobody():
         _refused(bench, video, CapabilityError, r"a\.mp4 cannot be moved to library/videos")
+
+
+@pytest.mark.parametrize("where", ["bench", "disk"])
+def test_a_path_no_record_can_hold(request: pytest.FixtureRequest, original: Path, where: str) -> None:
+    bench: Workbench = request.getfixturevalue(where)
+    deep = "/".join(("0123456789" * 25)[level : level + 240] for level in range(11))
+    video = _add(bench, original, f"inbox/{deep}/{'x' * 26}.mp4")
+    _refused(bench, video, Unstorable, r"has a path of \d+ bytes, and 2692 are the limit")
+    assert not [path for path in bench.root.folder("videos").rglob("*") if path.is_file()]
 
 
 def _fill(folder: Path, but: int) -> None:
@@ -392,7 +404,7 @@ def test_scans_between_the_crash_and_the_settling(bench: Workbench, original: Pa
     shutil.rmtree(bench.root.path / "thumbnails")
     assert reconcile(bench.root, Notes()) == 1
     with session() as opened:
-        assert queries.get_video(opened, video.id).thumbnail_path is not None
+        assert searching.get_video(opened, video.id).thumbnail_path is not None
     video.thumbnail_path = _records()["library/videos/a.mp4"].thumbnail_path
     _is_moved(bench, video, "library/videos/a.mp4", original)
 
@@ -404,7 +416,7 @@ def test_a_scan_of_the_source_before_it_is_removed(disk: Workbench, original: Pa
     shutil.copy2(disk.root.path / video.path, target)
     _half_done(disk, video, staged="library/videos/.x", copied=identity(target), apart=True)
     with session() as opened:
-        record = queries.get_video(opened, video.id)
+        record = searching.get_video(opened, video.id)
         record.path, record.directory_type = "library/videos/a.mp4", "videos"
     _scan(disk, "inbox", "videos")
     assert len(_records()) == 2
@@ -412,14 +424,18 @@ def test_a_scan_of_the_source_before_it_is_removed(disk: Workbench, original: Pa
     _is_moved(disk, video, "library/videos/a.mp4", original)
 
 
-def test_a_source_that_changed_after_the_crash_is_what_counts(disk: Workbench, original: Path) -> None:
+def test_a_source_that_changed_after_the_crash_is_what_counts_and_the_copy_of_it_stays(
+    disk: Workbench, original: Path
+) -> None:
     video = _add(disk, original)
     target = disk.root.path / "library/videos/a.mp4"
     shutil.copy2(disk.root.path / video.path, target)
     _half_done(disk, video, staged="library/videos/.x", copied=identity(target), apart=True)
     (disk.root.path / video.path).write_bytes(b"edited")
-    assert reconcile(disk.root, Notes()) == 1
-    assert _files(disk.root) == {"inbox/a.mp4": b"edited"}
+    notes = Notes()
+    assert reconcile(disk.root, notes) == 1
+    assert notes.said("library/videos/a.mp4 is a copy of inbox/a.mp4 as it was before; it stays")
+    assert _files(disk.root) == {"inbox/a.mp4": b"edited", "library/videos/a.mp4": original.read_bytes()}
     assert _records() == {"inbox/a.mp4": video}
 
 
@@ -463,7 +479,7 @@ def test_moves_while_scans_run(bench: Workbench, original: Path) -> None:
         for number in range(30):
             _move(bench, video, ("videos", "inbox")[number % 2])
             with session() as opened:
-                assert queries.usable_video(opened, video.id).path.startswith(("library/videos", "inbox"))
+                assert searching.usable_video(opened, video.id).path.startswith(("library/videos", "inbox"))
     finally:
         over.set()
         scanner.join()

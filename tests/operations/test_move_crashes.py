@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reelmill.layout import MediaRoot
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import clip, tiny_disk
 from tests.operations.move_crashes import ID, MOVED, SOURCE, THEIRS
 
@@ -66,7 +66,6 @@ def _lives(root: MediaRoot, original: Path, mode: str) -> list[dict[str, Any]]:
         capture_output=True,
         text=True,
         cwd=_REPOSITORY,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

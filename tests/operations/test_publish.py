@@ -17,24 +17,22 @@ from sqlmodel import select
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.errors import DiskFull, OutputRejected, OutsideMediaRoot, UserError
+from reelmill.errors import DiskFull, NameTaken, OutputRejected, OutsideMediaRoot, UserError
 from reelmill.ffmpeg.verify import Expectation
-from reelmill.layout import MediaRoot
-from reelmill.operations import intent
-from reelmill.operations.durable import _rename_noreplace, place
-from reelmill.operations.publish import (
-    Product,
-    existing,
-    fitting,
-    output_path,
-    publish,
-)
-from reelmill.operations.scan import scan
-from reelmill.operations.validate import validate
-from reelmill.operations.workbench import Workbench
-from reelmill.operations.workspace import reconcile, workspace
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.scan import scan
+from reelmill.operations.jobs.validate import validate
+from reelmill.operations.publishing import publish_journal
+from reelmill.operations.publishing.publish import Product, fitting, output_path, publish
+from reelmill.operations.publishing.records import find_by_recipe
+from reelmill.operations.publishing.workspace import reconcile, workspace
+from reelmill.storage.atomic_files import _rename_noreplace, place
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, clip, cut_off, tiny_disk
 from tests.operations.crashes import PRODUCT, RECIPE, WANTED, make
+from tests.operations.library import files
+from tests.patience import PATIENCE
+from tests.refusals import refused
 
 _REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -56,7 +54,7 @@ def _records() -> list[Video]:
 
 def _files(root: MediaRoot) -> dict[str, bytes]:
     """Everything under the root but the work folder's own."""
-    return {root.relative(path): path.read_bytes() for path in sorted(root.path.rglob("*")) if path.is_file()}
+    return {root.relative(path): path.read_bytes() for path in files(root)}
 
 
 def _publish(bench: Workbench, original: Path, product: Product = PRODUCT) -> Video:
@@ -81,7 +79,7 @@ def test_a_file_enters_with_its_record(bench: Workbench, original: Path) -> None
 
 
 def test_the_same_recipe_is_found_and_not_made_again(bench: Workbench, original: Path) -> None:
-    assert existing(bench, RECIPE) is None
+    assert find_by_recipe(bench.root, RECIPE) is None
     assert make(bench.root, original) == "made"
     before = _files(bench.root), _records()
     assert make(bench.root, original) == "found"
@@ -122,12 +120,12 @@ def test_a_result_that_was_replaced_and_seen_since_is_not_taken_for_the_result(
         scan(bench.root, "videos", directory_types=["videos"], settle_seconds=0, report=bench.report)
     else:
         validate(bench, str(first.id))
-    assert existing(bench, RECIPE) is None
+    assert find_by_recipe(bench.root, RECIPE) is None
     second = _publish(bench, original, product)
     assert second.path == f"library/videos/out-{RECIPE[:8]}.mp4"
     assert _files(bench.root)[product.path] == theirs
     scan(bench.root, "videos", directory_types=["videos"], settle_seconds=0, skip_existing=False, report=bench.report)
-    found = existing(bench, RECIPE)
+    found = find_by_recipe(bench.root, RECIPE)
     assert found is not None
     assert found.id == second.id
 
@@ -153,7 +151,7 @@ def test_an_exact_path_that_is_taken_is_an_error(bench: Workbench, original: Pat
     else:
         final.symlink_to(bench.root.path / "compilations/gone.mp4")
     before = sorted((path.name, path.is_symlink()) for path in final.parent.iterdir())
-    with pytest.raises(UserError, match=r"compilations/out\.mp4 is already there and is never overwritten"):
+    with refused(NameTaken, path="compilations/out.mp4"):
         _publish(bench, original, replace(PRODUCT, exact=True))
     assert sorted((path.name, path.is_symlink()) for path in final.parent.iterdir()) == before
     assert kind != "file" or final.read_bytes() == b"theirs"
@@ -329,7 +327,7 @@ def test_killed_at_every_boundary(catalogue: str, media_root: MediaRoot, origina
     theirs = tmp_path / "theirs.mp4"
     theirs.write_bytes(b"a person's own")
     with _python(media_root.path, original, theirs) as process:
-        said, trouble = process.communicate(timeout=200)
+        said, trouble = process.communicate()
     lives = [json.loads(line) for line in said.splitlines()]
     assert lives, trouble
     *killed, last = lives
@@ -389,7 +387,7 @@ def _left_behind(root: MediaRoot, original: Path) -> tuple[Path, Video]:
         mtime_ns=staged.stat().st_mtime_ns,
         recipe=RECIPE,
     )
-    intent.write(staged, video)
+    publish_journal.write(staged, video)
     return staged, video
 
 
@@ -432,7 +430,7 @@ def test_two_processes_with_one_recipe_make_one_file(bench: Workbench, original:
         time.sleep(2.5)
         assert [process.poll() for process in processes] == [None, None]
         assert _records() == []
-    answers = [process.communicate(timeout=60) for process in processes]
+    answers = [process.communicate(timeout=PATIENCE) for process in processes]
     assert sorted(out.strip() for out, _ in answers) == ["found", "made"], answers
     assert _files(bench.root) == {WANTED: original.read_bytes()}
     assert [record.path for record in _records()] == [WANTED]

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 
 from reelmill.catalogue.models import Video
-from reelmill.errors import InputError, OutsideMediaRoot, TooFewVideos, UserError
-from reelmill.ffmpeg.build import Cell
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.probe import probe
-from reelmill.operations.grid import Length, plan
-from reelmill.operations.quad import Sound, compile_quad
-from reelmill.operations.workbench import Workbench
+from reelmill.errors import InputError, NameTaken, OutsideMediaRoot, TooFewVideos, UserError
+from reelmill.ffmpeg.commands.filters import Cell
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.operations.context import Workbench
+from reelmill.operations.films.grid import Length, plan
+from reelmill.operations.jobs.compile_quad import AudioChoice, compile_quad
 from tests.clips import clip, ffmpeg
 from tests.operations.library import add
+from tests.refusals import refused
 
-#: Colour, size, frames per second, seconds and tone of the four sources; the third has no sound.
+#: Colour, size, frames per second, seconds and tone of the four sources; the third has no audio.
 SOURCES = [
     ("red", "160x120", "25", 2, 400),
     ("lime", "90x160", "30", 3, 800),
@@ -34,8 +35,8 @@ def four(bench: Workbench) -> list[Video]:
     videos = []
     for colour, size, rate, seconds, tone in SOURCES:
         path = bench.root.folder("inbox") / f"{colour}.mp4"
-        sound = ["-f", "lavfi", "-i", f"sine=frequency={tone}:duration={seconds}"] if tone else []
-        ffmpeg("-f", "lavfi", "-i", f"color={colour}:s={size}:r={rate}:d={seconds}", *sound, "-c:v", "libx264",
+        audio = ["-f", "lavfi", "-i", f"sine=frequency={tone}:duration={seconds}"] if tone else []
+        ffmpeg("-f", "lavfi", "-i", f"color={colour}:s={size}:r={rate}:d={seconds}", *audio, "-c:v", "libx264",
                "-preset", "ultrafast", "-pix_fmt", "yuv420p", path)  # fmt: skip
         videos.append(add(bench, path))
     return videos
@@ -45,12 +46,12 @@ def _ids(videos: list[Video]) -> list[str]:
     return [str(video.id) for video in videos]
 
 
-def _picture(path: Path, number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _frame(path: Path, number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     with av.open(str(path)) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index == number:
                 return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-    raise AssertionError(f"no picture {number}")
+    raise AssertionError(f"no frame {number}")
 
 
 def _tones(path: Path) -> set[int]:
@@ -71,16 +72,16 @@ def test_each_video_is_whole_in_its_cell(bench: Workbench, four: list[Video]) ->
     assert (info.video.width, info.video.height, info.video.frame_rate) == (1920, 1080, Fraction(30))
     assert report.clean
     assert report.frames == 60  # as long as the shortest, 2 s, at the fastest source's rate
-    picture = _picture(path, 30)
+    frame = _frame(path, 30)
     for (top, left), rgb in {
         (270, 480): (254, 0, 0),
         (270, 1440): (0, 255, 0),
         (810, 480): (0, 0, 254),
         (810, 1440): (255,) * 3,
     }.items():
-        assert np.abs(picture[top, left].astype(int) - rgb).max() <= 6
+        assert np.abs(frame[top, left].astype(int) - rgb).max() <= 6
     # The upright phone video stands between black bars, its height full, its width a sixteenth of nine.
-    row = picture[270, 960:1920].astype(int)
+    row = frame[270, 960:1920].astype(int)
     green = np.flatnonzero((row[:, 1] > 200) & (row[:, 0] < 60))
     assert abs(len(green) - 540 * 90 / 160) <= 3
     assert abs((green[0] + green[-1]) / 2 - 480) <= 2
@@ -89,8 +90,8 @@ def test_each_video_is_whole_in_its_cell(bench: Workbench, four: list[Video]) ->
 @pytest.mark.parametrize(
     ("audio", "heard"), [(1, {400}), (2, {800}), (4, {1600}), ("mix", {400, 800, 1600}), (0, None), (3, None)]
 )
-def test_the_sound_that_was_asked_for(
-    bench: Workbench, four: list[Video], audio: Sound, heard: set[int] | None
+def test_the_audio_that_was_asked_for(
+    bench: Workbench, four: list[Video], audio: AudioChoice, heard: set[int] | None
 ) -> None:
     path = bench.root.path / compile_quad(bench, _ids(four), audio=audio).path
     if heard is None:
@@ -102,7 +103,7 @@ def test_the_sound_that_was_asked_for(
 def test_the_longest_keeps_the_others_standing(bench: Workbench, four: list[Video]) -> None:
     result = compile_quad(bench, _ids(four), length="longest")
     assert result.duration == pytest.approx(4, abs=0.05)
-    last = _picture(bench.root.path / result.path, 118)
+    last = _frame(bench.root.path / result.path, 118)
     assert np.abs(last[270, 480].astype(int) - (254, 0, 0)).max() <= 6
 
 
@@ -125,7 +126,7 @@ def test_a_seed_picks_the_same_again(bench: Workbench, four: list[Video]) -> Non
 def test_a_chosen_path_is_kept_and_never_overwritten(bench: Workbench, four: list[Video]) -> None:
     assert compile_quad(bench, _ids(four), target="compilations/mine.mp4").path == "compilations/mine.mp4"
     before = (bench.root.path / "compilations/mine.mp4").read_bytes()
-    with pytest.raises(UserError, match="already there and is never overwritten"):
+    with refused(NameTaken, path="compilations/mine.mp4"):
         compile_quad(bench, _ids(four[::-1]), target="compilations/mine.mp4")
     assert (bench.root.path / "compilations/mine.mp4").read_bytes() == before
 
@@ -152,7 +153,7 @@ def test_too_few(bench: Workbench, four: list[Video]) -> None:
         compile_quad(bench, _ids(four[:3]))
     (bench.root.path / four[0].path).unlink()
     add(bench, bench.root.path / four[1].path)  # a scan that finds the first one gone
-    with pytest.raises(TooFewVideos, match="needs 4 valid videos and the library holds 3"):
+    with refused(TooFewVideos, needed=4, held=3):
         compile_quad(bench)
 
 
@@ -162,10 +163,10 @@ def test_the_plan(tmp_path: Path, length: Length, seconds: int) -> None:
     decided = plan([Cell(path, probe(path)) for path in paths], length, "mix")
     assert abs(decided.length - seconds) < Fraction(1, 20)
     assert decided.rate == 60
-    assert decided.sound == (0, 1, 2, 3)
+    assert decided.heard == (0, 1, 2, 3)
 
 
-def test_a_video_that_does_not_say_how_long_it_is(bench: Workbench, four: list[Video]) -> None:
+def test_a_video_without_a_word_of_how_long_it_is(bench: Workbench, four: list[Video]) -> None:
     path = bench.root.folder("inbox") / "live.webm"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=d=1:s=64x64", "-c:v", "libvpx", "-f", "webm", "-live", "1", path)
     video = add(bench, path)

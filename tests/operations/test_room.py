@@ -11,26 +11,26 @@ import pytest
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import DiskFull
-from reelmill.ffmpeg.build import H264
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.joining import Timing, join
-from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.commands.concat import Timing, join
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
-from reelmill.layout import MediaRoot
-from reelmill.operations import room
-from reelmill.operations.clips import clip_generate
-from reelmill.operations.copying import copy
-from reelmill.operations.digest import digest
-from reelmill.operations.gif import compile_gif
-from reelmill.operations.highlights import highlight_generate
-from reelmill.operations.medley import compile_random
-from reelmill.operations.mega import compile_mega
-from reelmill.operations.quad import compile_quad
-from reelmill.operations.reencode import reencode
-from reelmill.operations.scene_extract import scene_extract
-from reelmill.operations.workbench import Workbench
+from reelmill.operations import size_estimates
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.clip_generate import clip_generate
+from reelmill.operations.jobs.compile_gif import compile_gif
+from reelmill.operations.jobs.compile_mega import compile_mega
+from reelmill.operations.jobs.compile_quad import compile_quad
+from reelmill.operations.jobs.compile_random import compile_random
+from reelmill.operations.jobs.digest import digest
+from reelmill.operations.jobs.highlight_generate import highlight_generate
+from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.jobs.scene_extract import scene_extract
 from reelmill.settings import get_settings
-from reelmill.space import Disk
+from reelmill.storage.disk import Disk
+from reelmill.storage.file_copy import copy
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, clip, tiny_disk
 from tests.operations.library import add
 
@@ -95,7 +95,7 @@ def test_what_is_to_stay_free_counts(disk: Workbench, video: Video, monkeypatch:
     assert not reencode(disk, str(video.id), preset="ultrafast").reused
 
 
-class Neighbour(Notes):
+class OtherWriter(Notes):
     """Another job, which found room for itself too, and takes it once ours is on its way."""
 
     def __init__(self, root: MediaRoot, but: int) -> None:
@@ -117,7 +117,7 @@ def test_a_disk_that_fills_up_meanwhile(
     slow.write_text(f'#!/bin/sh\ncase "$*" in *output.mp4*) exec "{disk.transcoder.ffmpeg}" -re "$@";; esac\n'
                     f'exec "{disk.transcoder.ffmpeg}" "$@"\n')  # fmt: skip
     slow.chmod(0o755)
-    report = Neighbour(disk.root, 1_000_000)
+    report = OtherWriter(disk.root, 1_000_000)
     transcoder = Transcoder(options=TranscoderOptions(binary=slow))
     bench = Workbench(root=disk.root, transcoder=transcoder, report=report)
     words = r"disk of \S+ is nearly full: \d+ kB are free and 2\.0 MB are to stay free"
@@ -143,26 +143,28 @@ def test_a_copy_to_a_disk_that_fills_up_meanwhile(open_folder: Path, tmp_path: P
             copy(tmp_path / "a", folder / "late", Notes(), Disk(folder, 500_000))
 
 
-def test_a_full_disk_is_not_taken_for_a_part_that_cannot_be_joined(open_folder: Path, tmp_path: Path) -> None:
-    part = clip(tmp_path / "a.mp4", seconds=3, size="640x480", sound=0, options=["-crf", "1"])
+def test_a_full_disk_is_not_taken_for_a_segment_that_cannot_be_joined(open_folder: Path, tmp_path: Path) -> None:
+    segment = clip(tmp_path / "a.mp4", seconds=3, size="640x480", sound=0, options=["-crf", "1"])
     with tiny_disk(open_folder / "tiny-join") as folder:
-        assert part.stat().st_size > 1 << 20
+        assert segment.stat().st_size > 1 << 20
         with pytest.raises(OSError, match="No space left"):
-            join([part], Timing.even(Fraction(25), 75), 2, folder / "film.mp4")
+            join([segment], Timing.even(Fraction(25), 75), 2, folder / "film.mp4")
 
 
 @pytest.mark.parametrize("crf", [18, 23, 33])
-def test_the_figures_are_those_of_ordinary_pictures(tmp_path: Path, crf: int) -> None:
+def test_the_figures_are_those_of_ordinary_frames(tmp_path: Path, crf: int) -> None:
     """Within the right order of magnitude, and never far below: what is asked for is room, not a forecast."""
     source = clip(tmp_path / "a.mp4", seconds=3, size="640x360", options=["-crf", "12"])
     info = probe(source)
     made = clip(tmp_path / "b.mp4", seconds=3, size="640x360", options=["-preset", "medium", "-crf", str(crf)])
-    assert 0.7 < room.film(info, None, H264(crf=crf)) / made.stat().st_size < 12
+    assert 0.7 < size_estimates.film(info, None, Encoding(crf=crf)) / made.stat().st_size < 12
 
 
 def test_a_ceiling_and_the_source_are_limits(tmp_path: Path) -> None:
     info = probe(clip(tmp_path / "a.mp4", seconds=10, size="320x240", sound=0))
-    ceiling = room.film(info, None, H264(max_kbit=100))
+    ceiling = size_estimates.film(info, None, Encoding(max_kbit=100))
     assert ceiling == pytest.approx(1.05 * 100 * 125 * 12)
-    assert room.film(info, None, H264(max_kbit=90_000)) == pytest.approx(1.05 * 3 * info.size, rel=0.01)
-    assert room.film(info, Fraction(5), H264(max_kbit=90_000)) == pytest.approx(1.05 * 1.5 * info.size, rel=0.01)
+    assert size_estimates.film(info, None, Encoding(max_kbit=90_000)) == pytest.approx(1.05 * 3 * info.size, rel=0.01)
+    assert size_estimates.film(info, Fraction(5), Encoding(max_kbit=90_000)) == pytest.approx(
+        1.05 * 1.5 * info.size, rel=0.01
+    )

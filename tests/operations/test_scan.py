@@ -5,23 +5,34 @@ import shutil
 import subprocess
 import sys
 import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from av.error import InvalidDataError
+from sqlalchemy import text
 
-from reelmill.catalogue import queries
-from reelmill.catalogue.engine import session
+from reelmill.catalogue import searching
+from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.queries import Known
-from reelmill.errors import FileMissing, NotMounted, UserError
-from reelmill.layout import MediaRoot
-from reelmill.operations.scan import Found, ScanResult, plan, scan
-from reelmill.operations.workbench import Workbench
-from tests.clips import Notes, as_nobody, clip, cut_off, ffmpeg
+from reelmill.catalogue.scanning import KnownFile
+from reelmill.doctor.library import check_library
+from reelmill.errors import FileMissing, NotMounted, Unstorable, UserError
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs import scan as scan_module
+from reelmill.operations.jobs.scan import ScanResult, again_in, plan, scan
+from reelmill.operations.publishing.records import read_record
+from reelmill.operations.scan_changes import ChangeList, FileChange, Kind, table_rows
+from reelmill.operations.walk import WalkedFile
+from reelmill.storage.media_root import MediaRoot
+from tests.clips import Notes, as_nobody, clip, cut_off, ffmpeg, tiny_disk
 
 _LONG_AGO = 1_600_000_000
+_COUNTS = {"new", "changed", "unchanged", "missing", "invalid", "waiting", "refused"}
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +46,8 @@ class Library:
     def __init__(self, root: MediaRoot, original: Path):
         self.root, self.original = root, original
         self.notes = Notes()
+        self.reasons: tuple[str, ...] = ()
+        self.result = ScanResult()
 
     def put(self, path: str, source: Path | None = None, *, age: float | None = None) -> Path:
         """A copy of a video, old enough to count as finished."""
@@ -51,17 +64,18 @@ class Library:
         types = options.pop("directory_types", ("inbox", "public", "films", "playback"))
         result = scan(self.root, kind, directory_types=types, report=self.notes, **options)
         assert isinstance(result, ScanResult)
-        return {name: count for name, count in result.model_dump().items() if count}
+        self.reasons, self.result = result.reasons, result
+        return {name: count for name, count in result.model_dump(include=_COUNTS).items() if count}
 
     def record(self, path: str) -> Video:
         with session() as opened:
-            video = queries.by_path(opened, path)
+            video = searching.by_path(opened, path)
         assert video is not None, path
         return video
 
     def paths(self) -> set[str]:
         with session() as opened:
-            return {video.path for video in queries.search(opened, "", limit=10_000)}
+            return {video.path for video in searching.search(opened, "", limit=10_000)}
 
 
 @pytest.fixture
@@ -113,7 +127,7 @@ def test_every_file_again_when_asked(library: Library) -> None:
     library.put("inbox/a.mp4")
     library.scan()
     with session() as opened:
-        queries.get_video(opened, library.record("inbox/a.mp4").id).width = 1
+        searching.get_video(opened, library.record("inbox/a.mp4").id).width = 1
     assert library.scan(skip_existing=False) == {"unchanged": 1}
     assert library.record("inbox/a.mp4").width == 64
 
@@ -171,7 +185,7 @@ def test_a_persons_title_outlives_a_new_scan_of_a_changed_file(library: Library)
     path = library.put("inbox/a.mp4")
     library.scan()
     with session() as opened:
-        queries.get_video(opened, library.record("inbox/a.mp4").id).title = "Grandma's birthday"
+        searching.get_video(opened, library.record("inbox/a.mp4").id).title = "Grandma's birthday"
     os.utime(path, (_LONG_AGO + 1, _LONG_AGO + 1))
     assert library.scan() == {"changed": 1}
     assert library.scan(skip_existing=False) == {"unchanged": 1}
@@ -179,10 +193,10 @@ def test_a_persons_title_outlives_a_new_scan_of_a_changed_file(library: Library)
 
 
 def test_what_is_no_video_is_recorded_with_its_reason(library: Library, tmp_path: Path) -> None:
-    text = tmp_path / "text"
-    text.write_text("not a video\n" * 100)
+    prose = tmp_path / "text"
+    prose.write_text("not a video\n" * 100)
     library.put("inbox/good.mp4")
-    library.put("inbox/text.mp4", text)
+    library.put("inbox/text.mp4", prose)
     library.put("inbox/empty.mp4", Path(os.devnull))
     library.put("inbox/cut.mp4", cut_off(library.original, tmp_path / "cut.mp4", keep=0.5))
     assert library.scan() == {"new": 4, "invalid": 3}
@@ -217,11 +231,90 @@ def test_a_file_still_being_written_waits(library: Library) -> None:
     path = library.put("inbox/a.mp4", age=5)
     assert library.scan(settle_seconds=30) == {"waiting": 1}
     assert library.notes.said("inbox/a.mp4")
+    assert library.result.waiting_files == ("inbox/a.mp4",)
+    assert len(library.result.result_card().notes) == 1
+    assert library.result.again_in is not None
+    assert 0 < library.result.again_in <= 26  # seconds; fewer, the longer this took
     assert library.paths() == set()
     assert library.scan(settle_seconds=2) == {"new": 1}
+    assert library.result.again_in is None
     path.write_bytes(path.read_bytes() + b"more")
     assert library.scan(settle_seconds=30) == {"waiting": 1}
     assert library.record("inbox/a.mp4").missing_since is None  # it waits, it is not gone
+
+
+def test_a_scan_lists_its_files_with_their_ids(library: Library) -> None:
+    library.put("inbox/kept.mp4")
+    gone = library.put("inbox/gone.mp4")
+    library.put("inbox/other.mp4")
+    library.scan()
+    assert {(file.kind, file.path, file.video_id) for file in library.result.files} == {
+        ("new", f"inbox/{name}.mp4", library.record(f"inbox/{name}.mp4").id) for name in ("kept", "gone", "other")
+    }
+    gone.unlink()
+    library.put("inbox/other.mp4", Path(os.devnull))
+    library.put("inbox/new.mp4")
+    assert library.scan() == {"new": 1, "changed": 1, "unchanged": 1, "missing": 1, "invalid": 1}
+    ids = {name: library.record(f"inbox/{name}.mp4").id for name in ("gone", "other", "new")}
+    assert table_rows(library.result.files) == [
+        ("changed, invalid", "inbox/other.mp4", str(ids["other"])),
+        ("missing", "inbox/gone.mp4", str(ids["gone"])),
+        ("new", "inbox/new.mp4", str(ids["new"])),
+    ]
+    library.put("inbox/gone.mp4")
+    assert library.scan() == {"unchanged": 4}
+    assert [(file.kind, file.video_id) for file in library.result.files] == [("returned", ids["gone"])]
+
+
+def test_changes_are_handed_on_once_committed_and_once_in_all(library: Library) -> None:
+    seen: list[tuple[str, str, bool]] = []
+
+    def listener(changes: Sequence[FileChange], expected: int) -> None:
+        assert expected == 2
+        for change in changes:
+            assert library.record(change.path).id == change.video_id  # committed: another connection sees it
+            seen.append((change.kind, change.path, change.valid))
+
+    library.put("inbox/a.mp4")
+    library.put("inbox/bad.mp4", Path(os.devnull))
+    library.scan(listener=listener)
+    assert sorted(seen) == [("new", "inbox/a.mp4", True), ("new", "inbox/bad.mp4", False)]
+    library.scan(listener=listener)
+    library.scan(listener=listener, skip_existing=False)
+    assert len(seen) == 2
+
+
+def test_of_many_files_the_first_hundred_of_each_kind_are_listed() -> None:
+    changes = ChangeList()
+    kinds: list[tuple[Kind, bool]] = [
+        ("new", True),
+        ("new", False),
+        ("missing", True),
+        ("unchanged", False),
+        ("unchanged", True),
+    ]
+    for kind, valid in kinds:
+        changes.add(
+            FileChange(kind=kind, video_id=uuid.uuid4(), path=f"{kind}{number}", title="", size=1, valid=valid)
+            for number in range(1000)
+        )
+    listed = changes.listed()
+    assert Counter((change.kind, change.valid) for change in listed) == {
+        ("new", True): 100,
+        ("new", False): 100,
+        ("missing", True): 100,
+    }
+    assert [row[0] for row in table_rows(listed)] == ["new, invalid"] * 100
+
+
+@pytest.mark.parametrize(
+    ("settled_in", "passed", "looked", "seconds"),
+    [(20.0, 0.0, 0.1, 21.0), (20.0, 15.0, 0.1, 6.0), (20.0, 500.0, 0.1, 1.0), (20.0, 0.0, 60.0, 240.0)],
+)
+def test_when_files_still_being_written_are_looked_at(
+    settled_in: float, passed: float, looked: float, seconds: float
+) -> None:
+    assert again_in(settled_in, passed, looked) == seconds
 
 
 def test_a_time_in_the_future_does_not_wait_for_ever(library: Library) -> None:
@@ -360,6 +453,155 @@ def test_progress_never_goes_back(library: Library) -> None:
     assert library.notes.fractions[-1] == 1.0
 
 
+# What the catalogue cannot hold, or nobody foresaw: named, and the rest goes on.
+
+
+def _dated(path: Path, year: int) -> None:
+    seconds = round((year - 1970) * 31_556_952)
+    os.utime(path, (seconds, seconds))
+    if abs(path.stat().st_mtime - seconds) > 1:
+        pytest.skip("this file system does not keep such a time")
+
+
+@pytest.mark.parametrize("year", [2300, 1600])
+def test_a_time_the_catalogue_cannot_hold(catalogue: str, open_folder: Path, original: Path, year: int) -> None:
+    with tiny_disk(open_folder / f"dated-{year}") as folder:  # not every file system goes so far
+        root = MediaRoot(folder)
+        root.create()
+        library = Library(root, original)
+        for name in ("a", "b", "c"):
+            library.put(f"inbox/{name}.mp4")
+        assert library.scan() == {"new": 3}
+        known = library.record("inbox/b.mp4")
+        library.put("inbox/d.mp4")
+        for name in ("b", "new"):
+            _dated(library.put(f"inbox/{name}.mp4"), year)
+        assert library.scan() == {"new": 1, "unchanged": 2, "refused": 2}
+        for name in ("b", "new"):
+            words = f"inbox/{name}.mp4 is dated about the year {year}"
+            assert library.notes.said(words)
+            assert any(words in reason for reason in library.reasons)
+        assert library.record("inbox/b.mp4") == known  # not missing, and as it was
+        assert library.paths() == {f"inbox/{name}.mp4" for name in "abcd"}
+        (told,) = [found for found in check_library(root) if found.check == "unrecordable"]
+        assert told.names == ("inbox/b.mp4", "inbox/new.mp4")
+        assert f"about the year {year}" in told.sentence
+        with pytest.raises(Unstorable, match=f"inbox/b.mp4 is dated about the year {year}"):
+            Workbench(root=root).source(known)
+        library.put("inbox/b.mp4")
+        library.put("inbox/new.mp4")
+        assert library.scan() == {"new": 1, "unchanged": 4}
+        assert "unrecordable" not in {found.check for found in check_library(root)}
+
+
+def test_times_before_1970_are_kept(library: Library) -> None:
+    path = library.put("inbox/a.mp4")
+    os.utime(path, (-1e9, -1e9))
+    assert library.scan() == {"new": 1}
+    assert library.record("inbox/a.mp4").mtime_ns == -(10**18)
+    assert library.scan() == {"unchanged": 1}
+
+
+def test_a_path_longer_than_an_index_takes(library: Library) -> None:
+    deep = "inbox/" + "/".join(("0123456789" * 25)[level : level + 240] for level in range(11)) + "/"
+    for name in ("a" * 80, "b" * 40):
+        library.put(f"{deep}{name}.mp4")
+    fits = f"{deep}{'c' * 20}.mp4"
+    library.put(fits)
+    library.put("inbox/good.mp4")
+    assert library.scan() == {"new": 2, "refused": 2}
+    assert library.paths() == {"inbox/good.mp4", fits}
+    assert [reason.partition("… has a path of ")[2] for reason in sorted(library.reasons)] == [
+        "2701 bytes, and 2692 are the limit; rename folders above it.",
+        "2741 bytes, and 2692 are the limit; rename folders above it.",
+    ]
+    (told,) = [found for found in check_library(library.root) if found.check == "unrecordable"]
+    assert len(told.names) == 2
+    assert library.scan() == {"unchanged": 2, "refused": 2}
+
+
+def test_a_row_the_database_refuses_for_another_reason(library: Library) -> None:
+    with get_engine().begin() as connection:
+        connection.execute(text("ALTER TABLE catalogue.video ADD CONSTRAINT odd CHECK (filename <> 'odd.mp4')"))
+    try:
+        for name in ("a", "b", "odd", "z"):
+            library.put(f"inbox/{name}.mp4")
+        assert library.scan() == {"new": 4, "refused": 1}
+    finally:
+        with get_engine().begin() as connection:
+            connection.execute(text("ALTER TABLE catalogue.video DROP CONSTRAINT odd"))
+    assert library.paths() == {"inbox/a.mp4", "inbox/b.mp4", "inbox/z.mp4"}
+    assert library.notes.said("inbox/odd.mp4 cannot be put into the catalogue (")
+    assert library.scan() == {"new": 1, "unchanged": 3}
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, UnicodeError, IndexError, OverflowError, InvalidDataError])
+def test_a_file_that_trips_its_reader(
+    library: Library, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def read(root: MediaRoot, path: str, kind: str) -> Video:
+        if "odd" in path:
+            raise error(1, "odd")
+        return read_record(root, path, kind)
+
+    monkeypatch.setattr(scan_module, "read_record", read)
+    for name in ("a", "odd", "z"):
+        library.put(f"inbox/{name}.mp4")
+    assert library.scan() == {"new": 3, "refused": 1}
+    assert library.paths() == {"inbox/a.mp4", "inbox/z.mp4"}
+    assert library.notes.said("inbox/odd.mp4")
+
+
+class _Remover(Notes):
+    """Removes things once the walk is over, before anything is opened."""
+
+    def __init__(self, *paths: Path):
+        super().__init__()
+        self.paths = paths
+
+    def line(self, text: str) -> None:
+        super().line(text)
+        if text.endswith("to open"):
+            for path in self.paths:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def test_files_that_vanish_during_the_scan(library: Library) -> None:
+    library.put("inbox/good.mp4")
+    gone, folder = library.put("inbox/gone.mp4"), library.put("inbox/folder/inside.mp4").parent
+    notes = _Remover(gone, folder)
+    scan(library.root, "inbox", directory_types=("inbox",), report=notes)
+    assert library.paths() == {"inbox/good.mp4"}
+    folder.write_bytes(b"a file in its place")
+    assert library.scan() == {"unchanged": 1}
+
+
+def test_files_one_may_see_and_not_look_at(catalogue: str, open_folder: Path, original: Path) -> None:
+    root = MediaRoot(open_folder / f"dim-{uuid.uuid4().hex[:8]}")
+    root.create()
+    library = Library(root, original)
+    for name in ("dim/a.mp4", "b.mp4"):
+        library.put(f"inbox/{name}")
+    (root.path / "inbox/link.mp4").symlink_to(root.path / "inbox/dim/a.mp4")
+    assert library.scan() == {"new": 3}
+    (root.path / "inbox/dim").chmod(0o744)
+    with as_nobody():
+        assert library.scan() == {"unchanged": 1, "refused": 2}
+    assert library.notes.said("inbox/dim/a.mp4 cannot be read (Permission denied); what is known of it stays.")
+    (root.path / "inbox/dim").chmod(0o755)
+    assert library.scan() == {"unchanged": 3}
+
+
+def test_titles_of_any_kind(library: Library, tmp_path: Path) -> None:
+    for name, title in {"long": "x" * 5000, "odd": "a\u2028b \U0001f3ac\x01\x7f"}.items():
+        tagged = tmp_path / f"{name}.mp4"
+        ffmpeg("-i", library.original, "-c", "copy", "-metadata", f"title={title}", tagged)
+        library.put(f"inbox/{name}.mp4", tagged)
+    assert library.scan() == {"new": 2}
+    assert library.record("inbox/long.mp4").title == "x" * 500
+    assert library.record("inbox/odd.mp4").title.startswith("a\u2028b \U0001f3ac")
+
+
 _COUNT_OPENS = """
 import sys
 from pathlib import Path
@@ -368,9 +610,9 @@ def hook(event, arguments):
     if event == "open" and isinstance(arguments[0], (str, bytes, Path)) and "inbox" in str(arguments[0]):
         opened.add(str(arguments[0]))
 sys.addaudithook(hook)
-from reelmill.layout import MediaRoot
-from reelmill.operations import scan as module
-import reelmill.ffmpeg.probe as probe
+from reelmill.storage.media_root import MediaRoot
+from reelmill.operations.jobs import scan as module
+import reelmill.ffmpeg.reading.probe as probe
 from av.container import core
 result = module.scan(MediaRoot(Path(sys.argv[1])), "inbox", directory_types=("inbox",))
 print(result.unchanged, result.new, len(opened))
@@ -392,14 +634,14 @@ def test_a_second_scan_opens_no_file(library: Library, monkeypatch: pytest.Monke
     assert [path.stat().st_atime for path in paths] != [1.0] * 5  # the trick does show a read
 
 
-def _found(path: str, size: int = 10, mtime: int = 1000) -> Found:
+def _found(path: str, size: int = 10, mtime: int = 1000) -> WalkedFile:
     """A file without a disk."""
-    return Found(path, size, mtime * 10**9)
+    return WalkedFile(path, size, mtime * 10**9)
 
 
 def test_the_plan_is_made_of_names_sizes_and_times() -> None:
-    def known(size: int = 10, mtime: int = 1000, *, missing: bool = False) -> Known:
-        return Known(size, mtime * 10**9, missing)
+    def known(size: int = 10, mtime: int = 1000, *, missing: bool = False) -> KnownFile:
+        return KnownFile(size, mtime * 10**9, missing)
 
     catalogue = {
         "same": known(),

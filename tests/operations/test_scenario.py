@@ -19,20 +19,24 @@ from sqlmodel import select
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import CapabilityError, FailureClass, FfmpegFailed, GpuBusy, OutputRejected, UserError
-from reelmill.ffmpeg import gstreamer, load
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.load import Load
-from reelmill.ffmpeg.probe import probe
-from reelmill.ffmpeg.scenarios import scenario_named
-from reelmill.ffmpeg.sink import Sink
+from reelmill.ffmpeg.loadtest import gstreamer, load
+from reelmill.ffmpeg.loadtest.load import Load
+from reelmill.ffmpeg.loadtest.scenarios import scenario_named
+from reelmill.ffmpeg.loadtest.sink import Sink
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
-from reelmill.layout import MediaRoot
-from reelmill.operations.scenario import scenario
-from reelmill.operations.workbench import Workbench
+from reelmill.hardware.backends import LoadChoice
+from reelmill.operations.context import Workbench
+from reelmill.operations.derived.load_limit import knee
+from reelmill.operations.jobs.scenario import scenario
 from reelmill.settings import get_settings
+from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes
 from tests.ffmpeg.nvenc import FullGpu, pretender
+from tests.operations.library import files
+from tests.patience import PATIENCE
 
 CODECS = ("h264", "h265", "vp8", "vp9")
 
@@ -65,18 +69,18 @@ def test_a_file_is_what_was_asked_for_and_then_gone(bench: Workbench, codec: str
     cost = result.cost
     assert (cost.bytes_in, cost.bytes_out, cost.vmaf, cost.efficiency) == (None, result.bytes, None, None)
     assert _notes(here).said("to be verified and removed")
-    assert not [path for path in here.root.path.rglob("*") if path.is_file()]
+    assert not files(here.root)
     assert not list(here.root.work.iterdir())
     with session() as opened:
         assert not opened.exec(select(Video)).all()
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_nowhere_the_pictures_are_counted_too(quiet: Workbench, codec: str) -> None:
+def test_nowhere_the_frames_are_counted_too(quiet: Workbench, codec: str) -> None:
     result = scenario(quiet, f"16p24-{codec}", duration=1)
     assert (result.frames, result.output, result.height) == (24, "null", 16)
     assert result.bytes > 100
-    assert not [path for path in quiet.root.path.rglob("*") if path.is_file()]
+    assert not files(quiet.root)
 
 
 def test_the_bit_rate_is_kept(quiet: Workbench) -> None:
@@ -89,16 +93,16 @@ def test_the_bit_rate_is_kept(quiet: Workbench) -> None:
 
 
 @pytest.mark.parametrize("engine", ["ffmpeg", pytest.param("gstreamer", marks=needs_gstreamer)])
-def test_the_picture_moves(tmp_path: Path, engine: str) -> None:
+def test_the_frames_move(tmp_path: Path, engine: str) -> None:
     target = tmp_path / "moving.mp4"
     encoder, build = {"ffmpeg": ("libx264", load.arguments), "gstreamer": ("x264enc", gstreamer.arguments)}[engine]
     asked = Load(scenario_named("120p10-h264"), 20, 400, encoder, Sink("file"), str(target))
     runner = None if engine == "ffmpeg" else gstreamer.GstRunner(gstreamer.require_gstreamer(), Fraction(10))
     Transcoder(runner=runner).run(build(asked), Notes())
     with av.open(str(target)) as container:
-        pictures = [frame.to_ndarray(format="gray").astype(int) for frame in container.decode(video=0)]
-    changed = [np.mean(np.abs(later - former) > 16) for former, later in pairwise(pictures)]
-    assert min(changed) > 0.01, changed  # in each picture, of all its pixels
+        frames = [frame.to_ndarray(format="gray").astype(int) for frame in container.decode(video=0)]
+    changed = [np.mean(np.abs(later - former) > 16) for former, later in pairwise(frames)]
+    assert min(changed) > 0.01, changed  # in each frame, of all its pixels
 
 
 @pytest.mark.parametrize(
@@ -119,12 +123,12 @@ def test_what_makes_no_sense(quiet: Workbench, changed: dict[str, object], words
 
 def test_an_ffmpeg_that_lies_is_found_out(bench: Workbench, tmp_path: Path) -> None:
     liar = tmp_path / "ffmpeg"
-    # 7 pictures where 10 are asked for: the number is a word of its own; names of folders may hold a 10, too.
+    # 7 frames where 10 are asked for: the number is a word of its own; names of folders may hold a 10, too.
     fewer = 'for one; do shift; [ "$one" = 10 ] && one=7; set -- "$@" "$one"; done'
     liar.write_text(f'#!/bin/bash\n{fewer}\nexec "{find_ffmpeg()}" "$@"\n')
     liar.chmod(0o755)
     here = replace(bench, transcoder=Transcoder(options=TranscoderOptions(binary=liar)))
-    with pytest.raises(OutputRejected, match="7 pictures came out of 10"):
+    with pytest.raises(OutputRejected, match="7 frames came out of 10"):
         scenario(here, "120p10-h264", duration=1, output="file", encoder="software")
     assert not list(here.root.work.iterdir())
 
@@ -134,8 +138,8 @@ def test_the_limit_is_looked_for(quiet: Workbench) -> None:
     found = result.limit
     assert found is not None
     assert [step.streams for step in found.steps][:1] == [1]
-    assert found.recommended in {step.streams for step in found.steps}
-    assert found.realtime >= found.recommended >= 1
+    assert found == knee(found.steps)  # however fast this machine is just now
+    assert found.realtime >= found.recommended
     assert all(step.cores > 0 for step in found.steps)
     assert _notes(quiet).said("recommended at once")
     assert sorted(_notes(quiet).fractions) == _notes(quiet).fractions
@@ -167,13 +171,13 @@ def _protocols() -> str:
 
 
 @pytest.mark.parametrize("engine", ["ffmpeg", pytest.param("gstreamer", marks=needs_gstreamer)])
-def test_a_server_on_this_machine_gets_every_picture(quiet: Workbench, tmp_path: Path, engine: str) -> None:
+def test_a_server_on_this_node_gets_every_frame(quiet: Workbench, tmp_path: Path, engine: str) -> None:
     if "rtmp" not in _protocols().split():
         pytest.skip("this ffmpeg has no RTMP")
     got, url = tmp_path / "got.mkv", f"rtmp://127.0.0.1:{_free_port(socket.SOCK_STREAM)}/live/load"
     with _listener(url, got, "-listen", "1") as server:
         result = scenario(quiet, "120p10-h264", duration=2, output=url, engine=engine, encoder="software")  # type: ignore[arg-type]
-        server.wait(timeout=20)
+        server.wait(PATIENCE)
     assert (result.frames, result.output) == (20, url)
     assert result.bytes > 1000
     info = probe(got)
@@ -197,15 +201,17 @@ def test_srt_needs_somebody_who_listens(quiet: Workbench, tmp_path: Path) -> Non
 
 def test_a_server_that_is_not_there(quiet: Workbench) -> None:
     url = f"rtmp://127.0.0.1:{_free_port(socket.SOCK_STREAM)}/live/load"
-    with pytest.raises(FfmpegFailed, match="ffmpeg ended with code"):
+    with pytest.raises(FfmpegFailed) as failure:
         scenario(quiet, "120p10-h264", duration=1, output=url, encoder="software", engine="ffmpeg")
+    assert failure.value.exit_code > 0
+    assert "ffmpeg" in Path(failure.value.argv[0]).name
 
 
 @needs_gstreamer
 @pytest.mark.parametrize("codec", CODECS)
 def test_gstreamer_makes_the_same(bench: Workbench, codec: str) -> None:
     result = scenario(bench, f"120p10-{codec}", duration=1.5, bitrate_wanted="200k", output="file", engine="gstreamer")
-    assert (result.engine, result.encoder) == ("gstreamer", gstreamer.ENCODERS[codec])  # type: ignore[index]
+    assert (result.engine, result.encoder) == ("gstreamer", gstreamer.encoder(codec).element)
     assert (result.frames, result.width, result.height) == (15, 214, 120)
     assert result.cpu_seconds > 0
     nowhere = scenario(bench, f"120p10-{codec}", duration=1, engine="gstreamer")
@@ -223,10 +229,11 @@ def test_what_gstreamer_cannot_send(quiet: Workbench, name: str, url: str) -> No
 
 
 @needs_gstreamer
-def test_gstreamer_says_what_is_wrong(quiet: Workbench) -> None:
+def test_gstreamer_reports_what_is_wrong(quiet: Workbench) -> None:
     url = f"rtmp://127.0.0.1:{_free_port(socket.SOCK_STREAM)}/live/load"
-    with pytest.raises(FfmpegFailed, match="GStreamer ended with code 1"):
+    with pytest.raises(FfmpegFailed) as failure:
         scenario(quiet, "120p10-h264", duration=1, output=url, engine="gstreamer")
+    assert (Path(failure.value.argv[0]).name, failure.value.exit_code) == ("gst-launch-1.0", 1)
 
 
 @needs_gstreamer
@@ -274,31 +281,31 @@ def test_an_encoder_neither_engine_has(quiet: Workbench, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(("name", "engine"), [("120p10-vp9", "ffmpeg"), ("120p10-h264", "gstreamer")])
-def test_a_card_that_cannot_do_it(quiet: Workbench, name: str, engine: str) -> None:
+def test_a_gpu_that_cannot_do_it(quiet: Workbench, name: str, engine: str) -> None:
     with pytest.raises(CapabilityError, match=r"encoder=software|engine=ffmpeg"):
         scenario(quiet, name, duration=1, encoder="nvenc", engine=engine)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("name", "by", "site", "encoder"),
+    ("name", "by", "site_choice", "encoder"),
     [
         ("720p30-h264", "auto", "auto", "h264_nvenc"),
         ("720p30-h264", "auto", "x264", "libx264"),
         ("720p30-h264", "software", "nvenc", "libx264"),
         ("720p30-h264", "nvenc", "x264", "h264_nvenc"),
-        ("16p10-h264", "auto", "auto", "libx264"),  # too small for a card
+        ("16p10-h264", "auto", "auto", "libx264"),  # too small for a GPU
         ("720p30-vp9", "auto", "nvenc", "libvpx-vp9"),
     ],
 )
-def test_which_encoder(tmp_path: Path, name: str, by: load.By, site: str, encoder: str) -> None:
+def test_which_encoder(tmp_path: Path, name: str, by: LoadChoice, site_choice: str, encoder: str) -> None:
     program = pretender(tmp_path, "exit 0")
-    options = TranscoderOptions(binary=program, encoder=site)  # type: ignore[arg-type]
+    options = TranscoderOptions(binary=program, encoder=site_choice)  # type: ignore[arg-type]
     transcoder = Transcoder(options=options, devices=FullGpu(program).devices)
-    assert load.encoder_for(transcoder, scenario_named(name), by) == encoder
+    assert load.choose_encoder(transcoder, scenario_named(name), by) == encoder
 
 
-def test_a_full_card_is_not_stood_in_for(quiet: Workbench, tmp_path: Path) -> None:
-    """Software in its stead would say nothing of the card."""
+def test_a_full_gpu_is_not_stood_in_for(quiet: Workbench, tmp_path: Path) -> None:
+    """Software in its stead would prove nothing of the GPU."""
     program = pretender(tmp_path, "exit 0")
     gpu = FullGpu(program)
     transcoder = Transcoder(options=TranscoderOptions(binary=program), runner=gpu, devices=gpu.devices)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from reelmill.catalogue.models import Video
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.operations.scene_extract import scene_extract
-from reelmill.operations.workbench import Workbench
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.scene_extract import scene_extract
 from tests.clips import ffmpeg
 from tests.operations.library import add
 

@@ -5,8 +5,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from reelmill.fan_out import cores
-from reelmill.operations.slots import slot
+from reelmill.hardware.core_slots import slot
+from reelmill.parallel import cores
 
 
 def test_no_more_at_once_than_there_are_cores(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Storyboards on disk: the right picture in the right tile, upright, and a WebVTT that covers the whole timeline."""
+"""Storyboards on disk: the right frame in the right tile, upright, and a WebVTT that covers the whole timeline."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sqlmodel import select
 
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.catalogue.video_filter import clause, parse_filter
 from reelmill.errors import InputError, NotAVideo
-from reelmill.ffmpeg.probe import probe
-from reelmill.operations.storyboard import StoryboardResult, make_storyboard
-from reelmill.operations.thumbnail import thumbnail
-from reelmill.operations.workbench import Workbench
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.operations.context import Workbench
+from reelmill.operations.derived.storyboard import StoryboardResult, make_storyboard
+from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from tests.clips import clip, cut_off, ffmpeg, promising
 from tests.operations.library import add
 
 _COLOURS = {"red": (1, 0, 0), "lime": (0, 1, 0), "blue": (0, 0, 1), "white": (1, 1, 1), "black": (0, 0, 0)}
 
 
-class _Shown(NamedTuple):
+class _ShownCue(NamedTuple):
     """A cue as a player sees it."""
 
     start: float
@@ -36,8 +40,13 @@ def _board(bench: Workbench, path: Path) -> StoryboardResult:
     return make_storyboard(bench, add(bench, path), path, probe(path))
 
 
-def _cues(bench: Workbench, board: StoryboardResult) -> list[_Shown]:
-    """What the WebVTT says, every rectangle inside its sheet."""
+def _chosen(text: str) -> set[str]:
+    with session() as opened:
+        return set(opened.exec(select(Video.path).where(clause(parse_filter(text)))))
+
+
+def _cues(bench: Workbench, board: StoryboardResult) -> list[_ShownCue]:
+    """What is in the WebVTT, every rectangle inside its sheet."""
     path = bench.root.path / board.path
     sheets = {name: cv2.imread(str(bench.root.path / name)) for name in board.sheets}
     found = re.findall(r"^(\S+) --> (\S+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)$", path.read_text(), re.MULTILINE)
@@ -49,17 +58,17 @@ def _cues(bench: Workbench, board: StoryboardResult) -> list[_Shown]:
         assert (w, h) == (board.tile_width, board.tile_height)
         assert x + w <= sheet.shape[1]
         assert y + h <= sheet.shape[0]
-        cues.append(_Shown(_seconds(start), _seconds(end), np.asarray(sheet[y : y + h, x : x + w], np.uint8)))
+        cues.append(_ShownCue(_seconds(start), _seconds(end), np.asarray(sheet[y : y + h, x : x + w], np.uint8)))
     assert len(cues) == board.tiles == len(board.off)
     return cues
 
 
-def _seconds(stamp: str) -> float:
-    hours, minutes, seconds = stamp.split(":")
+def _seconds(text: str) -> float:
+    hours, minutes, seconds = text.split(":")
     return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
 
 
-def _check(bench: Workbench, path: Path, board: StoryboardResult) -> list[_Shown]:
+def _check(bench: Workbench, path: Path, board: StoryboardResult) -> list[_ShownCue]:
     """What holds for every storyboard."""
     cues = _cues(bench, board)
     duration = float(probe(path).duration or 0)
@@ -100,7 +109,7 @@ _X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-sc_threshold", "0", "-bf",
         ("vp8.webm", ("-c:v", "libvpx", "-g", "60", "-deadline", "realtime", "-cpu-used", "8"), 1.0),
     ],
 )
-def test_the_right_picture_stands_in_every_tile(
+def test_the_right_frame_stands_in_every_tile(
     bench: Workbench, name: str, options: tuple[str, ...], most: float
 ) -> None:
     path = _colours(bench.root.folder("inbox") / name, options=options)
@@ -113,7 +122,7 @@ def test_the_right_picture_stands_in_every_tile(
 
 
 def test_variable_frame_rates_and_long_stills(bench: Workbench) -> None:
-    """Two pictures a colour, at its first and third second: what is on show counts, however long ago it began."""
+    """Two frames a colour, at its first and third second: what is on show counts, however long ago it began."""
     path = bench.root.folder("inbox") / "slides.mp4"
     steady = _colours(bench.root.path / "steady.mkv", rate=1, options=(*_X264, "-g", "9999"))
     ffmpeg("-i", steady, "-vf", r"select=not(mod(n\,4))+eq(mod(n\,4)\,2)*gt(n\,9)", "-fps_mode", "vfr", *_X264, path)
@@ -151,7 +160,7 @@ def test_an_empty_promise_is_not_drawn(bench: Workbench, seconds: int) -> None:
     assert board.missing < 20
 
 
-def test_turned_pictures_and_pixels_that_are_not_square(bench: Workbench, tmp_path: Path) -> None:
+def test_turned_frames_and_pixels_that_are_not_square(bench: Workbench, tmp_path: Path) -> None:
     half = "color=white:s=80x120:d=1[w];color=black:s=80x120:d=1[b];[w][b]hstack,setsar=3/2"
     ffmpeg("-f", "lavfi", "-i", half, "-c:v", "libx264", "-pix_fmt", "yuv420p", tmp_path / "flat.mp4")
     path = bench.root.folder("inbox") / "turned.mp4"
@@ -173,6 +182,7 @@ def test_many_sheets_made_once(bench: Workbench) -> None:
     _check(bench, path, board)
     files = {file: file.stat().st_mtime_ns for file in (bench.root.path / "thumbnails").iterdir()}
     assert thumbnail(bench, str(add(bench, path).id), storyboard=True).storyboard == board
+    assert _chosen("storyboard is not missing") == {"inbox/long.mp4"}
     (bench.root.path / str(add(bench, path).thumbnail_path)).unlink()
     assert {file: file.stat().st_mtime_ns for file in (bench.root.path / "thumbnails").iterdir()} == files
     (bench.root.path / board.sheets[1]).unlink()

@@ -10,9 +10,9 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.tagging import set_by_person, tagged, tags_of
 from reelmill.errors import CapabilityError, UnknownVideo, UserError
-from reelmill.operations.tagging import tag_generation
-from reelmill.operations.workbench import Workbench
-from reelmill.scheduling.admitted import VARIABLE
+from reelmill.hardware.vram_share import VARIABLE
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.tag_generation import tag_generation
 from reelmill.settings import get_settings
 from tests.analysis.tiny_clip import SENTENCES, tiny_clip
 from tests.clips import Notes, clip

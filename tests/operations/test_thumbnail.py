@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from reelmill.catalogue import queries
+from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.errors import UserError
-from reelmill.operations import previews
-from reelmill.operations.thumbnail import thumbnail
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
+from reelmill.operations.derived import previews
+from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from tests.clips import clip, ffmpeg, three_colours
 from tests.operations.library import add
 
@@ -45,7 +45,7 @@ def test_the_default_is_the_keyframe_before_a_quarter_and_becomes_the_videos(ben
     assert not result.exact
     assert _mean(bench, result.path) == [1, 0, 0]
     with session() as opened:
-        assert queries.get_video(opened, video.id).thumbnail_path == result.path
+        assert searching.get_video(opened, video.id).thumbnail_path == result.path
     again = thumbnail(bench, str(video.id), width=320)
     assert again == result
     assert len(list((bench.root.path / "thumbnails").iterdir())) == 1
@@ -53,7 +53,7 @@ def test_the_default_is_the_keyframe_before_a_quarter_and_becomes_the_videos(ben
 
 @pytest.mark.parametrize("at", [-1.0, 3.0, 1e9])
 def test_a_moment_outside_the_video_is_refused(bench: Workbench, colours: Path, at: float) -> None:
-    with pytest.raises(UserError, match=r"There is no picture at .* inbox/colours\.mp4 is 3\.00 s long"):
+    with pytest.raises(UserError, match=r"There is no frame at .* inbox/colours\.mp4 is 3\.00 s long"):
         thumbnail(bench, str(add(bench, colours).id), timestamp=at)
     assert not list((bench.root.path / "thumbnails").iterdir())
 

@@ -10,18 +10,20 @@ import av
 import pytest
 from sqlmodel import select
 
-from reelmill.catalogue import queries
+from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import DamagedVideo
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.probe import probe
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.ffmpeg.verify import faststart
-from reelmill.operations.reencode import ReencodeResult, reencode
-from reelmill.operations.webready import without_encoding
-from reelmill.operations.workbench import Workbench
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.web_copies.result import ReencodeResult
+from reelmill.operations.web_copies.skip_or_remux import without_encoding
 from tests.clips import Notes, clip, cut_off, ffmpeg
+from tests.operations.liar import liar
 from tests.operations.library import add
 
 _FAST = ("-movflags", "+faststart")
@@ -37,7 +39,7 @@ def _records() -> list[Video]:
 
 
 def _payloads(path: Path) -> list[tuple[int, str]]:
-    """Every packet of pictures and sound, in order, by a hash of what is in it."""
+    """Every packet of frames and audio, in order, by a hash of what is in it."""
     with av.open(str(path)) as container:
         streams = [*container.streams.video, *container.streams.audio]
         packets = [packet for packet in container.demux(streams) if packet.size]
@@ -74,9 +76,9 @@ def test_streams_that_are_ready_change_nothing_but_their_container(bench: Workbe
     assert probe(copy).container.startswith("mov,mp4")
     assert source.read_bytes() == before
     with session() as opened:
-        made = queries.get_video(opened, result.video_id)
+        made = searching.get_video(opened, result.video_id)
         assert (made.source_video_id, made.made_by) == (video.id, job.run_id)
-        assert queries.get_video(opened, video.id).reencode_job_id == job.run_id
+        assert searching.get_video(opened, video.id).reencode_job_id == job.run_id
     assert not list(bench.root.work.iterdir())
     again = _spare(bench, video)
     assert again is not None
@@ -92,6 +94,20 @@ def test_text_subtitles_come_along(bench: Workbench, tmp_path: Path) -> None:
     result = _spare(bench, add(bench, source))
     assert result is not None
     assert probe(bench.root.path / result.path).subtitle_codecs == ("mov_text",)
+
+
+def test_text_that_cannot_be_read_is_left_out(bench: Workbench, tmp_path: Path) -> None:
+    (tmp_path / "words.srt").write_text("1\n00:00:00,500 --> 00:00:01,500\nHello\n")
+    plain, source = clip(tmp_path / "plain.mkv", seconds=2, options=["-c:a", "aac"]), tmp_path / "a.mkv"
+    ffmpeg("-i", plain, "-i", tmp_path / "words.srt", "-map", "0", "-map", "1", "-c", "copy", source)
+    data = source.read_bytes()
+    assert data.count(b"Hello") == 1
+    odd = bench.root.folder("inbox") / "a.mkv"
+    odd.write_bytes(data.replace(b"Hello", b"H\xffll\xfe"))
+    result = _spare(bench, add(bench, odd))
+    assert result is not None
+    assert result.encoder == "copy"
+    assert probe(bench.root.path / result.path).subtitle_codecs == ()
 
 
 def test_a_stream_of_packets_that_mp4_writes_otherwise(bench: Workbench) -> None:
@@ -111,7 +127,7 @@ def test_a_copy_of_our_own_is_never_encoded_again(bench: Workbench) -> None:
     video = add(bench, clip(bench.root.folder("inbox") / "a.avi", seconds=2, codec="mpeg4"))
     made = reencode(bench, str(video.id), preset="ultrafast", crf=1, target_bitrate=20_000)
     with session() as opened:
-        copy = queries.get_video(opened, made.video_id)
+        copy = searching.get_video(opened, made.video_id)
     for force in (False, True):
         spared = _spare(bench, copy, force=force, kbit=50)  # far less than it takes
         assert spared is not None
@@ -128,12 +144,10 @@ def test_a_damaged_video_is_not_called_ready(bench: Workbench, tmp_path: Path) -
 
 
 def test_streams_that_do_not_come_across_whole_are_encoded(bench: Workbench, tmp_path: Path) -> None:
-    """A muxer that loses pictures is found out, and nothing of its work is published."""
-    liar = tmp_path / "ffmpeg"
-    liar.write_text(f'#!/bin/bash\nexec "{bench.transcoder.ffmpeg}" "${{@:1:$#-1}}" -t 1 "${{@: -1}}"\n')
-    liar.chmod(0o755)
+    """A muxer that loses frames is found out, and nothing of its work is published."""
+    script = liar(tmp_path / "ffmpeg", "the first half of the film", "output.mp4")
     report = Notes()
-    lossy = Transcoder(options=TranscoderOptions(binary=liar))
+    lossy = Transcoder(options=TranscoderOptions(binary=script))
     video = add(bench, clip(bench.root.folder("inbox") / "a.mkv", seconds=3, options=["-c:a", "aac"]))
     assert _spare(Workbench(root=bench.root, transcoder=lossy, report=report), video) is None
     assert report.said("do not play well")

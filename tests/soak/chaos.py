@@ -23,8 +23,9 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from deployments.site import Site
 from reelmill.dispatch import Dispatcher
 from reelmill.errors import PlatformError, UserError
-from reelmill.jobs import lane
-from reelmill.scheduling import retries
+from reelmill.queue import retry_policy
+from reelmill.queue.job import lane_of
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 
@@ -97,7 +98,7 @@ class Chaos:
             return None
 
     def _until_up(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             self.site.watch(0.2)
             try:
@@ -112,7 +113,7 @@ class Chaos:
             name=pool,
             entrypoint="tests.soak.load.load",
             work_pool_name=pool,
-            work_queue_name=lane(5),
+            work_queue_name=lane_of(5),
             pull_steps=[],
             tags=[pool],
         )
@@ -135,7 +136,7 @@ class Chaos:
                     "vram_mb": 0 if pool == "cpu" else self.dice.choice((1000, 6000, 9000)),
                     "max_retries": 100,
                 },
-                work_queue_name=lane(self.dice.randint(1, 10)),
+                work_queue_name=lane_of(self.dice.randint(1, 10)),
                 idempotency_key=f"{self.folder}/{key}",
             )
             self.planned.append(Planned(key, does, run.id))
@@ -145,10 +146,10 @@ class Chaos:
         planned, what = self.dice.choice(self.planned), self.dice.random()
         try:
             if what < 0.15:
-                Dispatcher(self.client).cancel(planned.run)
+                Dispatcher(self.client).jobs.cancel(planned.run)
                 planned.cancelled = True
             elif what < 0.4:
-                Dispatcher(self.client).pause(planned.run)
+                Dispatcher(self.client).jobs.pause(planned.run)
                 planned.paused = True
         except UserError:  # it is over, or just being started
             return
@@ -161,7 +162,7 @@ class Chaos:
 
     def _resumed(self, planned: Planned) -> bool:
         try:
-            Dispatcher(self.client).resume(planned.run)
+            Dispatcher(self.client).jobs.resume(planned.run)
         except UserError:  # it is not paused
             return True
         return True
@@ -241,5 +242,5 @@ def _over(run: FlowRun) -> bool:
     if run.state is None or run.state.type not in FINAL:
         return False
     if run.state.type in (StateType.FAILED, StateType.CRASHED):
-        return run.labels.get(retries.RETRYABLE_LABEL) is False or retries.DEAD_LETTER in run.tags
+        return run.labels.get(retry_policy.RETRYABLE_LABEL) is False or retry_policy.DEAD_LETTER in run.tags
     return True

@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_RETRY_EXTRA_CODES, temporary_settings
+from prefect.settings import PREFECT_CLIENT_RETRY_EXTRA_CODES, temporary_settings
 
 from deployments import member, processes
 from deployments.site import Site
-from reelmill.scheduling import retries
+from reelmill.queue import retry_policy
 from reelmill.settings import Settings, get_settings
+from tests.patience import PATIENCE
 from tests.soak.chaos import Chaos, Planned
 from tests.soak.load import Notes
 
@@ -31,7 +32,7 @@ pytestmark = [pytest.mark.site, pytest.mark.timeout(MINUTES * 60 + 600)]
 
 
 @pytest.fixture
-def site(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def own_site(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A site of its own, with short times."""
     for name, value in {
         "REELMILL_DATA_DIR": str(open_folder / "soak"),
@@ -48,20 +49,20 @@ def site(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     settings = Settings(prefect_port=4600, drain_seconds=2)
     with (
         Site(settings) as up,
-        temporary_settings({PREFECT_API_URL: up.api_url, PREFECT_CLIENT_RETRY_EXTRA_CODES: "500"}),
+        temporary_settings({**up.client_settings, PREFECT_CLIENT_RETRY_EXTRA_CODES: "500"}),
     ):
         yield up
 
 
 @pytest.fixture
-def chaos(site: Site, tmp_path: Path) -> Iterator[Chaos]:
+def chaos(own_site: Site, tmp_path: Path) -> Iterator[Chaos]:
     with get_client(sync_client=True) as client:
-        yield Chaos(site, client, tmp_path, random.Random(SEED))
+        yield Chaos(own_site, client, tmp_path, random.Random(SEED))
 
 
 def test_whatever_is_killed_every_job_comes_to_its_right_end_once(chaos: Chaos) -> None:
     chaos.run(MINUTES * 60)
-    found = chaos.settle(120)
+    found = chaos.settle(PATIENCE)
     story = {planned.key: _story(chaos, planned, found.get(planned.run)) for planned in chaos.planned}
     assert {key: told for key, told in story.items() if told} == {}
     assert Counter(planned.does for planned in chaos.planned)["good"] > 5
@@ -85,7 +86,7 @@ def _story(chaos: Chaos, planned: Planned, run: FlowRun | None) -> str:
     if planned.cancelled and state is StateType.CANCELLED:
         return ""
     if planned.does == "bad":
-        right = state is StateType.FAILED and run.labels.get(retries.CLASS_LABEL) == "input_error" and not made
+        right = state is StateType.FAILED and run.labels.get(retry_policy.CLASS_LABEL) == "input_error" and not made
     else:
         right = state is StateType.COMPLETED and made
     return "" if right else told
@@ -93,7 +94,7 @@ def _story(chaos: Chaos, planned: Planned, run: FlowRun | None) -> str:
 
 def _nothing_is_held(client: SyncPrefectClient) -> None:
     """Slots and GPU memory are free: shares of the dead come back within the time of a lease."""
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + PATIENCE
     while True:
         limits = client.read_global_concurrency_limits(limit=100)
         held = {limit.name: limit.active_slots for limit in limits if limit.active_slots}

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 TAKE_AND_HOLD = """
     import sys
     from pathlib import Path
-    from workpools.presence import Presence
-    presence = Presence(Path(sys.argv[1]), sys.argv[2])
+    from workpools.processes.worker_lock import WorkerLock
+    lock = WorkerLock.acquire(Path(sys.argv[1]), sys.argv[2])
     print("taken", flush=True)
     sys.stdin.read()
 """

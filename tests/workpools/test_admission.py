@@ -14,10 +14,10 @@ import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 
 from deployments.site import Site
-from reelmill.scheduling.placement import Impossible, Waits
+from reelmill.queue.placement import Impossible, Wait
 from reelmill.settings import Settings
-from workpools.admission import Admission, Grant
-from workpools.presence import Presence
+from workpools.processes.worker_lock import WorkerLock
+from workpools.vram.admission import Admission, Grant
 
 pytestmark = pytest.mark.site
 
@@ -27,14 +27,14 @@ LOGGER = logging.getLogger("tests.admission")
 
 @asynccontextmanager
 async def _worker(settings: Settings, name: str) -> AsyncIterator[Admission]:
-    presence = Presence(settings.worker_dir, name)
+    lock = WorkerLock.acquire(settings.worker_dir, name)
     try:
         async with get_client() as client:
             admission = Admission(client, settings, name, LOGGER)
             await admission.prepare()
             yield admission
     finally:
-        presence.end()
+        lock.release()
 
 
 def _settings(folder: Path) -> Settings:
@@ -44,7 +44,7 @@ def _settings(folder: Path) -> Settings:
 async def _job(admission: Admission, need: int, dice: random.Random) -> float:
     """One job: waits, holds, leaves; answers how often it had to ask."""
     run, arrived, asked = uuid.uuid4(), asyncio.get_running_loop().time(), 0
-    while not isinstance(await admission.ask(run, need, dice.randint(1, 10), arrived), Grant):
+    while not isinstance(await admission.request(run, need, dice.randint(1, 10), arrived), Grant):
         asked += 1
         await asyncio.sleep(0.02)
     await asyncio.sleep(dice.uniform(0, 0.1))
@@ -95,14 +95,14 @@ def test_what_a_dead_worker_held_is_given_back_by_the_next_that_asks(on_site: Si
         async with _worker(settings, "lives") as lives:
             # A worker that took a share and then was no more: its name's lock is gone with it.
             async with get_client() as client:
-                Presence(settings.worker_dir, "dies").end()
+                WorkerLock.acquire(settings.worker_dir, "dies").release()
                 dies = Admission(client, settings, "dies", LOGGER)
                 await dies.prepare()
-                presence = Presence(settings.worker_dir, "dies")
-                assert isinstance(await dies.ask(uuid.uuid4(), 10_000, 5, 0.0), Grant)
-                assert isinstance(await lives.ask(uuid.uuid4(), 8000, 5, 1.0), Waits)
-                presence.end()
-            assert isinstance(await lives.ask(uuid.uuid4(), 16_000, 5, 0.5), Grant)
+                lock = WorkerLock.acquire(settings.worker_dir, "dies")
+                assert isinstance(await dies.request(uuid.uuid4(), 10_000, 5, 0.0), Grant)
+                assert isinstance(await lives.request(uuid.uuid4(), 8000, 5, 1.0), Wait)
+                lock.release()
+            assert isinstance(await lives.request(uuid.uuid4(), 16_000, 5, 0.5), Grant)
 
     asyncio.run(all_of_it())
 
@@ -112,9 +112,9 @@ def test_what_an_earlier_worker_of_the_same_name_held_is_given_back_at_the_start
 
     async def all_of_it() -> None:
         async with _worker(settings, "again") as first:
-            assert isinstance(await first.ask(uuid.uuid4(), 10_000, 5, 0.0), Grant)
+            assert isinstance(await first.request(uuid.uuid4(), 10_000, 5, 0.0), Grant)
         async with _worker(settings, "again") as second:
-            assert isinstance(await second.ask(uuid.uuid4(), 16_000, 5, 0.0), Grant)
+            assert isinstance(await second.request(uuid.uuid4(), 16_000, 5, 0.0), Grant)
 
     asyncio.run(all_of_it())
 
@@ -122,7 +122,7 @@ def test_what_an_earlier_worker_of_the_same_name_held_is_given_back_at_the_start
 def test_a_job_larger_than_any_card_is_told_so(on_site: Site, tmp_path: Path) -> None:
     async def ask() -> object:
         async with _worker(_settings(tmp_path), "one") as one:
-            return await one.ask(uuid.uuid4(), BUDGET + 1, 5, 0.0)
+            return await one.request(uuid.uuid4(), BUDGET + 1, 5, 0.0)
 
     answer = asyncio.run(ask())
     assert isinstance(answer, Impossible)
@@ -138,7 +138,7 @@ def test_an_overcount_of_the_server_is_found_and_put_right(
     async def all_of_it() -> tuple[int, int]:
         async with _worker(settings, "one") as one, get_client() as client:
             limit = one.budgets[0].limit_name
-            held = await one.ask(uuid.uuid4(), 3000, 5, 0.0)
+            held = await one.request(uuid.uuid4(), 3000, 5, 0.0)
             assert isinstance(held, Grant)
             # What a server killed between its two commits leaves: counted, and no lease to it.
             await client.increment_concurrency_slots([limit], 5000, "concurrency")

@@ -6,7 +6,7 @@ import pytest
 from prefect.workers.base import BaseWorker
 from pydantic import ValidationError
 
-from workpools.configuration import WORKER_TYPE, JobConfiguration, JobVariables, job_template
+from workpools.template import WORKER_TYPE, JobConfiguration, JobVariables, job_template
 from workpools.worker import ReelmillWorker
 
 
@@ -25,7 +25,7 @@ def test_retries_are_a_whole_number_from_0_on_the_form_or_left_empty() -> None:
     field = _form()["max_retries"]
     assert (field["title"], field["type"], field["minimum"]) == ("Retries", "integer", 0)
     assert "default" not in field
-    assert "empty: the machine's setting" in field["description"]
+    assert "empty: the node's setting" in field["description"]
 
 
 def test_the_form_asks_for_nothing_that_a_job_has_no_use_for() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from workpools.configuration import job_template
 from workpools.pools import pools
+from workpools.template import job_template
 
 
 def test_the_pools_of_the_design() -> None:

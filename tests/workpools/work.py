@@ -12,7 +12,7 @@ from prefect import flow
 
 from flows.job import JOB, job
 from reelmill.errors import DiskFull, InputError, WorkError
-from reelmill.scheduling.admitted import admitted_mb
+from reelmill.hardware.vram_share import admitted_mb
 
 
 @flow(name="work", **JOB)

@@ -1,18 +1,29 @@
-"""Is a finished file what it should be? ffmpeg's exit code is never proof, so the file itself is asked."""
+"""Is a finished file what it should be? ffmpeg's exit code is never proof, so the file itself is examined.
 
-from reelmill.ffmpeg.verify.boxes import faststart
+Comes in: comparisons of a file with what it was made of.
+Uses: errors, ffmpeg.codecs, ffmpeg.commands, ffmpeg.reading.
+"""
+
+from reelmill.ffmpeg.reading.mp4_boxes import faststart
+from reelmill.ffmpeg.verify.content import content_of, shown_faults
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, lasts
-from reelmill.ffmpeg.verify.proof import Decode, Proof, examine, verify, verify_part
+from reelmill.ffmpeg.verify.film_segments import FilmSegment
+from reelmill.ffmpeg.verify.proof import Decoder, Proof, examine, verify, verify_intermediate
+from reelmill.ffmpeg.verify.source_frames import first_frame_time
 
 __all__ = [
-    "Decode",
+    "Decoder",
     "Expectation",
+    "FilmSegment",
     "Proof",
     "Source",
+    "content_of",
     "cut_short",
     "examine",
     "faststart",
+    "first_frame_time",
     "lasts",
+    "shown_faults",
     "verify",
-    "verify_part",
+    "verify_intermediate",
 ]

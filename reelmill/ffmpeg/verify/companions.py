@@ -1,4 +1,4 @@
-"""What comes with pictures and sound: text subtitles and chapters, and whether a copy kept them."""
+"""What comes with video and audio: text subtitles and chapters, and whether a copy kept them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from av.error import FFmpegError
 
-from reelmill.ffmpeg.build import TEXT_SUBTITLES
-from reelmill.ffmpeg.probe import open_media
+from reelmill.ffmpeg.commands.filters import TEXT_SUBTITLES
+from reelmill.ffmpeg.reading.probe import open_media
 
 #: How far a chapter or a line of a subtitle may be off, in seconds.
 _NEAR: Final = 0.1
@@ -33,7 +33,7 @@ class Subtitle:
 
     @property
     def text(self) -> bool:
-        """Whether it is text; else it is made of pictures."""
+        """Whether it is text; else it is made of images."""
         return self.codec in TEXT_SUBTITLES
 
 
@@ -68,7 +68,7 @@ def companions_of(path: Path) -> Companions:
             for packet in container.demux(streams) if streams else ():
                 if packet.pts is not None and packet.time_base is not None and packet.size > _NOTHING:
                     lines[packet.stream.index].append(float(packet.pts * packet.time_base) - start)
-        except FFmpegError:  # what can be read was; whether the file is whole is for decoding to say
+        except FFmpegError:  # what can be read was; whether the file is whole is for decoding to find
             pass
         subtitles = tuple(Subtitle(_codec(one), one.language, tuple(lines[one.index])) for one in streams)
     return Companions(subtitles, chapters)
@@ -85,9 +85,13 @@ def _codec(stream: Any) -> str:
 
 
 def companion_faults(source: Companions, made: Companions) -> Iterator[str]:
-    """What of a source's text subtitles and chapters its copy lacks (pure); pictures cannot be kept and are not asked.
+    """What of a source's text subtitles and chapters its copy lacks (pure).
 
-    Chapters that make no sense (out of order, before the start, without length) are not asked for either.
+    Subtitles that are images cannot be kept and are not required, nor are chapters that make no sense: out of order,
+    before the start, or without length.
+
+    Yields:
+        Each fault as a clause.
     """
     wanted = [track for track in source.subtitles if track.text]
     got = [track for track in made.subtitles if track.text]

@@ -8,20 +8,22 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from reelmill.ffmpeg.probe import MediaInfo
-from reelmill.ffmpeg.tally import DecodeReport, Heard
+from reelmill.ffmpeg.codecs import WEB
+from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport
+from reelmill.ffmpeg.reading.probe import MediaInfo
+from reelmill.ffmpeg.verify.film_segments import FilmSegment
 
-#: How far a duration may be off: a hundredth, and at least this many seconds (an audio frame and a picture).
+#: How far a duration may be off: a hundredth, and at least this many seconds (a frame of audio and one of video).
 _LEEWAY: Final = Fraction(1, 10)
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a file is a whole copy of: times, sync, colours, subtitles and chapters are held against it."""
+    """What a file is a whole copy of: its times, sync, colours, subtitles and chapters are compared with it."""
 
     path: Path
     info: MediaInfo
-    tone_mapped: bool | None = True  # whether HDR was to become SDR; None: as the copy says
+    tone_mapped: bool | None = True  # whether HDR was to become SDR; None: as the copy declares
 
 
 @dataclass(frozen=True)
@@ -29,49 +31,50 @@ class Expectation:
     """What a finished video must be; None leaves a point open."""
 
     duration: Fraction | None = None  # seconds, of what can be seen and heard
-    hold: Fraction = Fraction(0)  # how long the last picture should stand; an mp4 with B-frames may cut that short
+    hold: Fraction = Fraction(0)  # how long the last frame should stand; an mp4 with B-frames may cut that short
     frames: int | None = None
     size: tuple[int, int] | None = None  # pixels
-    codec: str | None = "h264"
+    codec: str | None = WEB.name
     pixel_format: str | None = "yuv420p"
     audio_tracks: int | None = None
     audio_codec: str | None = "aac"
-    sounds_throughout: bool = False  # each sound track from the first picture to the end of ``duration``
+    audio_throughout: bool = False  # each audio track from the first frame to the end of ``duration``
     tone_mapped: bool = False  # from HDR: must declare BT.709
     faststart: bool = True  # of an mp4: its index in front
     source: Source | None = None  # where the file is a copy of a whole video
+    segments: tuple[FilmSegment, ...] = ()  # where it was put together from others: what was taken from where
 
 
 def differences(info: MediaInfo, report: DecodeReport, expected: Expectation) -> Iterator[str]:
-    """What of ``expected`` a file is not, by its facts and by what decoding it found; no source is asked."""
+    """What of ``expected`` a file is not, by its facts and by what decoding it found; no source is read."""
     if expected.frames is not None and report.frames != expected.frames:
-        yield f"{report.frames} pictures where {expected.frames} were encoded"
+        yield f"{report.frames} frames where {expected.frames} were encoded"
     yield from kind_faults(info, expected)
     content = _content(report, expected.hold)
     if expected.duration is not None and not lasts(content, expected.duration):
         shown = "nothing" if content is None else f"{float(content):.2f} s"
         yield f"it holds {shown} of the {float(expected.duration):.2f} s wanted"
-    if expected.sounds_throughout and expected.duration is not None and report.start is not None:
-        for track, sound in enumerate(report.sounds, 1):
-            yield from _silent_where(f"sound track {track}", sound, report.start, expected.duration)
+    if expected.audio_throughout and expected.duration is not None and report.start is not None:
+        for track, timing in enumerate(report.audio, 1):
+            yield from _gaps(f"audio track {track}", timing, report.start, expected.duration)
 
 
-def _silent_where(name: str, sound: Heard | None, start: Fraction, length: Fraction) -> Iterator[str]:
-    """Where a sound track has no samples between the first picture and the end."""
-    if sound is None:
+def _gaps(name: str, timing: AudioTiming | None, start: Fraction, length: Fraction) -> Iterator[str]:
+    """Where an audio track has no samples between the first frame and the end."""
+    if timing is None:
         yield f"{name} does not decode"
         return
-    begin, end = Fraction(sound.start) - start, Fraction(sound.end) - start
+    begin, end = Fraction(timing.start) - start, Fraction(timing.end) - start
     if begin > _LEEWAY:
         yield f"{name} begins {float(begin):.2f} s in"
     if not lasts(end, length):
         yield f"{name} ends after {float(end):.2f} s of {float(length):.2f} s"
-    if sound.hole > _LEEWAY:
-        yield f"{name} has a hole of {sound.hole:.2f} s at {sound.hole_at:.2f} s"
+    if timing.hole > _LEEWAY:
+        yield f"{name} has a hole of {timing.hole:.2f} s at {timing.hole_at:.2f} s"
 
 
 def kind_faults(info: MediaInfo, expected: Expectation) -> Iterator[str]:
-    """What of ``expected`` a file is not by its facts alone: codec, pixels, size, sounds."""
+    """What of ``expected`` a file is not by its facts alone: codec, pixels, size, audio."""
     video = info.video
     if expected.codec not in (None, video.codec):
         yield f"its codec is {video.codec}, not {expected.codec}"
@@ -80,10 +83,10 @@ def kind_faults(info: MediaInfo, expected: Expectation) -> Iterator[str]:
     if expected.size is not None and (video.width, video.height) != expected.size:
         yield f"it is {video.width}x{video.height}, not {expected.size[0]}x{expected.size[1]}"
     if expected.audio_tracks is not None and info.audio_tracks != expected.audio_tracks:
-        yield f"{info.audio_tracks} sound tracks where {expected.audio_tracks} were wanted"
+        yield f"{info.audio_tracks} audio tracks where {expected.audio_tracks} were wanted"
     other = sorted(set(info.audio_codecs) - {expected.audio_codec})
     if expected.audio_codec is not None and other:
-        yield f"its sound is {' and '.join(other)}, not {expected.audio_codec}"
+        yield f"its audio is {' and '.join(other)}, not {expected.audio_codec}"
 
 
 def _content(report: DecodeReport, hold: Fraction) -> Fraction | None:

@@ -1,4 +1,4 @@
-"""The examination of a finished file: one decoding of all of it, and everything that is held against what it found."""
+"""The examination of a finished file: one decoding of all of it, and everything that its result is compared with."""
 
 from __future__ import annotations
 
@@ -9,22 +9,36 @@ from pathlib import Path
 from typing import Final
 
 from reelmill.errors import InputError, OutputRejected
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.probe import MediaInfo, probe
-from reelmill.ffmpeg.tally import DecodeReport
-from reelmill.ffmpeg.verify.boxes import faststart
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.decode_report import DecodeReport
+from reelmill.ffmpeg.reading.decode_request import DecodeRequest
+from reelmill.ffmpeg.reading.mp4_boxes import faststart
+from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.ffmpeg.verify.colours import colour_faults, washed_out
 from reelmill.ffmpeg.verify.companions import NOTHING, Companions, companion_faults, companions_of
+from reelmill.ffmpeg.verify.content import (
+    Content,
+    content_of,
+    copy_audio_faults,
+    film_audio_faults,
+    shown_faults,
+    whole_segment,
+)
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
+from reelmill.ffmpeg.verify.film_segments import FilmSegment
 from reelmill.ffmpeg.verify.sync import Offset, synchrony, unexplained_holes
-from reelmill.ffmpeg.verify.timing import Timing, decoded, frame, promised, time_faults, timing
+from reelmill.ffmpeg.verify.timing import Timing, decoded_timing, frame_length, packet_timing, time_faults, timing_of
 
 _BT709: Final = 1
+_INDEX_AT_END: Final = "its index stands at the end, so that no player can start before all of it has come"
 #: So many errors of decoding are named.
-_NAMED: Final = 3
+_MOST_NAMED: Final = 3
 
-#: Decodes all of a file.
-Decode = Callable[[Path], DecodeReport]
+#: Pixels of the shorter side that a copy has at least unless its source nearly has less: the least of video services.
+_SMALLEST: Final = 144
+
+#: Decodes all of a file, and keeps what is wanted of it.
+Decoder = Callable[[Path, DecodeRequest], DecodeReport]
 
 
 @dataclass(frozen=True)
@@ -34,8 +48,8 @@ class Proof:
     info: MediaInfo | None  # None where the file does not open
     report: DecodeReport | None
     findings: tuple[str, ...]  # what is wrong, a clause each
-    notes: tuple[str, ...] = ()  # what is otherwise than in the source, and why that is right
-    offsets: tuple[Offset, ...] = ()  # of sound, where there is a source
+    notes: tuple[str, ...] = ()  # what is otherwise than in the source and why that is right, or nobody has promised
+    offsets: tuple[Offset, ...] = ()  # of audio, where there is a source
     companions: Companions = field(default=NOTHING, repr=False)
     faststart: bool | None = None  # None for what is no mp4
 
@@ -45,7 +59,7 @@ class Proof:
         return not self.findings
 
 
-def verify(path: Path, expected: Expectation, name: str | None = None, decode: Decode = check_whole) -> MediaInfo:
+def verify(path: Path, expected: Expectation, name: str | None = None, decode: Decoder = check_whole) -> MediaInfo:
     """Probe and decode all of ``path`` and compare.
 
     Args:
@@ -53,6 +67,9 @@ def verify(path: Path, expected: Expectation, name: str | None = None, decode: D
         expected: what it must be.
         name: what a person knows it by.
         decode: decodes it.
+
+    Returns:
+        The facts of the file.
 
     Raises:
         OutputRejected: with every point in which it differs.
@@ -64,13 +81,16 @@ def verify(path: Path, expected: Expectation, name: str | None = None, decode: D
     return proof.info
 
 
-def verify_part(path: Path, expected: Expectation, name: str) -> MediaInfo:
-    """Whether a file on the way to another is there and of the kind it must be; decoding is left to the whole.
+def verify_intermediate(path: Path, expected: Expectation, name: str) -> MediaInfo:
+    """Check that a file that another is made of is there and of the kind it must be; decoding is left to the whole.
 
     Args:
-        path: the part.
-        expected: what it must be; only its codec, pixels, size and sounds are looked at.
+        path: the file.
+        expected: what it must be; only its codec, pixels, size and audio are compared.
         name: what a person knows it by.
+
+    Returns:
+        The facts of the file.
 
     Raises:
         OutputRejected: with every point in which it differs.
@@ -84,76 +104,104 @@ def verify_part(path: Path, expected: Expectation, name: str) -> MediaInfo:
     return info
 
 
-def examine(path: Path, expected: Expectation, decode: Decode = check_whole) -> Proof:
+def examine(path: Path, expected: Expectation, decode: Decoder = check_whole) -> Proof:
     """Find everything in which ``path`` is not what it must be; it is decoded once, a source not unless in doubt.
 
     Args:
         path: any file.
         expected: what it must be.
         decode: decodes it.
+
+    Returns:
+        What was found; a file that does not open is a finding, too.
     """
     try:
         info = probe(path)
     except InputError as error:
         return Proof(None, None, (str(error),))
-    report = decode(path)
-    findings = [*_whole(report), *differences(info, report, expected)]
+    source = None if expected.source is None else _Original(expected.source, packet_timing(expected.source.path))
+    content = content_of(path, expected.segments if source is None else source.segments(info))
+    report = decode(path, content.request)
+    findings = [*_decode_faults(report), *differences(info, report, expected)]
     in_front = faststart(path) if "mp4" in info.container else None
-    if expected.faststart and in_front is False:
-        findings.append("its index stands at the end, so that no player can start before all of it has come")
+    notes = list[str]()
+    if in_front is False:
+        (findings if expected.faststart else notes).append(_INDEX_AT_END)
     if expected.tone_mapped:
         findings += [] if info.video.transfer == info.video.matrix == _BT709 else ["it does not declare BT.709"]
     elif expected.source is None and expected.pixel_format is not None and info.video.hdr is not None:
         findings.append(f"it declares HDR ({info.video.hdr.upper()})")
     if expected.duration is None and expected.source is None:
-        findings += _promise(info, report)
-    proof = Proof(info, report, tuple(findings), faststart=in_front, companions=companions_of(path))
-    return proof if expected.source is None else _against(path, proof, info, report, expected.source)
+        findings += _length_faults(info, report)
+    if source is None:
+        findings += [*shown_faults(path, content, report), *list(film_audio_faults(content, report))[:_MOST_NAMED]]
+    proof = Proof(info, report, tuple(findings), tuple(notes), faststart=in_front, companions=companions_of(path))
+    return proof if source is None else _compare_with_source(path, proof, info, report, source, content)
 
 
-def _whole(report: DecodeReport) -> Iterator[str]:
-    yield from report.errors[:_NAMED]
+@dataclass(frozen=True)
+class _Original:
+    """The source of a copy, and its times by its packets."""
+
+    source: Source
+    times: Timing
+
+    def segments(self, made: MediaInfo) -> list[FilmSegment]:
+        """What the copy shows of it; nothing where it is stretched or turned, since frames cannot be compared then."""
+        if any(_shape_faults(self.source.info, made)):
+            return []
+        mapped = self.source.info.video.hdr is not None and made.video.hdr is None
+        return whole_segment(self.source.path, self.times, mapped=mapped)
+
+
+def _decode_faults(report: DecodeReport) -> Iterator[str]:
+    yield from report.errors[:_MOST_NAMED]
     if report.frames == 0:
-        yield "no picture decodes"
+        yield "no frame decodes"
     if not report.ordered:
-        yield "its pictures go back in time"
+        yield "its frames go back in time"
 
 
-def _promise(info: MediaInfo, report: DecodeReport) -> Iterator[str]:
+def _length_faults(info: MediaInfo, report: DecodeReport) -> Iterator[str]:
     length, held = info.duration, report.reach
     if length is not None and held is not None and cut_short(length, held):
         yield f"it promises {float(length):.1f} s and holds {float(held):.1f} s"
 
 
-def _against(path: Path, proof: Proof, info: MediaInfo, report: DecodeReport, source: Source) -> Proof:
-    made, wanted = timing(report), promised(source.path)
-    short = _source_short(source.info, wanted)
-    if not short and (len(made.pictures) != len(wanted.pictures) or unexplained_holes(wanted, made)):
-        wanted = replace(decoded(source.path), reaches=wanted.reaches)  # packets prove neither pictures nor silence
-    findings, notes = [*proof.findings, *short], list[str]()
+def _compare_with_source(
+    path: Path, proof: Proof, info: MediaInfo, report: DecodeReport, original: _Original, content: Content
+) -> Proof:
+    source, made, wanted = original.source, timing_of(report), original.times
+    short = _source_faults(source.info, wanted)
+    if not short and (len(made.frames) != len(wanted.frames) or unexplained_holes(wanted, made)):
+        wanted = replace(
+            decoded_timing(source.path), reaches=wanted.reaches
+        )  # packets prove neither frames nor silence
+    findings, notes = [*proof.findings, *short], [*proof.notes]
     if wanted.errors:
-        notes.append(
-            f"the source is damaged ({wanted.errors[0]}), so that pictures and times cannot be counted against it"
-        )
+        notes.append(f"the source is damaged ({wanted.errors[0]}), so that frames and times cannot be compared with it")
     else:
-        counted, why = _counted(source.info, wanted, made, info)
+        counted, why = _frame_count(source.info, wanted, made, info)
         notes += why
-        findings += [*counted, *([] if why else time_faults(wanted, made, frame(source.info)))]
+        findings += [*counted, *([] if why else time_faults(wanted, made, frame_length(source.info)))]
     offsets: tuple[Offset, ...] = ()
     if info.audio_tracks != source.info.audio_tracks:
-        findings.append(f"{info.audio_tracks} sound tracks where the source has {source.info.audio_tracks}")
+        findings.append(f"{info.audio_tracks} audio tracks where the source has {source.info.audio_tracks}")
     elif not wanted.errors:
         found = synchrony(source.path, wanted, path, made)
         findings, offsets = [*findings, *found.faults], found.offsets
-    findings += _shape(source.info, info)
+        if not found.faults:  # of audio that is elsewhere, levels say nothing more
+            findings += list(copy_audio_faults(source.path, wanted, content, report))[:_MOST_NAMED]
+    findings += shown_faults(path, content, report, late=wanted.first - original.times.first)
+    findings += [*_shape_faults(source.info, info), *_size_faults(source.info, info)]
     findings += colour_faults(source.info.video, info.video, tone_mapped=source.tone_mapped)
-    findings += [flat] if (flat := washed_out(source.path, source.info, path, info)) else []
-    findings += companion_faults(_asked_for(source), proof.companions)
+    findings += [washed] if (washed := washed_out(source.path, source.info, path, info)) else []
+    findings += companion_faults(_expected_companions(source), proof.companions)
     unique = tuple(dict.fromkeys(findings))
     return replace(proof, findings=unique, notes=tuple(notes), offsets=offsets)
 
 
-def _shape(source: MediaInfo, made: MediaInfo) -> Iterator[str]:
+def _shape_faults(source: MediaInfo, made: MediaInfo) -> Iterator[str]:
     """A copy may be smaller, and is neither stretched nor turned."""
     (width, height), (got_width, got_height) = source.video.display_size, made.video.display_size
     # Sides are whole and even: two pixels more or less are no stretching.
@@ -161,32 +209,40 @@ def _shape(source: MediaInfo, made: MediaInfo) -> Iterator[str]:
         yield f"it is shown as {got_width}x{got_height}, the source as {width}x{height}"
 
 
-def _asked_for(source: Source) -> Companions:
+def _size_faults(source: MediaInfo, made: MediaInfo) -> Iterator[str]:
+    """A copy may be smaller, and still has to be one that somebody would watch."""
+    wanted, got = (min(info.video.display_size) for info in (source, made))
+    if got < _SMALLEST and 2 * got < wanted:
+        (width, height), (made_width, made_height) = source.video.display_size, made.video.display_size
+        yield f"it is only {made_width}x{made_height}, where the source is {width}x{height}"
+
+
+def _expected_companions(source: Source) -> Companions:
     """What the source has, less the subtitle tracks that its facts no longer name as text."""
     found = companions_of(source.path)
     named = source.info.subtitle_codecs
-    kept = [replace(track, codec=codec) for track, codec in zip(found.subtitles, named, strict=False)]
-    return replace(found, subtitles=tuple(kept))
+    subtitles = [replace(track, codec=codec) for track, codec in zip(found.subtitles, named, strict=False)]
+    return replace(found, subtitles=tuple(subtitles))
 
 
-def _source_short(info: MediaInfo, wanted: Timing) -> list[str]:
-    if info.duration is None or wanted.reaches is None or not wanted.pictures:
+def _source_faults(info: MediaInfo, wanted: Timing) -> list[str]:
+    if info.duration is None or wanted.reaches is None or not wanted.frames:
         return []
-    begins = min([wanted.first, *(sound.start for sound in wanted.sounds if sound is not None)])
+    begins = min([wanted.first, *(audio.start for audio in wanted.audio if audio is not None)])
     holds = Fraction(wanted.reaches - min(0.0, begins))  # Matroska's length counts from its clock's zero
     if not cut_short(info.duration, holds):
         return []
     return [f"the source is cut short: it promises {float(info.duration):.1f} s and holds {float(holds):.1f} s"]
 
 
-def _counted(source: MediaInfo, wanted: Timing, made: Timing, info: MediaInfo) -> tuple[list[str], list[str]]:
-    """Findings and notes on the number of pictures."""
-    counts = f"{len(made.pictures)} pictures where the source has {len(wanted.pictures)}"
-    if len(made.pictures) == len(wanted.pictures):
+def _frame_count(source: MediaInfo, wanted: Timing, made: Timing, info: MediaInfo) -> tuple[list[str], list[str]]:
+    """Findings and notes on the number of frames."""
+    counts = f"{len(made.frames)} frames where the source has {len(wanted.frames)}"
+    if len(made.frames) == len(wanted.frames):
         return [], []
     rate = info.video.frame_rate
     if not wanted.steady and made.steady and rate is not None:
         length = wanted.last - wanted.first
-        if abs(made.last - made.first - length) <= 2 / float(rate) + frame(source):
+        if abs(made.last - made.first - length) <= 2 / float(rate) + frame_length(source):
             return [], [f"{counts}: its variable rate was made a constant {float(rate):.3f} a second"]
     return [counts], []

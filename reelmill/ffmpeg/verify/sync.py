@@ -1,7 +1,8 @@
-"""Do sound and pictures of a copy belong together as they do in its source?
+"""Are audio and video of a copy in sync as they are in its source?
 
-Both files are asked what they make a player show and hear: edit lists, encoder delay and priming included. The sound
-itself is compared at the start, in the middle and at the end, so that a shift which the times do not tell is found.
+What counts is when a player plays the frames and samples of both files: edit lists, encoder delay and priming included.
+The audio itself is compared at the start, in the middle and at the end, so that a shift which the times do not show is
+found.
 """
 
 from __future__ import annotations
@@ -11,138 +12,153 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from reelmill.ffmpeg.tally import Heard
-from reelmill.ffmpeg.verify.sound import Match, compared
-from reelmill.ffmpeg.verify.timing import Timing, moved
+from reelmill.ffmpeg.reading.decode_report import AudioTiming
+from reelmill.ffmpeg.verify.audio_lag import AudioPosition, NoLag, measured_lag
+from reelmill.ffmpeg.verify.timing import Timing, frame_shift
 
 Place = Literal["start", "middle", "end"]
 
-#: How far sound may stand from its pictures compared with the source, in seconds.
+#: How far audio may stand from its frames compared with the source, in seconds.
 LIMIT: Final = 0.020
-#: A packet of sound that may be priming or padding, which a decoder cannot always tell from silence.
+#: A packet of audio that may be priming or padding at the usual rates, in seconds; at a low rate it is longer.
 _PADDING: Final = 0.025
-#: Seconds of sound that are compared at each place, at most and at least.
+#: Seconds of audio that are compared at each place, at most and at least.
 _LONGEST: Final = 2.0
 _SHORTEST: Final = 0.3
-#: How many stretches are tried at a place before it counts as silent.
+#: How often audio is compared at a place before it counts as silent.
 _TRIES: Final = 6
 
 
 @dataclass(frozen=True)
 class Offset:
-    """How much later than in the source sound comes than its pictures, in seconds; negative: earlier."""
+    """How much later than in the source audio comes, compared with the video, in seconds; negative: earlier."""
 
-    track: int  # sound track, from 0
+    track: int  # audio track, from 0
     place: Place
     seconds: float
-    heard: bool  # found by comparing the sound itself; else by when it begins and ends
+    heard: bool  # found by comparing the audio itself; else by when it begins and ends
+    unsure: float = 0.0  # seconds of priming or padding that a decoder cannot always distinguish from silence
 
 
 @dataclass(frozen=True)
-class Sync:
+class SyncResult:
     """What comparing found."""
 
     offsets: tuple[Offset, ...]
     faults: tuple[str, ...]
 
 
-def synchrony(source_path: Path, source: Timing, made_path: Path, made: Timing) -> Sync:
-    """Compare each sound track of a copy with that of its source, at three places.
+def synchrony(source_path: Path, source: Timing, made_path: Path, made: Timing) -> SyncResult:
+    """Compare each audio track of a copy with that of its source, at three places.
 
     Args:
         source_path: the original.
         source: its times.
         made_path: the copy.
         made: its times.
+
+    Returns:
+        Every offset that could be measured, and what is wrong.
     """
     offsets: list[Offset] = []
     faults: list[str] = []
-    for track, (wanted, got) in enumerate(zip(source.sounds, made.sounds, strict=False)):
-        if wanted is None:
-            continue
-        name = "its sound" if len(made.sounds) == 1 else f"sound track {track + 1}"
+    for track, (origin, wanted, got) in enumerate(_pairs(source, made)):
+        name = "its audio" if len(made.audio) == 1 else f"audio track {track + 1}"
         if got is None:
             faults.append(f"{name} does not decode")
             continue
-        files = (source_path, source, wanted), (made_path, made, got)
+        files = _TrackOfFile(source_path, source, wanted, origin), _TrackOfFile(made_path, made, got, track)
         for place in ("start", "middle", "end"):
-            found = _at(track, place, *files)
+            found = _offset_at(place, *files)
             if isinstance(found, str):
                 faults.append(f"{name} {found}")
             elif found is not None:
                 offsets.append(found)
         faults += _holes(name, wanted, got)
-    faults += [_said(offset, len(made.sounds)) for offset in offsets if abs(offset.seconds) > _allowed(offset)]
-    return Sync(tuple(offsets), tuple(faults))
+    faults += [_late_clause(offset, len(made.audio)) for offset in offsets if abs(offset.seconds) > _allowed(offset)]
+    return SyncResult(tuple(offsets), tuple(faults))
+
+
+def _pairs(source: Timing, made: Timing) -> list[tuple[int, AudioTiming, AudioTiming | None]]:
+    """Each audio track of a source in which something decodes, with its number there, and that of the copy."""
+    wanted = [(number, timing) for number, timing in enumerate(source.audio) if timing is not None]
+    return [(number, timing, got) for (number, timing), got in zip(wanted, made.audio, strict=False)]
 
 
 def _allowed(offset: Offset) -> float:
-    return LIMIT if offset.heard else LIMIT + _PADDING
+    return LIMIT + offset.unsure
 
 
-def _said(offset: Offset, tracks: int) -> str:
-    name = "its sound" if tracks == 1 else f"sound track {offset.track + 1}"
+def _late_clause(offset: Offset, tracks: int) -> str:
+    name = "its audio" if tracks == 1 else f"audio track {offset.track + 1}"
     way = "late" if offset.seconds > 0 else "early"
     where = {"start": "at the start", "middle": "in the middle", "end": "at the end"}[offset.place]
     return f"{name} is {abs(1000 * offset.seconds):.0f} ms {way} {where}"
 
 
 def unexplained_holes(source: Timing, made: Timing) -> bool:
-    """Whether a sound track of a copy has a hole that its source, so far as is known, has not."""
-    pairs = zip(source.sounds, made.sounds, strict=False)
-    return any(a is not None and b is not None and any(_holes("", a, b)) for a, b in pairs)
+    """Whether an audio track of a copy has a hole that its source, so far as is known, has not."""
+    return any(got is not None and any(_holes("", wanted, got)) for _, wanted, got in _pairs(source, made))
 
 
-def _holes(name: str, wanted: Heard, got: Heard) -> Iterator[str]:
+def _holes(name: str, wanted: AudioTiming, got: AudioTiming) -> Iterator[str]:
     if got.hole > wanted.hole + LIMIT:
         yield f"{name} has a hole of {1000 * got.hole:.0f} ms at {got.hole_at:.2f} s"
 
 
-File = tuple[Path, Timing, Heard]
+@dataclass(frozen=True)
+class _TrackOfFile:
+    """An audio track of a file."""
+
+    path: Path
+    times: Timing
+    timing: AudioTiming
+    track: int  # among those that have a decoder, from 0
 
 
-def _at(track: int, place: Place, source: File, made: File) -> Offset | str | None:
-    """The offset at a place, what is wrong with the sound there, or None where nothing can be said."""
-    for begin, length in _stretches(source[2], place):
-        after = begin - source[1].first
-        match = compared(
-            (source[0], begin), (made[0], made[1].first + after), track, length,
-        )  # fmt: skip
-        if match in (Match.SILENT, Match.UNKNOWN):
+def _offset_at(place: Place, source: _TrackOfFile, made: _TrackOfFile) -> Offset | str | None:
+    """The offset at a place, what is wrong with the audio there, or None where nothing can be known."""
+    for begin, length in _places_to_compare(source.timing, place):
+        after = begin - source.times.first
+        lag = measured_lag(
+            AudioPosition(source.path, source.track, begin),
+            AudioPosition(made.path, made.track, made.times.first + after),
+            length,
+        )
+        if lag in (NoLag.SILENT, NoLag.UNKNOWN):
             continue
-        if match is Match.GONE:
+        if lag is NoLag.GONE:
             return f"is silent {after:.2f} s in, where the source sounds"
-        if match is Match.OTHER:
+        if lag is NoLag.OTHER:
             return f"is not that of the source {after:.2f} s in, or far off"
-        shift = moved(source[1], made[1], after + length / 2)
-        return Offset(track, place, match - shift, heard=True)
-    return _by_times(track, place, source[1:], made[1:])
+        shift = frame_shift(source.times, made.times, after + length / 2)
+        return Offset(made.track, place, lag - shift, heard=True)
+    return _offset_by_times(place, source, made)
 
 
-def _stretches(sound: Heard, place: Place) -> Iterator[tuple[float, float]]:
+def _places_to_compare(timing: AudioTiming, place: Place) -> Iterator[tuple[float, float]]:
     """Where to listen, as begin and length in seconds: from the place on inward, until something is heard."""
-    whole = sound.end - sound.start
+    whole = timing.end - timing.start
     length = min(_LONGEST, max(_SHORTEST, whole / 3))
     for attempt in range(_TRIES):
         far = attempt * length
         if far + length > max(whole, length):
             return
         if place == "start":
-            yield sound.start + far, length
+            yield timing.start + far, length
         elif place == "end":
-            yield max(sound.start, sound.end - length - far), length
+            yield max(timing.start, timing.end - length - far), length
         else:
             side = (attempt + 1) // 2 * (-1) ** attempt
-            begin = sound.start + (whole - length) / 2 + side * length
-            yield max(sound.start, begin), length
+            begin = timing.start + (whole - length) / 2 + side * length
+            yield max(timing.start, begin), length
 
 
-def _by_times(track: int, place: Place, source: tuple[Timing, Heard], made: tuple[Timing, Heard]) -> Offset | None:
+def _offset_by_times(place: Place, source: _TrackOfFile, made: _TrackOfFile) -> Offset | None:
     if place == "middle":
         return None
-    (times, wanted), (made_times, got) = source, made
     if place == "start":
-        seconds = (got.start - made_times.first) - (wanted.start - times.first)
+        seconds = (made.timing.start - made.times.first) - (source.timing.start - source.times.first)
     else:
-        seconds = (got.end - made_times.last) - (wanted.end - times.last)
-    return Offset(track, place, seconds, heard=False)
+        seconds = (made.timing.end - made.times.last) - (source.timing.end - source.times.last)
+    return Offset(made.track, place, seconds, heard=False, unsure=max(_PADDING, made.timing.packet))

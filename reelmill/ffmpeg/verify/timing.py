@@ -1,4 +1,4 @@
-"""When the pictures and sounds of a file stand, and whether those of a copy stand where its source has them."""
+"""When the frames and the audio of a file are shown and heard, and whether a copy has them when its source does."""
 
 from __future__ import annotations
 
@@ -14,62 +14,68 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
-from reelmill.ffmpeg.decode import check_whole
-from reelmill.ffmpeg.probe import MediaInfo, main_video, open_media
-from reelmill.ffmpeg.tally import DecodeReport, Heard
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport
+from reelmill.ffmpeg.reading.probe import MediaInfo, main_video, open_media
+from reelmill.ffmpeg.reading.tracks import decodable_audio
 
 #: Half of what Matroska rounds times to, for each of two files, in seconds.
 ROUNDING: Final = 0.001
-#: A rate counts as constant where no picture stands longer than this times the usual.
+#: A rate counts as constant where no frame stands longer than this times the usual.
 _STEADY: Final = 1.5
 
 
 @dataclass(frozen=True)
 class Timing:
-    """When pictures begin, sorted, and where sounds are; seconds on the file's own clock."""
+    """When frames begin, sorted, and when audio is heard; seconds on the file's own clock."""
 
-    pictures: array[float]
-    sounds: tuple[Heard | None, ...]
+    frames: array[float]
+    audio: tuple[AudioTiming | None, ...]
     errors: tuple[str, ...] = ()
-    reaches: float | None = None  # the end of whatever ends last, subtitles included; None where that was not looked at
+    reaches: float | None = None  # the end of whatever ends last, subtitles included; None where not read
+    start: float = 0.0  # of the file on that clock, where it was read
 
     @property
     def first(self) -> float:
-        """When the first picture begins."""
-        return self.pictures[0] if self.pictures else 0.0
+        """When the first frame begins."""
+        return self.frames[0] if self.frames else 0.0
 
     @property
     def last(self) -> float:
-        """When the last picture begins."""
-        return self.pictures[-1] if self.pictures else 0.0
+        """When the last frame begins."""
+        return self.frames[-1] if self.frames else 0.0
 
     @property
     def steady(self) -> bool:
-        """Whether every picture but the last stands about equally long."""
-        steps = sorted(after - before for before, after in pairwise(self.pictures))
+        """Whether every frame but the last stands about equally long."""
+        steps = sorted(after - before for before, after in pairwise(self.frames))
         return not steps or steps[-1] <= _STEADY * steps[len(steps) // 2] + ROUNDING
 
 
-def timing(report: DecodeReport) -> Timing:
+def timing_of(report: DecodeReport) -> Timing:
     """What decoding a whole file found of its times."""
-    return Timing(array("d", sorted(report.times)), report.sounds, report.errors)
+    return Timing(array("d", sorted(report.times)), report.audio, report.errors)
 
 
-def decoded(path: Path) -> Timing:
+def decoded_timing(path: Path) -> Timing:
     """The same, by decoding ``path``: slow, and true of every file."""
-    return timing(check_whole(path))
+    return timing_of(check_whole(path))
 
 
-def promised(path: Path) -> Timing:
-    """The times of a file by its packets; nothing but the first sound of each track is decoded.
+def packet_timing(path: Path) -> Timing:
+    """The times of a file by its packets; nothing but the first audio packets of each track is decoded.
 
-    A packet need not hold a picture that decodes (hidden ones of VP8, damage), so what is missing after this is a
-    suspicion; ``decoded`` gives the verdict.
+    A packet need not hold a frame that decodes (hidden ones of VP8, damage), so what is missing after this is a
+    suspicion; ``decoded_timing`` is certain.
+
+    Returns:
+        The times, with those of the container.
     """
-    pictures, errors, reaches = array("d"), list[str](), None
+    frames, errors, reaches = array("d"), list[str](), None
     with open_media(path) as container:
-        found = main_video(container)
-        sounds = {stream.index: _Track() for stream in container.streams.audio}
+        start = (container.start_time or 0) / 1_000_000
+        video = main_video(container)
+        audio = {stream.index: _AudioTally() for _, stream in decodable_audio(container)}
         for packet in _packets(container, errors):
             if packet.pts is None or packet.time_base is None:
                 continue
@@ -77,69 +83,71 @@ def promised(path: Path) -> Timing:
             end = at + float((packet.duration or 0) * packet.time_base)
             reaches = end if reaches is None else max(reaches, end)
             index = packet.stream.index
-            if found is not None and index == found[1].index and packet.size and not packet.is_discard:
-                pictures.append(at)
-            if index in sounds:
-                sounds[index].take(packet, at, end)
-    return Timing(array("d", sorted(pictures)), tuple(t.heard() for t in sounds.values()), tuple(errors), reaches)
+            if video is not None and index == video[1].index and packet.size and not packet.is_discard:
+                frames.append(at)
+            if index in audio:
+                audio[index].add(packet, at, end)
+    timings = tuple(track.timing() for track in audio.values())
+    return Timing(array("d", sorted(frames)), timings, tuple(errors), reaches, start)
 
 
-class _Track:
-    """One sound track by its packets."""
+class _AudioTally:
+    """One audio track by its packets."""
 
     def __init__(self) -> None:
         self._start: float | None = None
         self._end = self._hole = self._hole_at = 0.0
 
-    def take(self, packet: Packet[Any], at: float, end: float) -> None:
+    def add(self, packet: Packet[Any], at: float, end: float) -> None:
         """Add a packet that stands from ``at`` to ``end``."""
         if self._start is None:
-            self._start = _heard_first(packet)
+            self._start = _first_sample(packet)
         elif at - self._end > self._hole:
             self._hole, self._hole_at = at - self._end, self._end
         self._end = max(self._end, end) if self._start is not None else end
 
-    def heard(self) -> Heard | None:
-        """What was found."""
+    def timing(self) -> AudioTiming | None:
+        """When it is heard; None where nothing decodes."""
         if self._start is None:
             return None
-        return Heard(self._start, max(self._start, self._end), self._hole, self._hole_at)
+        return AudioTiming(self._start, max(self._start, self._end), self._hole, self._hole_at)
 
 
 def _packets(container: InputContainer, errors: list[str]) -> Iterator[Packet[Any]]:
-    kept = [stream for stream in container.streams if stream.type in ("video", "audio", "subtitle")]
+    streams = [stream for stream in container.streams if stream.type in ("video", "audio", "subtitle")]
     try:
-        yield from container.demux(kept)
+        yield from container.demux(streams)
     except FFmpegError as error:
         errors.append(f"the file cannot be read further ({error.strerror or error})")
 
 
-def _heard_first(packet: Packet[Any]) -> float | None:
+def _first_sample(packet: Packet[Any]) -> float | None:
     """When the first sample of a packet is heard; None where it is all priming or does not decode."""
     try:
-        frames = packet.decode()
+        decoded_frames = packet.decode()
     except (EOFError, FFmpegError):
         return None
-    times = [float(f.pts * f.time_base) for f in frames if f.pts is not None and f.time_base is not None]
+    times = [float(f.pts * f.time_base) for f in decoded_frames if f.pts is not None and f.time_base is not None]
     return min(times, default=None)
 
 
-def moved(source: Timing, made: Timing, at: float) -> float:
-    """How much later than in the source the picture on show ``at`` seconds after the first is shown in a copy.
+def frame_shift(source: Timing, made: Timing, at: float) -> float:
+    """How much later than in the source the frame on show ``at`` seconds after the first is shown in a copy.
 
-    0 where the two have not as many pictures, since no picture is known to be another then.
+    Returns:
+        Seconds; 0 where the two have not as many frames, since no frame is known to be another then.
     """
-    if len(source.pictures) != len(made.pictures) or not source.pictures:
+    if len(source.frames) != len(made.frames) or not source.frames:
         return 0.0
-    low, high = 0, len(source.pictures) - 1
+    low, high = 0, len(source.frames) - 1
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if source.pictures[middle] - source.first <= at else (low, middle - 1)
-    return (made.pictures[low] - made.first) - (source.pictures[low] - source.first)
+        low, high = (middle, high) if source.frames[middle] - source.first <= at else (low, middle - 1)
+    return (made.frames[low] - made.first) - (source.frames[low] - source.first)
 
 
-def frame(info: MediaInfo) -> float:
-    """Seconds that a picture usually stands."""
+def frame_length(info: MediaInfo) -> float:
+    """Seconds that a frame usually stands."""
     return float(1 / (info.video.frame_rate or Fraction(25)))
 
 
@@ -149,15 +157,18 @@ def time_faults(source: Timing, made: Timing, length: float) -> Iterator[str]:
     Args:
         source: of the original.
         made: of the copy.
-        length: seconds that a picture usually stands; no time may be off by more.
+        length: seconds that a frame usually stands; no time may be off by more.
+
+    Yields:
+        Each fault as a clause.
     """
     limit = length + ROUNDING
     wanted, got = source.last - source.first, made.last - made.first
     if abs(got - wanted) > limit:
-        yield f"its last picture begins after {got:.3f} s, that of the source after {wanted:.3f} s"
-    if len(source.pictures) != len(made.pictures):
+        yield f"its last frame begins after {got:.3f} s, that of the source after {wanted:.3f} s"
+    if len(source.frames) != len(made.frames):
         return
-    pairs = zip(source.pictures, made.pictures, strict=True)
+    pairs = zip(source.frames, made.frames, strict=True)
     off, at = max(((abs((b - made.first) - (a - source.first)), a - source.first) for a, b in pairs), default=(0, 0))
     if off > limit:
-        yield f"a picture stands {1000 * off:.0f} ms away from where the source has it, at {at:.2f} s"
+        yield f"a frame stands {1000 * off:.0f} ms away from where the source has it, at {at:.2f} s"

@@ -1,4 +1,4 @@
-"""The fingerprint table."""
+"""The table of perceptual hashes."""
 
 import sqlalchemy as sa
 from alembic import op

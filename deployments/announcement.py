@@ -1,0 +1,46 @@
+"""What a person reads once a site is up: how to reach it, log in, and join."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from deployments.profile import write_profile
+from deployments.site import Site
+from deployments.supervisor import Notify
+from reelmill.site_discovery import AUTH_VARIABLE
+
+
+def announce(site: Site, notify: Notify, *, private: bool) -> None:
+    """Announce to a person how to reach the site from another terminal.
+
+    Args:
+        site: the site, up.
+        notify: called with each line.
+        private: whether only that person reads it: a log must not hold the login.
+    """
+    programs = Path(sys.executable).parent
+    active = write_profile(site.server)
+    notify(f"Prefect UI  {site.ui_url}")
+    auth_string = site.server.auth_string
+    if auth_string is None:
+        notify("login       off (REELMILL_LOGIN): every program of this node may use the site, and so run its own code")
+    elif private:
+        notify(f"login       {auth_string}   (the UI asks for it, whole; `reelmill login` prints it again)")
+    else:
+        notify(f"login       what `{programs}/reelmill login` prints; the UI asks for it")
+    notify(f"media root  {site.settings.media_root}")
+    if not active:
+        notify("in another terminal:  prefect profile use reelmill   (or the lines below)")
+    notify(f"export REELMILL_DATA_DIR={site.settings.data_dir} REELMILL_MEDIA_ROOT={site.settings.media_root}")
+    notify(f"export PREFECT_API_URL={site.api_url}")
+    if auth_string is not None:
+        notify(f'export {AUTH_VARIABLE}="$({programs}/reelmill login)"')
+    notify(f"{programs}/reelmill run scan")
+    if site.settings.listen is not None:
+        notify("on another node that has this library mounted:")
+        database = (
+            site.database_url_for_others if private else f"…   (what `{programs}/reelmill login --database` prints)"
+        )
+        notify(f"export REELMILL_DATABASE_URL={database}")
+        notify(f"reelmill join {site.api_url} {site.dask_address} --media-root FOLDER")

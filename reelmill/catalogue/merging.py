@@ -1,0 +1,50 @@
+"""Two records that turned out to be of one file become one."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import sqlalchemy
+from sqlmodel import Session
+
+from reelmill.catalogue.models import SCHEMA, Video
+
+#: What a job adds to a record, and a scan of the same file has not.
+_ADDED = ("thumbnail_path", "source_video_id", "made_by", "recipe", "details", "reencode_job_id")
+
+
+def absorb(session: Session, kept: Video, other: Video) -> None:
+    """Merge two records that turned out to be of one file: ``kept`` gets what points at ``other``, which is deleted."""
+    added = {name: getattr(other, name) for name in _ADDED if getattr(kept, name) is None}
+    if kept.source_video_id == other.id:
+        kept.source_video_id = None
+        session.flush()
+    for table in Video.metadata.tables.values():
+        for column in table.columns:
+            if any(key.target_fullname == f"{SCHEMA}.video.id" for key in column.foreign_keys):
+                _drop_twins(session, column, kept.id, other.id)
+                moved = sqlalchemy.update(table).where(column == other.id).values({column: kept.id})
+                session.connection().execute(moved)
+    session.delete(other)
+    session.flush()  # paths and recipes are unique: theirs must go before ours come
+    for name, value in added.items():
+        setattr(kept, name, None if value == kept.id else value)
+
+
+def _drop_twins(session: Session, column: sqlalchemy.Column[Any], kept: uuid.UUID, other: uuid.UUID) -> None:
+    """Of rows that both videos have under the same key, leave one: that of a person, else that of ``kept``."""
+    table = column.table
+    rest = [key for key in table.primary_key if key is not column]
+    if not column.primary_key:
+        return
+    twin = table.alias()
+    same = sqlalchemy.and_(sqlalchemy.true(), *(twin.c[key.name] == key for key in rest))
+
+    def drop(of: uuid.UUID, because_of: uuid.UUID, *more: sqlalchemy.ColumnElement[bool]) -> None:
+        found = sqlalchemy.exists().where(twin.c[column.name] == because_of, same, *more)
+        session.connection().execute(sqlalchemy.delete(table).where(column == of, found))
+
+    if "by_person" in table.c:
+        drop(kept, other, twin.c.by_person, ~table.c.by_person)
+    drop(other, kept)

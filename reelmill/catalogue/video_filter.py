@@ -1,0 +1,158 @@
+"""A filter over videos as a clause of SQL; its language is in ``filter_parser``, its fields in ``filter_fields``.
+
+Values travel as bound parameters and names come from the tables' own columns, so that no text of a filter becomes SQL.
+
+Every condition is true or false. SQL's third value is kept out: a comparison with an empty column is false, and its
+opposite true. A NULL counts as false wherever no NOT stands above it, so each NOT is carried down to the conditions.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, FromClause, Numeric, literal
+
+from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Missing, Not, Or, Value
+from reelmill.catalogue.filter_fields import FIELDS, INVALID, MADE, MISSING, Field, Kind
+from reelmill.catalogue.filter_parser import parse_filter
+from reelmill.catalogue.findings import STORYBOARD
+from reelmill.catalogue.models import Analysis, PerceptualHashes, Video, VideoTag
+
+__all__ = ["Condition", "clause", "parse_filter", "usable"]
+
+Clause = ColumnElement[bool]
+
+
+def _table(model: type) -> FromClause:
+    table: FromClause = sqlalchemy.inspect(model).local_table
+    return table
+
+
+_VIDEO: Final = _table(Video).c
+_TAG: Final = _table(VideoTag).c
+_ANALYSIS: Final = _table(Analysis).c
+_HASHES: Final = _table(PerceptualHashes).c
+
+_ORDER: Final[dict[str, Callable[[Any, Any], Clause]]] = {
+    "=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "after": operator.ge, "before": operator.lt,
+}  # fmt: skip
+
+
+def usable(condition: Condition) -> Condition:
+    """A condition for jobs: of the videos that are there and valid, unless it names ``missing`` or ``invalid`` itself.
+
+    Returns:
+        The condition, with what was added to it.
+    """
+    if {MISSING, INVALID} & set(condition.names()):
+        return condition
+    operands = condition.operands if isinstance(condition, And) else (condition,)
+    return And((*operands, Not(Flag(MISSING)), Not(Flag(INVALID))))
+
+
+def clause(condition: Condition) -> Clause:
+    """A condition for the WHERE of a statement on the video table.
+
+    Example:
+        >>> with session() as opened:
+        ...     opened.exec(select(Video).where(clause(parse_filter("duration > 10m")))).all()
+
+    Args:
+        condition: see ``parse_filter``.
+
+    Returns:
+        The clause; true for the videos that are meant, false or NULL for the others.
+
+    Raises:
+        TypeError: it is no condition.
+    """
+    match condition:
+        case Not(operand):
+            return _opposite(operand)
+        case And(operands):
+            return sqlalchemy.and_(sqlalchemy.true(), *map(clause, operands))
+        case Or(operands):
+            return sqlalchemy.or_(*map(clause, operands))
+        case Flag(name):
+            return _flag(name)
+        case Missing(name):
+            return _missing(FIELDS[name])
+        case Comparison(name, compared, value):
+            return _comparison(FIELDS[name], compared, value)
+    raise TypeError(f"{condition!r} is no condition")
+
+
+def _opposite(condition: Condition) -> Clause:
+    match condition:
+        case Not(operand):
+            return clause(operand)
+        case And(operands):
+            return sqlalchemy.or_(sqlalchemy.false(), *map(_opposite, operands))
+        case Or(operands):
+            return sqlalchemy.and_(*map(_opposite, operands))
+        case Comparison(name) if FIELDS[name].kind is not Kind.TAG:
+            return clause(condition).is_not(sqlalchemy.true())
+    return sqlalchemy.not_(clause(condition))  # never NULL
+
+
+def _flag(name: str) -> Clause:
+    flags: dict[str, Clause] = {
+        INVALID: _VIDEO.is_valid.is_(False),
+        MISSING: _VIDEO.missing_since.is_not(None),
+        MADE: sqlalchemy.or_(_VIDEO.recipe.is_not(None), _VIDEO.made_by.is_not(None)),
+    }
+    return flags[name]
+
+
+def _missing(field: Field) -> Clause:
+    if field.column:
+        return _VIDEO[field.column].is_(None)
+    return sqlalchemy.not_(sqlalchemy.exists().where(*_elsewhere(field)))
+
+
+def _elsewhere(field: Field) -> tuple[Clause, ...]:
+    """Where a row stands that shows that a video has something."""
+    if field.kind is Kind.TAG:
+        return _TAG.video_id == _VIDEO.id, _TAG.confidence > 0
+    if field.folder:
+        made = _table(Video).alias()
+        return (
+            made.c.source_video_id == _VIDEO.id,
+            made.c.directory_type == field.folder,
+            made.c.missing_since.is_(None),
+        )
+    if field.name == STORYBOARD:
+        return _ANALYSIS.video_id == _VIDEO.id, _ANALYSIS.kind == STORYBOARD, *_of_this_file(_ANALYSIS)
+    return _HASHES.video_id == _VIDEO.id, *_of_this_file(_HASHES)
+
+
+def _of_this_file(columns: Any) -> tuple[Clause, Clause]:
+    """What was found in a file that has changed since is not of this one."""
+    return columns.size == _VIDEO.size, columns.mtime_ns == _VIDEO.mtime_ns
+
+
+def _comparison(field: Field, compared: str, value: Value) -> Clause:
+    if field.kind is Kind.TAG:
+        return sqlalchemy.exists().where(*_elsewhere(field), _text(_TAG.name, compared, str(value).lower()))
+    column = _VIDEO[field.column]
+    if field.kind is Kind.TEXT:
+        if field.name == "path" and compared == "~":
+            # From the beginning of any folder or name in it.
+            return _text(literal("/").concat(column), compared, f"*/{value}")
+        return _text(column, compared, str(value))
+    if isinstance(value, Decimal):  # of any size, where a bound integer would be out of the column's bounds
+        return _ORDER[compared](column, literal(value, Numeric))
+    return _ORDER[compared](column, value)
+
+
+def _text(column: ColumnElement[Any], compared: str, value: str) -> Clause:
+    if compared == "=":
+        return column == value
+    literally = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    pattern = literally.replace("*", "%").replace("?", "_") if compared == "~" else f"%{literally}%"
+    return column.ilike(pattern, escape="\\")

@@ -1,0 +1,57 @@
+"""Lanes: paused and resumed."""
+
+from __future__ import annotations
+
+from prefect.client.schemas.objects import WorkQueue
+
+from reelmill.dispatch.connection import Connection, translates_errors
+from reelmill.dispatch.pools import no_pool
+from reelmill.dispatch.site_state import SiteState
+from reelmill.errors import UnknownName
+
+
+class Lanes:
+    """What an admin does with single lanes; ``Pools.all`` lists them."""
+
+    def __init__(self, connection: Connection, site: SiteState):
+        self._connection, self._site = connection, site
+
+    @translates_errors
+    def pause(self, pool: str, lane: str) -> None:
+        """Let nothing more of a lane start; what runs is left to end, and other lanes go on.
+
+        A queue's own switch would leave its running jobs out of the pool's count, so its limit is set to 0 instead.
+
+        Args:
+            pool: its name.
+            lane: name of one of its lanes.
+
+        Raises:
+            UserError: there is no such pool or lane.
+            PlatformError: the server is away.
+        """
+        self._connection.client.update_work_queue(self._queue(pool, lane).id, concurrency_limit=0)
+
+    @translates_errors
+    def resume(self, pool: str, lane: str) -> None:
+        """Let a lane go on, whichever way it was paused.
+
+        Args:
+            pool: its name.
+            lane: name of one of its lanes.
+
+        Raises:
+            UserError: there is no such pool or lane.
+            PlatformError: the server is away.
+        """
+        self._connection.client.update_work_queue(self._queue(pool, lane).id, concurrency_limit=None, is_paused=False)
+
+    def _queue(self, pool: str, lane: str) -> WorkQueue:
+        queues = self._site.queues()
+        if pool not in queues:
+            raise no_pool(pool, self._site.pools())
+        for queue in queues[pool]:
+            if queue.name == lane:
+                return queue
+        known = tuple(queue.name for queue in queues[pool])
+        raise UnknownName(f"The pool {pool} has no lane {lane!r}; it has {', '.join(known)}.", lane, known)

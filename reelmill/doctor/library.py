@@ -1,0 +1,291 @@
+"""Check: is everything in the catalogue true, and nothing in the library that should not be there?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+from reelmill.catalogue import searching
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.searching import Entry
+from reelmill.doctor import inventory
+from reelmill.doctor.findings import Finding, fault, listed, ok, warning
+from reelmill.doctor.inventory import Differences
+from reelmill.errors import InputError, Unreadable
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.verify.damage import fault as what_is_wrong
+from reelmill.operations.jobs.scan import EXTENSIONS
+from reelmill.operations.ownership import require_ours
+from reelmill.operations.publishing import move_journal, publish_journal, workspace
+from reelmill.report import NullReport, Report
+from reelmill.storage.file_hash import sha256
+from reelmill.storage.media_root import MediaRoot
+from reelmill.wording import plural
+
+_SCAN: Final = "run the job `scan` on those folders"
+_LIST: Final = "`reelmill videos list"
+_SHOWN: Final = 3  # sentences in a finding; all the names are in ``Finding.names``
+
+
+def check_library(
+    root: MediaRoot,
+    *,
+    deep: bool = False,
+    originals: Mapping[str, str] | None = None,
+    report: Report | None = None,
+) -> list[Finding]:
+    """Compare the catalogue with the library; nothing is changed, and jobs may be at work meanwhile.
+
+    Args:
+        root: the media root.
+        deep: decode every valid video, too.
+        originals: what the originals were once, as ``manifest`` returns them: each must still be the same.
+        report: where the progress of decoding goes.
+
+    Returns:
+        A finding for each check.
+
+    Raises:
+        SiteError: the media root belongs to another site.
+        NotMounted: nothing is there.
+        PlatformError: the database is away.
+    """
+    root.require()
+    require_ours(root, claim=False)
+    with session() as opened:
+        entries = searching.entries(opened)
+    found = inventory.walk(root)
+    differences = _settled(root, inventory.compare(entries, found.files))
+    findings = [
+        *records(differences, len(entries)),
+        *invalid([entry.path for entry in _present(entries, differences) if not entry.valid]),
+        *leftovers(differences, found.half_made),
+        *unrecordable(inventory.unfit_files(found.files, EXTENSIONS, but=differences.orphans)),
+        *unfinished(workspace.abandoned(root)),
+    ]
+    if found.unreadable:
+        names = found.unreadable
+        remedy = "give this user the right to read them, or look after the disk"
+        findings.append(fault("folders", f"Cannot be read: {listed(names)}.", remedy, names=names))
+    if deep:
+        findings.append(_decoded(root, entries, differences, report or NullReport()))
+    if originals is not None:
+        findings.append(_compared(root, originals))
+    return findings
+
+
+def _settled(root: MediaRoot, differences: Differences) -> Differences:
+    """With a second look at what a job may have changed between the look at the catalogue and that at the disk."""
+    suspects = differences.suspects
+    if not suspects:
+        return differences
+    again = inventory.existing_files(root, suspects)
+    with session() as opened:
+        entries = [entry for entry in searching.entries(opened) if entry.path in suspects]
+    sure = inventory.compare(entries, again)
+    kept = {
+        name: tuple(path for path in getattr(differences, name) if path not in suspects or path in getattr(sure, name))
+        for name in vars(differences)
+    }
+    return Differences(**kept)
+
+
+def _present(entries: Iterable[Entry], differences: Differences) -> list[Entry]:
+    """The records of files that are there."""
+    absent = {*differences.gone, *differences.still_missing}
+    return [entry for entry in entries if entry.path not in absent]
+
+
+def records(differences: Differences, count: int) -> list[Finding]:
+    """What is to be said of the records (pure)."""
+    gone, altered = differences.gone, differences.altered
+    findings = []
+    if gone:
+        sentence = f"{plural(len(gone), 'record')} of files that are not there: {listed(gone)}."
+        remedy = "put them back; --repair marks them as missing, as a scan does, so that no job takes them"
+        findings.append(fault("missing_files", sentence, remedy, repairable=True, names=gone))
+    if altered:
+        sentence = f"{plural(len(altered), 'product')} not as long as made: {listed(altered)}."
+        remedy = "run the jobs that made them again; they make them anew beside these"
+        findings.append(fault("altered_products", sentence, remedy, names=altered))
+    for check, names, what, remedy in (
+        (
+            "touched_products",
+            differences.touched,
+            "{} of another time than made at",
+            "restore with times, or make anew",
+        ),
+        ("changed_originals", differences.changed, "{} changed since the last scan", _SCAN),
+        ("returned_files", differences.returned, "{} there again and recorded as missing", _SCAN),
+    ):
+        if names:
+            sentence = f"{what.format(plural(len(names), 'file'))}: {listed(names)}."
+            findings.append(warning(check, sentence, remedy, repairable=remedy is _SCAN, names=names))
+    if differences.still_missing:
+        names = differences.still_missing
+        sentence = f"{plural(len(names), 'file')} recorded as missing: {listed(names)}."
+        remedy = f"put them back where they were, and scan; {_LIST} --missing` lists them"
+        findings.append(warning("still_missing", sentence, remedy, names=names))
+    if differences.lost_images:
+        names = differences.lost_images
+        sentence = f"{plural(len(names), 'thumbnail')} not there: {listed(names)}."
+        findings.append(warning("lost_thumbnails", sentence, "run `thumbnail_generate` on their videos", names=names))
+    good = count - len(gone) - len(altered) - len(differences.still_missing)
+    return findings or [ok("records", f"{plural(good, 'record')}, each of a file that is there as recorded.")]
+
+
+def invalid(paths: Sequence[str]) -> list[Finding]:
+    """What is to be said of videos that do not open or decode (pure).
+
+    Args:
+        paths: of the videos that a scan or ``validate`` found to be invalid, where their files are still there.
+
+    Returns:
+        One warning, or nothing where there are none.
+    """
+    if not paths:
+        return []
+    sentence = f"{plural(len(paths), 'invalid video')}, which no job but `validate` takes: {listed(paths)}."
+    remedy = f"{_LIST} --invalid` lists them with the reasons; put whole files in their places, and scan"
+    return [warning("invalid_videos", sentence, remedy, names=paths)]
+
+
+def leftovers(differences: Differences, half_made: Sequence[str]) -> list[Finding]:
+    """What is to be said of files that no record names (pure)."""
+    findings = []
+    if half_made:
+        sentence = f"{plural(len(half_made), 'half-made copy')} in the library: {listed(half_made)}."
+        remedy = (
+            "--repair finishes or undoes the moves they are of; of one that stays, compare with its original "
+            "before you remove it"
+        )
+        findings.append(fault("half_made", sentence, remedy, repairable=True, names=half_made))
+    if differences.orphans:
+        names = differences.orphans
+        sentence = f"{plural(len(names), 'file')} among the products that no record names: {listed(names)}."
+        remedy = "--repair takes the videos among them into the catalogue; move the others away, or keep them"
+        findings.append(warning("orphans", sentence, remedy, repairable=True, names=names))
+    if differences.images:
+        names = differences.images
+        sentence = f"{plural(len(names), 'image')} of videos that no record knows: {listed(names)}."
+        findings.append(warning("orphan_pictures", sentence, "remove them if nobody uses them", names=names))
+    if not findings:
+        unseen = len(differences.unseen)
+        more = f"; {plural(unseen, 'file')} no scan has seen yet" if unseen else ""
+        findings.append(ok("leftovers", f"No half-made file and no orphan in the library{more}."))
+    return findings
+
+
+def unrecordable(reasons: Mapping[str, str]) -> list[Finding]:
+    """What is to be said of videos that no scan can record (pure).
+
+    Args:
+        reasons: why, by the path.
+
+    Returns:
+        One warning, or nothing where there are none.
+    """
+    if not reasons:
+        return []
+    sentences = list(reasons.values())
+    more = f" And {len(sentences) - _SHOWN} more." if len(sentences) > _SHOWN else ""
+    sentence = f"{plural(len(reasons), 'file')} no scan can record: {' '.join(sentences[:_SHOWN])}{more}"
+    return [warning("unrecordable", sentence, "give them a name and a time that can be kept, and scan", names=reasons)]
+
+
+def unfinished(workspaces: Sequence[Path]) -> list[Finding]:
+    """What is to be said of the work of runs that are dead (pure but for a look at the journals)."""
+    troubles = {folder: trouble for folder in workspaces if (trouble := _trouble(folder)) is not None}
+    findings = []
+    if troubles:
+        sentences = list(troubles.values())
+        more = f" And {len(sentences) - _SHOWN} more." if len(sentences) > _SHOWN else ""
+        remedy = "only a person can tell what was on its way; everything else is settled meanwhile"
+        names = [folder.name for folder in troubles]
+        findings.append(fault("unreadable_journals", f"{' '.join(sentences[:_SHOWN])}{more}", remedy, names=names))
+    workspaces = [folder for folder in workspaces if folder not in troubles]
+    open_ended = [folder.name for folder in workspaces if workspace.journalled(folder)]
+    if open_ended:
+        sentence = f"{plural(len(open_ended), 'run')} ended while a file was on its way: {listed(open_ended)}."
+        remedy = "--repair finishes or undoes each, as the start of the site does"
+        findings.append(fault("unsettled", sentence, remedy, repairable=True, names=open_ended))
+    elif workspaces:
+        names = [folder.name for folder in workspaces]
+        sentence = f"{plural(len(names), 'folder')} of unfinished work of dead runs: {listed(names)}."
+        findings.append(warning("unfinished_work", sentence, "--repair removes them", repairable=True, names=names))
+    return findings or [ok("unfinished_work", "No unfinished work of a dead run.")]
+
+
+def _trouble(work: Path) -> str | None:
+    """Why a journal in a workspace cannot be read; None where all can, or there is none."""
+    try:
+        for folder, kind in product(workspace.journal_folders(work), (publish_journal, move_journal)):
+            if os.path.lexists(folder / kind.NAME):
+                kind.read(folder)
+    except InputError as error:
+        return str(error)
+    except FileNotFoundError:  # settled just now
+        return None
+    except OSError as error:
+        return f"The folder {work} cannot be read ({error.strerror or error}): look after its disk."
+    return None
+
+
+def _decoded(root: MediaRoot, entries: Sequence[Entry], differences: Differences, report: Report) -> Finding:
+    paths = [entry.path for entry in _present(entries, differences) if entry.valid]
+    found: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for count, reason in enumerate(pool.map(partial(_damage, root), paths), 1):
+            report.progress(count / len(paths), f"{count} of {plural(len(paths), 'video')}")
+            if reason is not None:
+                found.append(reason)
+    if not found:
+        return ok("content", f"{plural(len(paths), 'video')} decoded, each whole.")
+    remedy = "copy originals again from where they came from; run the jobs that made the others again"
+    return fault("content", " ".join(found[:3]), remedy, names=found)
+
+
+def _damage(root: MediaRoot, path: str) -> str | None:
+    try:
+        wrong = what_is_wrong(path, probe(root.path / path), check_whole(root.path / path))
+    except (InputError, Unreadable) as error:
+        return str(error)
+    except OSError as error:  # the error of one file means nothing for the others
+        return f"{path} cannot be read ({error.strerror or error})."
+    return wrong
+
+
+def manifest(root: MediaRoot) -> dict[str, str]:
+    """The SHA-256 of every original, by its path relative to the media root."""
+    return {root.relative(path): sha256(path) for path in inventory.originals(root)}
+
+
+def _compared(root: MediaRoot, wanted: Mapping[str, str]) -> Finding:
+    """Whether every original of a manifest is there with its bytes: at its place, or moved by a job to another."""
+    now: dict[str, str | None] = {path: _hash(root.path / path) for path in wanted}
+    lost = [path for path, was in wanted.items() if now[path] != was]
+    elsewhere = _elsewhere(root, wanted, {wanted[path] for path in lost if now[path] is None}) if lost else set()
+    lost = [path for path in lost if now[path] is not None or wanted[path] not in elsewhere]
+    if not lost:
+        return ok("originals", f"{plural(len(wanted), 'original')} byte for byte as in the manifest.")
+    sentence = f"{plural(len(lost), 'original')} not as in the manifest: {listed(lost)}."
+    return fault("originals", sentence, "restore them from a backup", names=lost)
+
+
+def _elsewhere(root: MediaRoot, known: Collection[str], wanted: set[str]) -> set[str]:
+    """Those of these hashes that files have which the manifest does not name."""
+    others: Iterable[Path] = (path for path in inventory.originals(root) if root.relative(path) not in known)
+    return wanted & {hash_ for hash_ in map(_hash, others) if hash_ is not None} if wanted else set()
+
+
+def _hash(path: Path) -> str | None:
+    try:
+        return sha256(path)
+    except OSError:
+        return None

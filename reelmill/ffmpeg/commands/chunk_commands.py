@@ -1,0 +1,112 @@
+"""Command lines of an encode in chunks: each chunk's frames, the audio and subtitles, and the finished file."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+from av.error import FFmpegError
+
+from reelmill.errors import InputError, OutputRejected
+from reelmill.ffmpeg.codecs import WEB, Codec
+from reelmill.ffmpeg.commands.filters import (
+    AAC,
+    FASTSTART,
+    arguments,
+    audio_tracks,
+    companions,
+    each_once,
+    for_the_web,
+    seconds,
+)
+from reelmill.ffmpeg.commands.segment_muxer import frame_times, start_time
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.planning.chunk_plan import Chunk, shape
+from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
+from reelmill.ffmpeg.reading.stream_copy import delay
+
+
+def encode_chunk(source: Path, info: MediaInfo, chunk: Chunk, target: Path, encoding: Encoding) -> tuple[str, ...]:
+    """The frames of one chunk, each encoded once, as ``filters.reencode`` would; its times count from its first.
+
+    Args:
+        source: the video.
+        info: its facts.
+        chunk: which frames.
+        target: the mp4 to write, which keeps the source's clock exactly.
+        encoding: how to encode.
+
+    Returns:
+        ffmpeg's arguments.
+    """
+    reading: dict[str, Any] = {"copyts": None}  # times stay the source's, which is how the plan names the frames
+    if chunk.seek is not None:
+        reading |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": seconds(chunk.seek)}
+    if encoding.threads is not None:
+        reading["threads"] = encoding.threads
+    video = ffmpeg.input(media_url(source), **reading)[f"v:{info.video.index}"]
+    bounds = {"start_pts": chunk.begin} if chunk.end is None else {"start_pts": chunk.begin, "end_pts": chunk.end}
+    video = for_the_web(info, video.filter("trim", **bounds).filter("setpts", "PTS-STARTPTS"))
+    return arguments(ffmpeg.output(video, media_url(target), **each_once(info, encoding), f="mp4"))
+
+
+def check_chunk(path: Path, chunk: Chunk, time_base: Fraction, codec: Codec = WEB) -> int:
+    """Check that an encoded chunk holds just its frames, in its codec and at their times.
+
+    Args:
+        path: the file.
+        chunk: what it should be.
+        time_base: the source's, in seconds per tick.
+        codec: that it is to be in.
+
+    Returns:
+        Its ``delay``.
+
+    Raises:
+        OutputRejected: it does not.
+    """
+    try:
+        times = [time / time_base for time in frame_times(path, codec)[0]]
+    except (FFmpegError, InputError) as error:
+        raise OutputRejected(f"chunk {chunk.number + 1} is not what was to be made: {error}") from error
+    if len(times) != chunk.frames:
+        raise OutputRejected(f"chunk {chunk.number + 1} holds {len(times)} frames where its source has {chunk.frames}")
+    ordered = sorted(times)
+    if shape(ordered) != chunk.shape:
+        raise OutputRejected(f"the frames of chunk {chunk.number + 1} do not stand at their source's times")
+    places = {time: place for place, time in enumerate(ordered)}
+    return delay([places[time] for time in times])
+
+
+def audio_and_subtitles(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
+    """Audio and subtitles that are text, in an mp4 of their own."""
+    media = ffmpeg.input(media_url(source))
+    texts, kept = companions(media, info)
+    options = kept | AAC if info.audio_tracks else kept
+    return arguments(ffmpeg.output(*audio_tracks(media, info), *texts, media_url(target), **options, f="mp4"))
+
+
+def complete(source: Path, video: Path, begin: Fraction, others: Path | None, target: Path) -> tuple[str, ...]:
+    """The finished file: everything copied to its place, chapters and titles from the source.
+
+    Args:
+        source: the video.
+        video: all chunks, joined.
+        begin: seconds from the source's beginning to its first frame.
+        others: what ``audio_and_subtitles`` wrote; None where there is nothing.
+        target: the mp4 to write.
+
+    Returns:
+        ffmpeg's arguments.
+    """
+    inputs = [ffmpeg.input(media_url(video), itsoffset=seconds(begin))]
+    if others is not None:
+        inputs.append(ffmpeg.input(media_url(others), itsoffset=seconds(start_time(others))))
+    streams = [inputs[0]["v:0"], *(media for media in inputs[1:])]
+    facts = len(inputs)
+    options = {"c": "copy", "map_metadata": facts, "map_chapters": facts, "write_tmcd": 0, **FASTSTART, "f": "mp4"}
+    line = arguments(ffmpeg.output(*streams, media_url(target), **options))
+    after = line.index("-map")  # ffmpeg-python leaves out an input of which no stream is taken
+    return *line[:after], "-i", media_url(source), *line[after:]

@@ -1,0 +1,276 @@
+"""ffmpeg command lines, built with ffmpeg-python: pure functions from a plan to arguments.
+
+Each returns arguments without the program's name, as ``run.Runner`` takes them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import ffmpeg
+
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.geometry import web_size
+from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
+from reelmill.ffmpeg.reading.tracks import AudioTrack, by_position
+
+#: Subtitle codecs that are text and so can live in an mp4 as ``mov_text``; images (PGS, DVD) cannot.
+TEXT_SUBTITLES: Final = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "srt"})
+
+#: HDR (PQ or HLG) to SDR BT.709: linear light at 100 nits, hable curve, no extra desaturation.
+_TONE_MAP: Final = (
+    "zscale=transfer=linear:npl=100,format=gbrpf32le,zscale=primaries=bt709,"
+    "tonemap=hable:desat=0,zscale=transfer=bt709:matrix=bt709:range=limited"
+)
+
+_ASIDE: Final = Fraction(1, 10_000)
+#: Ceiling of samples that were levelled, of full scale: -1 dB, what lossy coding needs (EBU Tech 3343).
+_CEILING: Final = 0.891
+AAC: Final = {"c:a": "aac", "b:a": "128k"}
+FASTSTART: Final = {"movflags": "+faststart"}
+SDR_TAGS: Final = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+
+
+def arguments(*outputs: Any) -> tuple[str, ...]:
+    """The command line of ffmpeg-python output nodes, without the program's name."""
+    stream = outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs)
+    return tuple(stream.compile()[1:])
+
+
+def upright(info: MediaInfo, video: Any) -> Any:
+    """Filters every frame needs first: deinterlaced, tone-mapped where it is HDR."""
+    if info.video.interlaced:
+        video = video.filter("bwdif", mode="send_frame", deint="interlaced")
+    if info.video.hdr:
+        for spec in _TONE_MAP.split(","):
+            name, _, options = spec.partition("=")
+            pairs = [option.partition("=") for option in options.split(":") if option]
+            positional = [key for key, equals, _ in pairs if not equals]
+            video = video.filter(name, *positional, **{key: value for key, equals, value in pairs if equals})
+    return video
+
+
+def levelled(stream: Any, gain: float) -> Any:
+    """``stream`` of audio changed by ``gain`` dB, its peaks held under the ceiling without delaying it."""
+    return stream.filter("volume", f"{gain:.2f}dB").filter("alimiter", limit=_CEILING, level=0, latency=1)
+
+
+def text_subtitles(info: MediaInfo) -> tuple[int, ...]:
+    """Which subtitle tracks an mp4 can hold, from 0: those that are text."""
+    return tuple(index for index, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES)
+
+
+def companions(media: Any, info: MediaInfo, number: int = 0) -> tuple[list[Any], dict[str, Any]]:
+    """What comes with the video and audio of a file into an mp4: text subtitles, chapters, metadata.
+
+    Args:
+        media: the video as an input of ffmpeg-python.
+        info: its facts.
+        number: which input of the command it is, from 0 in the order in which streams of them are written.
+
+    Returns:
+        The streams to add after those of video and audio, and the options.
+    """
+    texts = [media[f"s:{index}"] for index in text_subtitles(info)]
+    # No track of timecodes: an encode in chunks could not make one, and a copy is the same however it is made.
+    options: dict[str, Any] = {"map_metadata": number, "map_chapters": number, "write_tmcd": 0}
+    return texts, options | ({"c:s": "mov_text"} if texts else {})
+
+
+def reencode(source: Path, info: MediaInfo, target: Path, encoding: Encoding) -> tuple[str, ...]:
+    """The web profile: H.264, AAC for every audio track, text subtitles and chapters kept, moov in front.
+
+    Every source frame is encoded once, at its own time, so variable frame rates stay what they are.
+
+    Returns:
+        ffmpeg's arguments.
+    """
+    media = ffmpeg.input(media_url(source))
+    texts, kept = companions(media, info)
+    streams = [for_the_web(info, media[f"v:{info.video.index}"]), *audio_tracks(media, info), *texts]
+    options = {**each_once(info, encoding), **FASTSTART, **kept, "f": "mp4"}
+    if info.audio_tracks:
+        options |= AAC
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def for_the_web(info: MediaInfo, video: Any) -> Any:
+    """``video`` in upright square pixels of ``web_size``; as it is where it is that already."""
+    if info.video.plain:
+        return video
+    return upright(info, video).filter("scale", *web_size(info), out_range="tv").filter("setsar", 1)
+
+
+def each_once(info: MediaInfo, encoding: Encoding) -> dict[str, Any]:
+    """Output options that encode every frame once, at its own time."""
+    options = {**encoding.options(), "fps_mode:v": "passthrough", "enc_time_base:v": "demux"}
+    return options | SDR_TAGS if info.video.hdr else options
+
+
+def audio_tracks(media: Any, info: MediaInfo) -> list[Any]:
+    """Every audio track that decodes of a video that is an input of ffmpeg-python and read from its beginning."""
+    return [_in_time(audio(media, track), track) for track in info.audio]
+
+
+def audio(media: Any, track: AudioTrack) -> Any:
+    """An audio track of an input of ffmpeg-python, in a layout that can be mixed and encoded."""
+    return mixable(media[f"a:{track.index}"], track)
+
+
+def mixable(heard: Any, track: AudioTrack) -> Any:
+    """The stream of an audio track in a layout that can be mixed and encoded.
+
+    A single channel that is labelled as the left or the right one is no layout for any encoder.
+
+    Returns:
+        The stream, through a filter where it needs one.
+    """
+    if (taken := by_position(track.layout)) is None:
+        return heard
+    layout, channels = taken
+    return heard.filter("channelmap", map="|".join(map(str, range(channels))), channel_layout=layout)
+
+
+def _in_time(heard: Any, track: AudioTrack) -> Any:
+    """Without what a decoder gives before the track's own first time: ffmpeg would put that at the file's beginning."""
+    if not track.untimed or track.start is None or track.start <= _ASIDE:
+        return heard
+    return heard.filter("atrim", start=seconds(track.start - _ASIDE))
+
+
+def remux(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
+    """Video and audio as they are, text subtitles and chapters kept, into an mp4 with its moov in front."""
+    media = ffmpeg.input(media_url(source))
+    texts, kept = companions(media, info)
+    streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio), *texts]
+    options = {"c": "copy", **FASTSTART, **kept, "f": "mp4"}
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def seconds(time: Fraction) -> str:
+    """A time as ffmpeg takes it: decimal seconds, exact to the microsecond, rounded to the nearest."""
+    return f"{float(round(time * 1_000_000) / 1_000_000):.6f}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One video in a grid."""
+
+    path: Path
+    info: MediaInfo
+
+
+def fitted_size(info: MediaInfo, width: int, height: int) -> tuple[int, int]:
+    """What a video takes of a frame of ``width`` x ``height`` that it is fitted into, both sides even."""
+    shown_width, shown_height = info.video.display_size
+    scale = min(Fraction(width, shown_width), Fraction(height, shown_height))
+    across, down = (max(2, int(side * scale) // 2 * 2) for side in (shown_width, shown_height))
+    return across, down
+
+
+def fitted(info: MediaInfo, video: Any, width: int, height: int, rate: Fraction) -> Any:
+    """``video`` scaled into ``width`` x ``height`` without distortion, padded black, at a constant rate."""
+    video = upright(info, video).filter("scale", *fitted_size(info, width, height), out_range="tv").filter("setsar", 1)
+    video = video.filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2", color="black")
+    return video.filter("fps", fps=str(rate)).filter("format", "yuv420p")
+
+
+def cell(
+    source: Cell, target: Path, *, size: tuple[int, int], rate: Fraction, length: Fraction, heard: bool
+) -> tuple[str, ...]:
+    """One video made small for its place in a grid, nearly without loss, its audio as it is decoded.
+
+    Args:
+        source: the video.
+        target: the Matroska file to write.
+        size: of its place, in pixels.
+        rate: frames per second of the grid.
+        length: seconds of the grid; no more than that is read.
+        heard: whether its audio is taken, too.
+
+    Returns:
+        ffmpeg's arguments.
+    """
+    media = ffmpeg.input(media_url(source.path), t=seconds(length))
+    streams = [fitted(source.info, media[f"v:{source.info.video.index}"], *size, rate)]
+    options: dict[str, Any] = {**Encoding(preset="ultrafast", crf=12).options(), "f": "matroska"}
+    if heard:
+        streams.append(audio(media, source.info.audio[0]))
+        options["c:a"] = "pcm_s16le"
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+@dataclass(frozen=True)
+class GridForm:
+    """What a grid looks like, and which of it is heard."""
+
+    columns: int  # and rows
+    size: tuple[int, int]  # of the whole, in pixels
+    rate: Fraction  # frames per second
+    length: Fraction  # seconds
+    heard: Sequence[int] = ()  # which cells are heard, from 0; several are mixed, none is silence
+
+
+def grid(cells: Sequence[Cell], target: Path, encoding: Encoding, form: GridForm) -> tuple[str, ...]:
+    """Videos side by side in as many rows as columns; one that ends early stays on its last frame.
+
+    Args:
+        cells: row by row, from the top left.
+        target: the mp4 to write.
+        encoding: how to encode.
+        form: of the grid.
+
+    Returns:
+        ffmpeg's arguments.
+    """
+    length = seconds(form.length)
+    stacked = stacked_cells(cells, form).filter("trim", duration=length).filter("setpts", "PTS-STARTPTS")
+    options: dict[str, Any] = {**encoding.options(), **FASTSTART, "f": "mp4", "t": length}
+    streams = [stacked]
+    if form.heard:
+        streams.append(mixed_cells(cells, form))
+        options |= {**AAC, "ac": 2}
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def stacked_cells(cells: Sequence[Cell], form: GridForm, first: int = 0) -> Any:
+    """The video of ``grid`` from the frame at ``first`` on, filtered; they never end."""
+    columns = form.columns
+    width, height = (side // columns for side in form.size)
+    videos = [ffmpeg.input(media_url(cell.path))[f"v:{cell.info.video.index}"] for cell in cells]
+    videos = _split_where_shared(videos, "split")
+    small = [
+        fitted(cell.info, video, width, height, form.rate).filter("tpad", stop_mode="clone", stop=-1)
+        for cell, video in zip(cells, videos, strict=True)
+    ]
+    places = [f"{n % columns * width}_{n // columns * height}" for n in range(len(cells))]
+    stacked = ffmpeg.filter(small, "xstack", inputs=len(cells), layout="|".join(places))
+    return stacked.filter("trim", start_frame=first).filter("setpts", "PTS-STARTPTS") if first else stacked
+
+
+def mixed_cells(cells: Sequence[Cell], form: GridForm) -> Any:
+    """The audio of ``grid``, filtered: that of the heard cells."""
+    heard = [audio(ffmpeg.input(media_url(cells[index].path)), cells[index].info.audio[0]) for index in form.heard]
+    streams = [
+        stream.filter("aresample", 48000, **{"async": 1, "first_pts": 0}).filter("apad")
+        for stream in _split_where_shared(heard, "asplit")
+    ]
+    mixed = streams[0] if len(streams) == 1 else ffmpeg.filter(streams, "amix", inputs=len(streams), normalize=1)
+    return mixed.filter("atrim", duration=seconds(form.length))
+
+
+def _split_where_shared(streams: Sequence[Any], splitter: str) -> list[Any]:
+    """These streams, none of them twice: one that several filters read is split for them."""
+    counts = Counter(streams)
+    split = {stream: stream.filter_multi_output(splitter, count) for stream, count in counts.items() if count > 1}
+    seen: Counter[Any] = Counter()
+    outputs = []
+    for stream in streams:
+        outputs.append(split[stream][seen[stream]] if stream in split else stream)
+        seen[stream] += 1
+    return outputs

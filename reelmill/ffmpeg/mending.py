@@ -1,0 +1,203 @@
+"""Sources that lie about their times or colours, mended by copying their packets: no job then needs to know of it.
+
+What is wrong is found in the packets. ffmpeg itself straightens a clock that jumps, as it copies; bitstream filters
+and ``retiming`` do the rest, and nothing is encoded.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import ffmpeg
+from av.error import FFmpegError
+from av.packet import Packet
+
+from reelmill.ffmpeg.codecs import UNKNOWN_COLOURS, codec_named
+from reelmill.ffmpeg.commands.filters import arguments
+from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media, probe
+from reelmill.ffmpeg.reading.tracks import UNKNOWN, decodable_audio
+from reelmill.ffmpeg.retiming import retimed
+from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.report import Report
+
+#: Containers of broadcasts, in which a clock may start again, and what ffmpeg takes for that (``dts_delta_threshold``).
+_BROADCAST: Final = ("mpegts", "mpeg")
+_FORWARD: Final = 10.0  # seconds
+_BACKWARD: Final = 0.1
+_BESIDE: Final = 1.0  # how far tracks may be apart in a file that are heard and seen together
+#: Packets that are asked whether times of presentation are to be believed.
+_ASKED: Final = 256
+#: Colour matrix "reserved" (ITU-T H.273, table 4): no filter of ffmpeg takes frames that declare it.
+_RESERVED: Final = 3
+
+#: Bitstream filters that say of colours that they are not known, for codecs that are read and never encoded.
+_UNTAGGED: Final = {
+    "mpeg2video": f"mpeg2_metadata={UNKNOWN_COLOURS}",
+    "prores": "prores_metadata=color_primaries=unknown:color_trc=unknown:colorspace=unknown",
+}
+
+
+class Fault(Enum):
+    """What is wrong with a source, as a part of a sentence."""
+
+    JUMPS = "its clock jumps or starts again"
+    EARLY = "its frames are said to be shown before they are decoded"
+    RESERVED = "its colours are declared in a reserved way"
+
+
+@dataclass(frozen=True)
+class TrackPackets:
+    """The packets of a track: where each lies in the file, in bytes, and its time of decoding in seconds."""
+
+    places: Sequence[int]
+    times: Sequence[float]
+
+    def around(self, number: int) -> tuple[int, int]:
+        """The places between which lies what is sent between a packet and the next."""
+        begin = number
+        while begin and self.times[number] - _BESIDE < self.times[begin] <= self.times[number]:
+            begin -= 1  # what stands just before a pause may have been written with what comes after it
+        return self.places[begin], self.places[number + 1]
+
+
+def suspect(info: MediaInfo) -> bool:
+    """Whether a file is of a kind that may have to be mended, so that it is worth being looked into (pure)."""
+    return info.container in (*_BROADCAST, "flv") or info.video.matrix == _RESERVED
+
+
+def fault_of(path: Path, info: MediaInfo) -> Fault | None:
+    """What is to be mended of a file; a broadcast is read through for that, of others the first packets.
+
+    Args:
+        path: the file.
+        info: its facts.
+
+    Returns:
+        What is wrong; None where nothing is.
+
+    Raises:
+        FileMissing, NotAVideo, InputError: it does not open.
+        Unreadable: the disk does not give its bytes.
+    """
+    if info.video.matrix == _RESERVED and _untagged(info.video.codec) is not None:
+        return Fault.RESERVED
+    broadcast = info.container in _BROADCAST
+    early = 0
+    sent: dict[int, tuple[array[int], array[float]]] = {}
+    with open_media(path) as container:
+        found = main_video(container)
+        assert found is not None
+        audio = [stream for _, stream in decodable_audio(container)] if broadcast else []
+        number = 0
+        try:
+            for packet in container.demux([found[1], *audio]):
+                if packet.stream.index == found[1].index and number < _ASKED:
+                    number += 1
+                    early += _early(packet)
+                elif not broadcast:
+                    break
+                if broadcast and packet.dts is not None and packet.time_base is not None:
+                    places, times = sent.setdefault(packet.stream.index, (array("q"), array("d")))
+                    # Not in the order they come in: a parser holds the last of a track back until the next is there.
+                    places.append(packet.pos if packet.pos is not None else places[-1] if places else 0)
+                    times.append(float(packet.dts * packet.time_base))
+        except FFmpegError as error:  # what comes before the damage counts
+            blame_disk(error, path)
+    if 2 * early > number:
+        return Fault.EARLY
+    tracks = [TrackPackets(*one) for one in sent.values()]
+    return Fault.JUMPS if any(jumps(track.times) for track in tracks) and not pauses(tracks) else None
+
+
+def _untagged(codec: str) -> str | None:
+    """The bitstream filter for a codec; None where there is none."""
+    encoded = codec_named(codec)
+    return _UNTAGGED.get(codec) if encoded is None else encoded.untagged
+
+
+def _early(packet: Packet[Any]) -> bool:
+    return packet.pts is not None and packet.dts is not None and packet.pts < packet.dts
+
+
+def jumps(times: Iterable[float]) -> bool:
+    """Whether times of decoding, in seconds and in the order of a file, go back or leap ahead (pure)."""
+    return any(not -_BACKWARD <= after - before <= _FORWARD for before, after in pairwise(times))
+
+
+def pauses(tracks: Sequence[TrackPackets]) -> bool:
+    """Whether one track leaps ahead while another goes on: a hole, which ffmpeg would close (pure)."""
+    return any(
+        _goes_on(other, one.around(number), (before + _BESIDE, after - _BESIDE))
+        for one in tracks
+        for number, (before, after) in enumerate(pairwise(one.times))
+        if after - before > _FORWARD
+        for other in tracks
+        if other is not one
+    )
+
+
+def _goes_on(track: TrackPackets, places: tuple[int, int], times: tuple[float, float]) -> bool:
+    begin, end = (bisect_left(track.places, place) for place in places)
+    return any(times[0] < time < times[1] for time in track.times[begin:end])
+
+
+def mended(
+    transcoder: Transcoder, source: tuple[Path, MediaInfo], fault: Fault, target: Path, report: Report
+) -> MediaInfo:
+    """Copy the tracks that decode into a file without the fault.
+
+    Args:
+        transcoder: whose ffmpeg copies.
+        source: the video and its facts.
+        fault: what is wrong.
+        target: the file to write.
+        report: where lines and progress go.
+
+    Returns:
+        The facts of the new file.
+
+    Raises:
+        FfmpegFailed, ProcessStalled, DiskFull.
+    """
+    path, info = source
+    if fault is Fault.EARLY:
+        retimed(path, info, target)
+    else:
+        filters = _untagged(info.video.codec) if fault is Fault.RESERVED else None
+        transcoder.run(copied(path, info, target, filters), report, info.duration)
+    return replace(probe(target), left_out=info.left_out, title=info.title)
+
+
+def copied(source: Path, info: MediaInfo, target: Path, filters: str | None) -> tuple[str, ...]:
+    """ffmpeg's arguments that copy the main video track, the audio tracks that decode and the subtitles (pure).
+
+    Args:
+        source: the video.
+        info: its facts.
+        target: the file to write.
+        filters: bitstream filters for the video.
+
+    Returns:
+        ffmpeg's arguments.
+    """
+    media = ffmpeg.input(media_url(source))
+    streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio)]
+    streams += [media[f"s:{place}"] for place, codec in enumerate(info.subtitle_codecs) if codec != UNKNOWN]
+    options: dict[str, Any] = {"c": "copy", "f": _container(info), "fflags": "+bitexact"}
+    if filters is not None:
+        options["bsf:v"] = filters
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def _container(info: MediaInfo) -> str:
+    """One that keeps the times of a source's container, and is never taken for a finished web copy."""
+    if info.container in _BROADCAST:
+        return "mpegts" if info.container == "mpegts" else "vob"
+    return "mov" if "mp4" in info.container else "matroska"

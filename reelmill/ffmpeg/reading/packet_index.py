@@ -1,0 +1,144 @@
+"""The packet index of a file's video track: when each frame is shown and where reading may begin.
+
+Read from the packets alone; nothing is decoded, so an hour takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from reelmill.errors import ReelmillError
+from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
+
+_IDR: Final = 5  # nal_unit_type of a frame no later one reads past (ITU-T H.264, table 7-1)
+_TYPE: Final = 0x1F
+
+
+class NotCuttable(ReelmillError):
+    """Why a source must be encoded in one go; a plan's reason rather than a failure."""
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """A frame at which a decoder may begin, by its container."""
+
+    place: int  # among all packets, in reading order
+    time: int  # ticks
+    certain: bool  # by the standard; an H.264 keyframe that is no IDR frame is one by its container alone
+
+
+@dataclass(frozen=True)
+class Index:
+    """The frames of a track that are shown; times in ticks of ``time_base``, on the file's own clock."""
+
+    time_base: Fraction  # seconds per tick
+    start: Fraction  # seconds; what players take for the file's beginning
+    entry: int | None  # when the keyframe that reading begins with is shown, or would be; None: it is no keyframe
+    order: tuple[int, ...]  # times in reading order
+    keyframes: tuple[Keyframe, ...]
+    hold: int  # ticks that the last frame stands; 0 where that is not said
+
+    @cached_property
+    def times(self) -> tuple[int, ...]:
+        """When the frames are shown, the earliest first."""
+        return tuple(sorted(self.order))
+
+    @property
+    def begin(self) -> Fraction:
+        """Seconds from the file's beginning to its first frame."""
+        return self.times[0] * self.time_base - self.start
+
+
+def read_index(path: Path) -> Index:
+    """Read the index of the main video track of ``path``.
+
+    Returns:
+        The index, of one frame at least.
+
+    Raises:
+        NotCuttable: it does not say when each frame is shown, or cannot be read to its end.
+        FileMissing, NotAVideo, InputError: it does not open.
+        Unreadable: the disk does not give its bytes.
+    """
+    order: list[int] = []
+    hidden: list[int] = []
+    keyframes: list[Keyframe] = []
+    entry, last, hold = None, None, 0
+    with open_media(path) as container:
+        found = main_video(container)
+        assert found is not None
+        stream = found[1]
+        time_base = stream.time_base
+        if time_base is None:
+            raise NotCuttable("its video track has no clock")
+        for number, packet in enumerate(_frame_packets(container, stream)):
+            if packet.pts is None:
+                raise NotCuttable("a frame does not say when it is shown")
+            if number == 0 and packet.is_keyframe:
+                entry = packet.pts
+            if packet.is_discard:
+                hidden.append(packet.pts)
+                continue
+            if packet.is_keyframe:
+                keyframes.append(Keyframe(len(order), packet.pts, _certain(stream, packet)))
+            order.append(packet.pts)
+            if last is None or packet.pts > last:
+                last, hold = packet.pts, packet.duration or 0
+        start = Fraction(container.start_time or 0, av.time_base)
+    if not order:
+        raise NotCuttable("it holds no frame")
+    index = Index(time_base, start, entry, tuple(order), tuple(keyframes), hold)
+    if any(index.times[0] <= time <= index.times[-1] for time in hidden):
+        raise NotCuttable("its edit list leaves out frames in the middle")
+    if any(later == earlier for earlier, later in pairwise(index.times)):
+        raise NotCuttable("two of its frames are to be shown at the same time")
+    return index
+
+
+def _frame_packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """The packets of all frames; an edit list may hide some of them."""
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0:
+                continue
+            if packet.is_corrupt:
+                raise NotCuttable("a frame is damaged")
+            yield packet
+    except FFmpegError as error:
+        blame_disk(error, container.name)
+        raise NotCuttable(f"it cannot be read to its end ({error.strerror})") from error
+
+
+def _certain(stream: VideoStream, packet: Packet[VideoStream]) -> bool:
+    """Whether decoding may begin here by the standard, and not by the container alone.
+
+    H.264 lets a recovery point pass for a keyframe, and careless muxers mark any intra frame; so only an IDR frame
+    is certain. All other codecs' keyframes reset the decoder, but for frames shown before them.
+
+    Returns:
+        False where it is a keyframe by its container alone.
+    """
+    if stream.codec_context.codec.canonical_name != "h264":
+        return True
+    data, extra = bytes(packet), bytes(stream.codec_context.extradata or b"")
+    if extra[:1] != b"\x01":  # a byte stream: units follow a start code (ITU-T H.264, annex B)
+        return any(unit[0] & _TYPE == _IDR for unit in data.split(b"\x00\x00\x01")[1:] if unit)
+    size = (extra[4] & 3) + 1  # length-prefixed units (ISO/IEC 14496-15, 5.3.3.1)
+    place = 0
+    while place + size < len(data):
+        if data[place + size] & _TYPE == _IDR:
+            return True
+        place += size + int.from_bytes(data[place : place + size], "big")
+    return False

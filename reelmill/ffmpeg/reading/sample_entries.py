@@ -1,0 +1,99 @@
+"""The sample entries of an mp4's tracks: what each is coded in, and how much of its frames is shown.
+
+Only the headers of boxes are read (ISO/IEC 14496-12, 4.2 and 8.5.2).
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO, Final
+
+_CONTAINERS: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+#: Bytes of a visual sample entry before the boxes in it, and where its size in pixels stands (12.1.3).
+_VISUAL: Final = 86
+_PIXELS: Final = 32
+#: No sample entry is longer.
+_MOST: Final = 1 << 16
+
+
+@dataclass(frozen=True)
+class SampleEntry:
+    """The first sample entry of one track."""
+
+    name: str  # four characters
+    shown: tuple[int, int] | None  # pixels of the clean aperture, where that is less than all
+
+
+def sample_entries(path: Path) -> tuple[SampleEntry, ...]:
+    """One for each track of an mp4, in the order of its tracks."""
+    with path.open("rb") as file:
+        return tuple(_entry(data) for data in _descriptions(file, path.stat().st_size))
+
+
+def _descriptions(file: BinaryIO, end: int) -> Iterator[bytes]:
+    """The first sample entry of each track between here and ``end``."""
+    for kind, stop in _boxes(file, end):
+        if kind == b"stsd":
+            file.read(8)  # version and flags, count
+            yield file.read(min(_MOST, stop - file.tell()))
+        elif kind in _CONTAINERS:
+            yield from _descriptions(file, stop)
+
+
+def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
+    """The kind and the end of each box between here and ``end``; each is entered, and left as a whole."""
+    while file.tell() < end and len(header := file.read(8)) == 8:
+        start, size, kind = file.tell() - 8, int.from_bytes(header[:4], "big"), header[4:]
+        if size == 1:
+            size = int.from_bytes(file.read(8), "big")
+        stop = end if size == 0 else start + size
+        if stop < file.tell():  # damage
+            return
+        yield kind, min(stop, end)
+        file.seek(stop)
+
+
+def _entry(data: bytes) -> SampleEntry:
+    size = int.from_bytes(data[:4], "big")
+    return SampleEntry(data[4:8].decode("latin-1"), _clean_aperture(data[:size]))
+
+
+def _clean_aperture(entry: bytes) -> tuple[int, int] | None:
+    """Pixels of an entry's clean aperture (12.1.4), as ffmpeg crops to it: its edges rounded down to whole pixels."""
+    place = _VISUAL
+    while place + 8 <= len(entry):
+        size, kind = int.from_bytes(entry[place : place + 4], "big"), entry[place + 4 : place + 8]
+        if kind == b"clap" and size >= 40 and place + 40 <= len(entry):
+            sides = struct.unpack(">HH", entry[_PIXELS : _PIXELS + 4])
+            return _cropped(sides, struct.unpack(">IIIIiIiI", entry[place + 8 : place + 40]))
+        place += max(8, size)
+    return None
+
+
+def _cropped(sides: tuple[int, int], numbers: tuple[int, ...]) -> tuple[int, int] | None:
+    """The size in pixels of an aperture.
+
+    Args:
+        sides: of the whole frame, in pixels.
+        numbers: numerator and denominator of its width, its height and the two offsets of its middle.
+
+    Returns:
+        Width and height; None where it makes no sense, or is the whole frame.
+    """
+    if 0 in numbers[1::2]:
+        return None
+    width, height, right, down = (Fraction(*numbers[place : place + 2]) for place in range(0, 8, 2))
+    found = []
+    for side, length, offset in ((sides[0], width, right), (sides[1], height, down)):
+        middle = Fraction(side - 1, 2) + offset
+        begin = middle - (length - 1) / 2
+        first, last = math.floor(begin), math.floor(begin + length - 1)
+        if not 0 <= first <= last < side:
+            return None
+        found.append(last - first + 1)
+    return None if tuple(found) == sides else (found[0], found[1])

@@ -1,0 +1,140 @@
+"""Does a film show and play what it was made of? What is compared, and what is wrong with it.
+
+Frames are taken from the sources before the film is decoded, so that those it must match are picked on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reelmill.ffmpeg.reading.audio_levels import Levels
+from reelmill.ffmpeg.reading.decode_report import DecodeReport
+from reelmill.ffmpeg.reading.decode_request import DecodeRequest
+from reelmill.ffmpeg.reading.parallel_decode import check_other_tracks
+from reelmill.ffmpeg.verify.film_segments import FilmSegment
+from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame, expected_frames, frame_faults
+from reelmill.ffmpeg.verify.levels_match import level_faults
+from reelmill.ffmpeg.verify.source_levels import layouts, levels_between
+from reelmill.ffmpeg.verify.timing import Timing
+
+#: Seconds at both ends of a segment whose audio may be faded.
+_SOFT: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a film is compared with."""
+
+    segments: tuple[FilmSegment, ...]
+    expected_frames: tuple[ExpectedFrame, ...]
+    layouts: tuple[str | None, ...]  # of the film's audio tracks
+
+    @property
+    def request(self) -> DecodeRequest:
+        """What is wanted of the film while it is decoded."""
+        return DecodeRequest(
+            tuple(sample.request for sample in self.expected_frames), levels=bool(self.expected_frames and self.layouts)
+        )
+
+
+def content_of(film: Path, segments: Sequence[FilmSegment]) -> Content:
+    """Take frames from the sources of a film.
+
+    Args:
+        film: the file.
+        segments: what it was put together from.
+
+    Returns:
+        What the film is compared with.
+
+    Raises:
+        NotAVideo, FileMissing, InputError: one does not open.
+    """
+    return Content(tuple(segments), tuple(expected_frames(segments)), layouts(film) if segments else ())
+
+
+def whole_segment(source: Path, wanted: Timing, *, mapped: bool) -> list[FilmSegment]:
+    """The segment that a copy of a whole video is.
+
+    Args:
+        source: the video.
+        wanted: its times.
+        mapped: from high dynamic range to standard.
+
+    Returns:
+        One segment; none where the source has no frame.
+    """
+    if not wanted.frames:
+        return []
+    begin, end = wanted.first - wanted.start, wanted.last - wanted.start
+    return [FilmSegment(source, begin, end + _SOFT, at=0.0, mapped=mapped)]
+
+
+def shown_faults(film: Path, content: Content, report: DecodeReport, late: float = 0.0) -> Iterator[str]:
+    """What is wrong with the frames of a film.
+
+    Args:
+        film: the file.
+        content: what it is compared with.
+        report: what decoding it found.
+        late: how many seconds later than was thought the sources' frames begin.
+
+    Yields:
+        A clause for each kind of fault.
+    """
+    if report.frames:
+        yield from frame_faults(film, content.expected_frames, report.rasters, late)
+
+
+def copy_audio_faults(source: Path, wanted: Timing, content: Content, made: DecodeReport) -> Iterator[str]:
+    """What is wrong with how loud the audio tracks of a copy are; its source has as many.
+
+    Args:
+        source: the original.
+        wanted: its times.
+        content: what the copy is compared with.
+        made: what decoding the copy found.
+
+    Yields:
+        Each fault as a clause.
+    """
+    if not content.request.levels or made.start is None:
+        return
+    decoding = [number for number, timing in enumerate(wanted.audio) if timing is not None]  # the others are in no copy
+    mixed = dict(zip(decoding, content.layouts, strict=False))
+    layouts = tuple(mixed.get(number) for number in range(len(wanted.audio)))
+    found = check_other_tracks(source, DecodeRequest(levels=True, layouts=layouts)).levels
+    for track, (was, now) in enumerate(zip([found[number] for number in decoding], made.levels, strict=False)):
+        if was is None or now is None:
+            continue
+        before = max(0.0, wanted.first - was.begin)  # what is heard before the first frame
+        ends = was.end - wanted.first + before
+        faults = level_faults((was, wanted.first - before), (now, float(made.start) - before), ends, -before)
+        yield from (f"{_name(track, len(decoding))} {fault}" for fault in faults)
+
+
+def film_audio_faults(content: Content, made: DecodeReport) -> Iterator[str]:
+    """What is wrong with how loud the one audio track of a film is, segment by segment."""
+    levels = made.levels[0] if made.levels else None
+    if levels is None or made.start is None:
+        return
+    for segment in content.segments:
+        if segment.heard and segment.length > 2 * _SOFT:
+            yield from _segment_audio_faults(segment, content.layouts[0], levels, float(made.start))
+
+
+def _segment_audio_faults(segment: FilmSegment, layout: str | None, levels: Levels, first: float) -> Iterator[str]:
+    begin, end = segment.begin + _SOFT, segment.end - _SOFT
+    found = levels_between(segment.path, begin, end, layout)
+    if found is not None:
+        was, start = found
+        at = segment.shown(begin)
+        faults = level_faults((was, start + begin), (levels, first + at), end - begin, at, segment.gain)
+        yield from (f"its audio {fault}" for fault in faults)
+
+
+def _name(track: int, tracks: int) -> str:
+    return "its audio" if tracks == 1 else f"its audio track {track + 1}"

@@ -1,0 +1,57 @@
+"""What a film shows of which video, and which of its frames are compared with the video's (pure)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reelmill.ffmpeg.reading.raster import WHOLE, Box
+
+#: How many frames of a film are compared at least, spread over it; at least one of each segment.
+FRAMES: Final = 12
+
+
+@dataclass(frozen=True)
+class FilmSegment:
+    """A segment of a film, taken from a video frame by frame at the same speed."""
+
+    path: Path  # of the video
+    begin: float  # in the video, in seconds from the start of its file
+    end: float
+    at: float  # in the film, in seconds after its first frame
+    box: Box = WHOLE  # of the film's frame, which the video fills
+    mapped: bool = False  # from high dynamic range to standard
+    heard: bool = True  # its first audio track is the film's there
+    gain: float | None = 0.0  # by how many dB its audio was changed; None: by some
+
+    @property
+    def length(self) -> float:
+        """In seconds."""
+        return self.end - self.begin
+
+    def shown(self, time: float) -> float:
+        """When what the video shows at ``time`` is shown in the film."""
+        return self.at + time - self.begin
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where one frame is looked for: seconds from the start of the video's file."""
+
+    segment: FilmSegment
+    begin: float
+    end: float
+
+
+def windows(segments: Sequence[FilmSegment]) -> list[Window]:
+    """Windows spread over a film: one of each segment, and more of long ones until there are ``FRAMES``."""
+    whole = sum(segment.length for segment in segments)
+    found = []
+    for segment in segments:
+        count = max(1, math.ceil(FRAMES * segment.length / whole)) if whole > 0 else 1
+        step = segment.length / count
+        found += [Window(segment, segment.begin + n * step, segment.begin + (n + 1) * step) for n in range(count)]
+    return found

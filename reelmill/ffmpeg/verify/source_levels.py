@@ -1,0 +1,64 @@
+"""How loud a segment of a source is, by decoding its audio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from av.error import FFmpegError
+from av.packet import Packet
+
+from reelmill.ffmpeg.reading.audio_levels import UNKNOWN, Levels, known
+from reelmill.ffmpeg.reading.decode_report import Tally
+from reelmill.ffmpeg.reading.decode_request import DecodeRequest
+from reelmill.ffmpeg.reading.probe import open_media, probe
+from reelmill.ffmpeg.reading.tracks import decodable_audio
+
+#: Read so many seconds earlier: decoders come in late, and some containers seek by guessing.
+_EARLY: Final = 1.0
+
+
+def layouts(path: Path) -> tuple[str | None, ...]:
+    """The channel layout of each audio track that decodes; None where it is not known which channel is which."""
+    with open_media(path) as container:
+        found = [known(stream.codec_context.layout) for _, stream in decodable_audio(container)]
+        return tuple(None if UNKNOWN in channels else layout for layout, channels in found)
+
+
+def levels_between(path: Path, begin: float, end: float, layout: str | None) -> tuple[Levels, float] | None:
+    """Levels of the first audio track that decodes.
+
+    Args:
+        path: the file.
+        begin: seconds from the start of the file.
+        end: the same.
+        layout: what the channels are mixed to; None: as they are.
+
+    Returns:
+        The levels, and when the file starts on its own clock; None where no audio decodes.
+    """
+    heard = probe(path).audio
+    if not heard:
+        return None
+    tally = Tally(request=DecodeRequest(levels=True, layouts=(layout,)))
+    with open_media(path) as container:
+        start = (container.start_time or 0) / 1_000_000
+        streams = [container.streams.audio[heard[0].index]]
+        tally.follow_audio(streams)
+        try:
+            if begin > _EARLY:
+                container.seek(int((start + begin - _EARLY) * 1_000_000), backward=True)
+            for packet in _until(container.demux(streams), start + end):
+                tally.decode(packet)
+        except FFmpegError:  # what could be read is compared
+            pass
+    found = tally.report().levels
+    return (found[0], start) if found and found[0] is not None else None
+
+
+def _until(packets: Iterator[Packet[Any]], end: float) -> Iterator[Packet[Any]]:
+    for packet in packets:
+        if packet.pts is not None and packet.time_base is not None and float(packet.pts * packet.time_base) > end:
+            return
+        yield packet

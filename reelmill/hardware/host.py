@@ -1,0 +1,75 @@
+"""What a node is made of, and how busy it is now: plain facts, stored as JSON."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from reelmill.hardware.gpu import NVML, Devices
+
+_MEMINFO: Final = Path("/proc/meminfo")
+
+
+def hardware(devices: Devices = NVML) -> dict[str, Any]:
+    """What stays as it is while the node runs; JSON as it stands, memory in MB of 2**20 bytes."""
+    return {
+        "cores": os.cpu_count() or 1,
+        "memory_mb": meminfo(_MEMINFO.read_text())["MemTotal"],
+        "gpus": [{"name": gpu.name, "total_mb": gpu.total_mb, "uuid": gpu.uuid} for gpu in devices.gpus()],
+        "versions": {
+            "python": platform.python_version(),
+            "reelmill": _version("reelmill"),
+            "prefect": _version("prefect"),
+            "nvidia_driver": devices.driver_version(),
+        },
+    }
+
+
+def live_load(media_root: Path, devices: Devices = NVML) -> dict[str, Any]:
+    """What changes from minute to minute; JSON as it stands, memory and disk in MB of 2**20 bytes.
+
+    Args:
+        media_root: whose disk is meant; its free space is None while it is not there.
+        devices: the GPUs.
+
+    Returns:
+        The facts by name; None for what cannot be read.
+    """
+    return {
+        "load_per_core": round(os.getloadavg()[0] / (os.cpu_count() or 1), 2),  # of the last minute
+        "memory_available_mb": meminfo(_MEMINFO.read_text())["MemAvailable"],
+        "disk_free_mb": _disk_free_mb(media_root),
+        "gpus": [
+            {
+                "uuid": gpu.uuid,
+                "used_mb": gpu.used_mb,
+                "gpu_percent": gpu.gpu_percent,
+                "encoder_percent": gpu.encoder_percent,
+            }
+            for gpu in devices.gpus()
+        ],
+    }
+
+
+def meminfo(text: str) -> dict[str, int]:
+    """The rows of ``/proc/meminfo`` that are amounts, in MB (pure). Source: proc_meminfo(5)."""
+    rows = (line.split() for line in text.splitlines())
+    return {row[0].rstrip(":"): int(row[1]) // 1024 for row in rows if len(row) == 3 and row[2] == "kB"}
+
+
+def _disk_free_mb(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free // 2**20
+    except OSError:  # not there, or a network share that is away
+        return None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # run out of a checkout that was never installed
+        return None

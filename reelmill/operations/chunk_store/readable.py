@@ -1,0 +1,130 @@
+"""The file of a record as jobs read it: itself, or a mended copy in the chunk store where its times or colours lie.
+
+What was found out is kept in the catalogue, so that a broadcast is read through once and not by every job.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from reelmill.catalogue import searching
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.ffmpeg.binary import version
+from reelmill.ffmpeg.mending import Fault, fault_of, mended, suspect
+from reelmill.ffmpeg.reading.probe import MediaInfo, probe
+from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.operations.chunk_store.chunk_maker import ChunkMaker
+from reelmill.operations.chunk_store.store import Store
+from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.derived import analysis_cache
+from reelmill.report import NullReport
+from reelmill.storage.disk import disk_of
+
+#: What is found out, as the catalogue keeps it, and the number of the way it is found.
+_FAULT: Final = "fault"
+_VERSION: Final = "2"
+
+
+@dataclass(frozen=True)
+class ReadableVideo:
+    """A video of the catalogue that a job is going to read."""
+
+    video: Video
+    path: Path  # its file, or a mended copy of that
+    info: MediaInfo  # of ``path``
+
+    @property
+    def content_id(self) -> dict[str, Any]:
+        """What identifies its content."""
+        return content_id(self.video, self.path, self.info.video.number)
+
+
+def open_video(bench: Workbench, video_id: str) -> ReadableVideo:
+    """The video of this id, its file and that file's facts.
+
+    Returns:
+        All three; the file is a mended copy where the times or colours of the original lie.
+
+    Raises:
+        UnknownVideo, InputError: it cannot be used.
+        FfmpegFailed, ProcessStalled, DiskFull: it could not be mended.
+    """
+    with session() as opened:
+        video = searching.usable_video(opened, video_id, bench.root)
+    path = bench.source(video)
+    bench.report.line(f"input: {video.path}")
+    return ReadableVideo(video, *readable(bench, video, path))
+
+
+def readable(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaInfo]:
+    """The file to read for a record, and its facts. A mended one stays in the chunk store while the run may need it.
+
+    Args:
+        bench: what to work with.
+        video: the record.
+        source: its file.
+
+    Returns:
+        ``source`` or a mended copy of it, and that file's facts.
+
+    Raises:
+        InputError: it cannot be used.
+        FfmpegFailed, ProcessStalled, DiskFull: it could not be mended.
+    """
+    info = probe(source)
+    fault = _fault(video, source, info) if suspect(info) else None
+    if fault is None:
+        return source, info
+    bench.report.line(f"{video.path} is read from a mended copy: {fault.value}")
+    key = recipe("mended", [content_id(video, source, info.video.number)], build=version(bench.transcoder.ffmpeg))
+    store = Store(bench.root)
+    store.claim(f"{key}-{bench.run_id or 'script'}", bench.run_id, [key])
+
+    def mend(target: Path) -> dict[str, Any]:
+        bench.disk.require(info.size)
+        mended(bench.transcoder, (source, info), fault, target, bench.report)
+        stat = source.stat()
+        os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # so that what is made of it has the same recipes
+        return {"fault": fault.value}
+
+    path = ChunkMaker(store, bench.report).find_or_make(key, mend).path
+    return path, replace(probe(path), left_out=info.left_out, title=info.title)
+
+
+def _fault(video: Video, source: Path, info: MediaInfo) -> Fault | None:
+    """What is to be mended; it is found out once for a file as it is now."""
+    way = analysis_cache.of_track(_VERSION, info)
+    stored = analysis_cache.stored(video, source, _FAULT, way)
+    if stored is None:
+        fault = fault_of(source, info)
+        analysis_cache.store(video, source, _FAULT, way, b"" if fault is None else fault.name.encode())
+        return fault
+    return Fault[stored.decode()] if stored else None
+
+
+@contextmanager
+def briefly_readable(transcoder: Transcoder, source: Path, info: MediaInfo) -> Iterator[tuple[Path, MediaInfo, str]]:
+    """The file to read for one that is in no library.
+
+    Yields:
+        The file, its facts and what was wrong with it; a mended copy goes when the block ends.
+
+    Raises:
+        InputError: it cannot be used.
+        FfmpegFailed, ProcessStalled, DiskFull: it could not be mended.
+    """
+    fault = fault_of(source, info) if suspect(info) else None
+    if fault is None:
+        yield source, info, ""
+        return
+    disk_of(Path(tempfile.gettempdir())).require(info.size)
+    with tempfile.TemporaryDirectory(prefix="reelmill-") as folder:
+        target = Path(folder) / "mended"
+        yield target, mended(transcoder, (source, info), fault, target, NullReport()), fault.value

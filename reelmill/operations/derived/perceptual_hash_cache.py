@@ -1,0 +1,157 @@
+"""Perceptual hashes of the library's videos: computed once, kept in the catalogue, and again when a file changes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from reelmill.analysis.similarity.perceptual_hash import ALGORITHM, Hashes, hash_video
+from reelmill.catalogue import findings
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import PerceptualHashes, Video
+from reelmill.errors import InputError, OutsideMediaRoot
+from reelmill.operations.context import Workbench, local_media_root
+from reelmill.operations.remote_task import RemoteTask
+from reelmill.parallel import FanOut, in_threads
+from reelmill.storage.media_root import MediaRoot
+from reelmill.wording import plural
+
+#: Seconds of video that are worth a task of their own; shorter ones share one.
+_BATCH_SECONDS: Final = 600
+_DTYPE: Final = "<u8"
+
+
+@dataclass(frozen=True)
+class FileHashes:
+    """The perceptual hashes of one file; small enough to come from another node."""
+
+    video_id: uuid.UUID
+    size: int  # bytes, of the file when it was read
+    mtime_ns: int
+    hashes: Hashes | None  # None: it could not be read
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class HashTask:
+    """One file to be hashed."""
+
+    video_id: uuid.UUID
+    path: str  # relative to the media root
+
+
+Batch = tuple[HashTask, ...]
+
+
+def hash_batch(root: MediaRoot, batch: Batch) -> list[FileHashes]:
+    """Decode and hash each file of a batch; of one that cannot be read the reason is returned."""
+    return [_hash_file(root.resolve(task.path), task.video_id) for task in batch]
+
+
+def _hash_file(path: Path, video_id: uuid.UUID) -> FileHashes:
+    try:
+        stat = path.stat()  # before it is read: a file that changes meanwhile differs the next time
+    except FileNotFoundError:
+        return FileHashes(video_id, 0, 0, None, "it is not there any more")
+    try:
+        return FileHashes(video_id, stat.st_size, stat.st_mtime_ns, hash_video(path))
+    except InputError as error:
+        return FileHashes(video_id, stat.st_size, stat.st_mtime_ns, None, str(error))
+
+
+def batches(tasks: Sequence[tuple[HashTask, float]]) -> list[Batch]:
+    """Split files, given with their seconds, into batches of about ten minutes (pure)."""
+    result: list[Batch] = []
+    batch: list[HashTask] = []
+    length = 0.0
+    for task, seconds in tasks:
+        batch.append(task)
+        length += seconds
+        if length >= _BATCH_SECONDS:
+            result.append(tuple(batch))
+            batch, length = [], 0.0
+    return [*result, tuple(batch)] if batch else result
+
+
+def perceptual_hashes(
+    bench: Workbench, videos: Sequence[Video], *, directory_type: str | None = None, fan_out: FanOut = in_threads
+) -> tuple[dict[uuid.UUID, Hashes], dict[uuid.UUID, str]]:
+    """The perceptual hashes of videos, those of unchanged files from the catalogue.
+
+    Each is kept as soon as its batch is done, so a run that is killed goes on where it was.
+
+    Args:
+        bench: what to work with.
+        videos: whose.
+        directory_type: of all of them, where they have one in common.
+        fan_out: hashes what is missing, here or on other nodes.
+
+    Returns:
+        The hashes by the id of the video; and why the others have none.
+
+    Raises:
+        NotMounted: the whole library is away.
+    """
+    bench.root.require()
+    with session() as opened:
+        kept = findings.perceptual_hashes(opened, ALGORITHM, directory_type)
+    found: dict[uuid.UUID, Hashes] = {}
+    failed: dict[uuid.UUID, str] = {}
+    missing: list[tuple[HashTask, float]] = []
+    for video in videos:
+        try:
+            path = bench.root.resolve(video.path)
+        except OutsideMediaRoot as error:
+            failed[video.id] = str(error)
+            continue
+        known = kept.get(video.id)
+        if known is not None and _unchanged(known, path):
+            found[video.id] = np.frombuffer(known.hashes, _DTYPE).astype(np.uint64)
+        else:
+            missing.append((HashTask(video.id, video.path), video.duration or 0.0))
+    bench.report.line(f"perceptual hashes: {len(found)} kept, {len(missing)} to compute")
+    count = 0
+
+    def on_result(batch: Sequence[FileHashes]) -> None:
+        nonlocal count
+        _store(batch)
+        count += len(batch)
+        bench.report.progress(0.95 * count / len(missing), f"{count} of {plural(len(missing), 'video')} hashed")
+
+    for batch in fan_out(RemoteTask(hash_batch, bench.root, local_media_root), batches(missing), on_result):
+        for file in batch:
+            if file.hashes is None:
+                failed[file.video_id] = file.error or ""
+            else:
+                found[file.video_id] = file.hashes
+    return found, failed
+
+
+def _unchanged(known: PerceptualHashes, path: Path) -> bool:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (known.size, known.mtime_ns)
+
+
+def _store(batch: Sequence[FileHashes]) -> None:
+    with session() as opened:
+        for file in batch:
+            if file.hashes is not None:
+                findings.store_perceptual_hashes(
+                    opened,
+                    PerceptualHashes(
+                        video_id=file.video_id,
+                        algorithm=ALGORITHM,
+                        size=file.size,
+                        mtime_ns=file.mtime_ns,
+                        seconds=len(file.hashes),
+                        hashes=file.hashes.astype(_DTYPE).tobytes(),
+                    ),
+                )

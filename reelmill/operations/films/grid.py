@@ -1,0 +1,188 @@
+"""A grid: videos side by side and one above the other, each fitted into its cell without distortion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from reelmill.catalogue.models import Video
+from reelmill.errors import InputError, UserError
+from reelmill.ffmpeg.codecs import WEB
+from reelmill.ffmpeg.commands import filters
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.verify import Expectation, verify_intermediate
+from reelmill.operations import size_estimates
+from reelmill.operations.chunk_store.film_chunks import Film, FilmChunks, FrameSequence, film_chunks
+from reelmill.operations.chunk_store.readable import readable
+from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.films.film_result import FilmOutput
+from reelmill.operations.films.film_segments import of_cells
+from reelmill.operations.films.film_work import FilmWork
+from reelmill.report import Share
+
+Length = Literal["shortest", "longest"]
+
+SIZE: Final = (1920, 1080)
+#: No source of a grid is shown faster than this; twice the frames in a quarter of the space serve nobody.
+_MAX_RATE: Final = Fraction(60)
+#: A grid of more is made in two steps: each video made small by itself, so that no two large ones are ever open.
+_AT_ONCE: Final = 4
+#: Of the job, when the small videos of such a grid are made, and when the film is.
+_CELLS_DONE: Final = 0.7
+_FILM_DONE: Final = 0.95
+
+
+@dataclass(frozen=True)
+class GridPlan:
+    """What the grid will be."""
+
+    frames: int
+    rate: Fraction
+    heard: tuple[int, ...]  # cells, from 0
+
+    @property
+    def length(self) -> Fraction:
+        """Seconds: whole frames."""
+        return self.frames / self.rate
+
+
+def plan(cells: Sequence[filters.Cell], length: Length, audio: int | Literal["mix"]) -> GridPlan:
+    """Decide length, rate and audio of a grid (pure).
+
+    Args:
+        cells: the videos.
+        length: ``shortest`` ends with the first to end; ``longest`` holds the others' last frames.
+        audio: 1 for the audio of the first cell and so on, ``mix`` for all, 0 for silence.
+
+    Returns:
+        The plan.
+
+    Raises:
+        InputError: a video does not say how long it is.
+        UserError: there is no such cell.
+    """
+    durations = []
+    for cell in cells:
+        duration = cell.info.video.duration or cell.info.duration
+        if not duration or duration <= 0:
+            raise InputError(f"{cell.path.name} does not say how long it is; re-encode it first.")
+        durations.append(duration)
+    if audio != "mix" and not 0 <= audio <= len(cells):
+        raise UserError(f"There is no cell {audio} to hear: the grid has {len(cells)}; 0 is silence.")
+    rates = [min(cell.info.video.frame_rate or Fraction(25), _MAX_RATE) for cell in cells]
+    heard = range(len(cells)) if audio == "mix" else () if audio == 0 else (audio - 1,)
+    wanted, rate = min(durations) if length == "shortest" else max(durations), max(rates)
+    return GridPlan(
+        frames=max(1, round(wanted * rate)),
+        rate=rate,
+        heard=tuple(index for index in heard if cells[index].info.audio_tracks),
+    )
+
+
+def read_cells(bench: Workbench, videos: Sequence[Video]) -> list[filters.Cell]:
+    """The cells that ``videos`` will be.
+
+    Args:
+        bench: what to work with.
+        videos: the records, row by row.
+
+    Returns:
+        A cell for each.
+
+    Raises:
+        InputError: one cannot be used.
+        CapabilityError: one is HDR and this ffmpeg cannot show it otherwise.
+    """
+    cells = []
+    for video in videos:
+        cells.append(filters.Cell(*readable(bench, video, bench.source(video))))
+        bench.transcoder.require_tone_mapping(cells[-1].info)
+    return cells
+
+
+def produce(work: FilmWork, videos: Sequence[Video], cells: Sequence[filters.Cell], planned: GridPlan) -> FilmOutput:
+    """Make a grid and publish it.
+
+    Args:
+        work: what it is made with and becomes.
+        videos: the records of the cells.
+        cells: a square number of them, row by row.
+        planned: see ``plan``.
+
+    Returns:
+        The film.
+
+    Raises:
+        GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: it went wrong; nothing was published.
+    """
+    bench, length, two_steps = work.bench, planned.length, len(cells) > _AT_ONCE
+    form = _form(cells, planned)
+    bench.disk.require(size_estimates.grid(form, work.encoding, bench.chunk_seconds, kept=two_steps))
+    expected = Expectation(
+        duration=length,
+        frames=planned.frames,
+        size=SIZE,
+        audio_tracks=1 if planned.heard else 0,
+        audio_throughout=True,
+        segments=of_cells(cells, SIZE, length, planned.heard),
+    )
+    begin, staged = _CELLS_DONE if two_steps else 0.0, work.folder / "output.mp4"
+    with film_chunks(bench, work.product.recipe, work.folder) as chunks:
+        if two_steps:
+            small = _SmallCells(chunks, cells, planned, Share(bench.report, 0, begin))
+            cells = [small.make_small(number, video) for number, video in enumerate(videos)]
+        film = _film(cells, planned, work.product.recipe)
+        chunks.film(film, work.encoding, staged, Share(bench.report, begin, _FILM_DONE))
+        return work.publish(staged, expected, chunks, bytes_in=sum(video.size for video in videos))
+
+
+def _form(cells: Sequence[filters.Cell], planned: GridPlan) -> filters.GridForm:
+    return filters.GridForm(round(len(cells) ** 0.5), SIZE, planned.rate, planned.length, planned.heard)
+
+
+def _film(cells: Sequence[filters.Cell], planned: GridPlan, key: str) -> Film:
+    form = _form(cells, planned)
+
+    def command(way: Encoding, target: Path) -> Sequence[str]:
+        return filters.grid(cells, target, way, form)
+
+    def graph(first: int) -> Any:
+        return filters.stacked_cells(cells, form, first)
+
+    audio = filters.mixed_cells(cells, form) if planned.heard else None
+    video = FrameSequence("the grid", recipe("stacked", [], job=key), planned.frames, planned.rate, graph)
+    return Film(video, audio, command, audio_options={"ac": 2})
+
+
+@dataclass(frozen=True)
+class _SmallCells:
+    """The cells of a grid, each made small by itself and nearly without loss."""
+
+    chunks: FilmChunks
+    cells: Sequence[filters.Cell]  # as they are
+    planned: GridPlan
+    report: Share
+
+    def make_small(self, number: int, video: Video) -> filters.Cell:
+        """One of them, made now or found as an earlier run made it."""
+        columns, cell, planned = round(len(self.cells) ** 0.5), self.cells[number], self.planned
+        size, heard, name = (SIZE[0] // columns, SIZE[1] // columns), number in planned.heard, f"cell {number + 1}"
+        expected = Expectation(audio_codec=None, audio_tracks=1 if heard else 0)
+        share = Share(self.report, number / len(self.cells), (number + 1) / len(self.cells))
+
+        def encode(target: Path) -> dict[str, Any]:
+            line = filters.cell(cell, target, size=size, rate=planned.rate, length=planned.length, heard=heard)
+            encoded = self.chunks.run(line, WEB.software.name, share, planned.length)
+            verify_intermediate(target, expected, name)
+            return {"frames": encoded.last.frames}
+
+        of = recipe(
+            "cell", [content_id(video, cell.path, cell.info.video.number)],
+            size=size, rate=str(planned.rate), length=str(planned.length), sound=heard,
+        )  # fmt: skip
+        path = self.chunks.single(of, name, encode).path
+        return filters.Cell(path, probe(path))

@@ -1,0 +1,246 @@
+"""GIF: a segment of a video as an animated image that fits a size limit, kept under ``gifs/``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from reelmill.errors import InputError, OutputRejected, UserError
+from reelmill.ffmpeg.commands import gif
+from reelmill.ffmpeg.commands.gif import GifSegment, Step
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.verify import FilmSegment, content_of, shown_faults
+from reelmill.operations.chunk_store.readable import open_video
+from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.moment import reached
+from reelmill.operations.once import files_once
+from reelmill.operations.result_card import ResultCard, ResultImage
+from reelmill.queue.job_type import JobType
+from reelmill.report import Report, Share
+from reelmill.storage.media_root import GIFS
+from reelmill.wording import in_bytes, in_seconds, plural
+
+JOB_TYPE: Final = JobType(folder=GIFS)
+
+_MB: Final = 1_000_000  # bytes
+#: An attempt is ended at so many times the limit: what it would have come to can be estimated by then.
+_ENOUGH: Final = 3
+#: How the looping of a GIF is written: the extension's name, a block of three bytes, 0 times meaning for ever.
+_FOREVER: Final = b"NETSCAPE2.0\x03\x01\x00\x00\x00"
+_CODEC: Final = "gif"
+_HEADER: Final = 1024  # bytes within which it stands: screen, colour table, extension
+
+
+class GifResult(BaseModel):
+    """The GIF that was made, or found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str  # relative to the media root
+    source: str
+    width: int  # pixels
+    height: int
+    fps: float  # frames a second
+    frames: int
+    duration: float  # seconds
+    size: int  # bytes
+    reused: bool  # an earlier run had made it
+
+    def result_card(self) -> ResultCard:
+        """The result for people."""
+        gif_facts = f"{self.path}, {in_seconds(self.duration)}, {in_bytes(self.size)}"
+        made = "was made before" if self.reused else "was made"
+        return ResultCard(
+            title=f"A GIF of {self.source} {made}: {gif_facts}",
+            rows=(
+                ("made", self.path),
+                ("frames", f"{plural(self.frames, 'frame')} of {self.width}x{self.height}, {self.fps:g} a second"),
+                ("size", in_bytes(self.size)),
+            ),
+            notes=("an earlier run had made it and it is still good",) if self.reused else (),
+            images=(ResultImage(self.path, f"{self.path}, half-way", (self.duration / 2,)),),
+        )
+
+
+@dataclass(frozen=True)
+class _GifFacts:
+    """What is in a GIF, by decoding it."""
+
+    codec: str
+    width: int
+    height: int
+    frames: int
+    duration: Fraction  # seconds
+    forever: bool
+
+
+def visible_range(name: str, length: Fraction | None, start: float, duration: float) -> tuple[Fraction, Fraction]:
+    """Start and length of what can be shown, in seconds: a time range that runs over the end is cut there (pure).
+
+    Args:
+        name: of the video, for people.
+        length: of the video in seconds; None where it is unknown.
+        start: wanted, in seconds.
+        duration: wanted, in seconds.
+
+    Returns:
+        Start and length.
+
+    Raises:
+        UserError: the video has nothing there.
+    """
+    begin = Fraction(start).limit_denominator(1_000_000)
+    wanted = Fraction(duration).limit_denominator(1_000_000)
+    if begin < 0 or (length is not None and begin >= length):
+        long = "of unknown length" if length is None else f"{float(length):.2f} s long"
+        raise UserError(f"There is nothing to show at {start:g} s: {name} is {long}.")
+    return begin, wanted if length is None else min(wanted, length - begin)
+
+
+def compile_gif(
+    bench: Workbench,
+    video_id: str,
+    *,
+    start: float = 0.0,
+    duration: float = 5.0,
+    width: int = 480,
+    fps: int = 12,
+    max_mb: float = 8.0,
+) -> GifResult:
+    """Make the GIF; the same segment with the same settings is made once.
+
+    Args:
+        bench: what to work with.
+        video_id: which video.
+        start: seconds from its beginning.
+        duration: seconds; less where the video ends before.
+        width: pixels at most; never more than the video has.
+        fps: frames a second at most.
+        max_mb: megabytes (a million bytes) at most; width and rate are lowered until it fits.
+
+    Returns:
+        The GIF, made now or found made.
+
+    Raises:
+        UnknownVideo, FileMissing, InputError: the video cannot be read.
+        UserError: it has nothing at ``start``, or does not fit ``max_mb`` however small.
+        FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: it went wrong; nothing was published.
+    """
+    opened = open_video(bench, video_id)
+    video, source, info = opened.video, opened.path, opened.info
+    bench.transcoder.require_tone_mapping(info)
+    whole = info.video.duration or info.duration
+    begin, length = visible_range(video.path, whole, start, duration)
+    if length < Fraction(duration).limit_denominator(1_000_000):
+        bench.report.line(f"{video.path} ends {float(length):.2f} s after that: the GIF is so long")
+    settings = {"start": start, "duration": duration, "width": width, "fps": fps, "max_mb": max_mb}
+    key = recipe("compile_gif", [content_id(video, source, info.video.number)], **settings)
+    relative = f"{JOB_TYPE.folder}/{video.id}-{key[:8]}.gif"
+    final = bench.root.path / relative
+
+    def write(target: Path) -> None:
+        segment = GifSegment(source, info, begin, length, reached(video.path, source, begin, whole))
+        work = _Work(segment, video.path, target)
+        _encode_to_fit(bench, work, gif.ladder(info, width, fps), round(max_mb * _MB))
+
+    room = round(_ENOUGH * max_mb * _MB)  # the most an attempt takes
+    reused = files_once(bench, key, {relative: write}, room=room)
+    made = _read_gif(final)
+    bench.report.line(f"output: {relative}, {final.stat().st_size} bytes")
+    bench.report.progress(1.0, "done")
+    return GifResult(
+        path=relative,
+        source=video.path,
+        width=made.width,
+        height=made.height,
+        fps=round(float(made.frames / made.duration), 2),
+        frames=made.frames,
+        duration=float(made.duration),
+        size=final.stat().st_size,
+        reused=reused,
+    )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is shown, and where the work on it is."""
+
+    segment: GifSegment
+    name: str
+    film: Path
+
+
+def _encode_to_fit(bench: Workbench, work: _Work, steps: tuple[Step, ...], limit: int) -> None:
+    """Encode, smaller and smaller, until it fits; verified and on the disk."""
+    step, done = steps[0], 0.0
+    while (size := _encode(bench, Share(bench.report, done, (1 + done) / 2), work, step, limit)) > limit:
+        takes = f"{work.name}: {float(work.segment.length):g} s of it take {size / _MB:.2f} MB"
+        following = gif.smaller(steps, step, size, limit)
+        if following is None:
+            raise UserError(
+                f"{takes} even as {step}, and {limit / _MB:g} MB are allowed; "
+                "ask for a shorter segment, or for a larger max_mb."
+            )
+        bench.report.line(f"{takes} as {step}, and {limit / _MB:g} MB are allowed: stepping down to {following}")
+        step, done = following, (1 + done) / 2
+    _verify(work, step)
+
+
+def _encode(bench: Workbench, report: Report, work: _Work, step: Step, limit: int) -> int:
+    """Run both passes; the bytes of the whole, estimated where they were so many that ffmpeg was stopped."""
+    colours = work.film.with_name("palette.png")
+    given = work.segment, step
+    bench.transcoder.run(gif.palette(*given, colours), Share(report, 0.0, 0.4), work.segment.length)
+    stop = _ENOUGH * limit
+    work.film.unlink(missing_ok=True)  # of the attempt before
+    command = gif.film(*given, colours, work.film, stop=stop)
+    finished = bench.transcoder.run(command, Share(report, 0.4, 1.0), work.segment.length)
+    if not work.film.exists():
+        raise OutputRejected(f"ffmpeg made no GIF of {work.name}, and reported no error.")
+    size, frames, wanted = work.film.stat().st_size, finished.last.frames, work.segment.frames(step.fps)
+    return size * wanted // max(1, frames) if size >= stop and frames < wanted else size
+
+
+def _verify(work: _Work, step: Step) -> None:
+    made, wanted = _read_gif(work.film), work.segment.frames(step.fps)
+    faults = [] if made.codec == _CODEC else [f"its codec is {made.codec}, not {_CODEC}"]
+    if made.frames != wanted:
+        faults.append(f"{made.frames} frames where {wanted} were encoded")
+    if (made.width, made.height) != (step.width, step.height):
+        faults.append(f"it is {made.width}x{made.height}, not {step.width}x{step.height}")
+    if abs(made.duration - Fraction(wanted, step.fps)) > Fraction(1, step.fps):
+        faults.append(f"it lasts {float(made.duration):.2f} s, not {wanted / step.fps:.2f} s")
+    if not made.forever:
+        faults.append("it does not loop")
+    segment, begin = work.segment, float(work.segment.start)
+    mapped = segment.info.video.hdr is not None
+    shown = FilmSegment(segment.source, begin, begin + float(segment.length), at=0.0, mapped=mapped, heard=False)
+    content = content_of(work.film, (shown,))
+    faults += shown_faults(work.film, content, check_whole(work.film, content.request))
+    if faults:
+        raise OutputRejected(f"The GIF of {work.name}, just made, was thrown away: {'; '.join(faults)}.")
+
+
+def _read_gif(path: Path) -> _GifFacts:
+    """Decode all of a GIF.
+
+    Returns:
+        What is in it.
+
+    Raises:
+        OutputRejected: it does not decode.
+    """
+    try:
+        info, report = probe(path), check_whole(path)
+    except InputError as error:
+        raise OutputRejected(f"{path.name} is not a GIF; remove it and run the job again: {error}") from error
+    if report.video_length is None or not report.clean:
+        raise OutputRejected(f"{path.name} does not decode; remove it and run the job again.")
+    with path.open("rb") as file:
+        forever = _FOREVER in file.read(_HEADER)
+    return _GifFacts(info.video.codec, info.video.width, info.video.height, report.frames, report.video_length, forever)

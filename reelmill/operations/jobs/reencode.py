@@ -1,0 +1,232 @@
+"""Re-encode: an H.264 and AAC copy for the web in ``playback/``, linked to its source."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+from reelmill.catalogue import searching
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.errors import DamagedVideo, OutputRejected
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.geometry import web_size
+from reelmill.ffmpeg.planning.chunk_plan import CHUNK_SECONDS
+from reelmill.ffmpeg.process.cost import Cost, cost_of, with_vmaf
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import MediaInfo, probe
+from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.ffmpeg.trials.subtitles import usable_subtitles
+from reelmill.ffmpeg.trials.vmaf import require_vmaf, vmaf
+from reelmill.ffmpeg.verify import Expectation, Source
+from reelmill.ffmpeg.verify.damage import fault
+from reelmill.hardware.backends import EncoderChoice
+from reelmill.operations.chunk_store.job_claim import JobClaim
+from reelmill.operations.chunk_store.readable import readable
+from reelmill.operations.context import Workbench, content_id
+from reelmill.operations.file_facts import FileFacts
+from reelmill.operations.once import attempt
+from reelmill.operations.publishing.parallel_verify import ParallelDecoder
+from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.web_copies.result import Making, ReencodeResult, copy_recipe, link_copy, making
+from reelmill.operations.web_copies.skip_or_remux import reason_to_encode
+from reelmill.operations.web_copies.web_copy import StagedCopy, WebCopy
+from reelmill.parallel import FanOut, in_threads
+from reelmill.queue.job_type import JobType
+from reelmill.report import Share
+from reelmill.storage.media_root import PLAYBACK
+
+JOB_TYPE: Final = JobType(folder=PLAYBACK)
+
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+
+#: Chunks that are decoded in one go: enough to outweigh starting, few enough to spread over many nodes.
+_CHUNKS_AT_ONCE: Final = 2
+
+
+def web_encoding(
+    transcoder: Transcoder,
+    *,
+    target_bitrate: int,
+    preset: Preset = "medium",
+    crf: int = 23,
+    encoder: EncoderChoice = "auto",
+) -> Encoding:
+    """How frames are encoded for the web here, by the words of ``reencode``.
+
+    Returns:
+        The encoding.
+
+    Raises:
+        CapabilityError: the encoder cannot be used here.
+    """
+    return Encoding(
+        encoder=transcoder.choose_encoder(encoder),
+        preset=preset,
+        crf=crf,
+        max_kbit=target_bitrate,
+        threads=transcoder.options.threads,
+    )
+
+
+def reencode(
+    bench: Workbench,
+    video_id: str,
+    *,
+    target_bitrate: int = 2000,
+    preset: Preset = "medium",
+    crf: int = 23,
+    encoder: EncoderChoice = "auto",
+    measure_vmaf: bool = False,
+    chunk_seconds: float = float(CHUNK_SECONDS),
+    fan_out: FanOut = in_threads,
+    decode_fan_out: FanOut = in_threads,
+) -> ReencodeResult:
+    """Make the web copy of a video; the same video with the same settings is made once.
+
+    Args:
+        bench: what to work with.
+        video_id: which video.
+        target_bitrate: ceiling of the video track's bit rate, kbit/s.
+        preset: x264's name for how hard to try.
+        crf: x264's constant rate factor, 0 to 51; lower is better and larger.
+        encoder: ``x264``, ``nvenc``, or ``auto``.
+        measure_vmaf: compare the copy with its source, which takes about as long again.
+        chunk_seconds: about how long the chunks are that are encoded side by side.
+        fan_out: runs the encode of each chunk, here or elsewhere.
+        decode_fan_out: runs the decoding of each time range of the finished copy, here or elsewhere.
+
+    Returns:
+        The copy, made now or found made, and what it cost.
+
+    Raises:
+        UnknownVideo, InputError: the source cannot be used.
+        CapabilityError, GpuBusy: the encoder or libvmaf cannot be used here, or not now.
+        FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
+    """
+    started = time.monotonic()
+    with session() as opened:
+        video = searching.usable_video(opened, video_id, bench.root)
+    source = bench.source(video)
+    bench.report.line(f"input: {video.path}, {video.size} bytes")
+    info = probe(source)
+    because = reason_to_encode(source, info, target_bitrate)
+    bench.transcoder.require_tone_mapping(info)
+    if measure_vmaf:
+        require_vmaf(bench.transcoder)
+    encoding = web_encoding(bench.transcoder, target_bitrate=target_bitrate, preset=preset, crf=crf, encoder=encoder)
+    key = copy_recipe(content_id(video, source, info.video.number), encoding)
+    finished: StagedCopy | None = None
+    with attempt(bench, key) as turn:
+        folder, made = turn.folder, turn.found
+        if made is None or measure_vmaf:
+            source, info = readable(bench, video, source)
+        if made is None:
+            info = usable_subtitles(bench.transcoder, source, info, folder, bench.report)
+            copy = WebCopy(
+                bench, video, source, info, encoding, key, folder, bench.report, fan_out, Fraction(chunk_seconds)
+            )
+            decode = ParallelDecoder(bench.root, decode_fan_out, _CHUNKS_AT_ONCE * copy.chunk_seconds)
+            made, finished = _encode_and_publish(copy, measure_vmaf, decode)
+        elif measure_vmaf:
+            made = _measured(bench, made, source, info, folder)
+        video = link_copy(bench, video, made)
+    result = _result(bench, video, made, finished, encoding, time.monotonic() - started)
+    return result.model_copy(update={"because": because})
+
+
+def _result(
+    bench: Workbench, video: Video, made: Video, finished: StagedCopy | None, encoding: Encoding, seconds: float
+) -> ReencodeResult:
+    kept = Making.model_validate(made.details) if made.details else Making(encoder=encoding.encoder)
+    bench.report.line(f"output: {made.path}, {made.size} bytes")
+    bench.report.progress(1.0, "done")
+    duration = made.duration or 0.0
+    return ReencodeResult(
+        video_id=made.id,
+        path=made.path,
+        source=video.path,
+        encoder=kept.encoder,
+        reused=finished is None,
+        duration=duration,
+        seconds=seconds,
+        speed=duration / finished.encoded.seconds if finished else 0.0,
+        cpu_seconds=finished.encoded.cpu_seconds if finished else 0.0,
+        chunks=finished.chunks if finished else 0,
+        chunks_reused=finished.chunks_reused if finished else 0,
+        frames_encoded=finished.frames_encoded if finished else 0,
+        source_size=video.size,
+        size=made.size,
+        cost=kept.cost,
+        left_out=kept.left_out,
+        changed=kept.changed,
+        before=FileFacts.of(video),
+        after=FileFacts.of(made),
+    )
+
+
+def _measured(bench: Workbench, made: Video, source: Path, info: MediaInfo, folder: Path) -> Video:
+    """The record of a copy made before, with the VMAF that no run had asked for yet."""
+    making = Making.model_validate(made.details) if made.details else None
+    if making is None or making.cost is None or making.cost.vmaf is not None:
+        return made
+    linked = folder / "made.mp4"  # in our own folder, so that nothing is written beside a video of the library
+    linked.symlink_to(bench.root.resolve(made.path))
+    score = vmaf(bench.transcoder, linked, source, info, web_size(info), Share(bench.report, 0.0, 0.95))
+    with session() as opened:
+        record = searching.get_video(opened, made.id)
+        record.details = making.model_copy(update={"cost": with_vmaf(making.cost, score)}).model_dump(mode="json")
+        opened.add(record)
+    return record
+
+
+def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecoder) -> tuple[Video, StagedCopy]:
+    """Encode, measure, publish; then nobody needs the chunks any more."""
+    bench, source, info = copy.bench, copy.source, copy.info
+    encoded = 0.6 if measure_vmaf else 0.95  # of the whole, in the progress bar
+    finished = replace(copy, report=Share(bench.report, 0.0, encoded)).encode()
+    cost = _cost(copy, finished, vmaf_from=encoded if measure_vmaf else None)
+    product = Product(
+        path=f"{JOB_TYPE.folder}/{PurePosixPath(copy.video.filename).stem}.mp4",
+        recipe=copy.recipe,
+        expected=Expectation(
+            frames=finished.frames,
+            size=web_size(info),
+            audio_tracks=info.audio_tracks,
+            source=Source(source, info),
+        ),
+        title=copy.video.title,
+        source_video_id=copy.video.id,
+        details=making(finished.encoded.encoder, cost, info, encoded=True).model_dump(mode="json"),
+    )
+    claim = JobClaim(bench, copy.recipe)
+    try:
+        made = publish(bench, finished.staged, product, decode)
+    except OutputRejected as error:
+        claim.reject_chunks()
+        # Is the source itself short or damaged? Then no further try can help.
+        reason = fault(copy.video.filename, info, check_whole(source))
+        if reason is None:
+            raise
+        raise DamagedVideo(reason) from error
+    claim.drop_chunks()
+    return made, finished
+
+
+def _cost(copy: WebCopy, finished: StagedCopy, vmaf_from: float | None) -> Cost:
+    """What the encode cost; with its VMAF, measured from ``vmaf_from`` of the progress bar on, if that is given."""
+    made, score = finished.staged, None
+    if vmaf_from is not None:
+        share = Share(copy.bench.report, vmaf_from, 0.95)
+        score = vmaf(copy.bench.transcoder, made, copy.source, copy.info, web_size(copy.info), share)
+    return cost_of(
+        finished.encoded,
+        finished.encoded.energy,
+        finished.encoded.last.out_time,
+        bytes_in=copy.video.size,
+        bytes_out=made.stat().st_size if made.exists() else None,  # where it does not, ``publish`` raises
+        vmaf=score,
+    )

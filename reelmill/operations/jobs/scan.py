@@ -1,0 +1,349 @@
+"""Scan: bring the catalogue up to date with a folder, opening only files that are new or have changed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from av.error import FFmpegError
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import IntegrityError
+
+from reelmill.catalogue import scanning
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.limits import unfit_record
+from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.scanning import KnownFile
+from reelmill.errors import FileMissing, ReelmillError, Unreadable, Unstorable, UserError
+from reelmill.operations.ownership import require_ours
+from reelmill.operations.publishing.records import read_record
+from reelmill.operations.result_card import ItemTable, ResultCard
+from reelmill.operations.scan_changes import (
+    LISTED,
+    ChangeList,
+    FileChange,
+    Listener,
+    marked_changes,
+    recorded_changes,
+    table_rows,
+)
+from reelmill.operations.walk import Walk, WalkedFile
+from reelmill.report import LogReport, Report
+from reelmill.storage.media_root import MediaRoot
+
+#: What counts as a video by its name; the ``MediaLibrary`` block may name others.
+EXTENSIONS: Final = (
+    "3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpe",
+    "mpeg", "mpg", "mts", "mxf", "ogm", "ogv", "qt", "rm", "rmvb", "ts", "vob", "webm", "wmv",
+)  # fmt: skip
+
+_BATCH: Final = 200
+_REASONS: Final = 100
+_MARKED_AT_ONCE: Final = 2000
+
+#: A scan for files that were still being written may take a fifth of the time, however large the library.
+_PAUSE: Final = 4
+
+#: What a file may make our code, or a library's, stumble over that reads it: that file is named, and the rest goes on.
+_ODD: Final = (ReelmillError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError, FFmpegError)
+#: How the catalogue refuses a record, rather than being away.
+_REFUSED: Final = (Unstorable, IntegrityError, ValueError)
+
+
+class ScanResult(BaseModel):
+    """How many files a scan found in each state."""
+
+    model_config = ConfigDict(frozen=True)
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    invalid: int = 0  # of the new and changed ones
+    waiting: int = 0  # still being written; a later scan takes them
+    refused: int = 0  # not UTF-8, a link out of the media root, unreadable just now, nothing the catalogue can hold, …
+    reasons: tuple[str, ...] = ()  # a sentence on each that was refused; not on more than a hundred
+    files: tuple[FileChange, ...] = ()  # of the new, changed, returned, missing, invalid: the first hundred of each
+    waiting_files: tuple[str, ...] = ()  # paths of the first hundred
+    again_in: float | None = None  # seconds until those still being written are to be looked at; None: there are none
+
+    def result_card(self) -> ResultCard:
+        """The result for people: a row for each file that needs a look, the first hundred of them."""
+        counts = {name: count for name, count in self if isinstance(count, int) and count}
+        found = ", ".join(f"{count} {name}" for name, count in counts.items())
+        rows, total = tuple(table_rows(self.files)), self.new + self.changed + self.missing
+        return ResultCard(
+            title=f"Scanned: {found or 'no videos are there'}",
+            notes=(*self._waiting_note(), *self.reasons),
+            table=ItemTable(("file is", "path", "video id"), rows, total=max(total, len(rows))),
+        )
+
+    def _waiting_note(self) -> tuple[str, ...]:
+        if self.again_in is None:
+            return ()
+        files = "1 file is" if self.waiting == 1 else f"{self.waiting} files are"
+        return (f"{files} still being written, to be looked at in {self.again_in:.0f} s.",)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a scan will do, decided from names, sizes and times alone."""
+
+    probe: tuple[WalkedFile, ...]
+    new: int
+    changed: int
+    unchanged: int
+    waiting: tuple[str, ...]
+    returned: tuple[str, ...]
+    missing: tuple[str, ...]
+    settled_in: float = 0.0  # seconds until the last of the waiting ones is taken for complete, if nothing changes it
+
+    @property
+    def changes(self) -> int:
+        """How many records are going to change."""
+        return self.new + self.changed + len(self.returned) + len(self.missing)
+
+
+def again_in(settled_in: float, passed: float, looked: float) -> float:
+    """When files that were still being written are to be looked at (pure).
+
+    Args:
+        settled_in: seconds from the look at the folder until the last of them is taken for complete.
+        passed: seconds since that look.
+        looked: seconds that the look took; it is repeated while a file goes on growing.
+
+    Returns:
+        Seconds from now.
+    """
+    return max(1.0, settled_in + 1.0 - passed, _PAUSE * looked)
+
+
+def plan(
+    found: Sequence[WalkedFile],
+    known: dict[str, KnownFile],
+    *,
+    now: float,
+    settle_seconds: float,
+    skip_existing: bool,
+    unseen: Sequence[str] = (),
+) -> Plan:
+    """Decide what to open (pure).
+
+    Args:
+        found: every file of the folder with a wanted extension.
+        known: what the catalogue holds of the folder, by path.
+        now: seconds since 1970.
+        settle_seconds: a file changed more recently than this is still being written.
+        skip_existing: leave files alone whose size and modification time are as the catalogue has them.
+        unseen: folders and files that could not be read or recorded; what the catalogue holds of them is not missing.
+
+    Returns:
+        What to open, and how many files are in each state.
+    """
+    probe: list[WalkedFile] = []
+    waiting: list[str] = []
+    returned: list[str] = []
+    new = changed = unchanged = 0
+    settled_in = 0.0
+    rest = dict(known)
+    for file in found:
+        path, size, mtime_ns = file
+        before = rest.pop(path, None)
+        same = before is not None and before.size == size and before.mtime_ns == mtime_ns
+        if same and skip_existing:
+            unchanged += 1
+            if before is not None and before.missing:
+                returned.append(path)
+        # A time in the future (a camera's clock) is no sign of being written now.
+        elif 0 <= now - mtime_ns / 1e9 < settle_seconds:
+            waiting.append(path)
+            settled_in = max(settled_in, settle_seconds - (now - mtime_ns / 1e9))
+        else:
+            probe.append(file)
+            new += before is None
+            changed += before is not None and not same
+            unchanged += same
+    hidden, exactly = tuple(f"{folder}/" for folder in unseen), frozenset(unseen)
+    missing = tuple(
+        path
+        for path, video in rest.items()
+        if not video.missing and path not in exactly and not path.startswith(hidden)
+    )
+    return Plan(tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in)
+
+
+def scan(
+    root: MediaRoot,
+    directory_type: str,
+    *,
+    directory_types: Sequence[str],
+    extensions: Sequence[str] = EXTENSIONS,
+    settle_seconds: float = 30.0,
+    skip_existing: bool = True,
+    report: Report | None = None,
+    listener: Listener = lambda _changes, _expected: None,
+) -> ScanResult:
+    """Bring the catalogue up to date with one directory type. Nothing is ever deleted, on disk or in the catalogue.
+
+    Args:
+        root: the media root.
+        directory_type: which folder.
+        directory_types: those that may be scanned.
+        extensions: without dots, any case.
+        settle_seconds: a file changed more recently waits for the next scan.
+        skip_existing: do not open files whose size and time are known.
+        report: where progress goes.
+        listener: called with each few changes once they are committed. Of a scan that is killed, the changes of at most
+            one such call are committed and not handed on.
+
+    Returns:
+        How many files were in each state, and the first of them.
+
+    Raises:
+        SiteError: the media root belongs to another site.
+        UserError: the site has no such directory type.
+        FileMissing: its folder is not there.
+        NotMounted: nothing is.
+    """
+    report = report or LogReport()
+    folder = _folder(root, directory_type, directory_types)
+    started = time.monotonic()
+    # Before the walk: a file that comes with its record meanwhile is found, and opened once in vain. The other way
+    # round it would be known, not found, and so called missing.
+    with session() as opened:
+        known = scanning.known_files(opened, directory_type)
+    walk = Walk(root, frozenset(extension.lower().lstrip(".") for extension in extensions))
+    found = list(walk.files(folder))
+    decided = plan(
+        found, known, now=time.time(), settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=walk.unseen
+    )
+    looked_at = time.monotonic()
+    for reason in walk.refused:
+        report.line(f"refused: {reason}")
+    for path in decided.waiting:
+        report.line(f"waiting: {path} is still being written")
+    report.line(f"{len(found)} files, {len(decided.probe)} to open")
+    work = _Scan(root, directory_type, report, listener, decided.changes)
+    work.read(decided.probe)
+    work.mark(decided)
+    report.progress(1.0, "done")
+    left, passed = (*walk.refused, *work.left), time.monotonic() - looked_at
+    return ScanResult(
+        new=decided.new,
+        changed=decided.changed,
+        unchanged=decided.unchanged,
+        missing=len(decided.missing),
+        invalid=work.invalid,
+        waiting=len(decided.waiting),
+        refused=len(left),
+        reasons=left[:_REASONS],
+        files=work.changes.listed(),
+        waiting_files=decided.waiting[:LISTED],
+        again_in=again_in(decided.settled_in, passed, looked_at - started) if decided.waiting else None,
+    )
+
+
+def _folder(root: MediaRoot, directory_type: str, directory_types: Sequence[str]) -> Path:
+    if directory_type not in directory_types:
+        raise UserError(
+            f"{directory_type!r} is not a directory type of this site; it has {', '.join(sorted(directory_types))}."
+        )
+    root.require()
+    require_ours(root, claim=False)  # reading a library that is mounted for reading only needs no mark
+    folder = root.folder(directory_type)
+    if not folder.is_dir():
+        raise FileMissing(f"The folder {folder} is not there; is the media root mounted?")
+    return folder
+
+
+class _Scan:
+    """The acting half of a scan: opens files, records them, and hands on what was committed."""
+
+    def __init__(self, root: MediaRoot, directory_type: str, report: Report, listener: Listener, expected: int):
+        self._root, self._directory_type, self._report = root, directory_type, report
+        self._listener, self._expected = listener, expected
+        self.changes = ChangeList()
+        self.invalid = 0
+        self.left: list[str] = []  # why files were left for the next scan
+
+    def read(self, files: Sequence[WalkedFile]) -> None:
+        """Open and record these files, a batch at a time."""
+        # Threads, because PyAV releases the GIL while it reads.
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            for start in range(0, len(files), _BATCH):
+                batch: list[Video] = []
+                for count, record in enumerate(pool.map(self._opened, files[start : start + _BATCH]), start + 1):
+                    if record is not None:
+                        batch.append(record)
+                    if record is not None and not record.is_valid:
+                        self.invalid += 1
+                        self._report.line(f"invalid: {record.validation_error}")
+                    self._report.progress(count / len(files), f"{count} of {len(files)} files")
+                self._record(batch)
+        for reason in self.left:
+            self._report.line(f"left for the next scan: {reason}")
+
+    def mark(self, decided: Plan) -> None:
+        """Mark what is back, and what is missing."""
+        for start in range(0, len(decided.returned), _MARKED_AT_ONCE):
+            with session() as opened:
+                found = scanning.mark_found(opened, decided.returned[start : start + _MARKED_AT_ONCE])
+            self._hand_on(marked_changes("returned", found))
+        for start in range(0, len(decided.missing), _MARKED_AT_ONCE):
+            with session() as opened:
+                gone = scanning.mark_missing(opened, decided.missing[start : start + _MARKED_AT_ONCE], utc_now())
+            self._hand_on(marked_changes("missing", gone))
+
+    def _opened(self, file: WalkedFile) -> Video | None:
+        try:
+            return read_record(self._root, file.path, self._directory_type)
+        except (FileNotFoundError, NotADirectoryError):  # removed while we worked; the next scan marks it missing
+            return None
+        except Unreadable as error:  # nothing is recorded that the next scan would believe
+            self.left.append(str(error))
+        except OSError as error:
+            self.left.append(f"{file.path} cannot be read ({error.strerror or error}).")
+        except _ODD as error:
+            self.left.append(f"{file.path} holds what nobody foresaw ({type(error).__name__}: {error}).")
+        return None
+
+    def _record(self, batch: Sequence[Video]) -> None:
+        """Record these; what cannot be recorded is left, and keeps none of the others out."""
+        fit = []
+        for video in batch:
+            reason = unfit_record(video)
+            if reason is None:
+                fit.append(video)
+            else:
+                self.left.append(reason)
+        try:
+            changes = _recorded(fit)
+        except _REFUSED:  # by the database, for a reason we did not foresee: one by one, to know of which
+            changes = []
+            for video in fit:
+                try:
+                    changes += _recorded([video])
+                except _REFUSED as error:
+                    self.left.append(f"{video.path} cannot be put into the catalogue ({str(error).splitlines()[0]}).")
+        self._hand_on(changes)
+
+    def _hand_on(self, changes: Sequence[FileChange]) -> None:
+        self.changes.add(changes)
+        news = [change for change in changes if change.kind != "unchanged"]
+        if news:
+            self._listener(news, self._expected)
+
+
+def _recorded(videos: Sequence[Video]) -> list[FileChange]:
+    """Put records into the catalogue, and return what that has changed there."""
+    paths = [video.path for video in videos]
+    with session() as opened:
+        before = scanning.recorded_files(opened, paths)
+        scanning.upsert_videos(opened, videos)
+        after = scanning.recorded_files(opened, paths)
+    return recorded_changes(videos, before, after)

@@ -1,0 +1,165 @@
+"""Thumbnail: one upright JPEG of a video, kept under ``thumbnails/``."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from reelmill.catalogue import searching
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import utc_now
+from reelmill.errors import OutputRejected, UserError
+from reelmill.ffmpeg.commands.still import still
+from reelmill.ffmpeg.reading.decode import decoded_seek_point
+from reelmill.ffmpeg.reading.probe import MediaInfo
+from reelmill.ffmpeg.reading.seeking import seek_points
+from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
+from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.derived.storyboard import StoryboardResult, make_storyboard
+from reelmill.operations.moment import reached
+from reelmill.operations.once import files_once
+from reelmill.operations.result_card import ResultCard, ResultImage
+from reelmill.queue.job_type import JobType
+from reelmill.storage.media_root import THUMBNAILS
+from reelmill.wording import plural
+
+JOB_TYPE: Final = JobType(folder=THUMBNAILS)
+
+#: Where the default image is taken, as a share of the video: past titles, before endings.
+_DEFAULT_AT: Final = Fraction(1, 4)
+#: The markers around a JPEG (ITU-T T.81, table B.1): SOI and EOI.
+_BEGINS: Final = b"\xff\xd8"
+_ENDS: Final = b"\xff\xd9"
+
+
+class ThumbnailResult(BaseModel):
+    """The image that was made, or found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str  # relative to the media root
+    source: str
+    at: float  # seconds that were asked for
+    exact: bool  # False: the keyframe nearest before ``at``
+    width: int
+    height: int
+    storyboard: StoryboardResult | None = None
+
+    def result_card(self) -> ResultCard:
+        """The result for people."""
+        moment = f"{self.at:.2f} s" if self.exact else f"the keyframe before {self.at:.2f} s"
+        rows, images = (
+            [("made", f"{self.path}, {self.width}x{self.height}"), ("shows", moment)],
+            [ResultImage(self.path, f"{self.source} at {self.at:.2f} s")],
+        )
+        notes: tuple[str, ...] = ()
+        if (board := self.storyboard) is not None:
+            tiles = f"{plural(board.tiles, 'tile')}, one every {board.interval:g} s"
+            rows.append(("storyboard", f"{board.path}, {tiles} on {plural(len(board.sheets), 'sheet')}"))
+            images.append(ResultImage(board.sheets[0], tiles))
+            notes = (f"{plural(board.missing, 'moment')} of it show the tile before",) if board.missing else ()
+        return ResultCard(f"{self.source} has a thumbnail: {self.path}", tuple(rows), notes, images=tuple(images))
+
+
+def thumbnail(
+    bench: Workbench,
+    video_id: str,
+    *,
+    timestamp: float | None = None,
+    width: int = 640,
+    storyboard: bool = False,
+) -> ThumbnailResult:
+    """Make the image, and point the video's record at it.
+
+    Args:
+        bench: what to work with.
+        video_id: which video.
+        timestamp: seconds; None takes the keyframe nearest before 25 % of the video.
+        width: pixels.
+        storyboard: also make the sheets of small images that players show over their timeline.
+
+    Returns:
+        The image, made now or found made.
+
+    Raises:
+        UnknownVideo, FileMissing, InputError: the video cannot be read.
+        UserError: the timestamp lies outside the video.
+    """
+    opened = open_video(bench, video_id)
+    video, source, info = opened.video, opened.path, opened.info
+    at, exact = _when(video.path, info, timestamp)
+    key = recipe("thumbnail", [content_id(video, source, info.video.number)], at=str(at), exact=exact, width=width)
+    relative = f"{JOB_TYPE.folder}/{video.id}-{key[:8]}.jpg"
+    final = bench.root.path / relative
+    files_once(bench, key, {relative: lambda target: _write_still(bench, opened, target, at, width, exact)})
+    shown_width, shown_height = _size(final)
+    with session() as catalogue:
+        video = searching.get_video(catalogue, video.id)
+        video.thumbnail_path, video.updated_at = relative, utc_now()
+        catalogue.add(video)
+    bench.report.line(f"output: {relative}, {final.stat().st_size} bytes")
+    board = make_storyboard(bench, video, source, info) if storyboard else None
+    bench.report.progress(1.0, "done")
+    return ThumbnailResult(
+        path=relative,
+        source=video.path,
+        at=float(at),
+        exact=exact,
+        width=shown_width,
+        height=shown_height,
+        storyboard=board,
+    )
+
+
+def _when(name: str, info: MediaInfo, timestamp: float | None) -> tuple[Fraction, bool]:
+    duration = info.video.duration or info.duration
+    if timestamp is None:
+        return (duration or Fraction(0)) * _DEFAULT_AT, False
+    at = Fraction(timestamp).limit_denominator(1_000_000)
+    if at < 0 or (duration is not None and at >= duration):
+        length = "of unknown length" if duration is None else f"{float(duration):.2f} s long"
+        raise UserError(f"There is no frame at {timestamp:g} s: {name} is {length}.")
+    return at, True
+
+
+def _write_still(bench: Workbench, opened: ReadableVideo, target: Path, at: Fraction, width: int, exact: bool) -> None:
+    source, info, name = opened.path, opened.info, opened.video.filename
+    bench.transcoder.require_tone_mapping(info)
+    if exact:
+        seek_point = reached(name, source, at, info.video.duration or info.duration)
+    else:
+        (seek_point,) = seek_points(source, [at])
+    bench.transcoder.run(still(source, info, seek_point, target, width=width, keyframe=not exact), bench.report)
+    if not target.exists() and not exact:  # no keyframe is shown where an edit list begins past it
+        seek_point = decoded_seek_point(source, at)
+        bench.transcoder.run(still(source, info, seek_point, target, width=width, keyframe=False), bench.report)
+    if not target.exists():
+        raise OutputRejected(f"ffmpeg made no image of {name} at {float(at):.3f} s.")
+    found, _ = _size(target)
+    if found != width:
+        raise OutputRejected(f"The image of {name}, just made, is {found} pixels wide, not {width}.")
+
+
+def _size(image: Path) -> tuple[int, int]:
+    """Width and height, by decoding the image.
+
+    Returns:
+        Both in pixels.
+
+    Raises:
+        OutputRejected: it does not decode, or is no JPEG, or half of one.
+    """
+    data = image.read_bytes()
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if pixels is None:
+        raise OutputRejected(f"The finished image {image.name} does not decode.")
+    # A decoder shows what is there of half an image, and any other kind of image too.
+    if not (data.startswith(_BEGINS) and data.rstrip(b"\0").endswith(_ENDS)):
+        raise OutputRejected(f"The finished image {image.name} is no whole JPEG.")
+    height, width = pixels.shape[:2]
+    return width, height

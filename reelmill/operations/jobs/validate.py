@@ -1,0 +1,97 @@
+"""Validate: does the file still open, and does what is in it decode?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from reelmill.catalogue import searching
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import utc_now
+from reelmill.catalogue.naming import resolve_video
+from reelmill.errors import InputError
+from reelmill.ffmpeg.reading.decode import check_whole, check_windows
+from reelmill.ffmpeg.reading.probe import MediaInfo, probe
+from reelmill.ffmpeg.verify.damage import fault
+from reelmill.operations.context import Workbench
+from reelmill.operations.publishing.records import describe
+from reelmill.operations.result_card import ResultCard
+from reelmill.wording import plural
+
+Depth = Literal["quick", "full"]
+
+
+class ValidateResult(BaseModel):
+    """What a check found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    valid: bool
+    reason: str | None  # why not
+    depth: Depth
+    frames: int  # decoded
+    left_out: tuple[str, ...] = ()  # audio and video tracks that cannot be decoded here, a sentence part each
+
+    def result_card(self) -> ResultCard:
+        """The result for people."""
+        looked = "all of it" if self.depth == "full" else "its beginning, middle and end"
+        return ResultCard(
+            title=f"{self.path} is valid" if self.valid else f"{self.path} is invalid: {self.reason}",
+            rows=(("decoded", f"{looked}, {plural(self.frames, 'frame')}"),),
+            notes=self.left_out,
+        )
+
+
+def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> ValidateResult:
+    """Probe and decode a video, and bring its record up to date; an invalid one is a result, not an error.
+
+    Args:
+        bench: what to work with.
+        video_id: which video.
+        depth: ``quick`` decodes the first, middle and last seconds, ``full`` everything.
+
+    Returns:
+        Whether it is valid, and why not.
+
+    Raises:
+        UnknownVideo: there is no such video.
+        FileMissing: its file is gone.
+    """
+    with session() as opened:
+        video = resolve_video(opened, video_id, bench.root)
+    bench.report.line(f"input: {video.path}")
+    path = bench.source(video)
+    info, frames, reason = _examine(bench, path, depth)
+    with session() as opened:
+        video = searching.get_video(opened, video.id)
+        stat = path.stat()
+        if (stat.st_size, stat.st_mtime_ns) != (video.size, video.mtime_ns):
+            video.recipe = None  # whatever it was made by, somebody has replaced it
+        video.size, video.mtime_ns = stat.st_size, stat.st_mtime_ns
+        if info is not None:
+            describe(video, info)
+        video.is_valid, video.validation_error = reason is None, reason
+        video.missing_since, video.updated_at = None, utc_now()
+        opened.add(video)
+    bench.report.line(f"{video.path} is {'valid' if reason is None else f'invalid: {reason}'}")
+    unused = () if info is None else tuple(map(str, info.left_out))
+    for track in unused:
+        bench.report.line(track)
+    return ValidateResult(
+        path=video.path, valid=reason is None, reason=reason, depth=depth, frames=frames, left_out=unused
+    )
+
+
+def _examine(bench: Workbench, path: Path, depth: Depth) -> tuple[MediaInfo | None, int, str | None]:
+    try:
+        info = probe(path)
+        if depth == "full":
+            report = check_whole(path, on_progress=lambda fraction: bench.report.progress(fraction, "decoding"))
+        else:
+            report = check_windows(path, info.duration)
+    except InputError as error:
+        return None, 0, str(error)
+    return info, report.frames, fault(path.name, info, report)

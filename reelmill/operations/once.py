@@ -1,0 +1,121 @@
+"""Work that is done once: what an earlier run made by the same recipe is found, all else is made and published.
+
+Every job type goes these steps, each in one place:
+
+    1. ownership     the media root is this site's                                  ``workspace``
+    2. lock          no other run is at the same recipe; what dead runs left is settled  ``workspace``
+    3. find          the record of an earlier run, if its file is still as it was made   ``attempt``
+    4. pre-flight    the disk has room                                                   ``once``
+    5. make          in the attempt's own folder                                         the job
+    6. publish       verify, fence, look at the root again, place, record                ``publish``, ``place``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from reelmill.catalogue.models import Video
+from reelmill.operations.context import Workbench
+from reelmill.operations.publishing.records import clear_stale_recipe, find_by_recipe
+from reelmill.operations.publishing.workspace import workspace
+from reelmill.storage.atomic_files import fsync, place
+
+Output = TypeVar("Output")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A run's turn at one work; no other run has it until the turn ends."""
+
+    folder: Path  # empty, and this run's own
+    found: Video | None  # what an earlier run made, still as it was made
+
+
+@contextmanager
+def attempt(bench: Workbench, recipe: str) -> Iterator[Attempt]:
+    """A turn at the work of ``recipe``, for jobs that do more than make a video: see ``once``.
+
+    Yields:
+        The folder to work in, and what an earlier run made. Where that was removed or replaced, its record no longer
+        counts as made by the recipe.
+
+    Raises:
+        SiteError, DiskFull, Unreadable, LockLost, PlatformError: see ``workspace``.
+    """
+    with workspace(bench.root, recipe, bench.report) as folder:
+        found = find_by_recipe(bench.root, recipe)
+        if found is None:
+            clear_stale_recipe(bench.root, recipe)
+        else:
+            bench.report.line(f"output: {found.path} was made before and is still good")
+        yield Attempt(folder, found)
+
+
+def once(
+    bench: Workbench,
+    recipe: str,
+    make: Callable[[Path], Output],
+    found: Callable[[Video], Output],
+    *,
+    room: int | None = None,
+) -> Output:
+    """Make a video of the library, or find it made.
+
+    Args:
+        bench: what to work with.
+        recipe: a hash of what it is made from and how: see ``context.recipe``.
+        make: makes it in an empty folder, and publishes it.
+        found: the output that stands for the record of an earlier run.
+        room: bytes it takes on the disk, about; None where ``make`` asks for room itself, once it has planned.
+
+    Returns:
+        What ``make`` or ``found`` returns.
+
+    Raises:
+        DiskFull: the disk has no room; nothing was made.
+        SiteError, Unreadable, LockLost, PlatformError: see ``workspace``.
+    """
+    with attempt(bench, recipe) as turn:
+        if turn.found is not None:
+            return found(turn.found)
+        if room is not None:
+            bench.disk.require(room)
+        return make(turn.folder)
+
+
+def files_once(
+    bench: Workbench, recipe: str, writers: Mapping[str, Callable[[Path], None]], *, room: int | None = None
+) -> bool:
+    """Make the files of a work that has no record of its own, such as images, or find them made.
+
+    Each is placed as soon as it is written, in the order of ``writers``, and never over another.
+
+    Args:
+        bench: what to work with.
+        recipe: a hash of what they are made from and how; part of their names.
+        writers: by path relative to the media root, what writes the file into the attempt's folder.
+        room: bytes they take on the disk, about; None where they are small.
+
+    Returns:
+        Whether all were there.
+
+    Raises:
+        DiskFull: the disk has no room.
+        SiteError, Unreadable, LockLost, PlatformError: see ``workspace``.
+    """
+    with workspace(bench.root, recipe, bench.report) as folder:
+        missing = [path for path in writers if not (bench.root.path / path).exists()]
+        if missing and room is not None:
+            bench.disk.require(room)
+        for path in missing:
+            staged = folder / PurePosixPath(path).name
+            writers[path](staged)
+            fsync(staged)
+            final = bench.root.path / path
+            final.parent.mkdir(parents=True, exist_ok=True)
+            place(staged, final)
+    return not missing

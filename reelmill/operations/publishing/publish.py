@@ -1,0 +1,126 @@
+"""The only door into the library: a finished file is verified, placed without ever overwriting, then recorded.
+
+Steps, and what a crash after each leaves behind:
+
+    1. verify            the workspace only; thrown away
+    2. fsync the file    the same
+    3. write the intent  the same: nothing is in the library yet
+    4. link into place   the file is in the library, the intent names it: ``publish_journal.settle`` records it
+    5. fsync the folder  the same
+    6. catalogue record  complete
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from reelmill import guard
+from reelmill.catalogue.limits import unfit_record
+from reelmill.catalogue.models import Video
+from reelmill.errors import NameTaken, UserError
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.verify import Decoder, Expectation, verify
+from reelmill.operations.context import Workbench
+from reelmill.operations.ownership import require_ours
+from reelmill.operations.publishing import publish_journal
+from reelmill.operations.publishing.records import describe, new_record
+from reelmill.storage.atomic_files import fsync, place
+from reelmill.storage.media_root import MediaRoot
+
+_NAME_MAX: Final = 255  # bytes of one file name
+
+
+@dataclass(frozen=True)
+class Product:
+    """What is to enter the library."""
+
+    path: str  # wanted, relative to the media root; taken names get a suffix
+    recipe: str
+    expected: Expectation
+    title: str
+    source_video_id: uuid.UUID | None = None
+    details: dict[str, Any] | None = None  # kept with the record, for a later run that finds it made
+    exact: bool = False  # the path was asked for by a person: no suffix, a clash is an error
+
+
+def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = check_whole) -> Video:
+    """Take ``staged``, a finished video in a workspace, into the library.
+
+    Args:
+        bench: what to work with.
+        staged: the file.
+        product: as what it enters.
+        decode: decodes all of it, for the proof.
+
+    Returns:
+        Its record.
+
+    Raises:
+        OutputRejected: it is not what it should be; nothing entered the library.
+        NameTaken: ``exact`` and the path is taken.
+        UserError: the catalogue cannot hold its record.
+    """
+    info = verify(staged, product.expected, product.path, decode)
+    fsync(staged)
+    for relative in _candidates(product):
+        folder, _, name = relative.rpartition("/")
+        final = bench.root.resolve(folder) / name  # not the name itself: a link there is a name that is taken
+        if final.exists():
+            continue
+        video = new_record(relative, bench.root.directory_type(relative), staged.stat())
+        describe(video, info)
+        video.title, video.recipe = product.title, product.recipe
+        video.source_video_id, video.made_by = product.source_video_id, bench.run_id
+        video.details = product.details
+        reason = unfit_record(video)
+        if reason is not None:  # said now, not once the file is in its place
+            raise UserError(reason)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        guard.confirm()  # before the database is asked anything: one that is away is waited for
+        require_ours(bench.root)  # once more: encoding may have taken hours
+        publish_journal.write(staged, video)
+        if place(staged, final):
+            return publish_journal.record(bench.root, video)
+    sentence = f"{product.path} is already there and is never overwritten; choose another output path."
+    raise NameTaken(sentence, product.path)
+
+
+def _candidates(product: Product) -> Iterator[str]:
+    """The wanted path, then with the recipe as a suffix, then counted; each short enough for a file system."""
+    wanted = PurePosixPath(product.path)
+    yield str(wanted.with_name(fitting(wanted.stem, wanted.suffix)))
+    if product.exact:
+        return
+    for count in range(1, 100):
+        mark = f"-{product.recipe[:8]}" + (f"-{count}" if count > 1 else "")
+        yield str(wanted.with_name(fitting(wanted.stem, mark + wanted.suffix)))
+
+
+def fitting(stem: str, ending: str) -> str:
+    """``stem + ending`` with the stem cut, at a character, to what one file name may hold (255 bytes)."""
+    room = _NAME_MAX - len(ending.encode())
+    return stem.encode()[:room].decode("utf-8", "ignore") + ending
+
+
+def output_path(root: MediaRoot, written: str) -> str:
+    """A path a person asked an output to be written to, checked and relative to the root.
+
+    Returns:
+        The path relative to the root.
+
+    Raises:
+        OutsideMediaRoot: it leads out of the root.
+        UserError: it is in no library folder, not an mp4, or longer than a name may be.
+    """
+    relative: Any = root.resolve(written).relative_to(root.path.resolve()).as_posix()
+    if not relative.lower().endswith(".mp4"):
+        raise UserError(f"The output path {written!r} must end in .mp4: that is what Reelmill writes.")
+    if any(len(os.fsencode(name)) > _NAME_MAX for name in relative.split("/")):
+        raise UserError(f"The output path {written!r} holds a name of more than {_NAME_MAX} bytes; give a shorter one.")
+    root.directory_type(relative)
+    return str(relative)

@@ -1,0 +1,155 @@
+"""What a run is about to put into the library, written down first, so that whoever comes after its death can finish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from reelmill import guard
+from reelmill.catalogue import searching
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.errors import PlatformError, WorkError
+from reelmill.operations.publishing import journal
+from reelmill.report import Report
+from reelmill.storage import atomic_files
+from reelmill.storage.media_root import MediaRoot
+
+#: The journal's name in a workspace.
+NAME: Final = "intent.json"
+
+_TRIES: Final = 3  # each after another run was seen to have recorded something meanwhile
+
+
+class Intent(BaseModel):
+    """A file in a workspace, and the record it is to become."""
+
+    model_config = ConfigDict(frozen=True)
+
+    inode: int
+    video: dict[str, Any]
+
+
+def write(staged: Path, video: Video) -> None:
+    """Keep beside ``staged`` that it is to become ``video``."""
+    intent = Intent(inode=staged.stat().st_ino, video=video.model_dump(mode="json"))
+    atomic_files.write(staged.with_name(NAME), intent.model_dump_json())
+
+
+def read(folder: Path) -> tuple[int, Video]:
+    """The inode and the record of what a run wrote down in its workspace.
+
+    Returns:
+        Both.
+
+    Raises:
+        InputError: the journal cannot be read.
+    """
+    path = folder / NAME
+    intent = journal.read(path, Intent)
+    video = journal.parsed(path, lambda: Video.model_validate(intent.video))
+    journal.parsed(path, lambda: journal.inside(video.path))
+    return intent.inode, video
+
+
+def record(root: MediaRoot, video: Video) -> Video:
+    """Put ``video``, whose file is in place, into the catalogue.
+
+    Where another run recorded the same work first, its record stands, and ours is the copy nobody needs: it is
+    removed where the other file is there, and no record names ours.
+
+    Returns:
+        The record that stands.
+
+    Raises:
+        WorkError: the catalogue refuses it.
+        LockLost: another run has taken over meanwhile.
+        PlatformError: the database does not answer for long.
+    """
+    refused: IntegrityError | None = None
+    for attempt in range(_TRIES):
+        try:
+            with session() as opened:
+                return _merged(opened, video)
+        except PlatformError:  # the database went away at this very moment: it is waited for
+            if attempt == _TRIES - 1:
+                raise
+            guard.confirm()
+            continue
+        except IntegrityError as error:  # our lock was lost, and another run was quicker
+            refused = error
+        first = _first(root, video)
+        if first is not None:
+            return first
+    reason = str(refused.orig).strip().splitlines()[0] if refused is not None else ""
+    raise WorkError(f"{video.path} is in its place, and the catalogue refuses its record: {reason}") from refused
+
+
+def _merged(opened: Session, video: Video) -> Video:
+    stale = searching.by_path(opened, video.path)
+    if stale is not None:  # a record of a file that has since vanished from this path
+        video.id = stale.id
+    if video.source_video_id is not None and opened.get(Video, video.source_video_id) is None:
+        video.source_video_id = None  # the journal is of an earlier catalogue of this library
+    return opened.merge(video)
+
+
+def _first(root: MediaRoot, video: Video) -> Video | None:
+    """The record of the same work that stands instead of ours; None where there is none any more."""
+    with session() as opened:
+        first = searching.by_recipe(opened, video.recipe or "")
+        if first is None:
+            return None
+        if first.path != video.path and not _there(root, first):
+            first.recipe = None  # its file was removed or replaced: what we made is needed
+            opened.add(first)
+            return None
+    if first.path != video.path and _there(root, video):
+        _give_up(root, video)
+    return first
+
+
+def _give_up(root: MediaRoot, video: Video) -> None:
+    """Remove our file, unless a record names its path: then it is that record's."""
+    try:
+        with session() as opened:
+            # Paths are unique: as long as this row is not committed, nobody else records the path.
+            held = Video.model_validate(video.model_dump(exclude={"id", "recipe", "source_video_id"}))
+            opened.add(held)
+            opened.flush()
+            (root.path / video.path).unlink(missing_ok=True)
+            opened.delete(held)
+    except IntegrityError:
+        return
+
+
+def settle(root: MediaRoot, folder: Path, report: Report) -> None:
+    """Finish what a killed run wrote down in its workspace, where its file reached its place.
+
+    Raises:
+        InputError: the journal cannot be read.
+        WorkError: the catalogue refuses the record.
+    """
+    inode, video = read(folder)
+    final = root.path / video.path
+    if not _there(root, video) or final.stat().st_ino != inode:
+        return
+    with session() as opened:
+        known = searching.by_recipe(opened, video.recipe or "")
+    if known is None or known.path != video.path:
+        recorded = record(root, video)
+        if recorded.path == video.path:
+            report.line(f"recovered: {video.path} was complete and is now in the catalogue")
+
+
+def _there(root: MediaRoot, video: Video) -> bool:
+    """Whether the file of a record is there as it was when it was recorded."""
+    try:
+        stat = (root.path / video.path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (video.size, video.mtime_ns)

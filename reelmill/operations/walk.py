@@ -1,0 +1,108 @@
+"""A walk through a folder of the library: the files a scan may take, and a sentence on each that it may not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from reelmill.catalogue.limits import unfit
+from reelmill.report import printable
+from reelmill.storage.folder_walk import entries
+from reelmill.storage.media_root import MediaRoot
+
+
+class WalkedFile(NamedTuple):
+    """One file a walk came across."""
+
+    path: str  # relative to the media root
+    size: int
+    mtime_ns: int
+
+
+class _Refusal(Exception):
+    """Why something is left out; the walk goes on."""
+
+
+@dataclass
+class Walk:
+    """One walk; what it left out stands in it once it is over."""
+
+    root: MediaRoot
+    extensions: frozenset[str]  # in small letters, without dots
+    refused: list[str] = field(default_factory=list)  # a sentence on each file or folder
+    unseen: list[str] = field(default_factory=list)  # what may be there as before; paths relative to the root
+
+    def files(self, folder: Path) -> Iterator[WalkedFile]:
+        """Files below ``folder`` with a wanted extension, hidden ones left out."""
+        for entry in entries([os.fspath(folder)], self._enters, self._leave):
+            found = self._met(entry)
+            if found is not None:
+                yield found
+
+    def _enters(self, entry: os.DirEntry[str]) -> bool:
+        try:
+            if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+                return False
+            self._check(entry)
+        except OSError as error:
+            self._leave(entry.path, error)
+            return False
+        except _Refusal as refusal:
+            self.refused.append(str(refusal))
+            return False
+        if self._wanted(entry.name):
+            self.refused.append(f"{entry.name} is a folder; what is in it was scanned.")
+        return True
+
+    def _met(self, entry: os.DirEntry[str]) -> WalkedFile | None:
+        try:
+            return self._file(entry)
+        except FileNotFoundError:  # removed while we walked
+            return None
+        except OSError as error:
+            self._leave(entry.path, error)
+        except _Refusal as refusal:
+            self.refused.append(str(refusal))
+        return None
+
+    def _file(self, entry: os.DirEntry[str]) -> WalkedFile | None:
+        name = entry.name
+        if name.startswith(".") or not self._wanted(name) or entry.is_dir(follow_symlinks=False):
+            return None
+        self._check(entry)
+        stat, path = entry.stat(), self._relative(entry.path)
+        reason = unfit(path, stat.st_mtime_ns)
+        if reason is not None:
+            self.unseen.append(path)
+            raise _Refusal(reason)
+        return WalkedFile(path, stat.st_size, stat.st_mtime_ns)
+
+    def _wanted(self, name: str) -> bool:
+        _, dot, extension = name.rpartition(".")
+        return bool(dot) and extension.lower() in self.extensions
+
+    def _check(self, entry: os.DirEntry[str]) -> None:
+        try:
+            if not entry.name.isascii():
+                entry.name.encode()
+        except UnicodeEncodeError:
+            raise _Refusal(f"{os.fsencode(entry.name)!r} is not a UTF-8 name; rename it.") from None
+        if entry.is_symlink():
+            target = Path(os.path.realpath(entry.path))
+            if not target.is_relative_to(os.path.realpath(self.root.path)):
+                raise _Refusal(f"{entry.name} is a link out of the media root; copy the file in instead.")
+            if not target.exists():
+                raise _Refusal(f"{entry.name} is a link to nothing.")
+
+    def _leave(self, path: str, error: OSError) -> None:
+        relative = self._relative(path)
+        if relative in self.unseen:
+            return
+        self.unseen.append(relative)
+        self.refused.append(f"{printable(relative)} cannot be read ({error.strerror}); what is known of it stays.")
+
+    def _relative(self, path: str) -> str:
+        return path[len(os.fspath(self.root.path)) + 1 :]

@@ -1,0 +1,178 @@
+"""What ``reencode`` does for a video that needs no encode: nothing, or its streams go into an mp4 as they are."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from reelmill.catalogue.models import Video
+from reelmill.errors import OutputRejected
+from reelmill.ffmpeg.commands import filters
+from reelmill.ffmpeg.planning.web_ready import Verdict, verdict, web_facts
+from reelmill.ffmpeg.process.cost import Cost, cost_of
+from reelmill.ffmpeg.reading.decode import check_windows
+from reelmill.ffmpeg.reading.probe import MediaInfo
+from reelmill.ffmpeg.trials.subtitles import usable_subtitles
+from reelmill.ffmpeg.verify import Expectation, Source
+from reelmill.ffmpeg.verify.damage import fault
+from reelmill.operations.chunk_store.readable import open_video
+from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.file_facts import FileFacts
+from reelmill.operations.once import attempt
+from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.web_copies.result import COPIED, Making, ReencodeResult, link_copy, making
+from reelmill.report import Share
+from reelmill.storage.media_root import PLAYBACK
+
+
+def of_our_making(video: Video) -> str | None:
+    """Why a video is never re-encoded, whatever it looks like: it is a copy already (pure); None for any other."""
+    made = video.source_video_id is not None or video.recipe is not None or video.made_by is not None
+    if video.directory_type != PLAYBACK or not made:
+        return None
+    return f"{video.path} is a copy that Reelmill made; re-encode what it was made from"
+
+
+def remux_recipe(content: dict[str, Any]) -> str:
+    """The recipe of the streams, in another container, of the video with this content id (pure)."""
+    return recipe("remux", [content])
+
+
+def looked_at(path: Path, info: MediaInfo, max_kbit: int, *, name: str, decode: bool = True) -> Verdict:
+    """The verdict on a file; one that would be left as it is has to decode at its start, middle and end.
+
+    Args:
+        path: the file.
+        info: its facts.
+        max_kbit: the most its frames should take, kbit/s.
+        name: what people call it; ``path`` may be a mended copy.
+        decode: look into what would be left as it is.
+
+    Returns:
+        What is to be done with it, and why.
+
+    Raises:
+        InputError: it does not open.
+    """
+    found = verdict(info, web_facts(path), max_kbit)
+    if decode and found.action != "encode":
+        trouble = fault(name, info, check_windows(path, info.duration))
+        if trouble is not None:
+            return Verdict("cannot", (trouble,))
+    return found
+
+
+def reason_to_encode(source: Path, info: MediaInfo, max_kbit: int) -> str | None:
+    """Why a video is encoded, as in its plan; arguments and errors as those of ``looked_at``.
+
+    Returns:
+        The first reason; None where its streams were to be copied, and how they play in an mp4 is why they are not.
+    """
+    found = looked_at(source, info, max_kbit, name=source.name, decode=False)
+    if found.action == "skip":
+        return f"it is asked for, though {found.why}"
+    return found.reasons[0] if found.action == "encode" else None
+
+
+def without_encoding(
+    bench: Workbench, video_id: str, *, target_bitrate: int, force: bool = False
+) -> ReencodeResult | None:
+    """Spare a video the encode it does not need.
+
+    Args:
+        bench: what to work with.
+        video_id: which video.
+        target_bitrate: the most its frames should take, kbit/s.
+        force: encode whatever is no copy already.
+
+    Returns:
+        What was done; None where it needs an encode, or is damaged, which the encode finds.
+
+    Raises:
+        UnknownVideo, InputError: the video cannot be used.
+        FfmpegFailed, ProcessStalled, DiskFull: its streams could not be copied; nothing was published.
+    """
+    started = time.monotonic()
+    opened = open_video(bench, video_id)
+    copy = of_our_making(opened.video)
+    if copy is not None:
+        return _skipped(bench, opened.video, copy, started)
+    if force:
+        return None
+    found = looked_at(opened.path, opened.info, target_bitrate, name=opened.video.filename)
+    if found.action == "skip":
+        return _skipped(bench, opened.video, found.why, started)
+    if found.action != "remux":
+        return None
+    bench.report.line(f"{opened.video.path} is not encoded: {found.why}")
+    try:
+        return _remuxed(bench, opened.video, opened.path, opened.info, started)
+    except OutputRejected as error:
+        bench.report.line(f"in another container its streams do not play well ({error}); it is encoded instead")
+        return None
+
+
+def _skipped(bench: Workbench, video: Video, why: str, started: float) -> ReencodeResult:
+    bench.report.line(f"nothing is made of {video.path}: {why}")
+    bench.report.progress(1.0, "done")
+    return _result(video, video, started, reused=False, cost=None).model_copy(update={"skipped": why})
+
+
+def _remuxed(bench: Workbench, video: Video, source: Path, info: MediaInfo, started: float) -> ReencodeResult:
+    key = remux_recipe(bench.content_id(video))
+    with attempt(bench, key) as turn:
+        made, reused = turn.found, turn.found is not None
+        if made is None:
+            bench.disk.require(info.size)
+            made = _remux(bench, video, source, info, turn.folder / "output.mp4", key)
+        video = link_copy(bench, video, made)
+    bench.report.line(f"output: {made.path}, {made.size} bytes")
+    bench.report.progress(1.0, "done")
+    kept = Making.model_validate(made.details)
+    result = _result(video, made, started, reused=reused, cost=kept.cost)
+    return result.model_copy(update={"left_out": kept.left_out, "changed": kept.changed})
+
+
+def _remux(bench: Workbench, video: Video, source: Path, info: MediaInfo, staged: Path, key: str) -> Video:
+    info = usable_subtitles(bench.transcoder, source, info, staged.parent, bench.report)
+    arguments = filters.remux(source, info, staged)
+    finished = bench.transcoder.metered(arguments, COPIED, Share(bench.report, 0.0, 0.8), info.duration)
+    size = staged.stat().st_size if staged.exists() else None  # where it does not, ``publish`` raises
+    cost = cost_of(finished, finished.energy, finished.last.out_time, bytes_in=video.size, bytes_out=size)
+    product = Product(
+        path=f"{PLAYBACK}/{PurePosixPath(video.filename).stem}.mp4",
+        recipe=key,
+        expected=Expectation(
+            size=(info.video.width, info.video.height),
+            audio_tracks=info.audio_tracks,
+            source=Source(source, info),
+        ),
+        title=video.title,
+        source_video_id=video.id,
+        details=making(COPIED, cost, info, encoded=False).model_dump(mode="json"),
+    )
+    return publish(bench, staged, product)
+
+
+def _result(video: Video, made: Video, started: float, *, reused: bool, cost: Cost | None) -> ReencodeResult:
+    spent = None if reused else cost
+    return ReencodeResult(
+        video_id=made.id,
+        path=made.path,
+        source=video.path,
+        encoder=COPIED,
+        reused=reused,
+        duration=made.duration or 0.0,
+        seconds=time.monotonic() - started,
+        speed=spent.speed if spent else 0.0,
+        cpu_seconds=spent.cpu_seconds if spent else 0.0,
+        source_size=video.size,
+        chunks=0,
+        chunks_reused=0,
+        frames_encoded=0,
+        size=made.size,
+        cost=cost,
+        before=FileFacts.of(video),
+        after=FileFacts.of(made),
+    )

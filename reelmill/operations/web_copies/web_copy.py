@@ -1,0 +1,174 @@
+"""The encode of a web copy: in chunks where its source may be cut, in one go where not."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from reelmill.catalogue.models import Video
+from reelmill.errors import FfmpegFailed, OutputRejected
+from reelmill.ffmpeg.binary import version
+from reelmill.ffmpeg.codecs import runs_on_gpu
+from reelmill.ffmpeg.commands import filters
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.planning.chunk_plan import CHUNK_SECONDS, Chunk, plan
+from reelmill.ffmpeg.process.progress import Progress
+from reelmill.ffmpeg.reading.packet_index import Index, NotCuttable, read_index
+from reelmill.ffmpeg.reading.probe import MediaInfo
+from reelmill.ffmpeg.reading.random_access import enterable
+from reelmill.ffmpeg.transcoder import EncodeResult
+from reelmill.hardware.energy import NOT_MEASURABLE, Energy, EnergyMeter
+from reelmill.operations import size_estimates
+from reelmill.operations.chunk_store.encode_chunks import (
+    ChunkSet,
+    ChunkTask,
+    EncodedChunk,
+    chunk_source,
+    chunk_tasks,
+    join_chunks,
+    make_chunks,
+)
+from reelmill.operations.chunk_store.job_claim import JobClaim
+from reelmill.operations.chunk_store.store import Store
+from reelmill.operations.context import Workbench
+from reelmill.parallel import FanOut, cores, in_order
+from reelmill.report import Report, Share
+from reelmill.settings import get_settings
+from reelmill.wording import plural
+
+_JOINED: Final = 0.97  # of the encode, in the progress bar
+
+
+@dataclass(frozen=True)
+class StagedCopy:
+    """A web copy that is encoded, and not yet in the library."""
+
+    staged: Path
+    encoded: EncodeResult
+    frames: int  # that it must hold
+    chunks: int  # 1 where it was encoded in one go
+    chunks_reused: int  # that an earlier run had made
+    frames_encoded: int  # in this run
+
+
+@dataclass(frozen=True)
+class WebCopy:
+    """One web copy to be made."""
+
+    bench: Workbench
+    video: Video
+    source: Path
+    info: MediaInfo
+    encoding: Encoding
+    recipe: str
+    folder: Path  # its workspace
+    report: Report
+    fan_out: FanOut
+    chunk_seconds: Fraction = CHUNK_SECONDS
+
+    def encode(self) -> StagedCopy:
+        """Encode it.
+
+        Returns:
+            The copy, in the workspace.
+
+        Raises:
+            FfmpegFailed: ffmpeg was killed. Chunks that were made stay in the store for the next attempt.
+            GpuBusy, ProcessStalled, DiskFull, InputError, OutputRejected: likewise, it went wrong.
+        """
+        try:
+            index = read_index(self.source)
+            entry = partial(enterable, self.source, index)
+            chunks = plan(index, self.info, length=self.chunk_seconds, enterable=entry)
+        except NotCuttable as reason:
+            return self._whole(str(reason))
+        try:
+            return self._in_chunks(index, chunks)
+        except OutputRejected as error:  # the index promised what its packets do not keep: no chunk will be used
+            JobClaim(self.bench, self.recipe).drop_chunks()
+            return self._whole(str(error))
+        except FfmpegFailed as error:
+            if error.exit_code < 0:  # killed: the next attempt goes on from here
+                raise
+            return self._whole(str(error))
+
+    def _whole(self, reason: str) -> StagedCopy:
+        self.report.line(f"encoded in one go: {reason}")
+        self.bench.disk.require(size_estimates.film(self.info, None, self.encoding))
+        staged = self.folder / "output.mp4"
+        encoded = self.bench.transcoder.encode(
+            lambda way: filters.reencode(self.source, self.info, staged, way),
+            self.encoding,
+            self.report,
+            self.info.duration,
+        )
+        frames = encoded.last.frames
+        if self.info.video.frames not in (None, frames):
+            self.report.line(f"its container counts {plural(self.info.video.frames or 0, 'frame')}; shown: {frames}")
+        return StagedCopy(staged, encoded, frames, 1, 0, frames)
+
+    def _in_chunks(self, index: Index, chunks: tuple[Chunk, ...]) -> StagedCopy:
+        self.report.line(f"encoded in {plural(len(chunks), 'chunk')} of about {float(self.chunk_seconds):g} s")
+        meter = EnergyMeter(
+            gpu=runs_on_gpu(self.encoding.encoder),
+            devices=self.bench.transcoder.devices,
+            powercap=self.bench.transcoder.powercap,
+        )
+        started = time.monotonic()
+        claim, progress = JobClaim(self.bench, self.recipe), Share(self.report, 0, _JOINED)
+
+        def make_all(encoding: Encoding) -> ChunkSet:
+            tasks = self._tasks(index, chunks, encoding, claim)
+            # A GPU's encoder serves the job that was admitted to it, and one chunk at a time.
+            fan_out = in_order if runs_on_gpu(encoding.encoder) else self.fan_out
+            return make_chunks(self.bench, tasks, progress, fan_out, on_progress=meter.tick)
+
+        try:
+            encoding, made = self.encoding, make_all(self.encoding)
+        except FfmpegFailed as error:
+            encoding = self.bench.transcoder.instead(error, self.encoding, self.report)
+            made = make_all(encoding)
+        joining = Share(self.report, _JOINED, 1)
+        staged, cpu = join_chunks(self.bench, self.source, index, made, self.folder, joining)
+        length = (index.times[-1] + index.hold - index.times[0]) * index.time_base
+        energy = meter.stop()
+        encoded = EncodeResult(
+            seconds=time.monotonic() - started,
+            cpu_seconds=cpu + sum(chunk.cpu_seconds for chunk in made.all),
+            last=Progress(frames=len(index.times), out_time=length, size=staged.stat().st_size),
+            stderr_tail=(),
+            encoder=encoding.encoder,
+            energy=energy if _all_here(made.all) else Energy(None, f"{NOT_MEASURABLE}: not all was made here and now"),
+        )
+        return StagedCopy(
+            staged=staged,
+            encoded=encoded,
+            frames=len(index.times),
+            chunks=len(chunks),
+            chunks_reused=sum(chunk.reused for chunk in made.video),
+            frames_encoded=sum(chunk.frames for chunk in made.video if not chunk.reused),
+        )
+
+    def _tasks(self, index: Index, chunks: tuple[Chunk, ...], encoding: Encoding, claim: JobClaim) -> list[ChunkTask]:
+        """The chunks to be made, claimed; there is room for them."""
+        bench, store = self.bench, Store(self.bench.root)
+        source = chunk_source(bench, self.video, self.source, self.info, index.time_base)
+        tasks = chunk_tasks(source, chunks, encoding, version(bench.transcoder.ffmpeg))
+        claim.add(task.key for task in tasks)
+        missing = [task.chunk for task in tasks if task.chunk is not None and store.progress(task.key) < 1]
+        share = sum(chunk.frames for chunk in missing) / len(index.times)
+        # Thrice: the chunks that are to come, all of them joined, and the finished copy.
+        bench.disk.require(round((share + 2) * size_estimates.film(self.info, None, encoding)))
+        if runs_on_gpu(encoding.encoder):
+            return tasks
+        threads = encoding.threads or max(1, cores() // max(1, len(missing)))
+        return [replace(task, encoding=replace(encoding, threads=threads)) for task in tasks]
+
+
+def _all_here(chunks: tuple[EncodedChunk, ...]) -> bool:
+    """Whether the energy that this node has just used is what the chunks took."""
+    return not any(chunk.reused or chunk.node != get_settings().node_name for chunk in chunks)

@@ -1,1 +1,0 @@
-"""What the machine has to give: devices behind named states."""

@@ -1,0 +1,384 @@
+"""Sources that players play and that are hard to copy: checked, planned, copied, and what came out looked at."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+import pytest
+
+from reelmill.analysis.frames.tiles import draw
+from reelmill.errors import DamagedVideo, InputError, OutputRejected
+from reelmill.ffmpeg.commands import montage
+from reelmill.ffmpeg.commands.montage import Montage
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.reading.decode import check_whole, decoded_seek_point
+from reelmill.ffmpeg.reading.probe import MediaInfo, probe
+from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.compile_gif import compile_gif
+from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.jobs.thumbnail_generate import thumbnail
+from reelmill.operations.jobs.validate import validate
+from reelmill.operations.web_copies.plan import PlanOptions, plan_files, plan_library
+from reelmill.operations.web_copies.skip_or_remux import without_encoding
+from reelmill.settings import get_settings
+from tests.clips import clip, ffmpeg
+from tests.operations.library import add
+from tests.patched import clean_aperture, joined, promising_frames, scrambled, shown_at_zero, unknown_codec
+
+_HLG: Final = (
+    "lutyuv=y=68+(val-16)*0.25:u=129+(val-128)*0.02:v=122+(val-128)*0.02,format=yuv420p10le,"
+    "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc:range=tv"
+)
+_X265: Final = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error")
+_TAGGED: Final = ("-color_primaries", "bt2020", "-color_trc", "arib-std-b67", "-colorspace", "bt2020nc")
+
+
+def _unknown_audio(folder: Path) -> Path:
+    options = ("-disposition:a:1", "default", "-c:a:1", "alac")
+    return unknown_codec(clip(folder / "whole.mov", sound=2, seconds=2, options=options), folder / "u.mov", b"alac")
+
+
+def _unknown_first(folder: Path) -> Path:
+    options = ("-c:a:0", "alac", "-movflags", "+faststart")
+    return unknown_codec(clip(folder / "whole.mp4", sound=2, seconds=2, options=options), folder / "u.mp4", b"alac")
+
+
+def _two_pictures(folder: Path) -> Path:
+    """Two video tracks, the first in a codec that is not known."""
+    target = folder / "two.mov"
+    one = clip(folder / "one.mov", codec="mjpeg", seconds=2)
+    other = clip(folder / "other.mp4", size="320x240", seconds=2)
+    ffmpeg("-i", one, "-i", other, "-map", "0:v", "-map", "1:v", "-map", "0:a", "-c", "copy", target)
+    return unknown_codec(target, folder / "unknown_video.mov", b"jpeg")
+
+
+def _empty_audio(folder: Path) -> Path:
+    return clip(folder / "empty.mkv", seconds=2, sound=2, options=["-bsf:a:0", "noise=drop=1"])
+
+
+def _empty_before_others(folder: Path) -> Path:
+    """Nothing in the first audio track decodes, the second is loud, the third is quiet."""
+    levels = ("-filter:a:1", "volume=15dB", "-filter:a:2", "volume=-20dB")
+    return clip(folder / "three.mkv", seconds=2, sound=3, options=["-bsf:a:0", "noise=drop=1", *levels])
+
+
+def _second_default(folder: Path) -> Path:
+    target = folder / "second.mp4"
+    one, other = clip(folder / "one.mp4", seconds=2), clip(folder / "other.mp4", size="320x240", seconds=2)
+    marked = ("-disposition:v:0", "0", "-disposition:v:1", "default")
+    ffmpeg("-i", one, "-i", other, "-map", "0:v", "-map", "1:v", "-map", "0:a", "-c", "copy", *marked, target)
+    return target
+
+
+def _left_channel(folder: Path) -> Path:
+    relabelled = ("-c:a", "pcm_s16le", "-af", "channelmap=map=0:channel_layout=FL")
+    return clip(folder / "left.mov", seconds=2, sound=2, options=relabelled)
+
+
+def _centre_and_bass(folder: Path) -> Path:
+    """Two channels that have no name together; encoders take them for left and right."""
+    relabelled = ("-c:a", "pcm_s16le", "-af", "pan=FC+LFE|FC=c0|LFE=0*c0")
+    return clip(folder / "bass.mov", seconds=2, options=relabelled)
+
+
+def _mapped_alike(folder: Path) -> Path:
+    """HLG in which tone mapping changes the colours and not how bright they are."""
+    return clip(folder / "hlg.mp4", seconds=2, sound=0, codec="libx265", options=["-vf", _HLG, *_X265[2:], *_TAGGED])
+
+
+def _reserved_colours(folder: Path) -> Path:
+    tags = "colour_primaries=3:transfer_characteristics=3:matrix_coefficients=3"
+    return clip(folder / "reserved.mp4", seconds=2, options=["-bsf:v", f"h264_metadata={tags}"])
+
+
+def _shown_at_zero(folder: Path) -> Path:
+    whole = clip(folder / "whole.flv", seconds=2, options=["-bf", "2", "-ar", "44100"])
+    return shown_at_zero(whole, folder / "zero.flv")
+
+
+def _never_reordered_at_zero(folder: Path) -> Path:
+    return shown_at_zero(clip(folder / "whole.flv", seconds=2, options=["-ar", "44100"]), folder / "zero.flv")
+
+
+def _joined_recordings(folder: Path) -> Path:
+    """Two recordings: the clock starts again."""
+    return joined(folder / "joined.ts", clip(folder / "a.ts"), clip(folder / "b.ts"))
+
+
+def _joined_program_streams(folder: Path) -> Path:
+    """The same of what DVDs and older recorders hold."""
+    parts = (
+        clip(folder / name, codec="mpeg2video", seconds=1, options=["-f", "vob", "-bf", "2"])
+        for name in ("a.mpg", "b.mpg")
+    )
+    return joined(folder / "joined.mpg", *parts)
+
+
+def _leap(folder: Path) -> Path:
+    """The clock leaps five hours ahead."""
+    later = clip(folder / "b.ts", options=["-output_ts_offset", "18000"])
+    return joined(folder / "leap.ts", clip(folder / "a.ts"), later)
+
+
+def _wrapped(folder: Path) -> Path:
+    """The clock of 33 bits is full after half of it (2^33 / 90000 Hz = 95443.7 s)."""
+    return clip(folder / "wrapped.ts", seconds=2, options=["-output_ts_offset", "95441.3"])
+
+
+def _never_finished(folder: Path) -> Path:
+    whole = clip(folder / "whole.avi", seconds=2, codec="mpeg4", options=["-c:a", "mp3"])
+    return promising_frames(whole, folder / "promising.avi", 9_000_000)
+
+
+def _deeper(folder: Path) -> Path:
+    """8 bits, then 10 in the same track."""
+    parts = [
+        clip(folder / f"{depth}.ts", codec="libx265", sound=0, options=["-pix_fmt", depth, *_X265[2:]])
+        for depth in ("yuv420p", "yuv420p10le")
+    ]
+    (folder / "parts.txt").write_text("".join(f"file '{part}'\n" for part in parts))
+    ffmpeg("-f", "concat", "-safe", "0", "-i", folder / "parts.txt", "-c", "copy", folder / "deeper.mkv")
+    return folder / "deeper.mkv"
+
+
+def _cropped(folder: Path) -> Path:
+    return clean_aperture(clip(folder / "whole.mp4", seconds=2), folder / "cropped.mp4", 140, 100)
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """What a copy must be."""
+
+    frames: int = 50
+    last: float = 1.96  # when its last frame begins, counted from its first, in seconds
+    near: float = 0.001  # how far off that may be; the audio of a recording may end after its last frame
+    audio: tuple[str, ...] = ("aac",)
+    size: tuple[int, int] = (160, 120)
+    left_out: tuple[str, ...] = ()  # words of what is said of each track that is not in it
+
+
+_MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
+    "unknown audio": (_unknown_audio, _Copy(left_out=("audio track 2 (zzzz)",))),
+    "unknown first audio": (_unknown_first, _Copy(left_out=("audio track 1 (zzzz)",))),
+    "unknown video": (_two_pictures, _Copy(size=(320, 240), left_out=("video track 1 (zzzz)",))),
+    "empty audio": (_empty_audio, _Copy(left_out=("audio track 1 (vorbis)",))),
+    "empty audio before others": (
+        _empty_before_others,
+        _Copy(audio=("aac", "aac"), left_out=("audio track 1 (vorbis)",)),
+    ),
+    "second is default": (_second_default, _Copy(size=(320, 240))),
+    "left channel": (_left_channel, _Copy(audio=("aac", "aac"))),
+    "centre and bass": (_centre_and_bass, _Copy()),
+    "HLG mapped alike": (_mapped_alike, _Copy(audio=())),
+    "reserved colours": (_reserved_colours, _Copy()),
+    "all shown at zero": (_shown_at_zero, _Copy(last=1.96)),
+    "all shown at zero, in order": (_never_reordered_at_zero, _Copy()),
+    "joined": (_joined_recordings, _Copy(near=0.03)),
+    "joined program streams": (_joined_program_streams, _Copy(near=0.03)),
+    "leap": (_leap, _Copy(near=0.03)),
+    "wrapped": (_wrapped, _Copy()),
+    "never finished": (_never_finished, _Copy(last=2.0)),
+    "deeper": (_deeper, _Copy(audio=())),
+    "cropped": (_cropped, _Copy(size=(140, 100))),
+}
+
+_REAL: Final[dict[str, _Copy]] = {
+    "apac.mov": _Copy(frames=100, last=3.96, left_out=("audio track 2 (apac)",)),
+    "emptyaudio.mkv": _Copy(frames=100, last=3.96, audio=(), left_out=("audio track 1 (aac)",)),
+    "twovideo.mp4": _Copy(frames=100, last=3.96),
+    "monolr.mov": _Copy(frames=100, last=3.96, audio=("aac", "aac")),
+    "dolbyVision-hdr.MOV": _Copy(frames=4, last=0.1, size=(720, 1280)),
+    "reserved.mp4": _Copy(frames=100, last=3.96),
+    "test_h264.flv": _Copy(frames=420, last=13.967, size=(320, 240)),
+    "tsconcat.ts": _Copy(frames=175, last=6.96),
+    "mirror.mp4": _Copy(frames=100, last=3.96),
+    "avi101.avi": _Copy(frames=100, last=4.0),
+    "depth.mkv": _Copy(frames=100, last=3.96, audio=()),
+    "plainflv.flv": _Copy(frames=100, last=3.96),
+    "oneframe.mp4": _Copy(frames=1, last=0.0, audio=()),
+    "fixture_msmpeg4.asf": _Copy(frames=153, last=27.199),
+}
+
+
+@pytest.mark.parametrize("name", _MADE)
+def test_a_hard_source_is_checked_planned_and_copied(bench: Workbench, tmp_path: Path, name: str) -> None:
+    make, wanted = _MADE[name]
+    _all_jobs(bench, make(tmp_path), wanted)
+
+
+@pytest.mark.real_media
+@pytest.mark.parametrize("name", _REAL)
+def test_a_real_hard_source(bench: Workbench, real_media: Path, name: str) -> None:
+    _all_jobs(bench, real_media / "failing" / name, _REAL[name])
+
+
+def _all_jobs(bench: Workbench, source: Path, wanted: _Copy) -> None:
+    video = add(bench, Path(shutil.copy(source, bench.root.folder("inbox"))))
+    checked = validate(bench, str(video.id), depth="full")
+    assert checked.valid, checked.reason
+    (planned,) = plan_library(bench, None, PlanOptions(bench.transcoder, Encoding(max_kbit=2000), budget=2)).videos
+    assert planned.action in ("encode", "remux"), planned.reasons
+    for words, said in zip(wanted.left_out, checked.left_out, strict=True):
+        assert said.startswith(f"{words} is left out: ")
+        assert said in planned.left_out
+    remuxed = without_encoding(bench, str(video.id), target_bitrate=2000)
+    assert (remuxed is not None) == (planned.action == "remux")
+    if remuxed is not None:
+        assert (remuxed.left_out, remuxed.changed) == (planned.left_out, planned.changed)
+    for made in [reencode(bench, str(video.id), preset="ultrafast"), *([remuxed] if remuxed is not None else [])]:
+        assert made.left_out == planned.left_out
+        assert set(checked.left_out) <= set(made.left_out)
+        _is(bench.root.path / made.path, wanted)
+
+
+def _is(copy: Path, wanted: _Copy) -> None:
+    info, report = probe(copy), check_whole(copy)
+    assert report.clean, report.errors
+    assert report.ordered
+    assert report.start is not None
+    assert report.last is not None
+    assert report.frames == wanted.frames
+    assert float(report.last - report.start) == pytest.approx(wanted.last, abs=wanted.near)
+    assert info.audio_codecs == wanted.audio
+    assert info.video.display_size == wanted.size
+    assert info.video.hdr is None
+    assert info.left_out == ()
+
+
+def test_a_clean_aperture_is_cropped_to_not_squeezed(bench: Workbench, tmp_path: Path) -> None:
+    whole = clip(tmp_path / "whole.mp4", sound=0)
+    cropped = clean_aperture(whole, bench.root.folder("inbox") / "cropped.mp4", 140, 100)
+    made = reencode(bench, str(add(bench, cropped).id), preset="ultrafast", crf=1)
+    with av.open(str(whole)) as source, av.open(str(bench.root.path / made.path)) as copy:
+        wanted = next(source.decode(video=0)).to_ndarray(format="gray")[10:110, 10:150].astype(int)
+        got = next(copy.decode(video=0)).to_ndarray(format="gray").astype(int)
+    assert got.shape == wanted.shape
+    assert abs(got - wanted).mean() < 2
+
+
+def test_where_no_video_decodes_one_sentence_says_so(bench: Workbench, tmp_path: Path) -> None:
+    whole = clip(tmp_path / "whole.mov", codec="mjpeg")
+    video = add(bench, unknown_codec(whole, bench.root.folder("inbox") / "unknown.mov", b"jpeg"))
+    sentence = "unknown.mov has a video track that this build of ffmpeg cannot decode."
+    assert validate(bench, str(video.id)).reason == sentence
+    with pytest.raises(InputError, match="cannot decode"):
+        reencode(bench, str(video.id))
+    good = add(bench, clip(bench.root.folder("inbox") / "zz.mkv"))
+    plans = plan_library(bench, None, PlanOptions(bench.transcoder, Encoding(max_kbit=2000), samples=False)).videos
+    assert [plan.action for plan in plans] == ["cannot", "encode"]
+    assert plans[1].video_id == good.id
+
+
+def test_whatever_is_wrong_with_one_file_is_its_row_of_the_plan(tmp_path: Path) -> None:
+    class Strange(Transcoder):
+        def require_tone_mapping(self, info: MediaInfo) -> None:
+            if info.title == "strange":
+                raise AttributeError("nobody thought of this")
+
+    paths = [
+        clip(tmp_path / "a.mkv", codec="mpeg4", options=["-metadata", "title=strange"]),
+        clip(tmp_path / "b.mkv", codec="mpeg4"),
+    ]
+    plans = plan_files(paths, PlanOptions(Strange(), Encoding(max_kbit=2000), samples=False)).videos
+    assert [plan.action for plan in plans] == ["cannot", "encode"]
+    assert "nobody thought of this" in plans[0].reasons[0]
+
+
+def test_a_joined_recording_is_one_time_line_for_other_jobs(bench: Workbench, tmp_path: Path) -> None:
+    first = clip(tmp_path / "a.ts", seconds=2, gop=1)
+    negative = clip(tmp_path / "b.ts", seconds=2, gop=1, options=["-vf", "negate"])
+    video = add(bench, joined(bench.root.folder("inbox") / "joined.ts", first, negative))
+    made = thumbnail(bench, str(video.id), timestamp=2.55, width=160)
+    with av.open(str(negative)) as container, av.open(str(bench.root.path / made.path)) as still:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+        got = next(still.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    assert min(range(len(frames)), key=lambda number: abs(got - frames[number]).mean()) == 13
+
+
+def test_a_video_of_one_frame_is_a_gif_of_one(bench: Workbench) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "one.mp4", seconds=0.04, sound=0))
+    assert compile_gif(bench, str(video.id), start=0.01, duration=1).frames == 1
+    longer = add(bench, clip(bench.root.folder("inbox") / "longer.mp4", sound=0))
+    assert compile_gif(bench, str(longer.id), start=0.97, duration=1).frames == 1
+
+
+def test_a_clip_across_another_depth_has_every_frame_once(bench: Workbench, tmp_path: Path) -> None:
+    source = _deeper(tmp_path)
+    info, made = probe(source), tmp_path / "made.mp4"
+    span = (Fraction(1, 2), Fraction(3, 2))
+    ffmpeg(
+        *montage.joined(
+            Montage(source, info, [span], [decoded_seek_point(source, span[0])]), made, Encoding(preset="ultrafast")
+        )
+    )
+    assert check_whole(made).frames == 25
+
+
+@pytest.mark.parametrize(
+    "flips", [("-display_hflip",), ("-display_vflip",), ("-display_hflip", "-display_rotation:v", "90")]
+)
+def test_a_mirrored_video_is_mirrored_wherever_it_is_shown(
+    bench: Workbench, tmp_path: Path, flips: tuple[str, ...]
+) -> None:
+    source = bench.root.folder("inbox") / "mirrored.mp4"
+    marked = ("-display_rotation:v", "0") if len(flips) == 1 else ()
+    ffmpeg(*marked, *flips, "-i", clip(tmp_path / "whole.mp4", sound=0), "-c", "copy", source)
+    video = add(bench, source)
+    info = probe(source)
+    assert info.video.mirrored
+    ffmpeg("-i", source, "-frames:v", "1", tmp_path / "shown.png")
+    copy = reencode(bench, str(video.id), preset="ultrafast", crf=1)
+    with av.open(str(tmp_path / "shown.png")) as wanted, av.open(str(bench.root.path / copy.path)) as made:
+        shown = next(wanted.decode(video=0)).to_ndarray(format="bgr24").astype(int)
+        copied = next(made.decode(video=0)).to_ndarray(format="bgr24").astype(int)
+    with av.open(str(source)) as container:
+        drawn = draw(next(container.decode(video=0)), info.video, info.video.display_size).astype(int)
+    assert abs(drawn - shown).mean() < 3
+    assert abs(copied - shown).mean() < 3
+
+
+def test_a_dry_run_asks_for_room_before_it_mends(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = _joined_recordings(tmp_path)
+    monkeypatch.setenv("REELMILL_DISK_RESERVE_MB", str(10**9))
+    get_settings.cache_clear()
+    (planned,) = plan_files([source], PlanOptions(bench.transcoder, Encoding(max_kbit=2000), samples=False)).videos
+    assert planned.action == "cannot"
+    assert "is too full: this needs about" in planned.reasons[0]
+
+
+def test_a_mended_video_that_was_remuxed_is_planned_as_made(bench: Workbench, tmp_path: Path) -> None:
+    larger = ["-c:a", "aac", "-mpegts_flags", "+pat_pmt_at_frames"]  # than what it is mended into
+    parts = (clip(tmp_path / name, options=larger) for name in ("a.ts", "b.ts"))
+    video = add(bench, joined(bench.root.folder("inbox") / "joined.ts", *parts))
+    remuxed = without_encoding(bench, str(video.id), target_bitrate=2000)
+    assert remuxed is not None
+    (planned,) = plan_library(
+        bench, [str(video.id)], PlanOptions(bench.transcoder, Encoding(max_kbit=2000), samples=False)
+    ).videos
+    assert (planned.action, planned.reasons) == ("skip", (f"its copy was made before: {remuxed.path}",))
+
+
+def test_a_damaged_video_that_was_mended_is_called_by_its_name(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OutputRejected("The copy is not good.")
+
+    first, second = (clip(tmp_path / name, seconds=2, options=["-c:a", "aac"]) for name in ("a.ts", "b.ts"))
+    damaged = scrambled(second, tmp_path / "c.ts")
+    video = add(bench, joined(bench.root.folder("inbox") / "joined.ts", first, damaged))
+    (planned,) = plan_library(bench, None, PlanOptions(bench.transcoder, Encoding(max_kbit=2000))).videos
+    assert planned.action == "cannot"
+    assert planned.reasons[0].startswith("joined.ts is damaged: ")
+    monkeypatch.setattr("reelmill.operations.jobs.reencode.publish", refuse)  # this damage costs no copy by itself
+    with pytest.raises(DamagedVideo, match=r"^joined\.ts is damaged: "):
+        reencode(bench, str(video.id), preset="ultrafast")

@@ -1,0 +1,174 @@
+"""Two that record one work, and what becomes of their files: none is removed that a record names."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session, select
+
+from reelmill.catalogue import searching
+from reelmill.catalogue.engine import get_engine, session
+from reelmill.catalogue.models import Video
+from reelmill.errors import UserError, WorkError
+from reelmill.operations.context import Workbench
+from reelmill.operations.publishing import publish_journal
+from reelmill.operations.publishing.publish import publish
+from reelmill.operations.publishing.workspace import reconcile, workspace
+from reelmill.storage.atomic_files import place
+from reelmill.storage.media_root import MediaRoot
+from tests.clips import Notes, clip
+from tests.operations.crashes import PRODUCT, RECIPE, WANTED
+from tests.operations.library import files
+
+OTHER = "compilations/out-01234567.mp4"
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clip(
+        tmp_path_factory.mktemp("original") / "original.mp4",
+        seconds=0.2,
+        size="64x48",
+        options=("-movflags", "+faststart"),
+    )
+
+
+def _placed(root: MediaRoot, original: Path, path: str = WANTED, recipe: str = RECIPE) -> tuple[Path, Video]:
+    """As it is when a job was killed between the link and the record: its workspace, and what its file is."""
+    folder = root.work / uuid.uuid4().hex
+    folder.mkdir()
+    staged = folder / "staged.mp4"
+    shutil.copyfile(original, staged)
+    stat = staged.stat()
+    video = Video(
+        title="Out", path=path, directory_type="compilations", filename=Path(path).name, size=stat.st_size,
+        mtime_ns=stat.st_mtime_ns, recipe=recipe,
+    )  # fmt: skip
+    publish_journal.write(staged, video)
+    assert place(staged, root.path / path)
+    return folder, video
+
+
+def _again(video: Video, **more: Any) -> Video:
+    return Video.model_validate(video.model_dump() | more)
+
+
+def _keep(video: Video) -> None:
+    with session() as opened:
+        opened.add(video)
+
+
+def _records() -> dict[str, str | None]:
+    with session() as opened:
+        return {video.path: video.recipe for video in opened.exec(select(Video))}
+
+
+def _files(root: MediaRoot) -> list[str]:
+    return [root.relative(path) for path in files(root) if not path.is_relative_to(root.work)]
+
+
+def _slower(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]) -> None:
+    """Another run records something right after ours has looked whether its path is known."""
+    real, once = searching.by_path, [meanwhile]
+
+    def looked(opened: Session, path: str) -> Video | None:
+        found = real(opened, path)
+        if once:
+            once.pop()()
+        return found
+
+    monkeypatch.setattr(searching, "by_path", looked)
+
+
+@pytest.mark.parametrize("id_too", [True, False])
+def test_two_that_settle_one_journal(
+    bench: Workbench, original: Path, monkeypatch: pytest.MonkeyPatch, id_too: bool
+) -> None:
+    """The slower one took the file of the record that the quicker one had just made for a copy nobody needs."""
+    folder, video = _placed(bench.root, original)
+    _slower(monkeypatch, lambda: _keep(_again(video, id=video.id if id_too else uuid.uuid4())))
+    publish_journal.settle(bench.root, folder, Notes())
+    assert _files(bench.root) == [WANTED]
+    assert (bench.root.path / WANTED).read_bytes() == original.read_bytes()
+    assert _records() == {WANTED: RECIPE}
+
+
+def test_two_that_made_the_same_leave_the_one_recorded_first(
+    bench: Workbench, original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, first = _placed(bench.root, original, OTHER)
+    folder, _ = _placed(bench.root, original)
+    _slower(monkeypatch, lambda: _keep(_again(first)))
+    publish_journal.settle(bench.root, folder, Notes())
+    assert (_files(bench.root), _records()) == ([OTHER], {OTHER: RECIPE})
+
+
+def test_what_a_record_names_stays_whoever_made_it(bench: Workbench, original: Path) -> None:
+    """A scan saw ours meanwhile: it is that record's file now."""
+    _, first = _placed(bench.root, original, OTHER)
+    folder, video = _placed(bench.root, original)
+    _keep(_again(first))
+    _keep(_again(video, id=uuid.uuid4(), recipe=None))
+    publish_journal.settle(bench.root, folder, Notes())
+    assert _files(bench.root) == [OTHER, WANTED]
+    assert _records() == {OTHER: RECIPE, WANTED: None}
+
+
+@pytest.mark.parametrize("how", ["gone", "replaced"])
+def test_a_record_whose_file_is_not_there_gives_way(bench: Workbench, original: Path, how: str) -> None:
+    _, first = _placed(bench.root, original, OTHER)
+    folder, _ = _placed(bench.root, original)
+    _keep(_again(first))
+    if how == "gone":
+        (bench.root.path / OTHER).unlink()
+    else:
+        (bench.root.path / OTHER).write_bytes(b"a person's own")
+    publish_journal.settle(bench.root, folder, Notes())
+    assert WANTED in _files(bench.root)
+    assert how == "gone" or (bench.root.path / OTHER).read_bytes() == b"a person's own"
+    assert _records() == {OTHER: None, WANTED: RECIPE}
+
+
+def test_a_file_somebody_put_in_our_place_stays(bench: Workbench, original: Path) -> None:
+    _, first = _placed(bench.root, original, OTHER)
+    _, video = _placed(bench.root, original)
+    _keep(_again(first))
+    (bench.root.path / WANTED).unlink()
+    (bench.root.path / WANTED).write_bytes(b"a person's own")
+    assert publish_journal.record(bench.root, video).path == OTHER
+    assert (bench.root.path / WANTED).read_bytes() == b"a person's own"
+
+
+def test_a_record_that_the_catalogue_refuses_stops_no_other(bench: Workbench, original: Path) -> None:
+    folder, _ = _placed(bench.root, original)
+    _placed(bench.root, original, "compilations/good.mp4", "another")
+    with get_engine().begin() as connection:
+        connection.execute(text("ALTER TABLE catalogue.video ADD CONSTRAINT odd CHECK (filename <> 'out.mp4')"))
+    notes = Notes()
+    try:
+        with pytest.raises(WorkError, match=r"out\.mp4 is in its place, and the catalogue refuses its record: .*odd"):
+            publish_journal.settle(bench.root, folder, notes)
+        assert reconcile(bench.root, notes) == 1
+    finally:
+        with get_engine().begin() as connection:
+            connection.execute(text("ALTER TABLE catalogue.video DROP CONSTRAINT odd"))
+    assert notes.said(f"left for later: {folder.name}: ")
+    assert _records() == {"compilations/good.mp4": "another"}
+    assert _files(bench.root) == ["compilations/good.mp4", WANTED]
+    assert folder.is_dir()
+
+
+def test_a_path_no_record_can_hold_is_refused_before_the_file_is_placed(bench: Workbench, original: Path) -> None:
+    deep = "compilations/" + "/".join("x" * 240 for _ in range(12)) + "/out.mp4"
+    words = r"has a path of \d+ bytes, and 2692 are the limit"
+    with pytest.raises(UserError, match=words), workspace(bench.root, RECIPE, bench.report) as folder:
+        publish(bench, Path(shutil.copyfile(original, folder / "staged.mp4")), replace(PRODUCT, path=deep))
+    assert (_files(bench.root), _records()) == ([], {})
+    assert not list((bench.root.path / "compilations").iterdir())

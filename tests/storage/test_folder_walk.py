@@ -1,0 +1,46 @@
+"""A walk meets each entry once, goes where it is let in, and is not stopped by what cannot be listed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from reelmill.storage.folder_walk import entries
+
+
+def _names(root: Path, failures: list[tuple[str, int | None]], *folders: str) -> list[str]:
+    walked = entries(
+        [str(root / folder) for folder in folders],
+        lambda entry: entry.is_dir() and entry.name != "closed",
+        lambda folder, error: failures.append((Path(folder).name, error.errno)),
+    )
+    return sorted(os.path.relpath(entry.path, root) for entry in walked)
+
+
+def test_each_entry_is_met_once(tmp_path: Path) -> None:
+    for path in ("a/1", "a/b/2", "a/b/c/3", "a/closed/4", "d/5"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    failures: list[tuple[str, int | None]] = []
+    assert _names(tmp_path, failures, "a", "d", "absent") == ["a/1", "a/b/2", "a/b/c/3", "a/closed", "d/5"]
+    assert failures == []
+
+
+def test_a_folder_that_cannot_be_listed_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("bad", "good"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    real = os.scandir
+
+    def scandir(folder: str) -> object:
+        if folder.endswith("bad"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    failures: list[tuple[str, int | None]] = []
+    assert _names(tmp_path, failures, "bad", "good") == ["good/file"]
+    assert failures == [("bad", errno.EIO)]
