@@ -45,11 +45,26 @@ def _cluster() -> Iterator[LocalCluster | str]:
     if address is not None:
         yield address
         return
+    with _configured(_QUIET), local_cluster(threads=cores()) as cluster:
+        yield cluster
+
+
+@contextmanager
+def local_cluster(threads: int) -> Iterator[LocalCluster]:
+    """A cluster of one worker, which is this process.
+
+    Without an address, its scheduler and its worker would each open a page to the whole network, the one on a port that
+    the next job wants, too.
+
+    Args:
+        threads: of the worker.
+
+    Yields:
+        The cluster.
+    """
     local: Any = LocalCluster
-    with (
-        _configured(_QUIET),
-        local(n_workers=1, processes=False, threads_per_worker=cores(), dashboard_address=None) as cluster,
-    ):
+    pages = dict.fromkeys(("dashboard_address", "worker_dashboard_address"), "127.0.0.1:0")
+    with local(n_workers=1, processes=False, threads_per_worker=threads, **pages) as cluster:
         yield cluster
 
 

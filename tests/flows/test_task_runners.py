@@ -6,20 +6,27 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
+import psutil
 import pytest
 from distributed import Client, LocalCluster
 
 from flows import task_runners
-from flows.task_runners import _alike, analyse_time_range
+from flows.task_runners import _alike, analyse_time_range, local_cluster
 from reelmill.ffmpeg.transcoder import Transcoder
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    """Of one worker, which is this process."""
-    local: Any = LocalCluster
-    with local(n_workers=1, processes=False, threads_per_worker=1, dashboard_address=None) as cluster:
+    with local_cluster(threads=1) as cluster:
         yield cluster
+
+
+def test_nothing_listens_to_the_network_and_several_jobs_may_run_beside_each_other(cluster: LocalCluster) -> None:
+    """Dask's own choice is port 8787 on every interface, where a second job's warns that it is taken."""
+    with local_cluster(threads=1):
+        listening = [one.laddr for one in psutil.Process().net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+    assert listening
+    assert {address.ip for address in listening} == {"127.0.0.1"}
 
 
 def test_workers_of_our_version_and_build_are_asked(cluster: LocalCluster) -> None:
