@@ -47,6 +47,9 @@ DASK_ENVIRONMENT: Final = {
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
 }
 
+#: Without a dashboard, Dask's programs still serve numbers to everybody, at every address of the node: not these.
+DASK_PAGES: Final = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
+
 
 def prefect_worker(settings: Settings, pool: Pool) -> list[str]:
     """The module and arguments of this node's worker of a pool."""
@@ -68,7 +71,7 @@ def dask_worker(settings: Settings, scheduler: str, env: Mapping[str, str]) -> t
         Module and arguments, and the environment.
     """
     arguments = ["dask", "worker", scheduler, "--name", settings.node_name, "--nworkers", "1", "--nthreads"]
-    arguments += [str(cores()), "--no-dashboard", "--memory-limit", "0"]
+    arguments += [str(cores()), *DASK_PAGES, "--memory-limit", "0"]
     arguments += ["--local-directory", str(settings.data_dir / "dask")]
     if settings.listen is not None:
         arguments += ["--host", settings.listen]

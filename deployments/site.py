@@ -29,7 +29,14 @@ from deployments.access import (
 )
 from deployments.apply import apply
 from deployments.folders import make_folders
-from deployments.member import DASK_ENVIRONMENT, WORKER_ENVIRONMENT, await_workers, dask_worker, prefect_worker
+from deployments.member import (
+    DASK_ENVIRONMENT,
+    DASK_PAGES,
+    WORKER_ENVIRONMENT,
+    await_workers,
+    dask_worker,
+    prefect_worker,
+)
 from deployments.processes import Child
 from deployments.renaming import delete_replaced
 from deployments.supervisor import Notify, Supervisor
@@ -212,7 +219,7 @@ class Site(Supervisor):
         port = next(port for port in range(_DASK_PORT, _DASK_PORT + _PORTS) if _free(self._host, port))
         self.dask_address = f"tls://{self._host}:{port}"
         self._dask_environment = dask_environment(settle_dask_keys(), self.settings.data_dir)
-        scheduler = ["dask", "scheduler", "--host", self._host, "--port", str(port), "--no-dashboard"]
+        scheduler = ["dask", "scheduler", "--host", self._host, "--port", str(port), *DASK_PAGES]
         self._start("dask-scheduler", scheduler, {**self._environment(), **DASK_ENVIRONMENT})
         self._start("dask-worker", *dask_worker(self.settings, self.dask_address, self._environment()))
 

@@ -25,6 +25,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from deployments import access
+from deployments.member import DASK_PAGES
 from deployments.profile import NAME, write_profile
 from deployments.site import Site
 from reelmill.catalogue import site_identity
@@ -198,14 +199,18 @@ def test_the_profile_is_for_its_account_alone(tmp_path: Path, monkeypatch: pytes
 
 
 @contextmanager
-def _dask(environment: dict[str, str], *arguments: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard", "--host", "127.0.0.1"]
+def _dask(environment: dict[str, str], *arguments: str) -> Iterator[psutil.Process]:
+    command = [sys.executable, "-m", "dask", *arguments, *DASK_PAGES, "--host", "127.0.0.1"]
     process = subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.DEVNULL)
     try:
-        yield
+        yield psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(PATIENCE)
+
+
+def _listens_at(process: psutil.Process) -> set[str]:
+    return {one.laddr.ip for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
 
 
 def _security(path: Path | None) -> Any:
@@ -228,14 +233,17 @@ def test_the_dask_cluster_takes_work_from_its_own_machines_alone(catalogue: str,
     told = tmp_path / "scheduler.json"
     scheduler = ("scheduler", "--port", "0", "--scheduler-file", str(told))
     with ExitStack() as stack:
-        stack.enter_context(_dask(environment, *scheduler))
-        stack.enter_context(_dask(environment, "worker", "--scheduler-file", str(told), "--nthreads", "1"))
+        programs = [
+            stack.enter_context(_dask(environment, *program))
+            for program in (scheduler, ("worker", "--scheduler-file", str(told), "--nthreads", "1", "--no-nanny"))
+        ]
         with _client(told, tmp_path / "dask.pem") as client:
             address = client.scheduler.address
             assert address.startswith("tls://")
             assert client.submit(sum, [1, 2, 3]).result(timeout=_WAIT) == 6
             (worker,) = client.scheduler_info()["workers"]
             assert worker.startswith("tls://")
+        assert [_listens_at(program) for program in programs] == [{"127.0.0.1"}, {"127.0.0.1"}]
         asyncio.run(_greet(address, tmp_path / "dask.pem"))
         for key in (None, stranger / "dask.pem"):
             for at in (address, address.replace("tls://", "tcp://")):
