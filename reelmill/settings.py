@@ -44,7 +44,16 @@ class Settings(BaseSettings):
         default=None, description="this node's address that others may reach the site at; unset: this node only"
     )
     login: Literal["on", "off"] = Field(
-        default="on", description="off: the Prefect server asks nobody for a login; only where listen is unset"
+        default="on",
+        description="off: neither the Prefect server nor the REST API asks for a login; only where listen is unset",
+    )
+    api: Literal["on", "off"] = Field(default="on", description="off: the site comes up without its REST API")
+    api_port: int = Field(default=4100, ge=1, le=65535, description="first port tried for the REST API")
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="of this node's first worker's metrics; the others take the next ones; unset: none are served",
     )
     ffmpeg: Path | None = Field(default=None, description="the ffmpeg to use; unset: PATH, then the bundled one")
     gst_launch: Path | None = Field(

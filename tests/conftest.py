@@ -88,6 +88,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
     monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist has its processes print 80
     monkeypatch.setenv("REELMILL_DATA_DIR", str(tmp_path / "no-site-here"))
     monkeypatch.setenv("REELMILL_MEDIA_ROOT", str(tmp_path / "media"))
+    monkeypatch.setenv("REELMILL_API", "off")  # a process more, which few tests are about
     monkeypatch.setenv("REELMILL_DISK_RESERVE_MB", "0")  # some tests work on disks of one megabyte
     get_settings.cache_clear()
     before = {name for name in os.environ if name.startswith("PREFECT_")}
@@ -199,7 +200,7 @@ def real_media() -> Path:
 @pytest.fixture(scope="session")
 def site(open_folder: Path) -> Iterator[Site]:
     """A whole running site, one for the session: PostgreSQL, Prefect server, a worker for each pool."""
-    settings = Settings(data_dir=open_folder / "site", media_root=open_folder / "media", prefect_port=4300)
+    settings = Settings(data_dir=open_folder / "site", media_root=open_folder / "media", prefect_port=4300, api="off")
     with _SESSION_SITE as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         _point_at(patch, settings)

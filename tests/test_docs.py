@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from reelmill.settings import Settings
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
     "README.md",
@@ -80,3 +82,8 @@ def test_the_glossary_is_in_order_of_the_alphabet() -> None:
     for table in _text("docs/GLOSSARY.md").split("## Old words"):
         words = [word.strip("` ").lower() for word in re.findall(r"^\| (.+?) \|", table, re.MULTILINE)[1:]]
         assert words == sorted(words)
+
+
+def test_running_lists_every_setting() -> None:
+    listed = set(re.findall(r"`REELMILL_([A-Z_]+)`", _text("docs/RUNNING.md")))
+    assert {name.upper() for name in Settings.model_fields} - listed == set()
