@@ -1,6 +1,7 @@
 """The REST API: what programs, pages and the launcher ask of a site, over HTTP.
 
-app       the application: its routes, and what they stand on
+app       the application: its routes and errors
+asgi      what uvicorn serves: the application of this node's site
 services  what every route stands on: the dispatcher, the reader of jobs, the site's state, the catalogue
 naming    camelCase outside, snake_case inside: the one place that maps them
 errors    our errors as HTTP answers
@@ -8,5 +9,5 @@ access    who may: tokens, roles, the limit on failed logins
 routes    one module for each noun of the API
 
 Comes in: requests over HTTP, and what answers them; no rule that another face would need, too.
-Uses: api.access, errors.
+Uses: api.access, dispatch, errors, settings.
 """
