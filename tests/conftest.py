@@ -31,6 +31,11 @@ from tests import distribution
 from tests.processes import SESSION_PROCESSES, children
 from tests.skips import summary
 
+#: Empties every table that tests write to.
+_EMPTY: Final = "TRUNCATE {} CASCADE".format(
+    ", ".join(f"catalogue.{name}" for name in ("video", "batch", "audit", "archived_jobs", "archived_run"))
+)
+
 #: Holds the site of the session, where it is up.
 _SESSION_SITE: Final = ExitStack()
 
@@ -143,7 +148,7 @@ def catalogue(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> st
     get_settings.cache_clear()
     engine = catalogue_engine.get_engine()
     with engine.begin() as connection:
-        connection.execute(text("TRUNCATE catalogue.video, catalogue.batch CASCADE"))
+        connection.execute(text(_EMPTY))
     return url
 
 
@@ -220,7 +225,7 @@ def on_site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     shutil.rmtree(root.path)
     root.create()
     with catalogue_engine.get_engine().begin() as connection:
-        connection.execute(text("TRUNCATE catalogue.video, catalogue.batch CASCADE"))
+        connection.execute(text(_EMPTY))
     return site
 
 

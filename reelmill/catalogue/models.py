@@ -263,6 +263,23 @@ class ArchivedJobs(CatalogueModel, table=True):
     seconds: float = Field(default=0.0, description="that they ran, together")
 
 
+class ArchivedRun(CatalogueModel, table=True):
+    """A run on its way from the Prefect server into the archive; the row goes once it is gone there and counted."""
+
+    __tablename__ = "archived_run"
+    __table_args__ = {"schema": SCHEMA}
+
+    id: uuid.UUID = Field(primary_key=True, description="of the run on the Prefect server")
+    file: str = Field(index=True, description="node and path of the file it goes into")
+    written: bool = Field(default=False, description="the file is complete, so that the run may be removed")
+    job_type: str | None = Field(default=None, description="None: a run whose place another took counts as no job")
+    status: str = ""
+    engine: str = ""
+    dead_letters: int = Field(default=0, description="0 or 1")
+    retries: int = 0
+    seconds: float = 0.0
+
+
 class SiteIdentity(CatalogueModel, table=True):
     """The site this catalogue is of; its migration makes the one row there is."""
 

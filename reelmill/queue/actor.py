@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+#: Through what somebody steers a job.
+Origin = Literal["api", "cli", "python", "worker"]
 
 #: What the message of a cancelled job begins with.
 _CANCELLED: Final = "Cancelled by "
@@ -11,10 +14,11 @@ _CANCELLED: Final = "Cancelled by "
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who steers a job, and why."""
+    """Somebody who steers a job or the site, and why."""
 
     name: str  # alice@nas
     reason: str = ""
+    origin: Origin = "python"
 
     def did(self, what: str) -> str:
         """A line of the job's log: ``cancelled by alice@nas: the wrong preset``.

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from reelmill.errors import FailureClass, UnknownName, UserError
+from reelmill.queue import job_chain
 from reelmill.queue.actor import UNNAMED
 from reelmill.queue.job_variables import VRAM, retry_limit, whole_number
 from reelmill.queue.retry_policy import CLASS_LABEL, DEAD_LETTER, RETRIES_LABEL, RETRYABLE_LABEL
@@ -188,7 +189,8 @@ class RunFacts:
 class Job:
     """One job, as people see it."""
 
-    id: uuid.UUID
+    id: uuid.UUID  # of the run that stands for it now
+    public_id: uuid.UUID  # which it keeps when another run takes its place; every operation takes either
     name: str
     type: str
     status: JobStatus
@@ -211,6 +213,8 @@ class Job:
     created: datetime | None
     started: datetime | None
     ended: datetime | None
+    replaces: uuid.UUID | None = None  # the run that stood for it before
+    replaced_by: uuid.UUID | None = None  # the run that stands for it now, where this one is past
     settling: bool = False  # it failed, and its worker is about to decide whether it is tried again
     waiting_reason: str | None = None
 
@@ -246,6 +250,7 @@ def job_view(run: RunFacts, now: datetime, max_retries: int) -> Job:
     retrying = run.state_name == AWAITING_RETRY
     return Job(
         id=run.id,
+        public_id=job_chain.public_id(run.id, run.labels),
         name=run.name,
         type=run.type,
         status=what,
@@ -268,6 +273,8 @@ def job_view(run: RunFacts, now: datetime, max_retries: int) -> Job:
         created=run.created,
         started=run.started,
         ended=run.ended if what in FINAL else None,
+        replaces=job_chain.replaces(run.tags),
+        replaced_by=job_chain.replaced_by(run.message) if what is JobStatus.CANCELLED else None,
         settling=what is JobStatus.FAILED and not is_settled(run.tags, run.labels, run.ended, now),
     )
 

@@ -49,11 +49,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_type", "status", "engine"),
         schema="catalogue",
     )
+    op.create_table(
+        "archived_run",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("file", sa.String(), nullable=False),
+        sa.Column("written", sa.Boolean(), nullable=False),
+        sa.Column("job_type", sa.String(), nullable=True),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("engine", sa.String(), nullable=False),
+        sa.Column("dead_letters", sa.Integer(), nullable=False),
+        sa.Column("retries", sa.Integer(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        schema="catalogue",
+    )
+    op.create_index(op.f("ix_catalogue_archived_run_file"), "archived_run", ["file"], unique=False, schema="catalogue")
     op.add_column("site", sa.Column("token_key", sa.String(), nullable=True), schema="catalogue")
 
 
 def downgrade() -> None:
     op.drop_column("site", "token_key", schema="catalogue")
+    op.drop_index(op.f("ix_catalogue_archived_run_file"), table_name="archived_run", schema="catalogue")
+    op.drop_table("archived_run", schema="catalogue")
     op.drop_table("archived_jobs", schema="catalogue")
     op.drop_table("api_token", schema="catalogue")
     op.drop_index(op.f("ix_catalogue_audit_at"), table_name="audit", schema="catalogue")
