@@ -22,6 +22,8 @@ from reelmill.dispatch.numbers import Numbers
 from reelmill.dispatch.pools import Pools
 from reelmill.dispatch.server_choice import chosen_server
 from reelmill.dispatch.site_state import SiteState
+from reelmill.dispatch.snapshot import SiteSnapshot
+from reelmill.dispatch.tables.job_reader import JobReader
 
 
 class Dispatcher:
@@ -46,6 +48,8 @@ class Dispatcher:
         self.health = Health(connection, views)
         self.rules = Rules(connection)
         self.notifications = Notifications(connection)
+        self.snapshot = SiteSnapshot(connection, site, self.pools, self.nodes, self.numbers)
+        self.reader = JobReader(self.snapshot.waiting, clock)
 
 
 @contextmanager
@@ -58,7 +62,7 @@ def dispatcher() -> Iterator[Dispatcher]:
 
     Yields:
         The dispatcher; its services are ``jobs``, ``bulk``, ``batches``, ``pools``, ``lanes``, ``nodes``, ``numbers``,
-        ``health``, ``rules`` and ``notifications``.
+        ``health``, ``rules``, ``notifications``, ``reader`` and ``snapshot``.
 
     Raises:
         PlatformError: the server does not answer.

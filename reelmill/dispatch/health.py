@@ -15,10 +15,8 @@ from prefect.client.schemas.objects import StateType
 
 from reelmill.dispatch.connection import Connection, read_pages, translates_errors
 from reelmill.dispatch.job_views import JobViews
-from reelmill.dispatch.numbers import VRAM_PREFIX
-
-#: Prefect's label of the worker that has a run.
-WORKER_LABEL: Final = "prefect.worker.name"
+from reelmill.dispatch.statistics import VRAM_PREFIX
+from reelmill.queue.worker_facts import WORKER_LABEL
 
 _ACTIVE: Final = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
 _HALF_A_SECOND: Final = 0.5  # the HTTP header has whole seconds, cut off

@@ -3,59 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reelmill.dispatch.connection import Connection, read_pages, translates_errors
 from reelmill.dispatch.job_filter import JobFilter, request_body
-from reelmill.errors import UserError
+from reelmill.dispatch.statistics import VRAM_PREFIX, Budget, Statistics, TypeStatistics, require_days
 from reelmill.queue.job import CLOCKS_APART, JobStatus, status_of
 
-#: What the names of the global concurrency limits begin with that keep GPU memory.
-VRAM_PREFIX: Final = "vram-"
-
 _BUCKETS: Final = 500  # the most intervals that the server's history has
-_MAX_DAYS: Final = 365
-
-
-@dataclass(frozen=True)
-class TypeStatistics:
-    """One job type."""
-
-    by_status: Mapping[JobStatus, int]
-    mean_seconds: float | None  # a completed one of the last days took, without waiting; None where there was none
-
-
-@dataclass(frozen=True)
-class Budget:
-    """GPU memory of one device."""
-
-    name: str  # vram-<node>-<device>
-    total_mb: int
-    used_mb: int
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """The site in numbers."""
-
-    by_status: Mapping[JobStatus, int]  # every status, those of no job at 0
-    by_type: Mapping[str, TypeStatistics]
-    dead_letters: int
-    days: int  # that the means are of
-    vram: tuple[Budget, ...]
-
-    @property
-    def vram_total_mb(self) -> int:
-        """GPU memory of the whole site."""
-        return sum(budget.total_mb for budget in self.vram)
-
-    @property
-    def vram_used_mb(self) -> int:
-        """How much of it jobs hold."""
-        return sum(budget.used_mb for budget in self.vram)
 
 
 class Numbers:
@@ -78,8 +34,7 @@ class Numbers:
             UserError: as many days cannot be.
             PlatformError: the server is away.
         """
-        if not 1 <= days <= _MAX_DAYS:
-            raise UserError(f"Statistics of {days} days cannot be had; ask for 1 to {_MAX_DAYS}.")
+        require_days(days)
         now = self._connection.clock.now()
         read = self._connection.client.read_flows
         flows = read_pages(lambda limit, offset: read(limit=limit, offset=offset))

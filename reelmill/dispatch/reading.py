@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -22,6 +22,7 @@ from reelmill.dispatch.connection import PAGE, Connection
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.job_views import JobViews
 from reelmill.errors import UserError
+from reelmill.queue import progress_pace
 from reelmill.queue.job import Job, JobStatus, plain_reason, status_of
 from reelmill.queue.result_key import result_key, without_images
 
@@ -46,7 +47,9 @@ class Progress:
     """How far a job is."""
 
     fraction: float  # 0 to 1
-    text: str  # such as speed and time left
+    text: str  # of what is being done
+    speed: float | None = None  # seconds of video a second; None where it has none, or is not known yet
+    eta_seconds: float | None = None  # that are left, as they were estimated when it was reported
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,9 @@ class Reading:
         )
         found: dict[uuid.UUID, Progress] = {}
         for artifact in artifacts[::-1]:  # of a job's bars the one that moved last counts
-            if artifact.flow_run_id is not None and isinstance(artifact.data, (int, float)):
-                found[artifact.flow_run_id] = Progress(float(artifact.data) / 100, artifact.description or "")
+            progress = progress_of(artifact.data, artifact.description, artifact.metadata_)
+            if artifact.flow_run_id is not None and progress is not None:
+                found[artifact.flow_run_id] = progress
         return found
 
     def result_card(self, job_id: uuid.UUID) -> str | None:
@@ -127,3 +131,20 @@ class Reading:
             if all(job.over for job in current) or not until_over:
                 return current
             self._connection.clock.sleep(_POLL_SECONDS * (2 if explain else 1))  # explaining takes more questions
+
+
+def progress_of(data: object, description: str | None, metadata: Mapping[str, Any] | None) -> Progress | None:
+    """The progress that a run's progress bar shows (pure).
+
+    Args:
+        data: of the artifact: percent.
+        description: of it: the text.
+        metadata: of it: speed and seconds left, as text, which is all that Prefect takes there.
+
+    Returns:
+        The progress; None for an artifact that holds none.
+    """
+    if not isinstance(data, (int, float)):
+        return None
+    pace = progress_pace.from_metadata(metadata or {})
+    return Progress(float(data) / 100, description or "", pace.speed, pace.eta_seconds)

@@ -1,0 +1,83 @@
+"""The site at this moment: pools, lanes, nodes and GPU memory, read once for all who ask within two seconds."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from reelmill.dispatch.connection import Connection, server_errors
+from reelmill.dispatch.nodes import Node, Nodes
+from reelmill.dispatch.numbers import Numbers
+from reelmill.dispatch.pools import LaneState, Pools, PoolState
+from reelmill.dispatch.site_state import SiteState
+from reelmill.dispatch.statistics import Budget
+from reelmill.queue.waiting_reason import PoolNow
+
+_SECONDS: Final = 2.0  # that a reading counts
+
+
+@dataclass(frozen=True)
+class SiteNow:
+    """One reading of the site."""
+
+    pools: tuple[PoolState, ...]  # in the order of their names
+    nodes: tuple[Node, ...]
+    vram: tuple[Budget, ...]
+    waiting: Mapping[str, PoolNow]  # what the reasons are made of why jobs wait, by pool
+    read_at: datetime
+
+    @property
+    def lanes(self) -> Mapping[str, tuple[LaneState, ...]]:
+        """The lanes of each pool, in the order in which they are served."""
+        return {pool.name: pool.lanes for pool in self.pools}
+
+
+class SiteSnapshot:
+    """Reads the site for any number of threads: one of them at a time, the others wait for what it finds.
+
+    Args:
+        connection: to the site's server.
+        pools, nodes, numbers: the services that read it.
+    """
+
+    def __init__(self, connection: Connection, site: SiteState, pools: Pools, nodes: Nodes, numbers: Numbers):
+        self._connection, self._site = connection, site
+        self._pools, self._nodes, self._numbers = pools, nodes, numbers
+        self._lock = threading.Lock()
+        self._read_at = -math.inf
+        self._now: SiteNow | None = None
+
+    def now(self) -> SiteNow:
+        """The site, as it was at most two seconds ago.
+
+        Returns:
+            The reading.
+
+        Raises:
+            PlatformError: the server is away.
+        """
+        with self._lock:
+            clock = self._connection.clock
+            if self._now is None or clock.monotonic() - self._read_at > _SECONDS:
+                self._now = self._read()
+                self._read_at = clock.monotonic()
+            return self._now
+
+    def waiting(self) -> Mapping[str, PoolNow]:
+        """What the reasons are made of why jobs wait; see ``now``."""
+        return self.now().waiting
+
+    def _read(self) -> SiteNow:
+        with server_errors():
+            pools = self._pools.all()
+            return SiteNow(
+                pools=tuple(pools),
+                nodes=tuple(self._nodes.all()),
+                vram=self._numbers.vram(),
+                waiting=self._site.pools_now(pool.name for pool in pools),
+                read_at=self._connection.clock.now(),
+            )

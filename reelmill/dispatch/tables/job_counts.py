@@ -1,0 +1,111 @@
+"""Jobs counted: by type, status, pool, lane and engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from reelmill.dispatch.job_filter import STATE_TYPES
+from reelmill.dispatch.tables.conditions import ENGINE_LABEL, due, label, of_statuses, stands, tagged
+from reelmill.dispatch.tables.prefect_tables import flow, flow_run, flow_run_state, work_pool, work_queue
+from reelmill.queue.job import AWAITING_RETRY, JobStatus, status_of
+from reelmill.queue.retry_policy import DEAD_LETTER
+
+#: Statuses of a job that no process works on, and that nobody has paused.
+WAITING: Final = (JobStatus.PENDING, JobStatus.QUEUED)
+
+_NOWHERE: Final = ("", "")
+
+
+@dataclass(frozen=True)
+class JobCount:
+    """How many jobs are alike in all of these."""
+
+    type: str
+    status: JobStatus
+    pool: str  # empty: in none, as one that a notebook runs
+    lane: str
+    engine: str  # of completed encodes: software, nvenc, …; else empty
+    jobs: int
+
+
+@dataclass(frozen=True)
+class Failures:
+    """What failed for good, and how often jobs were tried again; by job type."""
+
+    dead_letters: Mapping[str, int]
+    retries: Mapping[str, int]
+
+
+def counts(connection: Connection, now: datetime) -> list[JobCount]:
+    """Every job that is or was due, counted; those that were archived are not among them.
+
+    Args:
+        connection: to read by.
+        now: the present, with its zone.
+
+    Returns:
+        The counts above 0.
+    """
+    names, lanes = _flow_names(connection), _lanes(connection)
+    runs, engine = flow_run.c, label(ENGINE_LABEL)
+    counted: Counter[tuple[str, JobStatus, str, str, str]] = Counter()
+    # Without a join and without labels, an index of ours holds all that is read.
+    keys = (runs.state_type, runs.flow_id, runs.work_queue_id, runs.state_name)
+    of_state = select(*keys, func.count()).where(due(now), stands()).group_by(*keys)
+    for state_type, flow_id, queue_id, state_name, jobs in connection.execute(of_state):
+        status = status_of(state_type or "SCHEDULED", state_name or "")
+        counted[names[flow_id], status, *lanes.get(queue_id, _NOWHERE), ""] += jobs
+    of_engine = (
+        select(runs.flow_id, runs.work_queue_id, engine, func.count())
+        .where(engine.is_not(None), of_statuses([JobStatus.COMPLETED]), due(now))
+        .group_by(runs.flow_id, runs.work_queue_id, engine)
+    )
+    for flow_id, queue_id, used, jobs in connection.execute(of_engine):
+        key = (names[flow_id], JobStatus.COMPLETED, *lanes.get(queue_id, _NOWHERE))
+        counted[*key, ""] -= jobs
+        counted[*key, used] += jobs
+    return [JobCount(*key, jobs) for key, jobs in sorted(counted.items()) if jobs > 0]
+
+
+def failures(connection: Connection) -> Failures:
+    """What failed for good, and how often jobs were tried again, of all that are not archived."""
+    names, runs = _flow_names(connection), flow_run.c
+    dead = select(runs.flow_id, func.count()).where(tagged(DEAD_LETTER), of_statuses([JobStatus.FAILED]))
+    again = select(runs.flow_id, func.count()).join(flow_run_state, flow_run_state.c.flow_run_id == runs.id)
+    again = again.where(flow_run_state.c.name == AWAITING_RETRY)
+    found = [
+        {names[flow_id]: jobs for flow_id, jobs in connection.execute(each.group_by(runs.flow_id)).tuples()}
+        for each in (dead, again)
+    ]
+    return Failures(*found)
+
+
+def mean_seconds(connection: Connection, since: datetime, now: datetime) -> dict[str, float]:
+    """How long completed jobs that were due since then ran on average, by job type."""
+    columns = (flow.c.name, func.avg(func.extract("epoch", flow_run.c.total_run_time)))
+    of_type = (
+        select(*columns)
+        .join_from(flow_run, flow, flow.c.id == flow_run.c.flow_id)
+        .where(flow_run.c.state_type.in_(STATE_TYPES[JobStatus.COMPLETED]))
+        .where(flow_run.c.expected_start_time >= since, due(now))
+        .group_by(flow.c.name)
+    )
+    return {name: float(seconds) for name, seconds in connection.execute(of_type)}
+
+
+def _flow_names(connection: Connection) -> dict[object, str]:
+    return dict(connection.execute(select(flow.c.id, flow.c.name)).tuples().all())
+
+
+def _lanes(connection: Connection) -> dict[object, tuple[str, str]]:
+    """Pool and lane of each queue, by its id."""
+    columns = (work_queue.c.id, work_pool.c.name, work_queue.c.name)
+    of_pool = work_pool.c.id == work_queue.c.work_pool_id
+    rows = connection.execute(select(*columns).join_from(work_queue, work_pool, of_pool))
+    return {queue_id: (pool, lane) for queue_id, pool, lane in rows}

@@ -1,0 +1,327 @@
+"""The reader of jobs: pages, one job, progress, logs, counts and changes, however many jobs there are."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from reelmill.clock import SYSTEM, Clock
+from reelmill.dispatch.job_filter import JobFilter
+from reelmill.dispatch.reading import Progress
+from reelmill.dispatch.statistics import Statistics, require_days
+from reelmill.dispatch.tables import (
+    job_chain_rows,
+    job_changes,
+    job_counts,
+    job_lines,
+    job_pages,
+    job_progress,
+    job_statistics,
+    queue_places,
+    run_rows,
+)
+from reelmill.dispatch.tables.job_changes import Changes, FinishedCursor, FinishedJobs
+from reelmill.dispatch.tables.job_counts import Failures, JobCount
+from reelmill.dispatch.tables.job_lines import LogPage
+from reelmill.dispatch.tables.prefect_tables import flow_run_state
+from reelmill.dispatch.tables.read_only import read_only
+from reelmill.dispatch.tables.timeline import StateRow, TimelineSegment, timeline
+from reelmill.errors import UserError
+from reelmill.queue import job_chain
+from reelmill.queue.job import Job
+from reelmill.queue.waiting_reason import PoolNow, waiting_reason
+from reelmill.settings import get_settings
+
+#: The most lines of a log on a page.
+MOST_LINES: Final = 10_000
+
+
+@dataclass(frozen=True)
+class JobList:
+    """Some of the jobs that a filter chooses, the newest first."""
+
+    jobs: list[Job]
+    page: int  # 1 is the first
+    size: int
+    total: int  # jobs on all pages
+    pages: int
+    next: str | None  # cursor of what follows, whatever comes in meanwhile; None: nothing does
+
+
+@dataclass(frozen=True)
+class JobDetail:
+    """One job with all there is to know of it but its log."""
+
+    job: Job
+    progress: Progress | None
+    timeline: list[TimelineSegment]  # over all its runs
+    queue_position: int | None  # 1: it is next; None: it does not wait in a lane
+    replaces: uuid.UUID | None  # the run before this one
+    replaced_by: uuid.UUID | None  # the run that stands for the job now, where this one does not
+
+
+class JobReader:
+    """Reads jobs from the site's database; nothing is changed by it.
+
+    An id is the job's public id, or that of any of its runs. Every operation raises ``PlatformError`` where the
+    database does not answer, or is not a site's.
+
+    Args:
+        pools: the pools at this moment, by name, for the reasons why jobs wait; asked only where one waits.
+        clock: what time it is.
+    """
+
+    def __init__(self, pools: Callable[[], Mapping[str, PoolNow]], clock: Clock = SYSTEM):
+        self._pools, self._clock = pools, clock
+
+    def page(
+        self, job_filter: JobFilter | None = None, *, page: int = 1, size: int = 20, before: str | None = None
+    ) -> JobList:
+        """A page of jobs, the newest first.
+
+        Args:
+            job_filter: which; None: all that are due.
+            page: 1 is the first.
+            size: jobs on a page, 1 to 200.
+            before: ``next`` of the page before: go on from there; ``page`` then does not count.
+
+        Returns:
+            The jobs with the reasons why they wait, and how many there are.
+
+        Raises:
+            UserError: there can be no such page, or that is no cursor.
+            PlatformError: the database is away.
+        """
+        wanted, now = job_filter or JobFilter(), self._clock.now()
+        statement = job_pages.page_statement(wanted, now, page, size, before)
+        with read_only() as connection:
+            found = run_rows.jobs(connection, statement, now, get_settings().max_retries)
+            total = job_pages.total(connection, wanted, now)
+        return JobList(
+            self._explained(found), page, size, total, -(-total // size), job_pages.cursor_after(found, size)
+        )
+
+    def read(self, job_id: uuid.UUID) -> JobDetail:
+        """One job.
+
+        Args:
+            job_id: the job.
+
+        Returns:
+            The job with its progress, its timeline and its place in the queue.
+
+        Raises:
+            UnknownName: there is none of this id.
+            PlatformError: the database is away.
+        """
+        now = self._clock.now()
+        with read_only() as connection:
+            run_id = job_chain_rows.present_run(connection, job_id)
+            jobs = run_rows.jobs_of(connection, [run_id], now, get_settings().max_retries)
+            place = queue_places.place(connection, run_id, now)
+            progress = job_progress.read(connection, [run_id]).get(run_id)
+            segments = self._timeline(connection, run_id)
+        (job,) = self._explained([*jobs.values()])
+        replaces, replaced_by = job_chain.replaces(job.tags), job_chain.replaced_by(job.message)
+        return JobDetail(job, progress, segments, place, replaces, replaced_by)
+
+    def jobs(self, run_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Job]:
+        """Many runs as jobs at once, without the reasons why they wait.
+
+        Args:
+            run_ids: ``Job.id`` of each.
+
+        Returns:
+            The jobs by that; those that are gone are left out.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return run_rows.jobs_of(connection, run_ids, self._clock.now(), get_settings().max_retries)
+
+    def progress(self, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+        """How far jobs are, in one question for any number of them.
+
+        Args:
+            job_ids: ``Job.id`` of each.
+
+        Returns:
+            The progress of those that report any.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return job_progress.read(connection, job_ids)
+
+    def statistics(self, days: int = 7) -> Statistics:
+        """The site in numbers, without its GPU memory: see ``dispatcher.numbers.statistics``.
+
+        Args:
+            days: that the means are of, 1 to 365.
+
+        Returns:
+            The counts, those of archived jobs among them.
+
+        Raises:
+            UserError: as many days cannot be.
+            PlatformError: the database is away.
+        """
+        require_days(days)
+        with read_only() as connection:
+            return job_statistics.statistics(connection, days, self._clock.now())
+
+    def counts(self) -> list[JobCount]:
+        """Every job that is or was due, counted by all that metrics name.
+
+        Returns:
+            The counts above 0; archived jobs are not among them.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return job_counts.counts(connection, self._clock.now())
+
+    def failures(self) -> Failures:
+        """Dead letters and retries, by job type.
+
+        Returns:
+            Both, of all jobs that are not archived.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return job_counts.failures(connection)
+
+    def finished_since(self, cursor: FinishedCursor | None = None) -> FinishedJobs:
+        """The jobs that have ended since the last reading, each end once.
+
+        Args:
+            cursor: of that reading; None: begin now.
+
+        Returns:
+            The jobs, and the cursor of the next reading.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return job_changes.finished(connection, cursor)
+
+    def timeline(self, job_id: uuid.UUID) -> list[TimelineSegment]:
+        """How long a job waited and ran, over all its runs.
+
+        Args:
+            job_id: the job.
+
+        Returns:
+            The segments in order.
+
+        Raises:
+            UnknownName: there is none of this id.
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return self._timeline(connection, job_id)
+
+    def log(self, job_id: uuid.UUID, after: str | None = None, limit: int = 1000) -> LogPage:
+        """Lines of a job's log, over all its runs.
+
+        Args:
+            job_id: the job.
+            after: cursor of the page before; None: from the first line on.
+            limit: the most lines, 1 to 10,000.
+
+        Returns:
+            The lines that follow; each comes once, those that reach the server late with a later page.
+
+        Raises:
+            UnknownName: there is no job of this id.
+            UserError: that is no cursor, or no such page can be.
+            PlatformError: the database is away.
+        """
+        _require_lines(limit)
+        with read_only() as connection:
+            return job_lines.read(connection, job_chain_rows.run_ids(connection, job_id), after, limit)
+
+    def log_tail(self, job_id: uuid.UUID, limit: int = 100) -> LogPage:
+        """The last lines of a job's log, over all its runs.
+
+        Args:
+            job_id: the job.
+            limit: the most lines, 1 to 10,000.
+
+        Returns:
+            The lines, and the cursor of what comes after them.
+
+        Raises:
+            UnknownName: there is no job of this id.
+            UserError: no such page can be.
+            PlatformError: the database is away.
+        """
+        _require_lines(limit)
+        with read_only() as connection:
+            return job_lines.read_tail(connection, job_chain_rows.run_ids(connection, job_id), limit)
+
+    def queue_position(self, job_id: uuid.UUID) -> int | None:
+        """A job's place among those that wait in its pool.
+
+        Args:
+            job_id: the job.
+
+        Returns:
+            1 for the next one; None for one that does not wait in a lane.
+
+        Raises:
+            UnknownName: there is none of this id.
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            run_id = job_chain_rows.present_run(connection, job_id)
+            return queue_places.place(connection, run_id, self._clock.now())
+
+    def changes(self, after: str | None = None) -> Changes:
+        """The jobs whose state or progress has changed since the last reading, as they are now.
+
+        Args:
+            after: cursor of that reading; None: begin now.
+
+        Returns:
+            The jobs without the reasons why they wait; one may come twice, and none is missed.
+
+        Raises:
+            UserError: that is no cursor.
+            PlatformError: the database is away.
+        """
+        now = self._clock.now()
+        with read_only() as connection:
+            ids, cursor, complete = job_changes.changed_runs(connection, after)
+            jobs = run_rows.jobs_of(connection, ids, now, get_settings().max_retries)
+            progress = job_progress.read(connection, ids)
+        return Changes([jobs[run_id] for run_id in ids if run_id in jobs], progress, cursor, complete)
+
+    def _timeline(self, connection: Connection, job_id: uuid.UUID) -> list[TimelineSegment]:
+        runs, columns = job_chain_rows.run_ids(connection, job_id), flow_run_state.c
+        chosen = select(columns.type, columns.name, columns.timestamp).where(columns.flow_run_id.in_(runs))
+        return timeline([StateRow(*row) for row in connection.execute(chosen)], self._clock.now())
+
+    def _explained(self, jobs: list[Job]) -> list[Job]:
+        if not any(job.waits for job in jobs):
+            return jobs
+        pools, now = self._pools(), self._clock.now()
+        return [
+            replace(job, waiting_reason=waiting_reason(job, pools.get(job.pool or ""), now)) if job.waits else job
+            for job in jobs
+        ]
+
+
+def _require_lines(limit: int) -> None:
+    if not 1 <= limit <= MOST_LINES:
+        raise UserError(f"A page of {limit} lines cannot be; it has 1 to {MOST_LINES}.")

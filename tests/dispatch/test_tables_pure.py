@@ -1,0 +1,118 @@
+"""Jobs read by SQL, as far as it is pure: timelines, cursors, what a filter chooses."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reelmill.dispatch.job_filter import JobFilter, request_body
+from reelmill.dispatch.reading import Progress, progress_of
+from reelmill.dispatch.tables import cursors
+from reelmill.dispatch.tables.timeline import Phase, StateRow, timeline
+from reelmill.errors import FailureClass, UserError
+from reelmill.queue.progress_pace import ProgressPace, from_metadata, to_metadata
+from tests.refusals import refused
+
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _states(*states: tuple[int, str, str]) -> list[StateRow]:
+    return [StateRow(kind, name, _START + timedelta(seconds=seconds)) for seconds, kind, name in states]
+
+
+def _phases(*states: tuple[int, str, str], now: int = 1000) -> list[tuple[str, float, bool]]:
+    segments = timeline(_states(*states), _START + timedelta(seconds=now))
+    return [(segment.what, segment.seconds, segment.end is None) for segment in segments]
+
+
+def test_a_timeline_names_what_a_job_did_and_for_how_long() -> None:
+    assert _phases(
+        (0, "SCHEDULED", "Scheduled"),
+        (10, "PENDING", "Pending"),
+        (12, "PENDING", "Submitting"),
+        (13, "PENDING", "WaitingForVram"),
+        (43, "PENDING", "Submitting"),
+        (45, "RUNNING", "Running"),
+        (65, "PAUSED", "Suspended"),
+        (70, "SCHEDULED", "Scheduled"),
+        (72, "RUNNING", "Running"),
+        (100, "CRASHED", "Crashed"),
+        (101, "SCHEDULED", "AwaitingRetry"),
+        (221, "RUNNING", "Running"),
+        (230, "CANCELLING", "Cancelling"),
+        (231, "CANCELLED", "Cancelled"),
+    ) == [
+        (Phase.WAITING, 13, False),
+        (Phase.VRAM_WAIT, 30, False),
+        (Phase.WAITING, 2, False),
+        (Phase.RUNNING, 20, False),
+        (Phase.PAUSED, 5, False),
+        (Phase.WAITING, 2, False),
+        (Phase.RUNNING, 28, False),
+        (Phase.RETRYING, 120, False),
+        (Phase.RUNNING, 10, False),
+    ]
+
+
+def test_what_a_job_does_now_has_no_end_yet() -> None:
+    assert _phases((0, "SCHEDULED", "Scheduled"), (990, "RUNNING", "Running")) == [
+        (Phase.WAITING, 990, False),
+        (Phase.RUNNING, 10, True),
+    ]
+
+
+def test_time_after_the_end_is_no_segment_even_where_the_job_is_sent_back() -> None:
+    assert _phases(
+        (0, "RUNNING", "Running"), (5, "FAILED", "Failed"), (900, "SCHEDULED", "AwaitingRetry"), (901, "FAILED", "x")
+    ) == [(Phase.RUNNING, 5, False), (Phase.RETRYING, 1, False)]
+
+
+def test_a_timeline_takes_states_in_any_order_and_none_at_all() -> None:
+    states = _states((0, "SCHEDULED", "Scheduled"), (4, "RUNNING", "Running"), (6, "COMPLETED", "Completed"))
+    assert timeline(states[::-1], _START) == timeline(states, _START)
+    assert timeline([], _START) == []
+
+
+def test_a_cursor_comes_back_as_it_was_and_only_for_its_own_reading() -> None:
+    run_id = uuid.uuid4()
+    cursor = cursors.encode("jobs", _START, run_id)
+    assert cursors.place(cursors.decode("jobs", cursor, 2), cursor) == (_START, run_id)
+    assert set(cursor) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+    with refused(UserError):
+        cursors.decode("log", cursor, 2)
+
+
+@pytest.mark.parametrize("nonsense", ["", "x", "é", "jobs", cursors.encode("jobs", "yesterday", "you"), "AAAA"])
+def test_what_is_no_cursor_is_refused(nonsense: str) -> None:
+    with refused(UserError):
+        cursors.place(cursors.decode("jobs", nonsense, 2), nonsense)
+
+
+@pytest.mark.parametrize("text", ["1:2", "1:2:3; drop table", "a:b:", "-1:2:"])
+def test_what_is_no_snapshot_is_refused(text: str) -> None:
+    with refused(UserError):
+        cursors.snapshot(text, "of it")
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"failure_class": FailureClass.INPUT}, {"worker": "nas-cpu"}, {"video_id": uuid.uuid4()}]
+)
+def test_what_prefect_cannot_filter_is_refused_rather_than_left_out(wanted: dict[str, object]) -> None:
+    with refused(UserError):
+        request_body(JobFilter(**wanted), _START)  # type: ignore[arg-type]
+
+
+def test_a_batch_is_chosen_by_its_tag() -> None:
+    assert request_body(JobFilter(batch="b7", tag="cpu"), _START)["flow_runs"]["tags"] == {"all_": ["cpu", "batch:b7"]}
+
+
+def test_pace_goes_through_the_metadata_of_a_progress_bar() -> None:
+    pace = ProgressPace(speed=2.5, eta_seconds=90.0)
+    assert from_metadata(to_metadata(pace)) == pace
+    assert to_metadata(ProgressPace(speed=1.0)) == {"speed": "1.000"}
+    assert from_metadata({"speed": "fast", "eta_seconds": "nan"}) == ProgressPace()
+    assert progress_of(25, "decoding", to_metadata(pace)) == Progress(0.25, "decoding", 2.5, 90.0)
+    assert progress_of(25.0, None, None) == Progress(0.25, "")
+    assert progress_of("a table", None, None) is None
