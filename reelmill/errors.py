@@ -103,12 +103,12 @@ class UserError(ReelmillError):
 class UnknownVideo(UserError):
     """No video has this name.
 
-    Carries it as ``name``.
+    Carries it as ``name``, and ``nearest``: paths of the videos whose names are most like it.
     """
 
-    def __init__(self, message: str, name: str):
-        super().__init__(message, name)
-        self.name = name
+    def __init__(self, message: str, name: str, nearest: tuple[str, ...] = ()):
+        super().__init__(message, name, nearest)
+        self.name, self.nearest = name, nearest
 
 
 class AmbiguousVideo(UserError):

@@ -5,9 +5,11 @@ asgi      what uvicorn serves: the application of this node's site
 services  what every route stands on: the dispatcher, the reader of jobs, the site's state, the catalogue
 naming    camelCase outside, snake_case inside: the one place that maps them
 errors    our errors as HTTP answers
+byte_ranges    which bytes of a file are asked for (pure)
+file_response  a file over HTTP: whole, by range, or not at all where the client has it
 access    who may: tokens, roles, the limit on failed logins
 routes    one module for each noun of the API
 
 Comes in: requests over HTTP, and what answers them; no rule that another face would need, too.
-Uses: api.access, dispatch, errors, settings.
+Uses: api.access, api.routes, dispatch, errors, settings.
 """

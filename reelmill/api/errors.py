@@ -13,7 +13,24 @@ from starlette.exceptions import HTTPException
 
 from reelmill.api.access.caller import NotAllowed, NotLoggedIn, TooManyAttempts
 from reelmill.api.naming import ApiModel
-from reelmill.errors import NameTaken, PlatformError, ReelmillError, UnknownName, UnknownVideo, UserError, WrongStatus
+from reelmill.errors import (
+    AmbiguousVideo,
+    FileMissing,
+    InputError,
+    NameTaken,
+    PlatformError,
+    ReelmillError,
+    ResourceError,
+    UnknownName,
+    UnknownVideo,
+    UserError,
+    WrongStatus,
+)
+
+
+class NotMade(UserError):
+    """What a job would make of a video, such as its thumbnail, was not made yet."""
+
 
 #: The first that fits counts.
 _STATUS: Final[tuple[tuple[type[ReelmillError], int], ...]] = (
@@ -22,9 +39,14 @@ _STATUS: Final[tuple[tuple[type[ReelmillError], int], ...]] = (
     (TooManyAttempts, 429),
     (WrongStatus, 409),
     (NameTaken, 409),
+    (AmbiguousVideo, 409),
     (UnknownVideo, 404),
     (UnknownName, 404),
+    (NotMade, 404),
+    (FileMissing, 404),
     (UserError, 422),
+    (InputError, 422),
+    (ResourceError, 503),
     (PlatformError, 503),
 )
 
@@ -45,6 +67,7 @@ class ErrorDetail(ApiModel):
     code: str  # what programs compare, such as WrongStatus
     message: str  # one sentence for a person
     field: str | None = None  # that is wrong, as the request calls it
+    candidates: tuple[str, ...] | None = None  # paths of videos that may be meant, the nearest first
 
 
 class ErrorBody(ApiModel):
@@ -105,18 +128,22 @@ def documented(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"model": ErrorBody, "description": _MEANINGS[code]} for code in codes}
 
 
-def error_body(code: str, message: str, field: str | None = None) -> dict[str, Any]:
+def error_body(
+    code: str, message: str, field: str | None = None, candidates: Sequence[str] | None = None
+) -> dict[str, Any]:
     """The body of every answer that is no success.
 
     Args:
         code: what programs compare, such as ``WrongStatus``.
         message: one sentence for a person.
         field: that is wrong, as the request calls it.
+        candidates: what else may be meant in its place.
 
     Returns:
-        ``{"error": {"code", "message", "field"}}``; ``field`` only where there is one.
+        ``{"error": {"code", "message", "field", "candidates"}}``; the last two only where there are such.
     """
-    return {"error": {"code": code, "message": message, **({} if field is None else {"field": field})}}
+    further = {"field": field, "candidates": None if candidates is None else list(candidates)}
+    return {"error": {"code": code, "message": message, **{k: v for k, v in further.items() if v is not None}}}
 
 
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
@@ -125,7 +152,16 @@ async def _ours(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, TooManyAttempts):
         headers["Retry-After"] = str(max(1, round(error.seconds)))
     field = error.field if isinstance(error, InvalidRequest) else None
-    return JSONResponse(error_body(type(error).__name__, str(error), field), status, headers)
+    return JSONResponse(error_body(type(error).__name__, str(error), field, _candidates(error)), status, headers)
+
+
+def _candidates(error: Exception) -> Sequence[str] | None:
+    match error:
+        case AmbiguousVideo():
+            return error.candidates
+        case UnknownVideo():
+            return error.nearest
+    return None
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

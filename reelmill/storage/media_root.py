@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
-from reelmill.errors import NotMounted, OutsideMediaRoot, UserError
+from reelmill.errors import FileMissing, NotMounted, OutsideMediaRoot, UserError
 
 INBOX: Final = "inbox"
 PUBLIC: Final = "public"
@@ -107,6 +109,36 @@ class MediaRoot:
                 f"The path {str(written)!r} leads out of the media root {root}; use a path inside it."
             )
         return real
+
+    def open_file(self, written: str | Path) -> BinaryIO:
+        """Open a file of the library for reading; what is open lies in the root, whatever is renamed meanwhile.
+
+        Args:
+            written: see ``resolve``.
+
+        Returns:
+            The file, unbuffered.
+
+        Raises:
+            OutsideMediaRoot: see ``resolve``; also where a link was put on the way since it was resolved.
+            NotMounted: nothing is there at all.
+            FileMissing: no file is there, or none that may be read.
+        """
+        path = self.resolve(written)
+        try:
+            # Not blocking: who opens a named pipe would wait for its writer.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            self.require()
+            raise FileMissing(f"{written} cannot be read: {error.strerror}; scan its folder.") from error
+        with ExitStack() as unless_it_is_fit:
+            unless_it_is_fit.callback(os.close, descriptor)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise FileMissing(f"{written} is no file; scan its folder.")
+            if not Path(f"/proc/self/fd/{descriptor}").readlink().is_relative_to(self.path.resolve()):
+                raise OutsideMediaRoot(f"The path {str(written)!r} led out of the media root while it was opened.")
+            unless_it_is_fit.pop_all()
+        return os.fdopen(descriptor, "rb", 0)
 
     def directory_type(self, relative: str) -> str:
         """The directory type that a path belongs to.

@@ -27,7 +27,6 @@ from reelmill.wording import in_seconds, plural
 #: Which analysis made a result: the versions of what is measured and of what cuts are found by; part of its recipe.
 ANALYSIS: Final = f"classical-{VERSION}.{transitions.VERSION}"
 _SIGNALS: Final = "signals"
-_TRANSITIONS: Final = "transitions"
 
 
 def signals_of(
@@ -74,13 +73,13 @@ def transitions_of(
 ) -> Transitions:
     """The cuts and fades of a video of the catalogue, found once; arguments and errors as ``find_transitions``'s."""
     version = of_track(transitions.VERSION, info)
-    known = stored(video, source, _TRANSITIONS, version)
+    known = stored(video, source, findings.TRANSITIONS, version)
     if known is not None:
         bench.report.line("its cuts were found before")
         return transitions.unpacked(known)
     search, time_ranges = TransitionSearch(info.video.frame_rate), search_ranges(source, info)
     found = transitions.join(_analysed(bench, source, search, time_ranges, fan_out))
-    store(video, source, _TRANSITIONS, version, transitions.packed(found))
+    store(video, source, findings.TRANSITIONS, version, transitions.packed(found))
     bench.report.line(f"{plural(len(found.cuts), 'cut')} and {plural(len(found.fades), 'fade')} found")
     return found
 
