@@ -35,7 +35,7 @@ SINGLE_MODULES: dict[str, set[str]] = {
     "wording": set(),
 }
 
-FACES = ("api", "cli")
+FACES = ("api", "cli", "launch")
 
 
 def _modules(room: str) -> Iterator[Path]:

@@ -15,6 +15,7 @@ from reelmill.cli.batch import batch
 from reelmill.cli.console import print_error
 from reelmill.cli.exit_codes import ExitCode, exit_code, in_words
 from reelmill.cli.jobs import jobs
+from reelmill.cli.launch import launch
 from reelmill.cli.nodes import nodes
 from reelmill.cli.notify import notify
 from reelmill.cli.pool import pool
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     run,
+    launch,
     *(site.up, site.join, site.login, site.deploy, site.demo),
     *(library.doctor, library.plan),
     *(files.probe, files.verify, files.scenes, files.similar),
