@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -71,7 +71,7 @@ class RunPage:
         route: Any = "/events"
         self._put(object(), lambda: self._client.request("POST", route, json=body))
 
-    def label(self, labels: dict[str, str]) -> None:
+    def label(self, labels: Mapping[str, str | float]) -> None:
         """Add labels to the run."""
         self._put(object(), lambda: self._client.update_flow_run_labels(self._run_id, {**labels}))
 

@@ -19,10 +19,11 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Text,
     TypeDecorator,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 SCHEMA: Final = "catalogue"
@@ -278,6 +279,27 @@ class ArchivedRun(CatalogueModel, table=True):
     dead_letters: int = Field(default=0, description="0 or 1")
     retries: int = 0
     seconds: float = 0.0
+
+
+class MetricTotal(CatalogueModel, table=True):
+    """One running total of the metrics: it only ever grows, whatever becomes of the runs that it has counted."""
+
+    __tablename__ = "metric_total"
+    __table_args__ = {"schema": SCHEMA}
+
+    name: str = Field(primary_key=True)
+    labels: list[str] = Field(sa_column=Column(ARRAY(Text), primary_key=True))  # values, in the order of the metric's
+    value: float
+
+
+class TalliedEnding(CatalogueModel, table=True):
+    """An ending of a job that the totals hold; kept for as long as the server may name it again."""
+
+    __tablename__ = "tallied_ending"
+    __table_args__ = {"schema": SCHEMA}
+
+    state_id: uuid.UUID = Field(primary_key=True, description="the run's final state; another ending has another")
+    seen_at: datetime = _time(index=True)
 
 
 class SiteIdentity(CatalogueModel, table=True):

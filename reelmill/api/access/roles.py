@@ -13,6 +13,7 @@ class Permission(StrEnum):
     CREATE_JOBS = "create jobs"
     MANAGE_JOBS = "read and steer jobs"
     READ_VIDEOS = "read videos"
+    READ_METRICS = "read metrics"
 
 
 class Role(StrEnum):
@@ -26,5 +27,5 @@ class Role(StrEnum):
 ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.SUPER_ADMIN: frozenset(Permission),
     Role.AUTOMATION: frozenset({Permission.CREATE_JOBS}),
-    Role.VIEWER: frozenset({Permission.READ_VIDEOS}),
+    Role.VIEWER: frozenset({Permission.READ_VIDEOS, Permission.READ_METRICS}),
 }

@@ -64,9 +64,12 @@ class ClipsResult(BaseModel):
     clips: tuple[Clip, ...]
     seconds: float  # wall time of this run
 
+    def run_cost(self) -> Cost | None:
+        """See ``EncodingResult.run_cost``."""
+        return total([clip.cost for clip in self.clips if clip.cost is not None])
+
     def result_card(self) -> ResultCard:
         """The result for people: a row for each clip, and why it was taken."""
-        costs = [clip.cost for clip in self.clips if clip.cost is not None]
         before = sum(clip.reused for clip in self.clips)
         rows = tuple(
             (clip.path, clock(clip.start), in_seconds(clip.end - clip.start), in_bytes(clip.size), clip.reason)
@@ -75,7 +78,7 @@ class ClipsResult(BaseModel):
         made = plural(len(self.clips), "clip")
         return ResultCard(
             title=f"{made} of {self.source}, {in_bytes(sum(clip.size for clip in self.clips))}",
-            rows=(("time", in_seconds(self.seconds)), *cost_rows(total(costs))),
+            rows=(("time", in_seconds(self.seconds)), *cost_rows(self.run_cost())),
             notes=(f"{before} of {made} were made by an earlier run and are still good",) if before else (),
             table=ItemTable(("clip", "at", "length", "size", "taken because"), rows),
             images=segment_images(self.source, "each clip", [(clip.start + clip.end) / 2 for clip in self.clips]),

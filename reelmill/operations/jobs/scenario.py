@@ -23,7 +23,7 @@ from reelmill.ffmpeg.loadtest import gstreamer, load
 from reelmill.ffmpeg.loadtest.load import Load
 from reelmill.ffmpeg.loadtest.scenarios import Scenario, bitrate, scenario_named
 from reelmill.ffmpeg.loadtest.sink import Sink, sink
-from reelmill.ffmpeg.process.cost import Cost, cost_of
+from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder
 from reelmill.ffmpeg.transcoder import EncodeResult, Transcoder
 from reelmill.ffmpeg.verify import Expectation, verify
 from reelmill.hardware.backends import SOFTWARE, LoadChoice
@@ -68,6 +68,10 @@ class ScenarioResult(BaseModel):
     bytes: int
     cost: Cost
     limit: Limit | None  # where it was asked for
+
+    def run_cost(self) -> Cost:
+        """See ``EncodingResult.run_cost``."""
+        return self.cost
 
     def result_card(self) -> ResultCard:
         """The result for people: how fast it was, and how many at once are best where that was asked for."""
@@ -267,7 +271,7 @@ def _at_once(work: _Work, asked: Load, streams: int) -> Step:
 
 
 def _result(work: _Work, asked: Load, done: EncodeResult, size: int, limit: Limit | None) -> ScenarioResult:
-    cost = cost_of(done, done.energy, asked.length, bytes_in=None, bytes_out=size)
+    cost = with_encoder(cost_of(done, done.energy, asked.length, bytes_in=None, bytes_out=size), work.encoder)
     return ScenarioResult(
         name=work.scenario.name,
         engine=work.engine,

@@ -64,6 +64,24 @@ def upgrade() -> None:
         schema="catalogue",
     )
     op.create_index(op.f("ix_catalogue_archived_run_file"), "archived_run", ["file"], unique=False, schema="catalogue")
+    op.create_table(
+        "metric_total",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("labels", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "labels"),
+        schema="catalogue",
+    )
+    op.create_table(
+        "tallied_ending",
+        sa.Column("state_id", sa.Uuid(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("state_id"),
+        schema="catalogue",
+    )
+    op.create_index(
+        op.f("ix_catalogue_tallied_ending_seen_at"), "tallied_ending", ["seen_at"], unique=False, schema="catalogue"
+    )
     op.add_column("site", sa.Column("token_key", sa.String(), nullable=True), schema="catalogue")
 
 
@@ -71,6 +89,9 @@ def downgrade() -> None:
     op.drop_column("site", "token_key", schema="catalogue")
     op.drop_index(op.f("ix_catalogue_archived_run_file"), table_name="archived_run", schema="catalogue")
     op.drop_table("archived_run", schema="catalogue")
+    op.drop_index(op.f("ix_catalogue_tallied_ending_seen_at"), table_name="tallied_ending", schema="catalogue")
+    op.drop_table("tallied_ending", schema="catalogue")
+    op.drop_table("metric_total", schema="catalogue")
     op.drop_table("archived_jobs", schema="catalogue")
     op.drop_table("api_token", schema="catalogue")
     op.drop_index(op.f("ix_catalogue_audit_at"), table_name="audit", schema="catalogue")
