@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from prefect.server.api.server import create_app
 from prefect.settings import PREFECT_SERVER_CORS_ALLOWED_ORIGINS
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -46,4 +45,6 @@ class Guard:
 
 def server() -> Guard:
     """Prefect's server, guarded; its settings name the origins of its UI."""
+    from prefect.server.api.server import create_app  # two seconds of CPU time, and only the server itself needs it
+
     return Guard(create_app(final=True), PREFECT_SERVER_CORS_ALLOWED_ORIGINS.value().split(","))
