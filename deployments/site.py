@@ -43,6 +43,7 @@ from deployments.supervisor import Notify, Supervisor
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import database_url, embedded, get_engine, session
 from reelmill.dispatch import Dispatcher, dispatcher, server_errors
+from reelmill.dispatch.tables import indexes
 from reelmill.errors import SiteError, UserError
 from reelmill.operations import ownership
 from reelmill.operations.chunk_store import eviction
@@ -166,6 +167,8 @@ class Site(Supervisor):
         stack.callback(self._end_children)
         self._notify("Prefect server (the first start takes a little longer)")
         self._start_server()
+        with self.outlived("indexes"):  # a site works without them, if slower
+            indexes.ensure(get_engine(settings), self._notify)
         self._start_dask()
         with temporary_settings(self.client_settings):
             with server_errors(), get_client(sync_client=True) as client:

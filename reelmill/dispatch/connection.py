@@ -128,6 +128,11 @@ class Connection:
         """The response to a POST whose body has these fields."""
         return self.request("POST", path, body)
 
+    def pool_ids(self) -> set[uuid.UUID]:
+        """The ids of the server's pools, by which its database is known."""
+        read = self.client.read_work_pools
+        return {pool.id for pool in read_pages(lambda limit, offset: read(limit=limit, offset=offset))}
+
     def read_run(self, job_id: uuid.UUID) -> FlowRun:
         """Read one run.
 

@@ -41,15 +41,16 @@ class Dispatcher:
         self.jobs = Jobs(connection, views)
         self.bulk = Bulk(connection)
         self.batches = Batches(connection)
-        self.pools = Pools(connection, site)
+        # What explains why a job waits is asked when one is read, and by then it is there.
+        self.reader = JobReader(lambda: self.snapshot.waiting(), clock)
+        self.pools = Pools(connection, site, self.reader)
         self.lanes = Lanes(connection, site)
         self.nodes = Nodes(site)
-        self.numbers = Numbers(connection)
+        self.numbers = Numbers(connection, self.reader)
         self.health = Health(connection, views)
         self.rules = Rules(connection)
         self.notifications = Notifications(connection)
-        self.snapshot = SiteSnapshot(connection, site, self.pools, self.nodes, self.numbers)
-        self.reader = JobReader(self.snapshot.waiting, clock)
+        self.snapshot = SiteSnapshot(connection, self.numbers)
 
 
 @contextmanager

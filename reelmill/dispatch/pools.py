@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from prefect.exceptions import ObjectNotFound
 from reelmill.dispatch.connection import Connection, translates_errors
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.site_state import SiteState, lane_paused
+from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.errors import UnknownName, UserError
 from reelmill.queue.job import JobStatus, priority_of
 
@@ -44,8 +45,8 @@ class PoolState:
 class Pools:
     """What an admin does with whole pools."""
 
-    def __init__(self, connection: Connection, site: SiteState):
-        self._connection, self._site = connection, site
+    def __init__(self, connection: Connection, site: SiteState, reader: JobReader):
+        self._connection, self._site, self._reader = connection, site, reader
 
     @translates_errors
     def all(self) -> list[PoolState]:
@@ -57,8 +58,9 @@ class Pools:
         Raises:
             PlatformError: the server is away.
         """
-        queues = self._site.queues()
-        return [self._pool_state(pool, queues.get(name, [])) for name, pool in sorted(self._site.pools().items())]
+        queues, pools = self._site.queues(), self._site.pools()
+        waiting = self._reader.waiting() if self._reader.serves([pool.id for pool in pools.values()]) else None
+        return [self._pool_state(pool, queues.get(name, []), waiting) for name, pool in sorted(pools.items())]
 
     @translates_errors
     def drain(self, pool: str) -> None:
@@ -92,19 +94,28 @@ class Pools:
         except ObjectNotFound as error:
             raise no_pool(pool, self._site.pools()) from error
 
-    def _pool_state(self, pool: WorkPool, queues: Sequence[WorkQueue]) -> PoolState:
-        waiting = self._count(JobFilter(statuses=_WAITING, pool=pool.name))
+    def _pool_state(
+        self, pool: WorkPool, queues: Sequence[WorkQueue], counted: Mapping[tuple[str, str], int] | None
+    ) -> PoolState:
+        by_lane = (
+            self._waiting(pool, queues)
+            if counted is None
+            else {lane: n for (of, lane), n in counted.items() if of == pool.name}
+        )
         lanes = tuple(
-            LaneState(
-                name=queue.name,
-                priority=priority_of(queue.name),
-                paused=lane_paused(queue),
-                # An empty pool is the usual case and costs one question, not eleven.
-                waiting=self._count(JobFilter(statuses=_WAITING, pool=pool.name, lane=queue.name)) if waiting else 0,
-            )
+            LaneState(queue.name, priority_of(queue.name), lane_paused(queue), by_lane.get(queue.name, 0))
             for queue in queues
         )
-        return PoolState(pool.name, pool.concurrency_limit, pool.active_slots or 0, pool.is_paused, waiting, lanes)
+        active, waiting = pool.active_slots or 0, sum(by_lane.values())
+        return PoolState(pool.name, pool.concurrency_limit, active, pool.is_paused, waiting, lanes)
+
+    def _waiting(self, pool: WorkPool, queues: Sequence[WorkQueue]) -> dict[str, int]:
+        """How many jobs wait in each lane, by the server's own counting."""
+        if not self._count(JobFilter(statuses=_WAITING, pool=pool.name)):
+            return {}  # an empty pool is the usual case and costs one question, not eleven
+        return {
+            queue.name: self._count(JobFilter(statuses=_WAITING, pool=pool.name, lane=queue.name)) for queue in queues
+        }
 
     def _count(self, job_filter: JobFilter) -> int:
         return int(self._connection.post("/flow_runs/count", **request_body(job_filter, self._connection.clock.now())))

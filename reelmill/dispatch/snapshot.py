@@ -13,8 +13,9 @@ from reelmill.dispatch.connection import Connection, server_errors
 from reelmill.dispatch.nodes import Node, Nodes
 from reelmill.dispatch.numbers import Numbers
 from reelmill.dispatch.pools import LaneState, Pools, PoolState
-from reelmill.dispatch.site_state import SiteState
+from reelmill.dispatch.site_state import SiteReading
 from reelmill.dispatch.statistics import Budget
+from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.queue.waiting_reason import PoolNow
 
 _SECONDS: Final = 2.0  # that a reading counts
@@ -41,12 +42,12 @@ class SiteSnapshot:
 
     Args:
         connection: to the site's server.
-        pools, nodes, numbers: the services that read it.
+        numbers: of the site.
     """
 
-    def __init__(self, connection: Connection, site: SiteState, pools: Pools, nodes: Nodes, numbers: Numbers):
-        self._connection, self._site = connection, site
-        self._pools, self._nodes, self._numbers = pools, nodes, numbers
+    def __init__(self, connection: Connection, numbers: Numbers):
+        self._connection, self._numbers = connection, numbers
+        self._reader = JobReader(self.waiting, connection.clock)
         self._lock = threading.Lock()
         self._read_at = -math.inf
         self._now: SiteNow | None = None
@@ -72,12 +73,12 @@ class SiteSnapshot:
         return self.now().waiting
 
     def _read(self) -> SiteNow:
+        site = SiteReading(self._connection)
         with server_errors():
-            pools = self._pools.all()
             return SiteNow(
-                pools=tuple(pools),
-                nodes=tuple(self._nodes.all()),
+                pools=tuple(Pools(self._connection, site, self._reader).all()),
+                nodes=tuple(Nodes(site).all()),
                 vram=self._numbers.vram(),
-                waiting=self._site.pools_now(pool.name for pool in pools),
+                waiting=site.pools_now(site.pools()),
                 read_at=self._connection.clock.now(),
             )

@@ -6,12 +6,15 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.dialects import postgresql
 
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.reading import Progress, progress_of
-from reelmill.dispatch.tables import cursors
+from reelmill.dispatch.tables import contract, cursors
+from reelmill.dispatch.tables.job_reader import JobReader
+from reelmill.dispatch.tables.prefect_tables import METADATA, STATE_TYPES
 from reelmill.dispatch.tables.timeline import Phase, StateRow, timeline
-from reelmill.errors import FailureClass, UserError
+from reelmill.errors import FailureClass, PlatformError, UserError
 from reelmill.queue.progress_pace import ProgressPace, from_metadata, to_metadata
 from tests.refusals import refused
 
@@ -116,3 +119,35 @@ def test_pace_goes_through_the_metadata_of_a_progress_bar() -> None:
     assert progress_of(25, "decoding", to_metadata(pace)) == Progress(0.25, "decoding", 2.5, 90.0)
     assert progress_of(25.0, None, None) == Progress(0.25, "")
     assert progress_of("a table", None, None) is None
+
+
+def _as_read() -> dict[tuple[str, str], str]:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return {
+        (table.name, column.name): column.type.compile(dialect).lower()
+        for table in METADATA.sorted_tables
+        for column in table.columns
+    }
+
+
+def test_tables_as_they_are_read_breach_nothing() -> None:
+    assert contract.compare(_as_read(), set(STATE_TYPES)) == []
+
+
+def test_what_an_upgrade_of_prefect_changes_is_named() -> None:
+    changed = _as_read()
+    del changed["flow_run", "labels"], changed["flow", "id"], changed["flow", "name"]
+    changed["flow_run", "run_count"] = "bigint"
+    changed["log", "message"] = "character varying"  # which is read as text is
+    changed["log", "something"] = "integer"  # nobody reads it
+    found = contract.compare(changed, {*STATE_TYPES, "HALTED"} - {"PAUSED"})
+    for named in ("table flow ", "flow_run has no column labels", "run_count is of type bigint", "PAUSED", "HALTED"):
+        assert len([sentence for sentence in found if named in sentence]) == 1, (named, found)
+    assert len(found) == 5
+
+
+def test_a_database_without_prefects_tables_is_a_trouble_of_the_platform(catalogue: str) -> None:
+    reader = JobReader(dict)
+    with refused(PlatformError):
+        reader.page()
+    assert not reader.serves([uuid.uuid4()])

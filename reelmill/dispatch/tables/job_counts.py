@@ -73,6 +73,16 @@ def counts(connection: Connection, now: datetime) -> list[JobCount]:
     return [JobCount(*key, jobs) for key, jobs in sorted(counted.items()) if jobs > 0]
 
 
+def waiting(connection: Connection, now: datetime) -> dict[tuple[str, str], int]:
+    """How many jobs wait, by pool and lane."""
+    lanes, found = _lanes(connection), Counter[tuple[str, str]]()
+    grouped = select(flow_run.c.work_queue_id, func.count()).where(due(now), stands(), of_statuses(WAITING))
+    for queue_id, jobs in connection.execute(grouped.group_by(flow_run.c.work_queue_id)):
+        if queue_id in lanes:
+            found[lanes[queue_id]] += jobs
+    return dict(found)
+
+
 def failures(connection: Connection) -> Failures:
     """What failed for good, and how often jobs were tried again, of all that are not archived."""
     names, runs = _flow_names(connection), flow_run.c

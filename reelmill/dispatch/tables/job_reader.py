@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -27,10 +27,10 @@ from reelmill.dispatch.tables import (
 from reelmill.dispatch.tables.job_changes import Changes, FinishedCursor, FinishedJobs
 from reelmill.dispatch.tables.job_counts import Failures, JobCount
 from reelmill.dispatch.tables.job_lines import LogPage
-from reelmill.dispatch.tables.prefect_tables import flow_run_state
+from reelmill.dispatch.tables.prefect_tables import flow_run_state, work_pool
 from reelmill.dispatch.tables.read_only import read_only
 from reelmill.dispatch.tables.timeline import StateRow, TimelineSegment, timeline
-from reelmill.errors import UserError
+from reelmill.errors import PlatformError, UserError
 from reelmill.queue import job_chain
 from reelmill.queue.job import Job
 from reelmill.queue.waiting_reason import PoolNow, waiting_reason
@@ -128,6 +128,38 @@ class JobReader:
         (job,) = self._explained([*jobs.values()])
         replaces, replaced_by = job_chain.replaces(job.tags), job_chain.replaced_by(job.message)
         return JobDetail(job, progress, segments, place, replaces, replaced_by)
+
+    def serves(self, pool_ids: Collection[uuid.UUID]) -> bool:
+        """Whether the database at hand is the one of a Prefect server.
+
+        Nothing is started for that: a node that is no site's has no database at hand.
+
+        Args:
+            pool_ids: of that server's pools.
+
+        Returns:
+            Whether it has the same pools.
+        """
+        settings = get_settings()
+        if settings.database_url is None and not (settings.data_dir / "site.json").exists():
+            return False
+        try:
+            with read_only() as connection:
+                return set(connection.scalars(select(work_pool.c.id))) == set(pool_ids)
+        except PlatformError:
+            return False
+
+    def waiting(self) -> dict[tuple[str, str], int]:
+        """How many jobs wait.
+
+        Returns:
+            The number by pool and lane; lanes in which none waits are left out.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return job_counts.waiting(connection, self._clock.now())
 
     def jobs(self, run_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Job]:
         """Many runs as jobs at once, without the reasons why they wait.
