@@ -35,6 +35,7 @@ class _Request:
     folds: bool  # whether the same work under way will do
     later: bool = False  # only what has not begun will do
     batch: str | None = None  # tag of the batch it belongs to
+    given_key: str | None = None  # by whoever hands it in
     generation: int = 0
     run_id: uuid.UUID | None = None
 
@@ -42,11 +43,12 @@ class _Request:
     def key(self) -> str | None:
         """Idempotency key, the same for two that submit the same at one instant.
 
-        Prefect keeps used keys, so it counts up; but a batch hands in each job once, whatever became of it.
+        Prefect keeps used keys, so it counts up; but a batch hands in each job once, whatever became of it, and so does
+        whoever gives a key to work that never folds.
         """
         if self.batch is not None:
             return f"{self.batch}:{duplicates.digest(self.parameters)}"
-        return f"{self.tag}:{self.generation}" if self.folds else None
+        return f"{self.tag}:{self.generation}" if self.folds else self.given_key
 
     def is_done_by(self, run: FlowRun) -> bool:
         """Whether this run, of the same work, will do; one of the same batch does, whatever became of it."""
@@ -67,6 +69,8 @@ class SubmitOptions(TypedDict, total=False):
     max_retries: how often a job is tried again.
     force: a new job even if the same work is under way.
     delay: seconds before which a job does not start; it folds only with another such one that has not begun.
+    keys: one for each job, unlike any other: handed in again under its key, as after a connection that broke, a job is
+        the one that it was. It counts for work that never folds, and with ``force``.
     file_names: of videos, by what the parameters call them: a job that is given an id is then named after the file.
     """
 
@@ -78,6 +82,7 @@ class SubmitOptions(TypedDict, total=False):
     max_retries: int | None
     force: bool
     delay: float | None
+    keys: Sequence[str]
     file_names: Mapping[str, str]
 
 
@@ -115,6 +120,8 @@ class Submission:
         requests = [self._checked(job_type, deployment, given, options) for given in parameters]
         for request in requests:
             request.batch = batch
+        for request, key in zip(requests, options.get("keys", ()), strict=False):
+            request.given_key = key
         # What the deployment has anyway, and what we have checked, the server need not look up for each of them.
         shared: dict[str, Any] = {"enforce_parameter_schema": False}
         if lane != deployment.work_queue_name:
