@@ -9,6 +9,8 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from reelmill.api.access.caller import NotAllowed, NotLoggedIn, TooManyAttempts
@@ -111,6 +113,8 @@ def about_field(field: str) -> Iterator[None]:
 def install(app: FastAPI) -> None:
     """Have an application answer errors in the one shape."""
     app.add_exception_handler(ReelmillError, _ours)
+    app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(PoolTimeout, _database)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _routing)
     app.add_exception_handler(Exception, _fault)
@@ -162,6 +166,11 @@ def _candidates(error: Exception) -> Sequence[str] | None:
         case UnknownVideo():
             return error.nearest
     return None
+
+
+async def _database(_request: Request, _error: Exception) -> JSONResponse:
+    """What the driver has to offer may name hosts and accounts; the log of the site has it."""
+    return JSONResponse(error_body(PlatformError.__name__, "The site's database does not respond."), 503)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

@@ -145,7 +145,8 @@ def _items(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _message(response: httpx.Response) -> str:
     """What an error's body has to offer; a proxy in between may send anything."""
     try:
-        return str(response.json()["error"]["message"])
+        body = response.json()
+        return f"it lacks {', '.join(body['missing'])}." if "missing" in body else str(body["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return f"{response.status_code} {response.reason_phrase}."
 

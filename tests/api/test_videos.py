@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
 from starlette.types import Receive, Scope, Send
 
 from reelmill.analysis.scenes.transitions import Transitions, packed
@@ -20,6 +21,7 @@ from reelmill.catalogue import findings, scanning, tagging
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Analysis, Video, VideoTag
 from reelmill.ffmpeg.binary import find_ffmpeg
+from reelmill.settings import get_settings
 from reelmill.storage.media_root import MediaRoot
 from tests.api.callers import login
 from tests.api.live import live
@@ -199,6 +201,23 @@ def test_a_library_that_is_not_mounted_is_503(api: TestClient) -> None:
     _add("inbox/a.mp4")
     response = api.get(f"{VIDEOS}/a.mp4/stream")
     assert (response.status_code, response.json()["error"]["code"]) == (503, "NotMounted")
+
+
+def test_a_database_that_is_away_is_503_without_its_password(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELMILL_DATABASE_URL", "postgresql://nobody:secret@127.0.0.1:1/nothing")
+    get_settings.cache_clear()
+    response = api.get(VIDEOS)
+    assert response.status_code == 503
+    assert "secret" not in response.text
+
+
+def test_a_database_that_goes_away_under_a_request_is_503(app: FastAPI, api: TestClient) -> None:
+    @app.get("/gone")
+    def gone() -> None:
+        raise OperationalError("SELECT", {}, Exception("server closed the connection unexpectedly"))
+
+    response = api.get("/gone")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "PlatformError")
 
 
 def _link(root: MediaRoot, secret: Path) -> None:

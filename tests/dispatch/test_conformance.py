@@ -104,6 +104,18 @@ def test_the_same_work_is_one_job_until_it_is_over(queue: Queue) -> None:
     assert (again.status, again.id == first.id) == (JobStatus.PENDING, False)
 
 
+def test_work_handed_in_again_under_its_key_is_that_job_whatever_became_of_it(queue: Queue) -> None:
+    jobs, work = queue.prefect.jobs, [{"video_id": str(uuid.uuid4())}] * 2
+    keys = [uuid.uuid4().hex for _ in work]
+    first = jobs.submit_many("validate", work, force=True, keys=keys)
+    assert first[0].id != first[1].id
+    queue.put(first[0], Completed())
+    again = jobs.submit_many("validate", work, force=True, keys=keys)
+    assert [job.id for job in again] == [job.id for job in first]
+    (another,) = jobs.submit_many("validate", work[:1], force=True, keys=[uuid.uuid4().hex])
+    assert another.id not in {job.id for job in first}
+
+
 def test_a_job_that_was_put_off_folds_until_it_begins(queue: Queue) -> None:
     now = queue.submit()
     jobs, before = queue.prefect.jobs, datetime.now(UTC)

@@ -126,7 +126,7 @@ def test_a_token_that_is_refused_ends_it_at_once(remote: UnsteadySite) -> None:
 
 def test_a_site_that_is_not_well_or_not_there_is_not_used(remote: UnsteadySite) -> None:
     remote.ready = False
-    with SiteApi(remote.url) as api, pytest.raises(TryAgain, match="The database is away"):
+    with SiteApi(remote.url) as api, pytest.raises(TryAgain, match="it lacks database"):
         api.require_ready()
     with SiteApi("http://127.0.0.1:1") as api, pytest.raises(TryAgain):
         api.require_ready()

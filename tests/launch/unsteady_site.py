@@ -67,8 +67,8 @@ class UnsteadySite:
 
     async def _readyz(self, _request: Request) -> Response:
         if self.ready:
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"error": {"code": "PlatformError", "message": "The database is away."}}, 503)
+            return JSONResponse({"ready": True, "missing": []})
+        return JSONResponse({"ready": False, "missing": ["database"]}, 503)
 
     async def _nodes(self, request: Request) -> Response:
         return self._refused(request) or JSONResponse({"data": self.nodes})
