@@ -22,7 +22,8 @@ from flows.run_names import job_run_name
 from flows.run_page import PATIENCE, ProgressBar, flow_run_id, open_page
 from reelmill.catalogue.naming import LONGEST
 from reelmill.catalogue.video_parameters import KEY as VIDEO_KEY
-from reelmill.errors import DISK_TROUBLE, PlatformError, ReelmillError, Unreadable, classify
+from reelmill.classification import DISK_TROUBLE, classify
+from reelmill.errors import PlatformError, ReelmillError, Unreadable
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.context import Workbench
 from reelmill.queue.retry_policy import CLASS_LABEL, RETRYABLE_LABEL

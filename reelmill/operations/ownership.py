@@ -19,7 +19,8 @@ from sqlalchemy import URL
 from reelmill.catalogue import site_identity
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import utc_now
-from reelmill.errors import DISK_TROUBLE, CapabilityError, DiskFull, ReelmillError, SiteError, Unreadable
+from reelmill.classification import DISK_TROUBLE
+from reelmill.errors import CapabilityError, DiskFull, ReelmillError, SiteError, Unreadable
 from reelmill.settings import get_settings
 from reelmill.storage import atomic_files
 from reelmill.storage.media_root import MediaRoot

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from reelmill.errors import CapabilityError, FailureClass, GpuBusy, classify
+from reelmill.classification import classify
+from reelmill.errors import CapabilityError, FailureClass, GpuBusy
 from reelmill.hardware.vram_share import CONTEXT_MB, VARIABLE
 from tests.analysis.tiny_clip import SENTENCES, SIDE, by_hand, tiny_clip
 

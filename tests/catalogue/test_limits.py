@@ -15,7 +15,8 @@ from reelmill.catalogue import scanning, searching
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.limits import PATH_BYTES, clean, to_json, unfit, unfit_record
 from reelmill.catalogue.models import Video
-from reelmill.errors import Unstorable, classify
+from reelmill.classification import classify
+from reelmill.errors import Unstorable
 
 
 def _video(**more: Any) -> Video:

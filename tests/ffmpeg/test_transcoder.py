@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.errors import CapabilityError, FailureClass, FfmpegFailed, GpuBusy, classify
+from reelmill.classification import classify
+from reelmill.errors import CapabilityError, FailureClass, FfmpegFailed, GpuBusy
 from reelmill.ffmpeg.binary import encoders, find_ffmpeg
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.process.progress import Progress

@@ -17,11 +17,12 @@ from sqlmodel import select
 from reelmill.catalogue import site_identity
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
+from reelmill.classification import classify
 from reelmill.doctor.examination import Scope, examine
 from reelmill.doctor.findings import warning
 from reelmill.doctor.library import check_library
 from reelmill.doctor.repair import plan
-from reelmill.errors import CapabilityError, NotMounted, ReelmillError, SiteError, UnknownVideo, Unreadable, classify
+from reelmill.errors import CapabilityError, NotMounted, ReelmillError, SiteError, UnknownVideo, Unreadable
 from reelmill.operations.chunk_store.eviction import always, tidy
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.move_to_library import move_to_library

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.errors import DiskFull, classify
+from reelmill.classification import classify
+from reelmill.errors import DiskFull
 from reelmill.settings import get_settings
 from reelmill.storage.disk import Disk, disk_of
 from tests.clips import tiny_disk

@@ -15,7 +15,8 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from reelmill.errors import DISK_TROUBLE, EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
+from reelmill.classification import DISK_TROUBLE
+from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
 from reelmill.ffmpeg.reading.orientation import mirrored, rotation
 from reelmill.ffmpeg.reading.sample_entries import SampleEntry, sample_entries
 from reelmill.ffmpeg.reading.tracks import (

@@ -23,6 +23,7 @@ from reelmill.analysis.storyboard_layout import SHEET, Cue, Tile, place_of, plan
 from reelmill.catalogue.findings import STORYBOARD
 from reelmill.catalogue.models import Video
 from reelmill.errors import NotAVideo, OutputRejected
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.operations.context import Workbench, content_id, recipe
 from reelmill.operations.derived.analysis_cache import store
@@ -144,7 +145,9 @@ class _Sheets:
         target.write_bytes(jpeg.tobytes())
         read = cv2.imread(str(target))
         if read is None or read.shape != sheet.shape:
-            raise OutputRejected(f"The finished sheet {target.name} does not decode.")
+            raise OutputRejected(
+                f"The finished sheet {target.name} does not decode.", (Finding(FindingKind.NO_FRAMES),)
+            )
         fsync(target)
         self._waiting = []
 

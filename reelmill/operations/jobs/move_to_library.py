@@ -18,6 +18,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.naming import resolve_video
 from reelmill.errors import CapabilityError, DiskFull, FileMissing, OutputRejected, UserError, WorkError
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.operations.context import Workbench, recipe
 from reelmill.operations.publishing.move_journal import Move, finish, identity, switched
 from reelmill.operations.publishing.workspace import workspace
@@ -211,7 +212,8 @@ def _copied(bench: Workbench, folder: Path, move: Move) -> Move:
     if identity(source) != move.before:
         raise WorkError(f"{move.source} changed while it was being copied; nothing was moved, run the job again.")
     if not same:
-        raise OutputRejected(f"The copy of {move.source} in {where} is not the same as the original: check the disks.")
+        reason = f"The copy of {move.source} in {where} is not the same as the original: check the disks."
+        raise OutputRejected(reason, (Finding(FindingKind.OTHER_BYTES),))
     copied = identity(staged)
     assert copied is not None
     if copied.mtime_ns != move.before.mtime_ns:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy, OutputRejected, UserError
 from reelmill.ffmpeg.codecs import codec_called, runs_on_gpu
 from reelmill.ffmpeg.encoders import advice, gpu_trouble
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.loadtest import gstreamer, load
 from reelmill.ffmpeg.loadtest.load import Load
 from reelmill.ffmpeg.loadtest.scenarios import Scenario, bitrate, scenario_named
@@ -133,7 +134,9 @@ class _Work:
                 raise
             raise GpuBusy(f"The GPU could not encode {self.scenario.name}: {trouble}{advice(trouble)}.") from error
         if done.last.frames != asked.frames:
-            raise OutputRejected(f"{done.last.frames} frames came out of {asked.frames} of {self.scenario.name}.")
+            reason = f"{done.last.frames} frames came out of {asked.frames} of {self.scenario.name}."
+            counted = Finding(FindingKind.FRAME_COUNT, got=done.last.frames, wanted=asked.frames)
+            raise OutputRejected(reason, (counted,))
         return done
 
 

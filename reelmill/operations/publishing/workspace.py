@@ -23,7 +23,8 @@ from reelmill import guard
 from reelmill.catalogue import advisory_lock
 from reelmill.catalogue.advisory_lock import AdvisoryLock
 from reelmill.catalogue.engine import database_errors
-from reelmill.errors import DISK_TROUBLE, DiskFull, InputError, PlatformError, ReelmillError, Unreadable
+from reelmill.classification import DISK_TROUBLE
+from reelmill.errors import DiskFull, InputError, PlatformError, ReelmillError, Unreadable
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import move_journal, publish_journal
 from reelmill.report import Report
