@@ -21,6 +21,7 @@ from reelmill.cli.notify import notify
 from reelmill.cli.pool import pool
 from reelmill.cli.rules import rules
 from reelmill.cli.run import run
+from reelmill.cli.token import token
 from reelmill.cli.videos import videos
 from reelmill.errors import ReelmillError
 
@@ -40,7 +41,7 @@ _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
 )
 for command in _COMMANDS:
     app.command()(command)
-for nested in (jobs, batch, videos, pool, nodes, rules, notify):
+for nested in (jobs, batch, videos, pool, nodes, rules, notify, token):
     app.add_typer(nested, name=nested.info.name)
 
 
