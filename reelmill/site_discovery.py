@@ -20,6 +20,9 @@ CSRF_VARIABLE: Final = "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED"
 
 _CONNECT_SECONDS: Final = 0.5
 
+#: Where a URL without a port leads.
+_PORTS: Final = {"http": 80, "https": 443}
+
 
 @dataclass(frozen=True, kw_only=True)
 class PrefectServer:
@@ -51,6 +54,7 @@ class SiteRecord(PrefectServer):
     pid: int  # of ``reelmill up``
     media_root: str
     database_url: str | None = field(default=None, repr=False)  # for nodes that join, with its password
+    rest_url: str | None = None  # None: the site is up without its REST API
 
     def write(self, path: Path) -> None:
         """Keep it in ``path``, readable by this account alone."""
@@ -91,7 +95,9 @@ def accepts_connections(api_url: str) -> bool:
     """Whether something takes connections at this URL's host and port."""
     address = urlsplit(api_url)
     try:
-        with socket.create_connection((address.hostname or "127.0.0.1", address.port or 80), timeout=_CONNECT_SECONDS):
+        with socket.create_connection(
+            (address.hostname or "127.0.0.1", address.port or _PORTS.get(address.scheme, 80)), timeout=_CONNECT_SECONDS
+        ):
             return True
     except OSError:
         return False

@@ -29,6 +29,7 @@ SINGLE_MODULES: dict[str, set[str]] = {
     "clock": set(),
     "errors": {"troubles"},
     "guard": set(),
+    "origin_guard": set(),
     "parallel": set(),
     "report": set(),
     "settings": {"errors"},

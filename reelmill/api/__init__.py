@@ -11,5 +11,5 @@ access    who may: tokens, roles, the limit on failed logins
 routes    one module for each noun of the API
 
 Comes in: requests over HTTP, and what answers them; no rule that another face would need, too.
-Uses: api.access, api.routes, dispatch, errors, settings.
+Uses: api.access, api.routes, dispatch, errors, origin_guard, settings.
 """

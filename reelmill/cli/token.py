@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -19,6 +20,7 @@ from reelmill.errors import UserError
 
 if TYPE_CHECKING:
     from reelmill.catalogue.models import ApiToken
+    from reelmill.queue.actor import Actor
 
 token = typer.Typer(name="token", no_args_is_help=True, help="Tokens of the REST API: create, list, revoke.")
 
@@ -43,7 +45,7 @@ def create(
     require_catalogue()
     from reelmill.api.access import tokens  # late: the catalogue takes a moment to import
 
-    issued = tokens.issue(name, role, lifetime)
+    issued = tokens.issue(name, role, lifetime, this_actor())
     if output == "json":
         print_json({"token": issued.text, **_fields(issued.row)})
         return
@@ -74,7 +76,7 @@ def revoke(
     require_catalogue()
     from reelmill.api.access import tokens
 
-    revoked: Sequence[ApiToken] = tokens.revoke(which)
+    revoked: Sequence[ApiToken] = tokens.revoke(which, this_actor())
     if output == "json":
         print_json({"revoked": [_fields(row) for row in revoked]})
         return
@@ -82,6 +84,13 @@ def revoke(
         typer.echo(f"revoked {row.id} of {row.name}")
     if not revoked:
         typer.echo("revoked before")
+
+
+def this_actor() -> Actor:
+    """Whoever types a command, for the audit table."""
+    from reelmill.dispatch.control import this_user  # late: Prefect takes a second to import
+
+    return replace(this_user(), origin="cli")
 
 
 def _lifetime(text: str) -> timedelta | None:

@@ -20,16 +20,18 @@ from reelmill.api.access.caller import Caller, NotLoggedIn, TooManyAttempts
 from reelmill.api.access.login import OpenAccess, TokenAccess, site_access
 from reelmill.api.access.rate_limit import ATTEMPTS
 from reelmill.api.access.roles import Role
-from reelmill.catalogue import site_identity
+from reelmill.catalogue import audit, site_identity
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import ApiToken
 from reelmill.clock import FakeClock
 from reelmill.errors import UnknownName, UserError
+from reelmill.queue.actor import Actor
 from reelmill.settings import Settings
 from tests.refusals import refused
 
 _DAY = timedelta(days=1)
 _HERE = "127.0.0.1"
+_BY = Actor("root@nas", "for the press", "cli")
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def _caller(access: TokenAccess, text: str, address: str = _HERE) -> Caller:
 def test_the_holder_of_a_token_is_known_by_name_and_role(
     access: TokenAccess, clock: FakeClock, role: Role, ttl: timedelta | None
 ) -> None:
-    issued = tokens.issue("press office", role, ttl, clock)
+    issued = tokens.issue("press office", role, ttl, _BY, clock)
     assert _caller(access, issued.text) == Caller("press office", role)
     assert access.caller(f"bearer  {issued.text} ", _HERE).role is role
     claims = jwt.decode(issued.text, options={"verify_signature": False})
@@ -61,7 +63,7 @@ def test_the_holder_of_a_token_is_known_by_name_and_role(
 
 
 def test_a_token_is_over_at_its_time(access: TokenAccess, clock: FakeClock) -> None:
-    issued = tokens.issue("a", Role.VIEWER, _DAY, clock)
+    issued = tokens.issue("a", Role.VIEWER, _DAY, _BY, clock)
     clock.sleep(86399)
     _caller(access, issued.text)
     clock.sleep(1)
@@ -70,23 +72,23 @@ def test_a_token_is_over_at_its_time(access: TokenAccess, clock: FakeClock) -> N
 
 
 def test_a_revocation_holds_at_once(access: TokenAccess, clock: FakeClock) -> None:
-    issued, other = (tokens.issue(name, Role.VIEWER, None, clock) for name in ("a", "b"))
+    issued, other = (tokens.issue(name, Role.VIEWER, None, _BY, clock) for name in ("a", "b"))
     _caller(access, issued.text)
-    assert [row.id for row in tokens.revoke("a", clock)] == [issued.row.id]
+    assert [row.id for row in tokens.revoke("a", _BY, clock)] == [issued.row.id]
     with refused(NotLoggedIn):
         _caller(access, issued.text)
     _caller(access, other.text)
-    assert tokens.revoke("a", clock) == []
+    assert tokens.revoke("a", _BY, clock) == []
 
 
 def test_a_name_stands_for_all_its_tokens_and_an_id_for_one(clock: FakeClock) -> None:
-    first, second, third = (tokens.issue("a", Role.VIEWER, None, clock) for _ in range(3))
-    assert [row.id for row in tokens.revoke(str(second.row.id))] == [second.row.id]
-    assert {row.id for row in tokens.revoke("a")} == {first.row.id, third.row.id}
+    first, second, third = (tokens.issue("a", Role.VIEWER, None, _BY, clock) for _ in range(3))
+    assert [row.id for row in tokens.revoke(str(second.row.id), _BY)] == [second.row.id]
+    assert {row.id for row in tokens.revoke("a", _BY)} == {first.row.id, third.row.id}
     assert all(row.revoked_at is not None for row in tokens.all_tokens())
-    tokens.issue("b", Role.VIEWER, None)
+    tokens.issue("b", Role.VIEWER, None, _BY)
     with refused(UnknownName, name="nobody", known=("b",)):
-        tokens.revoke("nobody")
+        tokens.revoke("nobody", _BY)
 
 
 def _forged(issued: tokens.IssuedToken, key: str | None = None, **claims: Any) -> str:
@@ -101,9 +103,9 @@ def _unsigned(issued: tokens.IssuedToken, algorithm: str) -> str:
 
 
 def test_what_is_no_token_of_the_site_is_refused_in_one_sentence(clock: FakeClock) -> None:
-    issued = tokens.issue("a", Role.VIEWER, _DAY, clock)
-    revoked = tokens.issue("r", Role.VIEWER, None, clock)
-    tokens.revoke("r")
+    issued = tokens.issue("a", Role.VIEWER, _DAY, _BY, clock)
+    revoked = tokens.issue("r", Role.VIEWER, None, _BY, clock)
+    tokens.revoke("r", _BY)
     wrong = {
         "another key": _forged(issued, "k" * 64),
         "no signature": _unsigned(issued, "none"),
@@ -150,7 +152,7 @@ def test_no_text_whatever_does_more_than_fail(catalogue: str, text: str) -> None
 def test_an_address_that_fails_too_often_waits_and_a_right_token_there_does_not(
     access: TokenAccess, clock: FakeClock
 ) -> None:
-    issued = tokens.issue("a", Role.VIEWER, None, clock)
+    issued = tokens.issue("a", Role.VIEWER, None, _BY, clock)
     for _ in range(ATTEMPTS):
         with refused(NotLoggedIn):
             _caller(access, "guessed")
@@ -166,7 +168,7 @@ def test_an_address_that_fails_too_often_waits_and_a_right_token_there_does_not(
 
 
 def test_a_new_key_ends_all_tokens(access: TokenAccess, clock: FakeClock) -> None:
-    issued = tokens.issue("a", Role.VIEWER, None, clock)
+    issued = tokens.issue("a", Role.VIEWER, None, _BY, clock)
     _caller(access, issued.text)
     with session() as opened:
         site_identity.site(opened).token_key = None
@@ -187,20 +189,20 @@ def test_all_who_need_the_first_key_at_once_get_the_same(catalogue: str) -> None
 @pytest.mark.parametrize("name", ["", " ", " a", "a\n", "a" * 65])
 def test_a_name_that_cannot_be_shown_is_refused(catalogue: str, name: str) -> None:
     with refused(UserError):
-        tokens.issue(name, Role.VIEWER, None)
+        tokens.issue(name, Role.VIEWER, None, _BY)
 
 
 @pytest.mark.parametrize("ttl", [timedelta(), -_DAY, timedelta(days=101 * 365), timedelta.max])
 def test_a_time_that_makes_no_sense_is_refused(catalogue: str, ttl: timedelta) -> None:
     with refused(UserError):
-        tokens.issue("a", Role.VIEWER, ttl)
+        tokens.issue("a", Role.VIEWER, ttl, _BY)
 
 
 def test_no_secret_is_logged(access: TokenAccess, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    expired, revoked = (tokens.issue(name, Role.SUPER_ADMIN, _DAY, clock) for name in ("e", "r"))
+    expired, revoked = (tokens.issue(name, Role.SUPER_ADMIN, _DAY, _BY, clock) for name in ("e", "r"))
     _caller(access, expired.text)
-    tokens.revoke("r")
+    tokens.revoke("r", _BY)
     clock.sleep(86400)
     other = _forged(expired, "k" * 64)
     for text in (expired.text, revoked.text, other, "hunter2"):
@@ -230,9 +232,32 @@ def test_the_setting_decides_who_is_asked() -> None:
 
 
 def test_a_record_holds_nothing_of_the_token_but_its_id(clock: FakeClock) -> None:
-    issued = tokens.issue("a", Role.VIEWER, _DAY, clock)
+    issued = tokens.issue("a", Role.VIEWER, _DAY, _BY, clock)
     with session() as opened:
         row = opened.get(ApiToken, issued.row.id)
         assert row is not None
         kept = row.model_dump_json()
     assert issued.text.rpartition(".")[2] not in kept
+
+
+def test_who_made_and_who_revoked_a_token_is_recorded(clock: FakeClock) -> None:
+    issued = tokens.issue("a", Role.VIEWER, None, _BY, clock)
+    tokens.revoke("a", Actor("bob@nas"))
+    tokens.revoke("a", Actor("bob@nas"))
+    with session() as opened:
+        entries = audit.entries(opened).entries
+    recorded = [(each.actor, each.origin, each.action, each.reason) for each in entries]
+    assert recorded == [
+        ("bob@nas", "python", "revoke token", None),
+        ("root@nas", "cli", "create token", "for the press"),
+    ]
+    assert {each.details["token"] for each in entries} == {str(issued.row.id)}
+
+
+def test_a_site_has_one_first_token(access: TokenAccess, clock: FakeClock) -> None:
+    first = tokens.issue_first(Actor("ro\not@" + "n" * 99), clock)
+    assert first is not None
+    caller = _caller(access, first.text)
+    assert (caller.name[:6], len(caller.name), caller.role) == ("root@n", 64, Role.SUPER_ADMIN)
+    tokens.revoke(caller.name, _BY)
+    assert tokens.issue_first(_BY, clock) is None, "whoever has lost it makes another by hand"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -66,6 +67,12 @@ class Up:
     def said(self) -> str:
         return self.log.read_text()
 
+    def rest_url(self) -> str:
+        """Where it prints that its REST API is."""
+        found = re.search(r"REST API\s+(\S+)", self.said())
+        assert found is not None
+        return found[1]
+
     def exported(self, name: str) -> str:
         """What it prints to export."""
         found = re.search(rf"export {name}=(\S+)", self.said())
@@ -86,6 +93,8 @@ def env(open_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         "REELMILL_DATA_DIR": str(folder / "data"),
         "REELMILL_MEDIA_ROOT": str(folder / "media"),
         "REELMILL_PREFECT_PORT": "4400",
+        "REELMILL_API": "on",
+        "REELMILL_API_PORT": "4450",
         "HOME": str(tmp_path / "home"),
         "COLUMNS": "200",
     }.items():
@@ -131,6 +140,11 @@ def test_sites_that_come_up_at_once_do_not_share_a_server(env: dict[str, str], t
             (server,) = _processes(up.process.pid, f"--port {url.rpartition(':')[2]}")
             assert url.endswith(f":{server.net_connections(kind='tcp')[0].laddr.port}")
         _closed_to_web_pages(both[1])
+        rest = [up.rest_url() for up in both]
+        assert len(set(rest)) == 2
+        assert [httpx.get(f"{url}/api/media/session").status_code for url in rest] == [401, 200]
+        for foreign in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+            assert httpx.get(f"{rest[1]}/api/media/session", headers=foreign).status_code == 403
     finally:
         for up in both:
             os.killpg(up.process.pid, signal.SIGTERM)
@@ -180,13 +194,20 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_p
     )
     assert result.status_code == 200
 
+    rest_url, headers = first.rest_url(), _token(env)
+    assert httpx.get(f"{rest_url}/readyz").json() == {"ready": True, "missing": []}
+    assert httpx.get(f"{rest_url}/api/media/nodes").status_code == 401
+    assert httpx.get(f"{rest_url}/api/media/nodes", headers=headers).json()["data"][0]["status"] == "available"
+
     # Its parts are looked after: killed, they are there again.
-    for process in [*_processes(first.process.pid, "server start"), *_processes(first.process.pid, "--pool cpu")]:
-        process.kill()
+    for words in ("server start", "--pool cpu", "reelmill.api.asgi"):
+        for process in _processes(first.process.pid, words):
+            process.kill()
     _postgres(Path(env["REELMILL_DATA_DIR"]))[0].kill()
-    for name in ("server", "worker-cpu", "the database"):
+    for name in ("server", "worker-cpu", "api", "the database"):
         first.until(rf"{name} .*started again")
     until(lambda: accepts_connections(url), first.said)
+    until(lambda: _serves(f"{rest_url}/readyz"), first.said)
 
     # The profile that `up` wrote is how Prefect's own command line finds the site, from any terminal.
     folder = Path(env["REELMILL_MEDIA_ROOT"]) / "library" / "videos"
@@ -236,6 +257,20 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_p
     refused = _run(env, REELMILL, "up")
     assert refused.returncode == 1
     assert "is empty, and the catalogue knows 1 videos in it; mount it first." in refused.stderr
+
+
+def _token(env: dict[str, str]) -> dict[str, str]:
+    """The headers of somebody who may do everything."""
+    made = _run(env, REELMILL, "token", "create", "tester", "--role", "SUPER_ADMIN", "--output", "json")
+    assert made.returncode == 0, made.stderr
+    return {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
+
+
+def _serves(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=PATIENCE).is_success
+    except httpx.TransportError:
+        return False
 
 
 def _processes(up: int, words: str) -> list[psutil.Process]:

@@ -7,5 +7,5 @@ rate_limit  the limit on failed logins
 login       who a caller is: the holder of a token, or whoever is here
 
 Comes in: tokens, roles, and what is refused to whom; no route.
-Uses: catalogue, clock, errors, settings.
+Uses: catalogue, clock, errors, queue, settings.
 """

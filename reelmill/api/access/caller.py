@@ -65,6 +65,24 @@ class Access(Protocol):
         """
 
 
+def known_caller(request: Request) -> Caller:
+    """A dependency of a route that any role may call: ``caller: Annotated[Caller, Depends(known_caller)]``.
+
+    Args:
+        request: that is made.
+
+    Returns:
+        Who makes it.
+
+    Raises:
+        NotLoggedIn: nobody whom we know.
+        TooManyAttempts: the address that it comes from has guessed too often.
+    """
+    access: Access = request.app.state.services.access
+    address = request.client.host if request.client is not None else ""
+    return access.caller(request.headers.get("Authorization"), address)
+
+
 def requires(permission: Permission) -> Callable[[Request], Caller]:
     """A dependency of a route: ``caller: Annotated[Caller, Depends(requires(Permission.MANAGE_JOBS))]``.
 
@@ -76,9 +94,7 @@ def requires(permission: Permission) -> Callable[[Request], Caller]:
     """
 
     def dependency(request: Request) -> Caller:
-        access: Access = request.app.state.services.access
-        address = request.client.host if request.client is not None else ""
-        caller = access.caller(request.headers.get("Authorization"), address)
+        caller = known_caller(request)
         if permission not in ALLOWED[caller.role]:
             raise NotAllowed(f"The role {caller.role} may not {permission}.", permission)
         return caller

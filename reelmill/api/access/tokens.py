@@ -14,17 +14,21 @@ from typing import Any, Final
 from uuid import UUID
 
 import jwt
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from reelmill.api.access.roles import Role
-from reelmill.catalogue import site_identity
+from reelmill.catalogue import audit, site_identity
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import ApiToken
+from reelmill.catalogue.models import ApiToken, AuditEntry
 from reelmill.clock import SYSTEM, Clock
 from reelmill.errors import UnknownName, UserError
+from reelmill.queue.actor import Actor
 
 _ALGORITHM: Final = "HS256"
 _LONGEST_NAME: Final = 64
+
+#: How long a site's first token holds.
+FIRST_DAYS: Final = 90
 _LONGEST_TTL: Final = timedelta(days=100 * 365)
 
 
@@ -51,13 +55,14 @@ def signing_key() -> str:
         return site.token_key
 
 
-def issue(name: str, role: Role, ttl: timedelta | None, clock: Clock = SYSTEM) -> IssuedToken:
+def issue(name: str, role: Role, ttl: timedelta | None, by: Actor, clock: Clock = SYSTEM) -> IssuedToken:
     """Make a token.
 
     Args:
         name: whose it is; the actor of what is done with it.
         role: what it may.
         ttl: how long it holds; None: until it is revoked.
+        by: who makes it, for the audit table.
         clock: by which it expires.
 
     Returns:
@@ -77,7 +82,25 @@ def issue(name: str, role: Role, ttl: timedelta | None, clock: Clock = SYSTEM) -
     text = jwt.encode(claims | ({} if expires_at is None else {"exp": expires_at}), signing_key(), _ALGORITHM)
     with session() as opened:
         opened.add(row)
+        _audit(opened, "create token", by, [row])
     return IssuedToken(text, row)
+
+
+def issue_first(by: Actor, clock: Clock = SYSTEM) -> IssuedToken | None:
+    """Make the first token of a site, which opens everything.
+
+    Args:
+        by: who brings the site up, and whose it is; what cannot be in a name is left out.
+        clock: by which it expires.
+
+    Returns:
+        The token; None where the site has had one before.
+    """
+    with session() as opened:
+        if opened.exec(select(ApiToken).limit(1)).first() is not None:
+            return None
+    name = "".join(filter(str.isprintable, by.name))[:_LONGEST_NAME].strip()
+    return issue(name, Role.SUPER_ADMIN, timedelta(days=FIRST_DAYS), by, clock)
 
 
 def all_tokens() -> Sequence[ApiToken]:
@@ -86,11 +109,12 @@ def all_tokens() -> Sequence[ApiToken]:
         return opened.exec(select(ApiToken).order_by(col(ApiToken.created_at).desc(), col(ApiToken.id))).all()
 
 
-def revoke(which: str, clock: Clock = SYSTEM) -> Sequence[ApiToken]:
+def revoke(which: str, by: Actor, clock: Clock = SYSTEM) -> Sequence[ApiToken]:
     """Revoke a token, or all of a name; from now on they open nothing.
 
     Args:
         which: its id, or a name.
+        by: who revokes it, for the audit table.
         clock: of the time that is recorded.
 
     Returns:
@@ -109,7 +133,24 @@ def revoke(which: str, clock: Clock = SYSTEM) -> Sequence[ApiToken]:
         for row in revoked:
             row.revoked_at = clock.now()
             opened.add(row)
+        _audit(opened, "revoke token", by, revoked)
         return revoked
+
+
+def _audit(opened: Session, action: str, by: Actor, rows: Sequence[ApiToken]) -> None:
+    audit.record(
+        opened,
+        [
+            AuditEntry(
+                actor=by.name,
+                origin=by.origin,
+                action=action,
+                reason=by.reason or None,
+                details={"token": str(row.id), "name": row.name, "role": row.role},
+            )
+            for row in rows
+        ],
+    )
 
 
 def holder(text: str, key: str, now: datetime) -> ApiToken:
