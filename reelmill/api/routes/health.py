@@ -52,7 +52,7 @@ def _missing(services: Services) -> Iterator[str]:
     try:
         if not services.dispatcher.health.responds():
             yield "prefect server"
-        elif all(node.status is NodeStatus.OFFLINE for node in services.dispatcher.nodes.all()):
+        elif all(node.status is NodeStatus.OFFLINE for node in services.dispatcher.snapshot.now().nodes):
             yield "worker"
     except ReelmillError:  # between the two questions
         yield "prefect server"

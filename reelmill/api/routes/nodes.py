@@ -11,8 +11,9 @@ from fastapi import APIRouter, Depends
 from reelmill.api.access.caller import Caller, requires
 from reelmill.api.access.roles import Permission
 from reelmill.api.naming import ApiModel, outside
-from reelmill.api.services import Services, Site
+from reelmill.api.services import Site
 from reelmill.dispatch import Node, NodeStatus, WorkerState
+from reelmill.dispatch.snapshot import SiteNow
 from reelmill.errors import UnknownName
 
 router = APIRouter(prefix="/api/media/nodes", tags=["nodes"])
@@ -66,22 +67,23 @@ class NodeList(ApiModel):
 @router.get("")
 def list_nodes(services: Site, _caller: Reader) -> NodeList:
     """Every node that has, or had, a worker here, in the order of their names."""
-    used = _used(services)
-    return NodeList(data=[node_view(node, used) for node in services.dispatcher.nodes.all()])
+    now = services.dispatcher.snapshot.now()
+    return NodeList(data=[node_view(node, _used(now)) for node in now.nodes])
 
 
 @router.get("/{name}")
 def read_node(name: str, services: Site, _caller: Reader) -> NodeView:
     """One node."""
-    nodes = {node.name: node for node in services.dispatcher.nodes.all()}
+    now = services.dispatcher.snapshot.now()
+    nodes = {node.name: node for node in now.nodes}
     if name not in nodes:
         raise UnknownName(f"There is no node {name!r}.", name, tuple(nodes))
-    return node_view(nodes[name], _used(services))
+    return node_view(nodes[name], _used(now))
 
 
-def _used(services: Services) -> Mapping[str, int]:
+def _used(now: SiteNow) -> Mapping[str, int]:
     """How much of each budget of GPU memory jobs hold."""
-    return {budget.name: budget.used_mb for budget in services.dispatcher.numbers.vram()}
+    return {budget.name: budget.used_mb for budget in now.vram}
 
 
 def node_view(node: Node, used: Mapping[str, int]) -> NodeView:
