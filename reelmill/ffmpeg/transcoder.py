@@ -233,7 +233,7 @@ class Transcoder:
             for observe in observers:
                 observe()
             speed = "" if now.speed is None else f", {in_speed(now.speed)}"
-            report.progress(now.fraction_of(length), f"{in_seconds(float(now.out_time))}{speed}")
+            report.progress(now.fraction_of(length), f"{in_seconds(float(now.out_time))}{speed}", now.speed)
 
         limits = Limits(stall=self.options.stall_timeout, total=self.options.total_timeout, disk=self.disk)
         try:

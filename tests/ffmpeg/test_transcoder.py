@@ -142,7 +142,7 @@ def test_progress_is_never_less_than_nothing() -> None:
     seen: list[tuple[float, str]] = []
 
     class Screen(NullReport):
-        def progress(self, fraction: float, text: str = "") -> None:
+        def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
             seen.append((fraction, text))
 
     Transcoder(runner=_Early()).run(("-i", "a"), Screen(), Fraction(400))

@@ -69,7 +69,7 @@ class Meddler(Notes):
         super().__init__()
         self.meddle = meddle
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         if not self.fractions:
             self.meddle()
         super().progress(fraction, text)

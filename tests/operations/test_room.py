@@ -102,7 +102,7 @@ class OtherWriter(Notes):
         super().__init__()
         self._root, self._but = root, but
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         super().progress(fraction, text)
         if not (self._root.path / "filler").exists():
             _fill(self._root, self._but)

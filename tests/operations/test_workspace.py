@@ -122,7 +122,7 @@ class _Began(Notes):
         super().__init__()
         self.event = threading.Event()
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         if text:
             self.event.set()
 

@@ -223,7 +223,7 @@ class _ProgressNote(Report):
     def line(self, text: str) -> None:
         """Drop the line: the job itself reports each chunk when it is done."""
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         """See ``Report.progress``."""
         self._path.write_text(f"{fraction:.4f}")
 
@@ -279,12 +279,18 @@ def _progress_reported(
     """Report, while the block runs, how far all chunks together are, by the frames of each."""
     weights = {task.key: task.chunk.frames for task in tasks if task.chunk is not None}
     total, ended = sum(weights.values()), threading.Event()
+    length = float(sum(task.chunk.ticks * task.source.time_base for task in tasks if task.chunk is not None))
+
+    def done() -> float:
+        return sum(weight * store.progress(key) for key, weight in weights.items())
 
     def poll() -> None:
+        started, before = time.monotonic(), done()  # an earlier try may have left chunks
         while not ended.wait(_POLL_SECONDS):
-            frames = sum(weight * store.progress(key) for key, weight in weights.items())
+            frames = done()
+            speed = (frames - before) / total * length / (time.monotonic() - started)
             on_progress()
-            report.progress(frames / total, f"{frames:.0f} of {total} frames")
+            report.progress(frames / total, f"{frames:.0f} of {total} frames", speed if speed > 0 else None)
 
     # In our context: a flow's report needs to know its run.
     poller = threading.Thread(target=copy_context().run, args=(poll,), daemon=True)
