@@ -3,6 +3,8 @@
 app       the application: its routes and errors
 asgi      what uvicorn serves: the application of this node's site
 services  what every route stands on: the dispatcher, the reader of jobs, the site's state, the catalogue
+event_feed  what happens on the site, for whoever listens
+event_views  the same as server-sent events
 naming    camelCase outside, snake_case inside: the one place that maps them
 errors    our errors as HTTP answers
 byte_ranges    which bytes of a file are asked for (pure)
@@ -11,5 +13,5 @@ access    who may: tokens, roles, the limit on failed logins
 routes    one module for each noun of the API
 
 Comes in: requests over HTTP, and what answers them; no rule that another face would need, too.
-Uses: api.access, api.routes, dispatch, errors, origin_guard, settings.
+Uses: api.access, api.routes, dispatch, errors, origin_guard, queue, settings.
 """

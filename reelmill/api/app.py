@@ -11,11 +11,11 @@ from starlette.types import Lifespan
 
 from reelmill.api import errors
 from reelmill.api.errors import documented
-from reelmill.api.routes import health, nodes, session, videos
+from reelmill.api.routes import events, health, nodes, session, videos
 from reelmill.api.services import Services
 
 #: Routes that ask who calls. The first that fits a path is taken, so fixed paths come before those with an id.
-ROUTERS: Final[Sequence[APIRouter]] = (nodes.router, session.router, videos.router)
+ROUTERS: Final[Sequence[APIRouter]] = (events.router, nodes.router, session.router, videos.router)
 
 #: Routes for whoever watches the process: they ask nobody.
 OPEN_ROUTERS: Final[Sequence[APIRouter]] = (health.router,)

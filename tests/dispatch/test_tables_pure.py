@@ -16,6 +16,7 @@ from reelmill.dispatch.tables.prefect_tables import METADATA, STATE_TYPES
 from reelmill.dispatch.tables.timeline import Phase, StateRow, timeline
 from reelmill.errors import FailureClass, PlatformError, UserError
 from reelmill.queue.progress_pace import ProgressPace, from_metadata, to_metadata
+from reelmill.settings import get_settings
 from tests.refusals import refused
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -151,3 +152,11 @@ def test_a_database_without_prefects_tables_is_a_trouble_of_the_platform(catalog
     with refused(PlatformError):
         reader.page()
     assert not reader.serves([uuid.uuid4()])
+
+
+def test_where_no_site_is_no_database_is_started_to_look_into() -> None:
+    reader = JobReader(dict)
+    with refused(PlatformError):
+        reader.counts()
+    assert not reader.serves([uuid.uuid4()])
+    assert not get_settings().data_dir.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, literal, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
@@ -16,9 +16,6 @@ from reelmill.queue.job import AWAITING_SLOT, CLOCKS_APART, JobStatus, canonical
 from reelmill.queue.job_chain import REPLACED
 from reelmill.queue.retry_policy import CLASS_LABEL, DEAD_LETTER
 from reelmill.queue.worker_facts import WORKER_LABEL
-
-#: Label of a run that has encoded: by what, such as software or nvenc.
-ENGINE_LABEL: Final = "reelmill.engine"
 
 
 def conditions(job_filter: JobFilter, now: datetime) -> list[ColumnElement[bool]]:

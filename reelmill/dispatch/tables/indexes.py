@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, text
 
 from reelmill.catalogue.engine import database_errors
-from reelmill.dispatch.tables.conditions import ENGINE_LABEL
+from reelmill.queue.encode_labels import ENGINE
 from reelmill.queue.job_chain import JOB_LABEL
 from reelmill.queue.retry_policy import CLASS_LABEL
 from reelmill.queue.worker_facts import WORKER_LABEL
@@ -50,7 +50,7 @@ INDEXES: Final = (
     OwnIndex(f"{PREFIX}run_counts", "(state_type, flow_id, work_queue_id, state_name, expected_start_time)"),
     _of_label("job", JOB_LABEL),
     _of_label("failure_class", CLASS_LABEL),
-    _of_label("engine", ENGINE_LABEL),
+    _of_label("engine", ENGINE),
     OwnIndex(f"{PREFIX}run_worker", f"((labels ->> '{WORKER_LABEL}'), created DESC)"),
 )
 

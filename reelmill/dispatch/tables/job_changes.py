@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from reelmill.dispatch.reading import Progress
 from reelmill.dispatch.tables import cursors, job_progress, snapshots
-from reelmill.dispatch.tables.conditions import ENGINE_LABEL, label, stands
+from reelmill.dispatch.tables.conditions import label, stands
 from reelmill.dispatch.tables.prefect_tables import artifact, flow, flow_run
+from reelmill.queue.encode_labels import ENGINE
 from reelmill.queue.job import FINAL, Job, JobStatus, status_of
 
 #: The most jobs of one reading; a bulk action may change 100,000.
@@ -104,7 +105,7 @@ def finished(connection: Connection, after: FinishedCursor | None) -> FinishedJo
     columns = (
         flow_run.c.id, flow_run.c.state_type, flow_run.c.state_name, flow_run.c.end_time, flow_run.c.total_run_time,
         flow_run.c.start_time, flow_run.c.expected_start_time, flow.c.name.label("type"),
-        label(ENGINE_LABEL).label("engine"),
+        label(ENGINE).label("engine"),
     )  # fmt: skip
     chosen = (
         select(*columns)

@@ -11,8 +11,9 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from reelmill.dispatch.job_filter import STATE_TYPES
-from reelmill.dispatch.tables.conditions import ENGINE_LABEL, due, label, of_statuses, stands, tagged
+from reelmill.dispatch.tables.conditions import due, label, of_statuses, stands, tagged
 from reelmill.dispatch.tables.prefect_tables import flow, flow_run, flow_run_state, work_pool, work_queue
+from reelmill.queue.encode_labels import ENGINE
 from reelmill.queue.job import AWAITING_RETRY, JobStatus, status_of
 from reelmill.queue.retry_policy import DEAD_LETTER
 
@@ -53,7 +54,7 @@ def counts(connection: Connection, now: datetime) -> list[JobCount]:
         The counts above 0.
     """
     names, lanes = _flow_names(connection), _lanes(connection)
-    runs, engine = flow_run.c, label(ENGINE_LABEL)
+    runs, engine = flow_run.c, label(ENGINE)
     counted: Counter[tuple[str, JobStatus, str, str, str]] = Counter()
     # Without a join and without labels, an index of ours holds all that is read.
     keys = (runs.state_type, runs.flow_id, runs.work_queue_id, runs.state_name)

@@ -140,9 +140,6 @@ class JobReader:
         Returns:
             Whether it has the same pools.
         """
-        settings = get_settings()
-        if settings.database_url is None and not (settings.data_dir / "site.json").exists():
-            return False
         try:
             with read_only() as connection:
                 return set(connection.scalars(select(work_pool.c.id))) == set(pool_ids)

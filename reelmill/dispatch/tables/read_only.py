@@ -11,6 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from reelmill.catalogue.engine import database_errors, get_engine
 from reelmill.errors import PlatformError
+from reelmill.settings import get_settings
 
 #: No reading takes seconds; one that does is ended, and compiling a statement of milliseconds would take longer.
 _SETTINGS: Final = "SET LOCAL statement_timeout = 30000; SET LOCAL jit = off"
@@ -26,8 +27,15 @@ def read_only() -> Iterator[Connection]:
         The connection.
 
     Raises:
-        PlatformError: the database does not answer, or has not the tables of a Prefect server as they are read here.
+        PlatformError: no site's database is at hand, it does not answer, or it has not the tables of a Prefect server
+            as they are read here.
     """
+    settings = get_settings()
+    # Without either, an embedded server would be started, which is nobody's site.
+    if settings.database_url is None and not (settings.data_dir / "site.json").exists():
+        raise PlatformError(
+            "No site's database is at hand; run this where a site is up, or set REELMILL_DATABASE_URL to it."
+        )
     with database_errors(), _tables_missing(), get_engine().connect() as plain:
         connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
