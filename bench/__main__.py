@@ -22,6 +22,7 @@ ROWS = (
     "engine_throughput",
     "start_latency",
     "submit_bulk",
+    "launch",
 )
 
 
