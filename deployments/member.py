@@ -26,7 +26,7 @@ from reelmill.site_discovery import PrefectServer, accepts_connections
 from reelmill.storage.media_root import MediaRoot
 from workpools.pools import Pool, pools
 
-_WORKER_SECONDS: Final = 60
+_WORKER_SECONDS: Final = 300  # of a busy node; a worker that ended is noticed at once
 _END_SECONDS: Final = 15
 
 #: Prefect's settings of our workers, beside those of the server. Events wake them for new work, so they need not poll

@@ -8,6 +8,8 @@ from typing import Final
 
 import httpx
 
+from reelmill.site_discovery import accepts_connections
+
 _PORTS: Final = 100  # tried one after the other
 
 
@@ -38,6 +40,8 @@ def free_ports(host: str, first: int) -> Iterator[int]:
 
 def is_healthy(url: str) -> bool:
     """Whether a server responds well at a URL."""
+    if not accepts_connections(url):  # costs next to nothing, and is asked some fifty times while a server starts
+        return False
     try:
         return httpx.get(url, timeout=2).is_success
     except httpx.TransportError:

@@ -11,7 +11,7 @@ from deployments.processes import Child
 from reelmill.errors import SiteError
 from reelmill.settings import Settings
 
-_START_SECONDS: Final = 120  # a busy node imports Prefect for a while
+_START_SECONDS: Final = 300  # a busy node imports Prefect for a while
 
 #: How long requests that are under way may yet take when it ends; an event stream has no end of its own.
 _GRACE_SECONDS: Final = 3

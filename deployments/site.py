@@ -56,7 +56,7 @@ from reelmill.storage.file_lock import FileLock
 from reelmill.storage.media_root import MediaRoot
 from workpools.pools import pools
 
-_SERVER_SECONDS: Final = 120  # the first start migrates Prefect's database
+_SERVER_SECONDS: Final = 300  # the first start migrates Prefect's database
 _END_SECONDS: Final = 15
 _DASK_PORT: Final = 8786
 _TIDY_SECONDS: Final = 3600  # between two checks of the chunks of unfinished work
