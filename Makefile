@@ -56,7 +56,7 @@ deploy: $(READY)
 # which tests share one. What measures time comes after that, alone; it runs, whatever failed before.
 test: $(READY)
 	$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder -m 'not alone'; rest=$$?; \
-	$(BIN)/pytest -m alone && exit $$rest
+	$(BIN)/pytest -m alone $$(grep -rl --include='*.py' mark.alone tests) && exit $$rest
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 #: Seconds. Only what never comes is waited for so long, so there is nothing to gain by less.
-PATIENCE: Final = 200.0
+PATIENCE: Final = 600.0
 
 
 def until(

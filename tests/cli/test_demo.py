@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -35,31 +37,42 @@ def _start(tmp_path: Path, *options: str | Path, **settings: str) -> subprocess.
     )
 
 
-def _kept_and_ended(running: subprocess.Popen[str]) -> tuple[str, int]:
-    """Wait until a demo leaves its site up, ask that, and press Ctrl-C; what it printed, and the site's status."""
+@dataclass
+class _KeptDemo:
+    """A demo that left its site up until it was asked and ended."""
+
+    shown: str
+    status: int  # of what the site was asked
+    family: set[psutil.Process]  # all that ran for it
+
+
+def _kept_and_ended(running: subprocess.Popen[str]) -> _KeptDemo:
+    """Wait until a demo leaves its site up, ask that, and press Ctrl-C."""
     assert running.stdout is not None
-    printed, status = [], 0
+    kept = _KeptDemo("", 0, set())
     for line in running.stdout:
-        printed.append(line)
+        kept.shown += line
         if "Ctrl-C ends it" in line:
             try:
-                status = httpx.get("http://127.0.0.1:4500/api/ready", timeout=PATIENCE).status_code
+                kept.family = _family(running.pid)
+                found = re.search(r"http://127\.0\.0\.1:\d+", kept.shown)
+                assert found is not None, kept.shown
+                kept.status = httpx.get(f"{found[0]}/api/ready", timeout=PATIENCE).status_code
             finally:
                 running.send_signal(signal.SIGINT)
-    return "".join(printed), status
+    return kept
 
 
 def _everything(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
-def _of_the_demo() -> list[list[str]]:
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if any("reelmill-demo-" in word or word == "4500" for word in words):
-            found.append(words)
-    return found
+def _family(demo: int) -> set[psutil.Process]:
+    """A demo's children and theirs, and the database that works in its data folder, which is nobody's child."""
+    family = set(psutil.Process(demo).children(recursive=True))
+    folder = Path(next(process for process in family if "worker" in process.cmdline()).environ()["REELMILL_DATA_DIR"])
+    database = psutil.Process(int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0]))
+    return {*family, database, *database.children()}
 
 
 def test_a_folder_with_good_and_broken_videos_and_a_job_that_fails(tmp_path: Path) -> None:
@@ -78,10 +91,10 @@ def test_a_folder_with_good_and_broken_videos_and_a_job_that_fails(tmp_path: Pat
     )
     broken.chmod(0o755)
     with _start(tmp_path, "--keep", "--media", media, REELMILL_FFMPEG=str(broken)) as running:
-        shown, status = _kept_and_ended(running)
+        kept = _kept_and_ended(running)
+    shown = kept.shown
     assert running.returncode == 1, shown
-    assert status in (200, 401)  # as it has a login, or not
-    assert "http://127.0.0.1:4500" in shown
+    assert kept.status in (200, 401)  # as it has a login, or not
     assert "6 files copied" in shown
     assert "bringing up a site of its own" in shown
     assert "web-ready already, so not re-encoded: 1 (ready.mp4)" in shown
@@ -100,7 +113,8 @@ def test_a_folder_with_good_and_broken_videos_and_a_job_that_fails(tmp_path: Pat
     for number in range(4):
         assert f"a thumbnail of clip {number}.mp4" in shown
     assert not any(path.name in shown for path in thumbnails)  # an id is nothing to look at
-    assert not _of_the_demo()
+    assert len(kept.family) > 5
+    assert not [process for process in kept.family if process.is_running()]
 
 
 def test_what_the_demo_made_is_no_folder_for_it(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ _SEED: Final = os.environ.get("SEED", "1")
 _EACH: Final = "0" if _ALL else "1"  # boundaries of each job and fault; 0: every one
 
 
-@pytest.mark.timeout(3600 if _ALL else 600)
+@pytest.mark.timeout(3600 if _ALL else 1800)
 def test_whatever_befalls_a_job_nothing_is_lost(catalogue: str, open_folder: Path, tmp_path: Path) -> None:
     folder = open_folder / f"faults-{uuid.uuid4().hex[:8]}"
     folder.mkdir()

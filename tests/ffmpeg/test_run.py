@@ -18,6 +18,7 @@ from reelmill.ffmpeg.process.progress import Progress
 from reelmill.ffmpeg.process.run import STDERR_LINES, FfmpegRunner, Limits
 from reelmill.ffmpeg.reading.probe import probe
 from tests.clips import tiny_disk
+from tests.patience import PATIENCE
 from tests.processes import children
 from tests.refusals import refused
 
@@ -55,11 +56,10 @@ def test_a_real_encode_shows_how_far_it_is(runner: FfmpegRunner, tmp_path: Path)
     assert 0 < done.cpu_seconds <= done.seconds * (os.cpu_count() or 1) + 0.1
 
 
-@pytest.mark.alone
 def test_cpu_seconds_are_the_childs_alone(tmp_path: Path) -> None:
     idle = _stand_in(tmp_path, "sleep 0.2").run([])
     assert idle.cpu_seconds < 0.1
-    assert 0.2 <= idle.seconds < 2
+    assert idle.seconds >= 0.2
     busy = _stand_in(tmp_path, "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done").run([])
     assert busy.cpu_seconds > idle.cpu_seconds + 0.05
 
@@ -106,7 +106,7 @@ def test_warnings_of_a_success_are_kept(tmp_path: Path) -> None:
     assert _stand_in(tmp_path, "echo careful >&2").run([]).stderr_tail == ("careful",)
 
 
-_SILENT = "exec sleep 60"
+_SILENT = "exec sleep 3600"
 _ONE_PLACE = "while true; do printf 'frame=5\\nout_time_us=200000\\nprogress=continue\\n'; sleep 0.1; done"
 _MOVING = (
     "i=0; while true; do i=$((i+1)); "
@@ -114,23 +114,19 @@ _MOVING = (
 )
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("script", [_SILENT, _ONE_PLACE], ids=["silent", "on one place"])
 def test_no_progress_ends_it(tmp_path: Path, script: str) -> None:
-    began = time.monotonic()
     with pytest.raises(ProcessStalled) as stall:
         _stand_in(tmp_path, script).run([], limits=Limits(stall=0.6))
-    assert time.monotonic() - began < 3
     assert (stall.value.seconds, stall.value.retryable) == (0.6, True)
     assert not children()
 
 
-@pytest.mark.alone
 def test_progress_is_not_a_stall_but_a_total_ends_it(tmp_path: Path) -> None:
     began = time.monotonic()
-    with refused(ProcessStalled, seconds=1.5):
-        _stand_in(tmp_path, _MOVING).run([], limits=Limits(stall=0.7, total=1.5))
-    assert 1.5 <= time.monotonic() - began < 4
+    with refused(ProcessStalled, seconds=7):
+        _stand_in(tmp_path, _MOVING).run([], limits=Limits(stall=5, total=7))
+    assert time.monotonic() - began >= 7
 
 
 def test_a_real_ffmpeg_is_ended_by_the_total(runner: FfmpegRunner) -> None:
@@ -198,16 +194,20 @@ FfmpegRunner(Path(sys.argv[1])).run(endless, on_progress=lambda block: print("up
 """
 
 
-def test_ffmpeg_dies_with_us(runner: FfmpegRunner) -> None:
+@pytest.mark.parametrize("path", [os.environ["PATH"], "/nowhere"], ids=["as it is here", "without setpriv"])
+def test_ffmpeg_dies_with_us(runner: FfmpegRunner, path: str) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", _RUN_FOR_EVER, str(runner.ffmpeg)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _RUN_FOR_EVER, str(runner.ffmpeg)],
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
     ) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "up\n"
         (child,) = psutil.Process(parent.pid).children()
         assert child.is_running()
         parent.send_signal(signal.SIGKILL)
-    child.wait(5)
+    child.wait(PATIENCE)
     assert not child.is_running()
 
 

@@ -28,7 +28,7 @@ from tests.soak.load import Notes
 MINUTES = float(os.environ.get("SOAK_MINUTES", "0.5"))
 SEED = int(os.environ.get("SEED", "1"))
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(MINUTES * 60 + 600)]
+pytestmark = [pytest.mark.site, pytest.mark.timeout(MINUTES * 60 + 1800)]
 
 
 @pytest.fixture

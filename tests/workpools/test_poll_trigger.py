@@ -3,11 +3,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-import pytest
-
+from tests import virtual_time
 from workpools.run.poll_trigger import PollTrigger
-
-pytestmark = pytest.mark.alone  # counts polls in so many hundredths of a second
 
 _Act = Callable[[PollTrigger], Awaitable[None]]
 
@@ -29,7 +26,7 @@ def _polls(server: _Server, act: _Act) -> int:
             await act(PollTrigger(server.poll, lambda work: (tasks.create_task(work), None)[1]))
             await asyncio.sleep(0.8)
 
-    asyncio.run(play())
+    virtual_time.run(play())
     return server.polls
 
 
