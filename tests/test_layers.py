@@ -175,6 +175,14 @@ def test_nothing_imports_the_faces() -> None:
             assert not faces or _face(path), path
 
 
+def test_metrics_serve_the_api_and_the_workers_alone() -> None:
+    may = (ROOT / "reelmill" / "metrics", ROOT / "reelmill" / "api" / "routes" / "metrics.py", ROOT / "workpools")
+    for room in ROOMS:
+        for path in _modules(room):
+            if any(name.startswith("reelmill.metrics") for name in _imports(path)):
+                assert any(path.is_relative_to(place) for place in may), path
+
+
 def test_the_library_meets_prefect_in_one_part() -> None:
     met = {
         path.relative_to(ROOT).parts[1]

@@ -11,11 +11,11 @@ from starlette.types import Lifespan
 
 from reelmill.api import errors
 from reelmill.api.errors import documented
-from reelmill.api.routes import events, health, nodes, session, videos
+from reelmill.api.routes import events, health, metrics, nodes, session, videos
 from reelmill.api.services import Services
 
 #: Routes that ask who calls. The first that fits a path is taken, so fixed paths come before those with an id.
-ROUTERS: Final[Sequence[APIRouter]] = (events.router, nodes.router, session.router, videos.router)
+ROUTERS: Final[Sequence[APIRouter]] = (events.router, nodes.router, session.router, videos.router, metrics.router)
 
 #: Routes for whoever watches the process: they ask nobody.
 OPEN_ROUTERS: Final[Sequence[APIRouter]] = (health.router,)
@@ -56,6 +56,7 @@ def bare_app(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     errors.install(app)
+    metrics.install(app)
     for router in ROUTERS:
         app.include_router(router, dependencies=[Security(_BEARER)], responses=documented(401, 403, 422, 429, 503))
     for router in OPEN_ROUTERS:

@@ -51,6 +51,7 @@ def live_load(media_root: Path, devices: Devices = NVML) -> dict[str, Any]:
         "temperature": _temperature(),
         "gpus": [
             {
+                "index": gpu.index,
                 "uuid": gpu.uuid,
                 "used_mb": gpu.used_mb,
                 "gpu_percent": gpu.gpu_percent,

@@ -66,8 +66,17 @@ def test_how_busy_it_is(tmp_path: Path) -> None:
 
 def test_how_busy_its_cards_are(tmp_path: Path) -> None:
     assert live_load(tmp_path, _CARDS)["gpus"] == [
-        {"uuid": "GPU-1", "used_mb": 3034, "gpu_percent": 37, "encoder_percent": 81, "temperature": 61, "power": 43.2},
         {
+            "index": 0,
+            "uuid": "GPU-1",
+            "used_mb": 3034,
+            "gpu_percent": 37,
+            "encoder_percent": 81,
+            "temperature": 61,
+            "power": 43.2,
+        },
+        {
+            "index": 1,
             "uuid": "GPU-2",
             "used_mb": None,
             "gpu_percent": None,

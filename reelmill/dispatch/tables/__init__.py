@@ -11,6 +11,7 @@ run_rows        runs as the facts that jobs are made of
 job_chain_rows  the runs that one job has had
 job_pages       pages of jobs
 job_counts      counts and means
+endings         how jobs ended, for totals that outlive their runs
 job_statistics  the site in numbers, archived jobs among them
 job_progress    how far jobs are
 job_lines       the lines of their logs

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -14,6 +15,7 @@ from reelmill.dispatch.job_filter import JobFilter
 from reelmill.dispatch.reading import Progress
 from reelmill.dispatch.statistics import Statistics, require_days
 from reelmill.dispatch.tables import (
+    endings,
     job_chain_rows,
     job_changes,
     job_counts,
@@ -24,6 +26,7 @@ from reelmill.dispatch.tables import (
     queue_places,
     run_rows,
 )
+from reelmill.dispatch.tables.endings import Ending
 from reelmill.dispatch.tables.job_changes import Changes, FinishedCursor, FinishedJobs
 from reelmill.dispatch.tables.job_counts import Failures, JobCount
 from reelmill.dispatch.tables.job_lines import LogPage
@@ -228,6 +231,45 @@ class JobReader:
         """
         with read_only() as connection:
             return job_counts.failures(connection)
+
+    def awaiting_retry(self) -> int:
+        """How many jobs failed and are tried again later.
+
+        Returns:
+            The number.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return endings.awaiting_retry(connection, self._clock.now())
+
+    def dead_letters(self) -> int:
+        """How many jobs are out of retries.
+
+        Returns:
+            The number; archived ones are not among them.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return endings.dead_letters(connection)
+
+    def endings(self, after: datetime | None = None) -> Iterator[Ending]:
+        """How jobs ended, for totals that outlive their runs; see ``endings.Ending``.
+
+        Args:
+            after: runs that were changed after it, by the database's clock; None: all.
+
+        Yields:
+            Each ending; one may come again.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            yield from endings.endings(connection, after, self._clock.now())
 
     def finished_since(self, cursor: FinishedCursor | None = None) -> FinishedJobs:
         """The jobs that have ended since the last reading, each end once.
