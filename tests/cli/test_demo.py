@@ -67,10 +67,18 @@ def _everything(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
+def _words(process: psutil.Process) -> list[str]:
+    """Its command line; none where it has ended, also where nobody has asked yet how."""
+    try:
+        return process.cmdline() if process.is_running() else []
+    except psutil.NoSuchProcess:
+        return []
+
+
 def _family(demo: int) -> set[psutil.Process]:
     """A demo's children and theirs, and the database that works in its data folder, which is nobody's child."""
     family = set(psutil.Process(demo).children(recursive=True))
-    folder = Path(next(process for process in family if "worker" in process.cmdline()).environ()["REELMILL_DATA_DIR"])
+    folder = Path(next(process for process in family if "worker" in _words(process)).environ()["REELMILL_DATA_DIR"])
     database = psutil.Process(int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0]))
     return {*family, database, *database.children()}
 
@@ -114,7 +122,7 @@ def test_a_folder_with_good_and_broken_videos_and_a_job_that_fails(tmp_path: Pat
         assert f"a thumbnail of clip {number}.mp4" in shown
     assert not any(path.name in shown for path in thumbnails)  # an id is nothing to look at
     assert len(kept.family) > 5
-    assert not [process for process in kept.family if process.is_running()]
+    assert not [words for process in kept.family if (words := _words(process))]
 
 
 def test_what_the_demo_made_is_no_folder_for_it(tmp_path: Path) -> None:
