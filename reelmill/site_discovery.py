@@ -18,6 +18,9 @@ from reelmill.settings import get_settings
 AUTH_VARIABLE: Final = "PREFECT_API_AUTH_STRING"
 CSRF_VARIABLE: Final = "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED"
 
+#: Names of a node for itself.
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
 _CONNECT_SECONDS: Final = 0.5
 
 #: Where a URL without a port leads.
@@ -89,6 +92,15 @@ def record_of(api_url: str) -> SiteRecord | None:
     """This node's site, where this is the address of its server."""
     record = _record()
     return record if record is not None and record.api_url == api_url else None
+
+
+def names_this_site(api_url: str) -> bool:
+    """Whether this is the address of this node's site, by whichever of its names."""
+    record = _record()
+    if record is None:
+        return False
+    ours, given = urlsplit(record.api_url), urlsplit(api_url)
+    return given.port == ours.port and given.hostname in {ours.hostname, *LOOPBACK}
 
 
 def accepts_connections(api_url: str) -> bool:

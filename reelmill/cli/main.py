@@ -11,6 +11,7 @@ from typing import Any, Final
 import typer
 
 from reelmill.cli import files, library, site
+from reelmill.cli.audit import audit
 from reelmill.cli.batch import batch
 from reelmill.cli.console import print_error
 from reelmill.cli.exit_codes import ExitCode, exit_code, in_words
@@ -36,7 +37,7 @@ _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     run,
     launch,
     *(site.up, site.join, site.login, site.deploy, site.demo),
-    *(library.doctor, library.plan),
+    *(library.doctor, library.plan, audit),
     *(files.probe, files.verify, files.scenes, files.similar),
 )
 for command in _COMMANDS:

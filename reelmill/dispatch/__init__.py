@@ -7,7 +7,8 @@ lanes         lanes are paused
 nodes         the nodes and their workers
 numbers       the site in numbers
 reader        jobs read at size, from the site's database: see ``tables``
-bulk          many jobs at once: counted, cancelled, cleared away
+bulk          many jobs at once: counted, cancelled, cleared away, sent back, paused, moved
+audit         who did what
 batches       the same job for every video that a filter chooses
 health        the server itself, and who has which runs and GPU memory
 automations   rules: what is done by itself for each new video; messages to people when jobs fail or are done
@@ -19,6 +20,7 @@ connection    the server: one client, whole lists, errors as people read them
 statistics    the site in numbers, as values (pure)
 snapshot      the site at this moment, read once for all who ask
 site_state    pools, lanes and workers at this moment
+job_chains    which run stands for a job now
 job_views     runs as jobs, each with the reason why it waits
 job_filter    which jobs are meant, in the server's words (pure)
 deployments   the deployment that a job type's runs are made from
@@ -50,6 +52,7 @@ from reelmill.dispatch.reading import JobPage, Progress, StateChange
 from reelmill.dispatch.statistics import Budget, Statistics, TypeStatistics
 from reelmill.dispatch.submission import SubmitOptions
 from reelmill.queue.actor import Actor
+from reelmill.queue.bulk_action import BulkAction, BulkPreview, BulkResult
 
 __all__ = [
     "ActiveRun",
@@ -57,6 +60,9 @@ __all__ = [
     "BatchPreview",
     "BatchStatus",
     "Budget",
+    "BulkAction",
+    "BulkPreview",
+    "BulkResult",
     "Dispatcher",
     "JobFilter",
     "JobPage",

@@ -10,7 +10,7 @@ import getpass
 import os
 import uuid
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
@@ -18,44 +18,57 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Scheduled, Suspended
 
 from reelmill.dispatch.connection import Connection
+from reelmill.dispatch.job_chains import JobChains, public_id, successor_id
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.reading import ORDER
 from reelmill.errors import UserError, WrongStatus
-from reelmill.queue.actor import Actor
+from reelmill.queue.actor import Actor, Origin
 from reelmill.queue.job import AWAITING_RETRY, SUSPENDED, WAITING_FOR_VRAM, JobStatus, status_of
 from reelmill.queue.retry_policy import ANNOUNCED_LABEL, BY_HAND, DEAD_LETTER, NOT_ANNOUNCED, clock
 from reelmill.settings import get_settings
-
-#: What the message of a cancelled job begins with that another has replaced.
-REPLACED: Final = "Replaced by"
 
 _TRIES: Final = 10
 _BETWEEN: Final = 0.2  # seconds; a worker takes about a second over starting a process
 
 
-def this_user() -> Actor:
-    """Whoever runs this process, on this node."""
+def this_user(origin: Origin = "python") -> Actor:
+    """Whoever runs this process, on this node.
+
+    Args:
+        origin: through what.
+
+    Returns:
+        The actor, ``user@node``.
+    """
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # an account without a name, as containers have
         user = f"user {os.getuid()}"
-    return Actor(f"{user}@{get_settings().node_name}")
+    return Actor(f"{user}@{get_settings().node_name}", origin=origin)
+
+
+class SteeredJob(NamedTuple):
+    """A job, after something was done to it."""
+
+    public_id: uuid.UUID
+    run_id: uuid.UUID  # of the run that stands for it
+    changed: bool = True  # False: it was so already
 
 
 class Control:
-    """Changes what happens to a job; ``Jobs`` documents each operation."""
+    """Changes what happens to a job, which any of its ids names; ``Jobs`` documents each operation."""
 
-    def __init__(self, connection: Connection):
-        self._connection = connection
+    def __init__(self, connection: Connection, chains: JobChains):
+        self._connection, self._chains = connection, chains
 
-    def retry(self, job_id: uuid.UUID, by: Actor) -> None:
+    def retry(self, job_id: uuid.UUID, by: Actor) -> SteeredJob:
         """See ``Jobs.retry``."""
-        run = self._connection.read_run(job_id)
-        state = _state(run)
+        run = self._chains.present(job_id)
+        job_id, state = run.id, _state(run)
         if state.type not in (StateType.FAILED, StateType.CRASHED, StateType.CANCELLED):
             only = "only a failed or cancelled job can be sent back"
             raise WrongStatus(f"The job {job_id} is {_status(state)}; {only}.", _status(state))
-        if (state.message or "").startswith(REPLACED):
+        if successor_id(run) is not None:  # and that was deleted
             raise WrongStatus(f"The job {job_id} was replaced; {state.message}.", _status(state))
         self._require_deployment(run)
         self._connection.forget_process(run)
@@ -69,6 +82,7 @@ class Control:
         if not self._connection.set_state_if(job_id, [state.type.value], retry):
             raise UserError(f"The job {job_id} has changed this very moment; look at it again.")
         self._connection.log_line([job_id], by.did("sent back"))
+        return _steered(run)
 
     def _require_deployment(self, run: FlowRun) -> None:
         """Refuse a job whose deployment is gone: a worker would cancel it."""
@@ -85,17 +99,18 @@ class Control:
         body = request_body(JobFilter(statuses=(JobStatus.FAILED,), dead_letter=True), self._connection.clock.now())
         return [run.id for run in self._connection.filter_runs({**body, "sort": ORDER})]
 
-    def cancel(self, job_id: uuid.UUID, by: Actor) -> None:
+    def cancel(self, job_id: uuid.UUID, by: Actor) -> SteeredJob:
         """See ``Jobs.cancel``."""
         for _ in range(_TRIES):
-            state = _state(self._connection.read_run(job_id))
+            run = self._chains.present(job_id)
+            job_id, state = run.id, _state(run)
             if state.is_final():
                 raise WrongStatus(f"The job {job_id} is over: it is {_status(state)}.", _status(state))
             if state.is_cancelling():
-                return
+                return _steered(run, changed=False)
             if self._cancel_from(job_id, state, by):
                 self._connection.log_line([job_id], by.did("cancelled"))
-                return
+                return _steered(run)
         raise UserError(f"The job {job_id} changes at this very moment; cancel it again.")
 
     def _cancel_from(self, job_id: uuid.UUID, state: State[Any], by: Actor) -> bool:
@@ -104,17 +119,18 @@ class Control:
         new: State[Any] = (Cancelled if waits(state) else Cancelling)(message=by.did("Cancelled"))
         return self._connection.set_state_if(job_id, [state.type.value], new, named=state.name or "")
 
-    def pause(self, job_id: uuid.UUID, by: Actor) -> None:
+    def pause(self, job_id: uuid.UUID, by: Actor) -> SteeredJob:
         """See ``Jobs.pause``."""
         for _ in range(_TRIES):
-            state = _state(self._connection.read_run(job_id))
+            run = self._chains.present(job_id)
+            job_id, state = run.id, _state(run)
             if state.is_paused():
-                return
+                return _steered(run, changed=False)
             if state.is_final() or state.is_cancelling():
                 raise WrongStatus(f"The job {job_id} cannot be paused: it is {_status(state)}.", _status(state))
             if self._suspend_from(job_id, state, by):
                 self._connection.log_line([job_id], by.did("paused"))
-                return
+                return _steered(run)
             self._connection.clock.sleep(_BETWEEN)
         raise UserError(f"The job {job_id} is just being started; pause it again in a moment.")
 
@@ -155,21 +171,22 @@ class Control:
             raise UserError(f"The job {job_id} cannot be paused: {why}")
         return False
 
-    def resume(self, job_id: uuid.UUID, by: Actor) -> None:
+    def resume(self, job_id: uuid.UUID, by: Actor) -> SteeredJob:
         """See ``Jobs.resume``."""
-        run = self._connection.read_run(job_id)
-        state = _state(run)
+        run = self._chains.present(job_id)
+        job_id, state = run.id, _state(run)
         if not state.is_paused():
             raise WrongStatus(f"The job {job_id} is not paused: it is {_status(state)}.", _status(state))
         if state.name != SUSPENDED:  # its process is alive and waits for this
             self._connection.client.resume_flow_run(job_id)
             self._connection.log_line([job_id], by.did("resumed"))
-            return
+            return _steered(run)
         self._connection.forget_process(run)
         # Unforced, Prefect would take the run for one that goes on where it stopped.
         if not self._connection.set_state_if(job_id, ["PAUSED"], self.lane_state(run), force=True, named=SUSPENDED):
             raise UserError(f"The job {job_id} has changed this very moment; look at it again.")
         self._connection.log_line([job_id], by.did("resumed"))
+        return _steered(run)
 
     def lane_state(self, run: FlowRun) -> State[Any]:
         """The state that puts a run where it last waited in its lane."""
@@ -192,6 +209,10 @@ def rescheduled(state: State[Any], at: datetime) -> State[Any]:
 def waits(state: State[Any]) -> bool:
     """Whether a run in this state has no process, nor is one being started."""
     return state.type is StateType.SCHEDULED or state.name in (WAITING_FOR_VRAM, SUSPENDED)
+
+
+def _steered(run: FlowRun, *, changed: bool = True) -> SteeredJob:
+    return SteeredJob(public_id(run), run.id, changed)
 
 
 def _state(run: FlowRun) -> State[Any]:

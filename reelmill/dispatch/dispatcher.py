@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from reelmill.clock import SYSTEM, Clock
+from reelmill.dispatch.audit import Audit, CatalogueTrail, Trail
 from reelmill.dispatch.automations.notifications import Notifications
 from reelmill.dispatch.automations.rules import Rules
 from reelmill.dispatch.batches import Batches
@@ -32,25 +33,27 @@ class Dispatcher:
     Args:
         client: of the site's Prefect server.
         clock: what time it is, and how it is waited.
+        trail: where it is written down who did what; None: in the site's catalogue.
     """
 
-    def __init__(self, client: SyncPrefectClient, clock: Clock = SYSTEM):
+    def __init__(self, client: SyncPrefectClient, clock: Clock = SYSTEM, trail: Trail | None = None):
         connection = Connection(client, clock)
         site = SiteState(connection)
         views = JobViews(connection, site)
-        self.jobs = Jobs(connection, views)
-        self.bulk = Bulk(connection)
-        self.batches = Batches(connection)
+        self.audit = Audit(trail or CatalogueTrail(str(client.api_url)), views.chains, clock)
+        self.jobs = Jobs(connection, views, self.audit)
+        self.bulk = Bulk(connection, views, self.audit)
+        self.batches = Batches(connection, self.bulk, self.audit)
         # What explains why a job waits is asked when one is read, and by then it is there.
         self.reader = JobReader(lambda: self.snapshot.waiting(), clock)
-        self.pools = Pools(connection, site, self.reader)
-        self.lanes = Lanes(connection, site)
+        self.pools = Pools(connection, site, self.reader, self.audit)
+        self.lanes = Lanes(connection, site, self.audit)
         self.nodes = Nodes(site)
         self.numbers = Numbers(connection, self.reader)
         self.health = Health(connection, views)
-        self.rules = Rules(connection)
-        self.notifications = Notifications(connection)
-        self.snapshot = SiteSnapshot(connection, self.numbers)
+        self.rules = Rules(connection, self.audit)
+        self.notifications = Notifications(connection, self.audit)
+        self.snapshot = SiteSnapshot(connection, self.numbers, self.audit)
 
 
 @contextmanager
@@ -63,7 +66,7 @@ def dispatcher() -> Iterator[Dispatcher]:
 
     Yields:
         The dispatcher; its services are ``jobs``, ``bulk``, ``batches``, ``pools``, ``lanes``, ``nodes``, ``numbers``,
-        ``health``, ``rules``, ``notifications``, ``reader`` and ``snapshot``.
+        ``health``, ``rules``, ``notifications``, ``audit``, ``reader`` and ``snapshot``.
 
     Raises:
         PlatformError: the server does not answer.

@@ -11,6 +11,7 @@ from typing import Any, Final
 from reelmill.catalogue.models import batch_tag
 from reelmill.errors import FailureClass, UserError
 from reelmill.queue.job import AWAITING_SLOT, CLOCKS_APART, JobStatus, canonical
+from reelmill.queue.job_chain import REPLACED
 from reelmill.queue.retry_policy import DEAD_LETTER
 
 #: The types of Prefect's states by what people call them.
@@ -53,6 +54,16 @@ class JobFilter:
 _BY_TABLES: Final = ("failure_class", "worker", "video_id")
 
 
+def as_plain(job_filter: JobFilter) -> dict[str, Any]:
+    """The fields of a filter that count, as JSON has them."""
+    given = {name: getattr(job_filter, name) for name in JobFilter.__dataclass_fields__}
+    return {
+        name: list(value) if isinstance(value, tuple) else str(value) if not isinstance(value, bool) else value
+        for name, value in given.items()
+        if value not in (None, False, ())
+    }
+
+
 def request_body(job_filter: JobFilter, now: datetime) -> dict[str, Any]:
     """The filters of a request's body.
 
@@ -69,7 +80,8 @@ def request_body(job_filter: JobFilter, now: datetime) -> dict[str, Any]:
     for name in _BY_TABLES:
         if getattr(job_filter, name) is not None:
             raise UserError(f"Prefect's server cannot choose jobs by {name}; on a site, `dispatcher.reader.page` can.")
-    runs: dict[str, Any] = {}
+    # A run whose place another has taken is no job of its own.
+    runs: dict[str, Any] = {"state": {"name": {"not_any_": [REPLACED]}}}
     if job_filter.statuses:
         runs["state"] = state_filter(job_filter.statuses)
     tags = [job_filter.tag] if job_filter.tag is not None else []
@@ -101,10 +113,10 @@ def state_filter(statuses: Iterable[JobStatus]) -> dict[str, Any]:
     chosen = set(statuses)
     types: dict[str, Any] = {"any_": sorted(kind for status in chosen for kind in STATE_TYPES[status])}
     if JobStatus.PENDING in chosen and JobStatus.QUEUED not in chosen:
-        return {"type": types, "name": {"not_any_": [AWAITING_SLOT]}}
+        return {"type": types, "name": {"not_any_": [AWAITING_SLOT, REPLACED]}}
     if JobStatus.QUEUED in chosen and JobStatus.PENDING not in chosen:
         return {"operator": "or_", "type": types, "name": {"any_": [AWAITING_SLOT]}}
-    return {"type": types}
+    return {"type": types, "name": {"not_any_": [REPLACED]}}
 
 
 def _due(job_filter: JobFilter, now: datetime) -> dict[str, str]:

@@ -12,6 +12,7 @@ from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.statistics import VRAM_PREFIX, Budget, Statistics, TypeStatistics, require_days
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.queue.job import CLOCKS_APART, JobStatus, status_of
+from reelmill.queue.job_chain import REPLACED
 
 _BUCKETS: Final = 500  # the most intervals that the server's history has
 
@@ -108,6 +109,8 @@ def of_history(buckets: list[dict[str, Any]]) -> TypeStatistics:
     """One type's statistics from the server's history, whose last interval is the one the mean is of (pure)."""
     by_status: Counter[JobStatus] = Counter()
     for state in (state for bucket in buckets for state in bucket["states"]):
+        if state["state_name"] == REPLACED:  # no job of its own
+            continue
         by_status[status_of(state["state_type"], state["state_name"])] += state["count_runs"]
     done = [state for state in buckets[-1]["states"] if state["state_type"] == "COMPLETED"] if buckets else []
     count = sum(state["count_runs"] for state in done)

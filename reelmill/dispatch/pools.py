@@ -10,11 +10,14 @@ from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 
+from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.connection import Connection, translates_errors
+from reelmill.dispatch.control import this_user
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.site_state import SiteState, lane_paused
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.errors import UnknownName, UserError
+from reelmill.queue.actor import Actor
 from reelmill.queue.job import JobStatus, priority_of
 
 _WAITING: Final = (JobStatus.PENDING, JobStatus.QUEUED)
@@ -45,8 +48,8 @@ class PoolState:
 class Pools:
     """What an admin does with whole pools."""
 
-    def __init__(self, connection: Connection, site: SiteState, reader: JobReader):
-        self._connection, self._site, self._reader = connection, site, reader
+    def __init__(self, connection: Connection, site: SiteState, reader: JobReader, audit: Audit):
+        self._connection, self._site, self._reader, self._audit = connection, site, reader, audit
 
     @translates_errors
     def all(self) -> list[PoolState]:
@@ -63,30 +66,34 @@ class Pools:
         return [self._pool_state(pool, queues.get(name, []), waiting) for name, pool in sorted(pools.items())]
 
     @translates_errors
-    def drain(self, pool: str) -> None:
+    def drain(self, pool: str, by: Actor | None = None) -> None:
         """Let a pool take nothing new; what runs is left to end.
 
         Args:
             pool: its name.
+            by: who wants that; None: whoever runs this process.
 
         Raises:
             UserError: there is no such pool.
             PlatformError: the server is away.
         """
         self._set_paused(pool, True)
+        self._audit.record("pool.drain", by or this_user(), pool=pool)
 
     @translates_errors
-    def undrain(self, pool: str) -> None:
+    def undrain(self, pool: str, by: Actor | None = None) -> None:
         """Let a pool take jobs again.
 
         Args:
             pool: its name.
+            by: who wants that; None: whoever runs this process.
 
         Raises:
             UserError: there is no such pool.
             PlatformError: the server is away.
         """
         self._set_paused(pool, False)
+        self._audit.record("pool.undrain", by or this_user(), pool=pool)
 
     def _set_paused(self, pool: str, paused: bool) -> None:
         try:

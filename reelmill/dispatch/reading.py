@@ -70,7 +70,7 @@ class Reading:
     """Reads what the server knows of jobs; ``Jobs`` documents each operation."""
 
     def __init__(self, connection: Connection, views: JobViews):
-        self._connection, self._views = connection, views
+        self._connection, self._views, self._chains = connection, views, views.chains
 
     def search(self, job_filter: JobFilter, page: int, size: int) -> JobPage:
         """See ``Jobs.search``."""
@@ -83,21 +83,28 @@ class Reading:
 
     def states(self, job_id: uuid.UUID) -> list[StateChange]:
         """See ``Jobs.states``."""
-        self._connection.read_run(job_id)
-        history = sorted(self._connection.client.read_flow_run_states(job_id), key=lambda state: state.timestamp)
+        read = self._connection.client.read_flow_run_states
+        history = [state for run in self._chains.runs(job_id) for state in read(run.id)]
         return [
             StateChange(state.timestamp, status_of(state.type.value, name), name, plain_reason(state.message))
-            for state in history
+            for state in sorted(history, key=lambda state: state.timestamp)
             for name in [state.name or state.type.value.capitalize()]
         ]
 
     def progress(self, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Progress]:
         """See ``Jobs.progress``."""
-        if not job_ids:
+        found = self._reported(job_ids)
+        # A job that runs has reported; only of the others it is asked whether another run stands for them now.
+        silent = [job_id for job_id in job_ids if job_id not in found]
+        moved = {run.id: job_id for job_id, run in self._chains.present_of(silent).items() if run.id != job_id}
+        return found | {moved[run_id]: progress for run_id, progress in self._reported(list(moved)).items()}
+
+    def _reported(self, run_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+        if not run_ids:
             return {}
         artifacts = self._connection.client.read_artifacts(
             artifact_filter=ArtifactFilter(type=ArtifactFilterType(any_=["progress"])),
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[*job_ids])),
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[*run_ids])),
             sort=ArtifactSort.UPDATED_DESC,
             limit=PAGE,
         )
@@ -110,8 +117,14 @@ class Reading:
 
     def result_card(self, job_id: uuid.UUID) -> str | None:
         """See ``Jobs.card``."""
+        shown = self._result_card(job_id)
+        present = {} if shown is not None else self._chains.present_of([job_id])
+        moved = [run.id for run in present.values() if run.id != job_id]
+        return self._result_card(moved[0]) if moved else shown
+
+    def _result_card(self, run_id: uuid.UUID) -> str | None:
         found = self._connection.client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[result_key(job_id)])),
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[result_key(run_id)])),
             sort=ArtifactSort.CREATED_DESC,
             limit=1,
         )
@@ -122,12 +135,13 @@ class Reading:
     ) -> list[Job]:
         """See ``Jobs.wait``."""
         while True:
-            runs = self._connection.read_runs(job_ids)
+            present = self._chains.present_of(job_ids)
+            runs = list({run.id: run for run in present.values()}.values())
             views = self._views.explained(runs) if explain else self._views.of(runs)
             jobs = dict(zip([run.id for run in runs], views, strict=True))
-            current = [jobs[job_id] for job_id in job_ids if job_id in jobs]
+            current = [jobs[present[job_id].id] for job_id in job_ids if job_id in present]
             if on_poll is not None:
-                on_poll(current, self.progress(job_ids))
+                on_poll(current, self._reported([job.id for job in current]))
             if all(job.over for job in current) or not until_over:
                 return current
             self._connection.clock.sleep(_POLL_SECONDS * (2 if explain else 1))  # explaining takes more questions

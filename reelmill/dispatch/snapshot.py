@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.connection import Connection, server_errors
 from reelmill.dispatch.nodes import Node, Nodes
 from reelmill.dispatch.numbers import Numbers
@@ -43,10 +44,11 @@ class SiteSnapshot:
     Args:
         connection: to the site's server.
         numbers: of the site.
+        audit: of the site; nothing is changed here.
     """
 
-    def __init__(self, connection: Connection, numbers: Numbers):
-        self._connection, self._numbers = connection, numbers
+    def __init__(self, connection: Connection, numbers: Numbers, audit: Audit):
+        self._connection, self._numbers, self._audit = connection, numbers, audit
         self._reader = JobReader(self.waiting, connection.clock)
         self._lock = threading.Lock()
         self._read_at = -math.inf
@@ -76,7 +78,7 @@ class SiteSnapshot:
         site = SiteReading(self._connection)
         with server_errors():
             return SiteNow(
-                pools=tuple(Pools(self._connection, site, self._reader).all()),
+                pools=tuple(Pools(self._connection, site, self._reader, self._audit).all()),
                 nodes=tuple(Nodes(site).all()),
                 vram=self._numbers.vram(),
                 waiting=site.pools_now(site.pools()),

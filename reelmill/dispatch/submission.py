@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
@@ -38,6 +38,7 @@ class _Request:
     given_key: str | None = None  # by whoever hands it in
     generation: int = 0
     run_id: uuid.UUID | None = None
+    folded: bool = False  # its work was under way
 
     @property
     def key(self) -> str | None:
@@ -56,6 +57,13 @@ class _Request:
             return True
         state = run.state
         return state is None or (state.is_scheduled() if self.later else not state.is_final())
+
+
+class SubmittedRuns(NamedTuple):
+    """What became of jobs that were handed in."""
+
+    runs: list[FlowRun]  # one for each, the same one for the same work
+    folded: set[uuid.UUID]  # those that were under way already
 
 
 class SubmitOptions(TypedDict, total=False):
@@ -98,7 +106,7 @@ class Submission:
         parameters: Sequence[Mapping[str, Any]],
         options: SubmitOptions,
         batch: str | None = None,
-    ) -> list[FlowRun]:
+    ) -> SubmittedRuns:
         """See ``Jobs.submit_many``.
 
         Args:
@@ -137,7 +145,8 @@ class Submission:
         ids = [request.run_id for request in requests if request.run_id is not None]
         missing = [run_id for run_id in ids if run_id not in runs]
         runs |= {run.id: run for run in self._connection.read_runs(missing)}
-        return [runs[run_id] for run_id in ids]
+        folded = {request.run_id for request in requests if request.folded and request.run_id is not None}
+        return SubmittedRuns([runs[run_id] for run_id in ids], folded)
 
     def schema(self, job_type: str, pool: str | None) -> dict[str, Any]:
         """See ``Jobs.schema``."""
@@ -209,7 +218,7 @@ class Submission:
                 request.generation, alive = known[request.tag]
                 if alive is not None:
                     runs[alive.id] = alive
-                    request.run_id = alive.id
+                    request.run_id, request.folded = alive.id, True
         return runs
 
     def _known(self, wanted: Mapping[str, _Request]) -> dict[str, tuple[int, FlowRun | None]]:
