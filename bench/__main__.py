@@ -23,6 +23,7 @@ ROWS = (
     "start_latency",
     "submit_bulk",
     "launch",
+    "api_latency",
 )
 
 

@@ -75,7 +75,12 @@ def test_a_list_is_chosen_and_counted(reelmill: Shell) -> None:
     reelmill.client.request("POST", "/artifacts/", json=body)
     listed = reelmill.json("jobs", "list", "--limit", "1")
     assert (listed["total"], [job["id"] for job in listed["jobs"]]) == (2, [str(two.id)])
-    assert listed["jobs"][0]["progress"] == {"fraction": 0.42, "text": "3.1x, 20 s left"}
+    assert listed["jobs"][0]["progress"] == {
+        "fraction": 0.42,
+        "text": "3.1x, 20 s left",
+        "speed": None,
+        "eta_seconds": None,
+    }
     assert [job["id"] for job in reelmill.json("jobs", "list", "--status", "pending")["jobs"]] == [str(one.id)]
     assert reelmill.json("jobs", "list", "--type", "scan", "--status", "pending", "--pool", "cpu")["total"] == 0
     rows = reelmill("jobs", "list").stdout.splitlines()
