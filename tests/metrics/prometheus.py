@@ -19,15 +19,12 @@ from tests.patience import until
 
 MONITORING: Final = Path(deployments.__file__).parent / "monitoring"
 
-#: How the reason begins why a test of it is skipped; ``tests/skips.py`` knows what helps.
-ABSENT: Final = "Prometheus is not installed"
-
 
 def program(name: str) -> str:
     """The path of ``prometheus`` or ``promtool``; skips the test where it is not there."""
     found = shutil.which(name)
     if found is None:
-        pytest.skip(ABSENT)
+        pytest.skip("Prometheus is not installed")
     return found
 
 
