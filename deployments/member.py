@@ -24,6 +24,7 @@ from reelmill.parallel import cores
 from reelmill.settings import Settings, get_settings
 from reelmill.site_discovery import PrefectServer, accepts_connections
 from reelmill.storage.media_root import MediaRoot
+from reelmill.troubles import SiteTrouble
 from workpools.pools import Pool, pools
 
 _WORKER_SECONDS: Final = 300  # of a busy node; a worker that ended is noticed at once
@@ -148,7 +149,8 @@ def await_workers(server: PrefectServer, settings: Settings, served: Sequence[Po
             for child in children:
                 child.check()
             if time.monotonic() > deadline:
-                raise SiteError(f"No worker came up as {', '.join(sorted(waiting))}; logs: {settings.log_dir}")
+                reason = f"No worker came up as {', '.join(sorted(waiting))}; logs: {settings.log_dir}"
+                raise SiteError(reason, SiteTrouble.SILENT, ", ".join(sorted(waiting)))
             time.sleep(0.3)
 
 
@@ -176,14 +178,17 @@ class Member(Supervisor):
         settings = self.settings
         if settings.database_url is None:
             raise SiteError(
-                "Set REELMILL_DATABASE_URL to the site's database first: its `reelmill up` prints the line."
+                "Set REELMILL_DATABASE_URL to the site's database first: its `reelmill up` prints the line.",
+                SiteTrouble.DATABASE,
             )
         for name, url in (("Prefect server", self._server.api_url), ("Dask scheduler", self._dask)):
             if not accepts_connections(url):
-                raise SiteError(f"The site's {name} does not answer at {url}; is it up, with --listen?")
+                reason = f"The site's {name} does not answer at {url}; is it up, with --listen?"
+                raise SiteError(reason, SiteTrouble.SILENT, url)
         root = MediaRoot(settings.media_root)
         if not root.mounted:
-            raise SiteError(f"Nothing is in the media root {root.path}; mount the site's library there first.")
+            reason = f"Nothing is in the media root {root.path}; mount the site's library there first."
+            raise SiteError(reason, SiteTrouble.MEDIA_ROOT, root.path)
         with _database_in_words():
             self._server = replace(self._server, auth_string=auth_string())  # whoever has the database has this, too
             keys = dask_keys()

@@ -54,6 +54,7 @@ from reelmill.settings import Settings, get_settings
 from reelmill.site_discovery import PrefectServer, SiteRecord
 from reelmill.storage.file_lock import FileLock
 from reelmill.storage.media_root import MediaRoot
+from reelmill.troubles import SiteTrouble
 from workpools.pools import pools
 
 _SERVER_SECONDS: Final = 300  # the first start migrates Prefect's database
@@ -242,7 +243,8 @@ class Site(Supervisor):
         for port in free_ports(self._host, first):
             if self._serve(port):
                 return
-        raise SiteError(f"No port from {first} on is free for the Prefect server; set REELMILL_PREFECT_PORT.")
+        reason = f"No port from {first} on is free for the Prefect server; set REELMILL_PREFECT_PORT."
+        raise SiteError(reason, SiteTrouble.NO_PORT, str(first))
 
     def _start_rest_api(self, arguments: list[str], env: Mapping[str, str]) -> Child:
         """Start its process, in the place of one whose port was taken meanwhile."""
@@ -276,7 +278,8 @@ class Site(Supervisor):
                 return False
             server.check()
             if time.monotonic() > deadline:
-                raise SiteError(f"The Prefect server did not answer within {_SERVER_SECONDS} s; its log: {server.log}")
+                reason = f"The Prefect server did not answer within {_SERVER_SECONDS} s; its log: {server.log}"
+                raise SiteError(reason, SiteTrouble.SILENT, self.api_url)
             time.sleep(0.2)
         return True
 
@@ -340,7 +343,9 @@ def _alone(data_dir: Path) -> Iterator[None]:
     if lock is None:
         holder = path.read_text().strip() or "unknown"
         raise SiteError(
-            f"A site is already up on {data_dir} (process {holder}); stop it, or choose another REELMILL_DATA_DIR."
+            f"A site is already up on {data_dir} (process {holder}); stop it, or choose another REELMILL_DATA_DIR.",
+            SiteTrouble.NAME_TAKEN,
+            data_dir,
         )
     with lock:
         path.write_text(str(os.getpid()))
@@ -360,7 +365,9 @@ def _media_root_in_words(root: MediaRoot) -> Iterator[None]:
         where = f" ({error.filename})" if error.filename else ""
         raise SiteError(
             f"The media root {root.path} cannot be used: {error.strerror or error}{where}; look after its disk or "
-            "share, and that this user may read and write there."
+            "share, and that this user may read and write there.",
+            SiteTrouble.MEDIA_ROOT,
+            root.path,
         ) from error
 
 
@@ -370,7 +377,9 @@ def _check_mounted(root: MediaRoot) -> None:
         known = searching.count_videos(opened)
     if known and not root.mounted:
         raise SiteError(
-            f"The media root {root.path} is empty, and the catalogue knows {known} videos in it; mount it first."
+            f"The media root {root.path} is empty, and the catalogue knows {known} videos in it; mount it first.",
+            SiteTrouble.MEDIA_ROOT,
+            root.path,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -18,13 +18,18 @@ class refused:  # noqa: N801  (reads as what it is: ``with refused(UserError):``
     Args:
         kind: the class of the error itself.
         **data: attributes of the error, and what they are.
+
+    ``error`` is what was raised last.
     """
+
+    error: Any
 
     def __init__(self, kind: type[Exception], **data: object):
         self._kind, self._data = kind, data
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         """What is within must raise."""
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -33,6 +38,7 @@ class refused:  # noqa: N801  (reads as what it is: ``with refused(UserError):``
             pytest.fail(f"{self._kind.__name__} was not raised")
         if kind is not self._kind:
             return False
+        self.error = error
         assert {name: getattr(error, name) for name in self._data} == self._data
         return True
 

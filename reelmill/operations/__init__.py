@@ -2,5 +2,5 @@
 
 Comes in: the context of an operation and what all rooms below share.
 Uses: catalogue, classification, errors, ffmpeg, hardware, operations.publishing, parallel, queue, report, settings,
-    storage, wording.
+    storage, troubles, wording.
 """

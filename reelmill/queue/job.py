@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from reelmill.errors import FailureClass, UnknownName, UserError
+from reelmill.errors import FailureClass, UnknownName, WrongParameter
 from reelmill.queue import job_chain
 from reelmill.queue.actor import UNNAMED
 from reelmill.queue.job_variables import VRAM, retry_limit, whole_number
@@ -115,10 +115,11 @@ def lane_of(priority: int) -> str:
         The name of the lane.
 
     Raises:
-        UserError: it is not in that range.
+        WrongParameter: it is not in that range.
     """
     if not 1 <= priority <= len(LANES):
-        raise UserError(f"Priority {priority} does not exist; it goes from 1 (first) to {len(LANES)} (last).")
+        reason = f"Priority {priority} does not exist; it goes from 1 (first) to {len(LANES)} (last)."
+        raise WrongParameter(reason, "priority", priority)
     return LANES[priority - 1]
 
 
@@ -139,11 +140,12 @@ def resolve_lane(priority: int | None = None, queue: str | None = None, level: s
         The name of the lane.
 
     Raises:
-        UserError: both were given.
+        WrongParameter: both were given.
         UnknownName: no lane is named so.
     """
     if priority is not None and (queue is not None or level is not None):
-        raise UserError("Give either a priority or a queue with its level, not both: they are the same thing.")
+        reason = "Give either a priority or a queue with its level, not both: they are the same thing."
+        raise WrongParameter(reason, "priority", priority)
     if priority is not None:
         return lane_of(priority)
     if queue in LANES and level is None:
@@ -157,7 +159,7 @@ def resolve_lane(priority: int | None = None, queue: str | None = None, level: s
     if queue == "idle":
         if level is None:
             return queue
-        raise UserError("The queue idle has no levels; leave the level out.")
+        raise WrongParameter("The queue idle has no levels; leave the level out.", "level", level)
     return f"{queue or 'default'}-{level or 'medium'}"
 
 

@@ -55,7 +55,8 @@ class MediaRoot:
             NotMounted: nothing is there.
         """
         if not self.mounted:
-            raise NotMounted(f"The media root {self.path} is empty or not there; mount it and run the job again.")
+            reason = f"The media root {self.path} is empty or not there; mount it and run the job again."
+            raise NotMounted(reason, self.path)
 
     @property
     def work(self) -> Path:
@@ -99,14 +100,16 @@ class MediaRoot:
             OutsideMediaRoot: it leads out of the root, by ``..``, by being absolute, or through a symbolic link.
         """
         if "\0" in str(written):
-            raise OutsideMediaRoot(f"The path {str(written)!r} holds a NUL character, which no file name may.")
+            reason = f"The path {str(written)!r} holds a NUL character, which no file name may."
+            raise OutsideMediaRoot(reason, str(written))
         root = self.path.resolve()
         real = Path(os.path.realpath(root / written))  # Path.resolve raises RuntimeError for links in a circle
         if os.path.islink(real):  # noqa: PTH114 - Path.is_symlink raises where a name is too long
-            raise OutsideMediaRoot(f"The path {str(written)!r} is a link in a circle; it leads to no file.")
+            reason = f"The path {str(written)!r} is a link in a circle; it leads to no file."
+            raise OutsideMediaRoot(reason, str(written))
         if not real.is_relative_to(root):
             raise OutsideMediaRoot(
-                f"The path {str(written)!r} leads out of the media root {root}; use a path inside it."
+                f"The path {str(written)!r} leads out of the media root {root}; use a path inside it.", str(written)
             )
         return real
 
@@ -150,16 +153,15 @@ class MediaRoot:
             ``inbox``, ``playback``, … or the name of a folder of ``library/``.
 
         Raises:
-            UserError: it lies in none.
+            OutsideMediaRoot: it lies in none.
         """
         names = PurePosixPath(relative).parts
         if len(names) > 1 and names[0] in OWN_FOLDERS:
             return names[0]
         if len(names) > 2 and names[0] == LIBRARY:
             return names[1]
-        raise UserError(
-            f"{relative!r} is in no folder of the library; try {COMPILATIONS}/{PurePosixPath(relative).name}."
-        )
+        reason = f"{relative!r} is in no folder of the library; try {COMPILATIONS}/{PurePosixPath(relative).name}."
+        raise OutsideMediaRoot(reason, relative)
 
     def relative(self, path: Path) -> str:
         """``path`` as the catalogue keeps it: relative to the root, with forward slashes."""

@@ -22,6 +22,7 @@ from reelmill.operations.context import Workbench, local_media_root
 from reelmill.operations.remote_task import RemoteTask
 from reelmill.parallel import FanOut, Result, in_threads
 from reelmill.storage.media_root import MediaRoot
+from reelmill.troubles import Flaw
 from reelmill.wording import in_seconds, plural
 
 #: Which analysis made a result: the versions of what is measured and of what cuts are found by; part of its recipe.
@@ -49,7 +50,8 @@ def signals_of(
     """
     duration = info.video.duration or info.duration
     if not duration or duration <= 0:
-        raise InputError(f"{video.filename} does not say how long it is; re-encode it first.")
+        reason = f"{video.filename} does not say how long it is; re-encode it first."
+        raise InputError(reason, video.path, Flaw.NO_LENGTH)
     version = of_track(VERSION, info)
     known = stored(video, source, _SIGNALS, version)
     if known is not None:
@@ -61,7 +63,7 @@ def signals_of(
         signals = join(_analysed(bench, source, measure, time_ranges, fan_out))
         store(video, source, _SIGNALS, version, packed(signals))
     if not signals.shown.any():
-        raise InputError(f"{video.filename} shows nothing: no frame of it decodes.")
+        raise InputError(f"{video.filename} shows nothing: no frame of it decodes.", video.path, Flaw.NO_FRAMES)
     if signals.content >= duration - 1:
         return signals, duration
     bench.report.line(f"it says {float(duration):.1f} s; nothing comes after {signals.content} s")

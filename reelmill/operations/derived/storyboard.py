@@ -30,6 +30,7 @@ from reelmill.operations.derived.analysis_cache import store
 from reelmill.operations.publishing.workspace import workspace
 from reelmill.storage.atomic_files import fsync, place
 from reelmill.storage.media_root import THUMBNAILS
+from reelmill.troubles import Flaw
 from reelmill.wording import plural
 
 #: Which way of making them; part of the recipe.
@@ -174,7 +175,7 @@ def _write_files(bench: Workbench, source: Path, info: MediaInfo, folder: Path, 
             sheets.add(tile, image)
     sheets.write()
     if not sheets.names:
-        raise NotAVideo(f"{source.name} holds no frame that decodes.")
+        raise NotAVideo(f"{source.name} holds no frame that decodes.", source, Flaw.NO_FRAMES)
     off = tuple(round(float(seconds), 3) for seconds in sheets.off)
     result = StoryboardResult(
         path=f"{THUMBNAILS}/{name}.vtt",

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.analysis.scenes import transitions
 from reelmill.analysis.scoring.scoring import explain, scores
 from reelmill.analysis.scoring.selection import ScoredVideo, Segment, best_moments
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.process.cost import Cost, total
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
@@ -102,13 +102,14 @@ def clip_generate(
 
     Raises:
         UnknownVideo, InputError: the source cannot be used.
-        UserError: the length or the count makes no sense.
+        WrongParameter: the length or the count makes no sense.
         GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: an encode went wrong; the clips before it
             stand.
     """
     started = time.monotonic()
     if not 0 < length < math.inf or count < 1:
-        raise UserError(f"{count} clips of {length:g} s cannot be made; ask for at least one of more than 0 s.")
+        reason = f"{count} clips of {length:g} s cannot be made; ask for at least one of more than 0 s."
+        raise WrongParameter(reason, *(("length", length) if count > 0 else ("count", count)))
     opened = open_video(bench, video_id)
     bench.transcoder.require_tone_mapping(opened.info)
     signals, duration = signals_of(bench, opened.video, opened.path, opened.info, fan_out)

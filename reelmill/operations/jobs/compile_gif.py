@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.errors import InputError, OutputRejected, UserError
+from reelmill.errors import InputError, OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands import gif
 from reelmill.ffmpeg.commands.gif import GifSegment, Step
 from reelmill.ffmpeg.finding import Finding, FindingKind, in_words, not_usable
@@ -94,13 +94,13 @@ def visible_range(name: str, length: Fraction | None, start: float, duration: fl
         Start and length.
 
     Raises:
-        UserError: the video has nothing there.
+        WrongParameter: the video has nothing there.
     """
     begin = Fraction(start).limit_denominator(1_000_000)
     wanted = Fraction(duration).limit_denominator(1_000_000)
     if begin < 0 or (length is not None and begin >= length):
         long = "of unknown length" if length is None else f"{float(length):.2f} s long"
-        raise UserError(f"There is nothing to show at {start:g} s: {name} is {long}.")
+        raise WrongParameter(f"There is nothing to show at {start:g} s: {name} is {long}.", "start", start)
     return begin, wanted if length is None else min(wanted, length - begin)
 
 
@@ -184,9 +184,11 @@ def _encode_to_fit(bench: Workbench, work: _Work, steps: tuple[Step, ...], limit
         takes = f"{work.name}: {float(work.segment.length):g} s of it take {size / _MB:.2f} MB"
         following = gif.smaller(steps, step, size, limit)
         if following is None:
-            raise UserError(
+            raise WrongParameter(
                 f"{takes} even as {step}, and {limit / _MB:g} MB are allowed; "
-                "ask for a shorter segment, or for a larger max_mb."
+                "ask for a shorter segment, or for a larger max_mb.",
+                "max_mb",
+                limit / _MB,
             )
         bench.report.line(f"{takes} as {step}, and {limit / _MB:g} MB are allowed: stepping down to {following}")
         step, done = following, (1 + done) / 2

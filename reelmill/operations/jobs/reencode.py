@@ -211,7 +211,7 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
         reason = fault(copy.video.filename, info, check_whole(source))
         if reason is None:
             raise
-        raise DamagedVideo(reason) from error
+        raise DamagedVideo(reason, copy.video.path) from error
     claim.drop_chunks()
     return made, finished
 

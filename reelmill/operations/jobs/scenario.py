@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy, OutputRejected, UserError
+from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy, OutputRejected, WrongParameter
 from reelmill.ffmpeg.codecs import codec_called, runs_on_gpu
 from reelmill.ffmpeg.encoders import advice, gpu_trouble
 from reelmill.ffmpeg.finding import Finding, FindingKind
@@ -167,13 +167,13 @@ def scenario(
         How fast it was and at what cost.
 
     Raises:
-        UserError: what was asked for is no scenario, or leads to another node.
+        WrongParameter: what was asked for is no scenario, or leads to another node.
         CapabilityError: no engine here has the encoder; names what to install.
         GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: the encode went wrong.
     """
     chosen = scenario_named(name)
     if not 0 < duration < math.inf:
-        raise UserError(f"A load of {duration:g} s cannot be made; ask for more than 0.")
+        raise WrongParameter(f"A load of {duration:g} s cannot be made; ask for more than 0.", "duration", duration)
     into = sink(output, chosen.codec)
     work = _work(bench.transcoder, chosen, bitrate(chosen, bitrate_wanted), engine, encoder, into)
     bench.report.line(
@@ -202,7 +202,7 @@ def _work(
             if engine == "ffmpeg" or on_gpu or gstreamer.find_gst_launch(get_settings().gst_launch) is None:
                 raise
     if encoder not in ("auto", SOFTWARE.name):
-        raise CapabilityError("GStreamer encodes in software here; choose engine=ffmpeg for the GPU.")
+        raise CapabilityError("GStreamer encodes in software here; choose engine=ffmpeg for the GPU.", "gstreamer")
     program = gstreamer.require_gstreamer(get_settings().gst_launch)
     runner = gstreamer.GstRunner(program, Fraction(chosen.rate))
     work = _Work(

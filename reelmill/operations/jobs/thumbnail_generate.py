@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import utc_now
-from reelmill.errors import OutputRejected, UserError
+from reelmill.errors import OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands.still import still
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode import decoded_seek_point
@@ -124,7 +124,7 @@ def _when(name: str, info: MediaInfo, timestamp: float | None) -> tuple[Fraction
     at = Fraction(timestamp).limit_denominator(1_000_000)
     if at < 0 or (duration is not None and at >= duration):
         length = "of unknown length" if duration is None else f"{float(duration):.2f} s long"
-        raise UserError(f"There is no frame at {timestamp:g} s: {name} is {length}.")
+        raise WrongParameter(f"There is no frame at {timestamp:g} s: {name} is {length}.", "timestamp", timestamp)
     return at, True
 
 

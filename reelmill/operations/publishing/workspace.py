@@ -189,12 +189,14 @@ def _disk_errors(root: MediaRoot) -> Iterator[None]:
     except OSError as error:
         if error.errno in DISK_TROUBLE:
             raise Unreadable(
-                f"A disk of the media root {root.path} does not answer ({error.strerror}): look after it, or its share."
+                f"A disk of the media root {root.path} does not answer ({error.strerror}): "
+                "look after it, or its share.",
+                root.path,
             ) from error
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DiskFull(
-            f"The disk of the media root {root.path} is full; free some space and run the job again."
+            f"The disk of the media root {root.path} is full; free some space and run the job again.", root.path
         ) from error
 
 
