@@ -5,6 +5,8 @@ asgi      what uvicorn serves: the application of this node's site
 services  what every route stands on: the dispatcher, the reader of jobs, the site's state, the catalogue
 event_feed  what happens on the site, for whoever listens
 event_views  the same as server-sent events
+pagination     pages of lists
+texts     what may be sent in as text
 naming    camelCase outside, snake_case inside: the one place that maps them
 errors    our errors as HTTP answers
 byte_ranges    which bytes of a file are asked for (pure)
@@ -13,5 +15,5 @@ access    who may: tokens, roles, the limit on failed logins
 routes    one module for each noun of the API
 
 Comes in: requests over HTTP, and what answers them; no rule that another face would need, too.
-Uses: api.access, api.routes, dispatch, errors, origin_guard, queue, settings.
+Uses: api.access, api.routes, dispatch, dispatch.tables, errors, origin_guard, queue, settings.
 """

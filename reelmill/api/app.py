@@ -11,11 +11,34 @@ from starlette.types import Lifespan
 
 from reelmill.api import errors
 from reelmill.api.errors import documented
-from reelmill.api.routes import events, health, metrics, nodes, session, videos
+from reelmill.api.routes import (
+    events,
+    health,
+    job_actions,
+    job_audit,
+    job_statistics,
+    job_submission,
+    jobs,
+    metrics,
+    nodes,
+    session,
+    videos,
+)
 from reelmill.api.services import Services
 
 #: Routes that ask who calls. The first that fits a path is taken, so fixed paths come before those with an id.
-ROUTERS: Final[Sequence[APIRouter]] = (events.router, nodes.router, session.router, videos.router, metrics.router)
+ROUTERS: Final[Sequence[APIRouter]] = (
+    events.router,
+    job_statistics.router,
+    job_submission.router,
+    jobs.router,
+    job_audit.router,
+    job_actions.router,
+    nodes.router,
+    session.router,
+    videos.router,
+    metrics.router,
+)
 
 #: Routes for whoever watches the process: they ask nobody.
 OPEN_ROUTERS: Final[Sequence[APIRouter]] = (health.router,)

@@ -34,11 +34,16 @@ class NotMade(UserError):
     """What a job would make of a video, such as its thumbnail, was not made yet."""
 
 
+class Conflict(UserError):
+    """The present state of something forbids what is asked."""
+
+
 #: The first that fits counts.
 _STATUS: Final[tuple[tuple[type[ReelmillError], int], ...]] = (
     (NotLoggedIn, 401),
     (NotAllowed, 403),
     (TooManyAttempts, 429),
+    (Conflict, 409),
     (WrongStatus, 409),
     (NameTaken, 409),
     (AmbiguousVideo, 409),
@@ -108,6 +113,25 @@ def about_field(field: str) -> Iterator[None]:
         raise
     except UserError as error:
         raise InvalidRequest(str(error), field) from error
+
+
+@contextmanager
+def about_state() -> Iterator[None]:
+    """What is refused within is refused for the state that something is in, such as one that changes this very moment.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        UserError: of a kind of its own.
+        Conflict: in the place of one that is of none.
+    """
+    try:
+        yield
+    except UserError as error:
+        if type(error) is not UserError:
+            raise
+        raise Conflict(str(error)) from error
 
 
 def install(app: FastAPI) -> None:

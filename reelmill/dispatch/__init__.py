@@ -26,6 +26,7 @@ job_filter    which jobs are meant, in the server's words (pure)
 deployments   the deployment that a job type's runs are made from
 duplicates    when two jobs are the same (pure)
 submission    jobs go in: checked, folded, many at once
+intake        jobs go in, for those who report on each
 reading       jobs, their progress and states come out
 job_log       their logs, to the end or as they come
 job_naming    which job a person means

@@ -17,7 +17,7 @@ from prefect.states import Cancelled, Cancelling
 
 from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.connection import Connection, new_state, read_pages, translates_errors
-from reelmill.dispatch.control import Control, SteeredJob, this_user
+from reelmill.dispatch.control import CANCELLED_LINE, Control, SteeredJob, this_user
 from reelmill.dispatch.job_chains import public_id
 from reelmill.dispatch.job_filter import FINAL_TYPES, JobFilter, as_plain, request_body
 from reelmill.dispatch.job_views import JobViews
@@ -302,6 +302,7 @@ class Bulk:
                 break
         cancelled = [run_id for run_id in portion if run_id not in left]
         self._connection.log_line(cancelled, by.did("cancelled"))
+        self._connection.log_line(cancelled, CANCELLED_LINE)
         return [portion[run_id] for run_id in cancelled]
 
     def _set_state(self, job_ids: set[uuid.UUID], present: dict[str, Any], state: State[Any]) -> set[uuid.UUID]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import getpass
 import os
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from prefect.client.schemas.objects import FlowRun, State, StateType
@@ -26,6 +28,9 @@ from reelmill.queue.actor import Actor, Origin
 from reelmill.queue.job import AWAITING_RETRY, SUSPENDED, WAITING_FOR_VRAM, JobStatus, status_of
 from reelmill.queue.retry_policy import ANNOUNCED_LABEL, BY_HAND, DEAD_LETTER, NOT_ANNOUNCED, clock
 from reelmill.settings import get_settings
+
+#: A line of the log of a job that somebody has cancelled; programs look for it.
+CANCELLED_LINE: Final = "--- JOB CANCELLED BY ADMIN ---"
 
 _TRIES: Final = 10
 _BETWEEN: Final = 0.2  # seconds; a worker takes about a second over starting a process
@@ -82,6 +87,7 @@ class Control:
         if not self._connection.set_state_if(job_id, [state.type.value], retry):
             raise UserError(f"The job {job_id} has changed this very moment; look at it again.")
         self._connection.log_line([job_id], by.did("sent back"))
+        self._connection.log_line([job_id], f"--- RETRY ATTEMPT {retry_count(self._history(job_id))} ---")
         return _steered(run)
 
     def _require_deployment(self, run: FlowRun) -> None:
@@ -110,6 +116,7 @@ class Control:
                 return _steered(run, changed=False)
             if self._cancel_from(job_id, state, by):
                 self._connection.log_line([job_id], by.did("cancelled"))
+                self._connection.log_line([job_id], CANCELLED_LINE)
                 return _steered(run)
         raise UserError(f"The job {job_id} changes at this very moment; cancel it again.")
 
@@ -197,6 +204,18 @@ class Control:
 
     def _history(self, job_id: uuid.UUID) -> list[State[Any]]:
         return sorted(self._connection.client.read_flow_run_states(job_id), key=lambda state: state.timestamp)
+
+
+def retry_count(states: Sequence[State[Any]]) -> int:
+    """How often a job was tried again, by the retry rule or by a person (pure).
+
+    Args:
+        states: every one it has been in, the first first.
+
+    Returns:
+        How often it went back into its lane after it was over: a pause while it waits there is no retry.
+    """
+    return sum(new.name == AWAITING_RETRY and old.is_final() for old, new in pairwise(states))
 
 
 def rescheduled(state: State[Any], at: datetime) -> State[Any]:

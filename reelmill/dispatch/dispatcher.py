@@ -15,6 +15,7 @@ from reelmill.dispatch.batches import Batches
 from reelmill.dispatch.bulk import Bulk
 from reelmill.dispatch.connection import Connection, server_errors
 from reelmill.dispatch.health import Health
+from reelmill.dispatch.intake import Intake
 from reelmill.dispatch.job_views import JobViews
 from reelmill.dispatch.jobs import Jobs
 from reelmill.dispatch.lanes import Lanes
@@ -42,6 +43,7 @@ class Dispatcher:
         views = JobViews(connection, site)
         self.audit = Audit(trail or CatalogueTrail(str(client.api_url)), views.chains, clock)
         self.jobs = Jobs(connection, views, self.audit)
+        self.intake = Intake(connection, views, self.audit)
         self.bulk = Bulk(connection, views, self.audit)
         self.batches = Batches(connection, self.bulk, self.audit)
         # What explains why a job waits is asked when one is read, and by then it is there.

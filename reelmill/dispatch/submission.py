@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, NamedTuple, TypedDict
 
+from jsonschema import ValidationError as JSONSchemaError
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Scheduled
@@ -16,7 +17,7 @@ from prefect.utilities.schema_tools.validation import CircularSchemaRefError, Va
 from reelmill.dispatch import duplicates
 from reelmill.dispatch.connection import Connection, new_state
 from reelmill.dispatch.deployments import Deployments
-from reelmill.errors import PlatformError, UnknownName, UserError
+from reelmill.errors import PlatformError, UnknownName, UserError, WrongParameter
 from reelmill.queue.job import canonical, resolve_lane
 from reelmill.queue.job_variables import MAX_RETRIES, VRAM
 from reelmill.queue.run_name import first_video, run_name
@@ -158,6 +159,15 @@ class Submission:
         deployment = self._deployments.of(canonical(job_type), options.get("pool"))
         self._checked(canonical(job_type), deployment, parameters, options)
 
+    def refusals(
+        self, job_type: str, parameters: Sequence[Mapping[str, Any]], options: SubmitOptions
+    ) -> list[UserError | None]:
+        """See ``Intake.refusals``."""
+        self.submit_many(job_type, [], options)
+        job_type = canonical(job_type)
+        deployment = self._deployments.of(job_type, options.get("pool"))
+        return [_refusal(job_type, deployment, given) for given in parameters]
+
     def _checked(
         self, job_type: str, deployment: DeploymentResponse, given: Mapping[str, Any], options: SubmitOptions
     ) -> _Request:
@@ -276,6 +286,14 @@ class Submission:
         return refusal
 
 
+def _refusal(job_type: str, deployment: DeploymentResponse, given: Mapping[str, Any]) -> UserError | None:
+    try:
+        check_parameters(job_type, deployment, given)
+    except UserError as error:
+        return error
+    return None
+
+
 def _generation(run: FlowRun, tag: str) -> int:
     """The generation in a run's key: of those before it some may have been cleared away, so counting is not enough."""
     name, _, number = (run.idempotency_key or "").rpartition(":")
@@ -292,7 +310,7 @@ def check_parameters(job_type: str, deployment: DeploymentResponse, given: Mappi
 
     Raises:
         UnknownName: there is no such parameter.
-        UserError: it takes no such value.
+        WrongParameter: it takes no such value.
     """
     schema = deployment.parameter_openapi_schema or {}
     known = schema.get("properties", {})
@@ -303,7 +321,18 @@ def check_parameters(job_type: str, deployment: DeploymentResponse, given: Mappi
     try:
         validate({**deployment.parameters, **given}, schema, raise_on_error=True)
     except (ValidationError, CircularSchemaRefError) as error:
-        raise UserError(f"{job_type} does not take these parameters: {error}") from error
+        message = f"{job_type} does not take these parameters: {error}"
+        raise WrongParameter(message, _wrong_parameter(error.__cause__)) from error
+
+
+def _wrong_parameter(error: BaseException | None) -> str:
+    """Which parameter a schema's validator means; one that is missing stands in its message alone."""
+    if not isinstance(error, JSONSchemaError):
+        return ""
+    if error.absolute_path:
+        return str(error.absolute_path[0])
+    wanted = error.validator_value if error.validator == "required" else ()
+    return next((str(name) for name in wanted if name not in error.instance), "")
 
 
 def _check_names(options: SubmitOptions) -> None:

@@ -19,7 +19,7 @@ from reelmill.clock import FakeClock
 from reelmill.dispatch import Actor, BulkAction, Dispatcher, JobFilter, Progress
 from reelmill.dispatch.control import this_user
 from reelmill.dispatch.testing import MemorySite
-from reelmill.errors import UnknownName, UserError, WrongStatus
+from reelmill.errors import UnknownName, UserError, WrongParameter, WrongStatus
 from reelmill.operations.result_card import ResultCard, ResultImage
 from reelmill.queue.job import INVALID, LANES, QUEUE_TYPES, Job, JobStatus
 from reelmill.queue.result_key import result_key
@@ -67,7 +67,7 @@ def test_a_job_is_where_it_was_put(queue: Queue) -> None:
     ("job_type", "parameters", "options", "refusal"),
     [
         ("dance", {}, {}, refused(UnknownName, name="dance")),
-        ("validate", {}, {}, refused(UserError)),
+        ("validate", {}, {}, refused(WrongParameter, parameter="video_id")),
         ("validate", {"video_id": "x", "speed": 3}, {}, refused(UnknownName, name="speed")),
         ("validate", {"video_id": "x"}, {"queue": "urgent"}, refused(UnknownName, name="urgent", known=QUEUE_TYPES)),
     ],
@@ -223,7 +223,8 @@ def test_a_log_names_who_did_what(queue: Queue) -> None:
     assert jobs.pause(job.id, alice).waiting_reason == "paused by alice@nas: the wrong preset"
     jobs.resume(job.id)
     assert _log(queue, job) == [
-        "cancelled by alice@nas: the wrong preset", "sent back by bob@nas",
+        "cancelled by alice@nas: the wrong preset", "--- JOB CANCELLED BY ADMIN ---",
+        "sent back by bob@nas", "--- RETRY ATTEMPT 1 ---",
         "paused by alice@nas: the wrong preset", f"resumed by {this_user().name}",
     ]  # fmt: skip
     jobs.move_to_front(third.id, Actor("bob@nas"))
@@ -231,7 +232,9 @@ def test_a_log_names_who_did_what(queue: Queue) -> None:
     place = f"moved from the lane idle to live-high by bob@nas; the run {moved.id} takes the place of {third.id}"
     assert _log(queue, third) == _log(queue, moved) == ["moved to the front of its lane by bob@nas", place]
     assert queue.prefect.bulk.cancel([other.id, moved.id, uuid.uuid4()], alice) == 2
-    assert _log(queue, other) == _log(queue, moved)[2:] == ["cancelled by alice@nas: the wrong preset"]
+    assert _log(queue, other) == _log(queue, moved)[2:] == [
+        "cancelled by alice@nas: the wrong preset", "--- JOB CANCELLED BY ADMIN ---",
+    ]  # fmt: skip
 
 
 def test_who_cancels_in_prefects_ui_gives_no_name(queue: Queue) -> None:

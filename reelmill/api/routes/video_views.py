@@ -10,6 +10,7 @@ from typing import Self
 
 from reelmill.analysis.scenes import transitions
 from reelmill.api.naming import ApiModel
+from reelmill.api.pagination import Pagination
 from reelmill.catalogue.models import Analysis, Video, VideoTag
 from reelmill.catalogue.video_details import VideoDetails
 
@@ -91,16 +92,6 @@ class VideoDetail(VideoItem):
             tags=fitting_tags(details.tags),
             analyses=details.analyses,
         )
-
-
-class Pagination(ApiModel):
-    """Where a page of a list stands."""
-
-    page: int
-    limit: int
-    total: int
-    total_pages: int
-    next: str | None  # ``after`` of the next page; None: this is the last
 
 
 class VideoPage(ApiModel):

@@ -16,8 +16,8 @@ from reelmill.api.access.roles import Permission
 from reelmill.api.errors import NotMade, about_field, documented
 from reelmill.api.file_response import OpenFileResponse
 from reelmill.api.naming import ApiRequest
+from reelmill.api.pagination import Pagination
 from reelmill.api.routes.video_views import (
-    Pagination,
     SceneList,
     TagList,
     VideoDetail,

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
@@ -22,6 +22,7 @@ from reelmill.dispatch.tables import (
     job_lines,
     job_pages,
     job_progress,
+    job_results,
     job_statistics,
     queue_places,
     run_rows,
@@ -340,6 +341,22 @@ class JobReader:
         _require_lines(limit)
         with read_only() as connection:
             return job_lines.read_tail(connection, job_chain_rows.run_ids(connection, job_id), limit)
+
+    def result(self, job_id: uuid.UUID) -> dict[str, Any] | None:
+        """The result of a job as data, for programs.
+
+        Args:
+            job_id: the job.
+
+        Returns:
+            What its flow returned last, long lists cut; None where it has returned nothing.
+
+        Raises:
+            UnknownName: there is none of this id.
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return job_results.read(connection, job_chain_rows.run_ids(connection, job_id))
 
     def queue_position(self, job_id: uuid.UUID) -> int | None:
         """A job's place among those that wait in its pool.
