@@ -200,9 +200,9 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_p
     assert httpx.get(f"{rest_url}/api/media/nodes", headers=headers).json()["data"][0]["status"] != "offline"
 
     # Its parts are looked after: killed, they are there again.
-    for words in ("server start", "--pool cpu", "reelmill.api.asgi"):
-        for process in _processes(first.process.pid, words):
-            process.kill()
+    looked_after = ("server start", "--pool cpu", "reelmill.api.asgi")
+    for process in [each for words in looked_after for each in _processes(first.process.pid, words)]:
+        process.kill()
     _postgres(Path(env["REELMILL_DATA_DIR"]))[0].kill()
     for name in ("server", "worker-cpu", "api", "the database"):
         first.until(rf"{name} .*started again")
