@@ -14,6 +14,7 @@ ABOUT_SENTENCES = {
     "catalogue/test_connections.py": "a database that is away is one kind, and its sentence has the way out",
     "catalogue/test_video_filter.py": "the sentence points at the place",
     "cli/test_plan.py": "the command line speaks",
+    "deployments/test_member.py": "joining names what is wrong, in a sentence",
     "deployments/test_access.py": "the sentence has the way to the login",
     "deployments/test_stanzas.py": "pydantic's and ours name the place in the file",
     "ffmpeg/test_copying.py": "why a track is not copied is a reason in a plan, not a failure",
