@@ -46,6 +46,27 @@ def _artifact(worker: SyncPrefectClient, job: uuid.UUID, kind: str, data: object
 # --- handed in --------------------------------------------------------------------------------------------------------
 
 
+def test_a_request_that_is_repeated_under_its_key_makes_no_second_job(api: TestClient) -> None:
+    """As after a connection that broke: grids are other videos each time, so they do not fold by themselves."""
+    body = {"jobs": [{"type": "compile_quad"}, {"type": "compile_quad", "priority": 2}, {"type": "compile_quad"}]}
+
+    def ids(key: str) -> list[str]:
+        response = api.post(f"{JOBS}/bulk", json=body, headers={"Idempotency-Key": key})
+        assert response.status_code == 201, response.text
+        return [job["id"] for job in response.json()["data"]]
+
+    first = ids("one")
+    assert len(set(first)) == 3
+    assert ids("one") == first
+    assert not set(ids("two")) & set(first)
+    single = [
+        api.post(JOBS, json={"type": "compile_quad"}, headers={"Idempotency-Key": "one", **login(role)}).json()["id"]
+        for role in (Role.SUPER_ADMIN, Role.SUPER_ADMIN, Role.AUTOMATION)
+    ]
+    assert single[0] == single[1]
+    assert single[2] != single[0], "the key of another caller is another"
+
+
 def test_a_job_is_new_once_and_the_same_work_is_that_job(api: TestClient, videos: list[str]) -> None:
     body = {"type": "reencode_streaming", "params": {"videoId": videos[0], "targetBitrate": 900}}
     first, second = api.post(JOBS, json=body), api.post(JOBS, json=body)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
@@ -30,6 +30,27 @@ router: Final = APIRouter(prefix="/api/media/jobs", tags=["jobs"])
 
 #: Who may hand jobs in.
 Creator = Annotated[Caller, Depends(requires(Permission.CREATE_JOBS))]
+
+
+def _own_key(
+    caller: Creator,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=200,
+            description="sent again under the same key, work that never folds, such as a load test or what `force` is "
+            "given for, is the job that it was",
+        ),
+    ] = None,
+) -> str | None:
+    """The key under which a request is handed in; those of two callers are never the same."""
+    return None if key is None else f"{caller.name}:{key}"
+
+
+#: Who may hand jobs in, and under which key.
+OwnKey = Annotated[str | None, Depends(_own_key)]
 
 #: Of the wrong ones among many jobs, so many are named.
 _NAMED: Final = 10
@@ -65,9 +86,9 @@ class BulkJobs(ApiModel):
     summary="Hand a job in",
     responses={200: {**_TAKEN[200], "model": CreatedJob}, **documented(422)},
 )
-def create_job(services: Site, caller: Creator, job: NewJob, response: Response) -> CreatedJob:
+def create_job(services: Site, caller: Creator, key: OwnKey, job: NewJob, response: Response) -> CreatedJob:
     """A new job, or the one under way that does the same work, unless `force` is given."""
-    return _create(services, caller, job, "params.", response)
+    return _create(services, caller, _Order(job, "", "params.", key), response)
 
 
 @router.post(
@@ -76,23 +97,28 @@ def create_job(services: Site, caller: Creator, job: NewJob, response: Response)
     summary="Re-encode a video for the web",
     responses={200: {**_TAKEN[200], "model": CreatedJob}, **documented(422)},
 )
-def create_reencode(services: Site, caller: Creator, reencode: NewReencode, response: Response) -> CreatedJob:
+def create_reencode(
+    services: Site, caller: Creator, key: OwnKey, reencode: NewReencode, response: Response
+) -> CreatedJob:
     """A job of the type `reencode`."""
-    return _create(services, caller, reencode.job(), "", response)
+    return _create(services, caller, _Order(reencode.job(), "", "", key), response)
 
 
 @router.post("/bulk", status_code=201, summary="Hand many jobs in", responses=documented(422))
-def create_jobs(services: Site, caller: Creator, jobs: NewJobs) -> BulkJobs:
+def create_jobs(services: Site, caller: Creator, key: OwnKey, jobs: NewJobs) -> BulkJobs:
     """All of the jobs are taken, or none where one is wrong; wrong ones are named by their place, `jobs[3]`.
 
-    Where a server goes away on the way, send the same again: what was taken is then found as a duplicate.
+    Where a server goes away on the way, send the same again: what was taken is then found as a duplicate, and work that
+    never folds by its `Idempotency-Key`.
 
     Returns:
         The jobs.
     """
-    taken = _submit(
-        services, caller, [_Order(job, f"jobs[{place}].", "params.") for place, job in enumerate(jobs.jobs)]
-    )
+    orders = [
+        _Order(job, f"jobs[{place}].", "params.", None if key is None else f"{key}:{place}")
+        for place, job in enumerate(jobs.jobs)
+    ]
+    taken = _submit(services, caller, orders)
     return BulkJobs(data=[BulkJob(**_fields(each), duplicate=not each.is_new) for each in taken])
 
 
@@ -103,6 +129,7 @@ class _Order:
     job: NewJob
     place: str  # ``jobs[3].``, or nothing
     params: str  # ``params.``, or nothing
+    key: str | None  # under which it is handed in once
 
     def refused(self, error: UserError, parameters: Mapping[str, Any]) -> InvalidRequest:
         """A refusal of one of its parameters, by the name under which that was sent."""
@@ -112,8 +139,8 @@ class _Order:
         return InvalidRequest(str(error), self.place + field)
 
 
-def _create(services: Services, caller: Caller, job: NewJob, params: str, response: Response) -> CreatedJob:
-    (taken,) = _submit(services, caller, [_Order(job, "", params)])
+def _create(services: Services, caller: Caller, order: _Order, response: Response) -> CreatedJob:
+    (taken,) = _submit(services, caller, [order])
     if not taken.is_new:
         response.status_code = 200
     return CreatedJob(**_fields(taken))
@@ -142,9 +169,10 @@ def _submit(services: Services, caller: Caller, orders: Sequence[_Order]) -> lis
     by = Actor(caller.name, origin="api")
     taken: dict[int, SubmittedJob] = {}
     for places in alike:
-        first = orders[places[0]].job
+        first, options = orders[places[0]].job, orders[places[0]].job.options()
         parameters = [checked[place] for place in places]
-        found = services.dispatcher.intake.submit(first.type, parameters, by, **first.options())
+        options["keys"] = [key for place in places if (key := orders[place].key) is not None]
+        found = services.dispatcher.intake.submit(first.type, parameters, by, **options)
         taken |= dict(zip(places, found, strict=True))
     return [taken[place] for place in range(len(orders))]
 
