@@ -64,7 +64,7 @@ def draw_jobs(options: LaunchOptions, workers: Collection[LiveWorker], seed: int
         what = options.scenarios[0].name if len(options.scenarios) == 1 else "any of the scenarios"
         raise CapabilityError(
             f"No live node can encode {what} with the engine {options.engine}; `reelmill nodes describe` lists what "
-            "encoders a node has."
+            "encoders a node has, which it publishes within a minute of coming up."
         )
     drawing = random.Random(seed)
     jobs = []
