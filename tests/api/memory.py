@@ -16,7 +16,8 @@ from flows.reencode import reencode
 from flows.validate import validate
 from reelmill.dispatch import Dispatcher, JobFilter, Progress, Statistics
 from reelmill.dispatch.tables.job_lines import LogPage
-from reelmill.dispatch.tables.job_reader import JobDetail, JobList, JobReader
+from reelmill.dispatch.tables.job_reader import JobReader
+from reelmill.dispatch.tables.job_values import JobDetail, JobList
 from reelmill.dispatch.tables.timeline import StateRow, TimelineSegment, timeline
 from reelmill.dispatch.testing import MemorySite
 from reelmill.errors import UserError

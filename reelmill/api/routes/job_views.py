@@ -13,7 +13,7 @@ from pydantic import Field
 from reelmill.api.naming import ApiModel, outside
 from reelmill.api.pagination import Pagination
 from reelmill.dispatch import LogLine, Progress
-from reelmill.dispatch.tables.job_reader import JobDetail, JobList
+from reelmill.dispatch.tables.job_values import JobDetail, JobList
 from reelmill.dispatch.tables.timeline import Phase, TimelineSegment
 from reelmill.errors import FailureClass
 from reelmill.queue.job import Job, JobStatus

@@ -14,6 +14,7 @@ job_counts      counts and means
 endings         how jobs ended, for totals that outlive their runs
 job_statistics  the site in numbers, archived jobs among them
 job_progress    how far jobs are
+job_values      pages of jobs, and one job, as they are read
 job_results     what came of jobs
 job_lines       the lines of their logs
 job_changes     what has changed since a moment

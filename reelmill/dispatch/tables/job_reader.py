@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from reelmill.dispatch.tables.endings import Ending
 from reelmill.dispatch.tables.job_changes import Changes, FinishedCursor, FinishedJobs
 from reelmill.dispatch.tables.job_counts import Failures, JobCount
 from reelmill.dispatch.tables.job_lines import LogPage
+from reelmill.dispatch.tables.job_values import JobDetail, JobList
 from reelmill.dispatch.tables.prefect_tables import flow_run_state, work_pool
 from reelmill.dispatch.tables.read_only import read_only
 from reelmill.dispatch.tables.timeline import StateRow, TimelineSegment, timeline
@@ -42,30 +43,6 @@ from reelmill.settings import get_settings
 
 #: The most lines of a log on a page.
 MOST_LINES: Final = 10_000
-
-
-@dataclass(frozen=True)
-class JobList:
-    """Some of the jobs that a filter chooses, the newest first."""
-
-    jobs: list[Job]
-    page: int  # 1 is the first
-    size: int
-    total: int  # jobs on all pages
-    pages: int
-    next: str | None  # cursor of what follows, whatever comes in meanwhile; None: nothing does
-
-
-@dataclass(frozen=True)
-class JobDetail:
-    """One job with all there is to know of it but its log."""
-
-    job: Job
-    progress: Progress | None
-    timeline: list[TimelineSegment]  # over all its runs
-    queue_position: int | None  # 1: it is next; None: it does not wait in a lane
-    replaces: uuid.UUID | None  # the run before this one
-    replaced_by: uuid.UUID | None  # the run that stands for the job now, where this one does not
 
 
 class JobReader:
