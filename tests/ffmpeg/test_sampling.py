@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import tempfile
-import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reelmill.clock import FakeClock
 from reelmill.errors import FfmpegFailed, NotAVideo
 from reelmill.ffmpeg.commands import filters
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.transcoder import Transcoder
-from reelmill.ffmpeg.trials.encode_prediction import EncodedSample, Prediction, places, predict, predict_from, start_up
+from reelmill.ffmpeg.transcoder import EncodeResult, Transcoder
+from reelmill.ffmpeg.trials.encode_prediction import EncodedSample, places, predict, predict_from, start_up
 from reelmill.report import NullReport
 from reelmill.troubles import Flaw
 from tests.clips import cut_off, ffmpeg
@@ -96,24 +99,39 @@ def test_nothing_is_written_where_the_video_is(tmp_path: Path, monkeypatch: pyte
     assert list(aside.iterdir()) == []
 
 
-@pytest.mark.alone
-def test_it_keeps_to_its_time(tmp_path: Path) -> None:
+class _Slow(Transcoder):
+    """Each encode takes 400 s by a clock that moves for nothing else."""
+
+    clock = FakeClock(datetime(2026, 1, 1, tzinfo=UTC))
+
+    def encode(self, *args: Any, **kwargs: Any) -> EncodeResult:
+        """As it is, but for the time."""
+        done = super().encode(*args, **kwargs)
+        self.clock.sleep(400)
+        return replace(done, seconds=400.0)
+
+
+@pytest.mark.parametrize(
+    ("budget", "sampled"),
+    [
+        (10_000, 3 * 2),  # all there is to be had
+        (3_000, 3 * 1),  # a first look at 0.4 s: 1,000 s for each second of video, so that three have one second each
+        (1_000, 2 / 3),  # a third of a second each, and the time is over before the third
+    ],
+)
+def test_samples_get_shorter_and_fewer_to_keep_to_the_time(tmp_path: Path, budget: float, sampled: float) -> None:
     source = tmp_path / "a.mkv"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x240:r=50:d=8", "-c:v", "libx264", "-preset", "ultrafast", source)
-    info, slow = probe(source), Encoding(preset="veryslow", crf=10)
+    slow = _Slow()
+    found = predict(slow, source, probe(source), Encoding(preset="ultrafast"), budget=budget, clock=slow.clock)
+    assert found is not None
+    assert found.sampled == pytest.approx(sampled, abs=0.01)
 
-    def timed(budget: float) -> tuple[Prediction | None, float]:
-        begun = time.monotonic()
-        return predict(Transcoder(), source, info, slow, budget=budget), time.monotonic() - begun
 
-    unhurried, seconds = timed(100)
-    assert unhurried is not None
-    assert unhurried.sampled == 6
-    hurried, less = timed(seconds / 3)
-    assert hurried is not None
-    assert hurried.sampled < 4  # shorter or fewer samples
-    assert less < seconds
-    assert timed(0.02)[0] is None  # not even the first frames
+def test_no_prediction_where_the_first_frames_take_too_long(tmp_path: Path) -> None:
+    source = tmp_path / "a.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x240:r=50:d=8", "-c:v", "libx264", "-preset", "ultrafast", source)
+    assert predict(Transcoder(), source, probe(source), Encoding(preset="veryslow", crf=10), budget=0.001) is None
 
 
 def test_a_video_that_cannot_be_sampled(tmp_path: Path) -> None:

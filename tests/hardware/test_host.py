@@ -57,8 +57,10 @@ def test_its_cards() -> None:
 
 @pytest.mark.alone
 def test_how_busy_it_is(tmp_path: Path) -> None:
-    now = live_load(tmp_path, FakeDevices())
-    assert now["load_per_core"] == pytest.approx(os.getloadavg()[0] / (os.cpu_count() or 1), abs=0.5)
+    before, now = None, live_load(tmp_path, FakeDevices())
+    while before != os.getloadavg():  # the kernel reckons it anew every five seconds
+        before, now = os.getloadavg(), live_load(tmp_path, FakeDevices())
+    assert now["load_per_core"] == pytest.approx(before[0] / (os.cpu_count() or 1), abs=0.01)
     assert now["memory_available_mb"] == pytest.approx(psutil.virtual_memory().available / 2**20, abs=500)
     assert now["disk_free_mb"] == pytest.approx(shutil.disk_usage(tmp_path).free / 2**20, abs=500)
     assert now["gpus"] == []

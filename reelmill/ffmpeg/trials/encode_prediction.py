@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,6 +13,7 @@ from typing import Any, Final
 import ffmpeg
 from pydantic import BaseModel, ConfigDict
 
+from reelmill.clock import SYSTEM, Clock
 from reelmill.errors import ProcessStalled
 from reelmill.ffmpeg.commands.excerpt import excerpt
 from reelmill.ffmpeg.commands.filters import AAC, arguments, for_the_web, mixable
@@ -171,7 +171,13 @@ def command(
 
 
 def predict(
-    transcoder: Transcoder, source: Path, info: MediaInfo, encoding: Encoding, *, budget: float = 20.0
+    transcoder: Transcoder,
+    source: Path,
+    info: MediaInfo,
+    encoding: Encoding,
+    *,
+    budget: float = 20.0,
+    clock: Clock = SYSTEM,
 ) -> Prediction | None:
     """Encode a few short samples, in a folder of their own outside of any library, and reckon from them.
 
@@ -181,6 +187,7 @@ def predict(
         info: its facts.
         encoding: how it would be encoded.
         budget: seconds it should take, about; samples get shorter and fewer to keep it, and none takes longer.
+        clock: by which that time is over.
 
     Returns:
         None where the video does not say how long it is, or the first frames alone took longer than ``budget``.
@@ -192,7 +199,7 @@ def predict(
     if not info.duration or info.duration <= 0:
         return None
     with tempfile.TemporaryDirectory(prefix="reelmill-sample-") as folder:
-        sampler = _Sampler(transcoder, source, info, encoding, Path(folder), time.monotonic() + budget)
+        sampler = _Sampler(transcoder, source, info, encoding, Path(folder), clock.monotonic() + budget, clock)
         taste, samples = sampler.samples(info.duration, budget)
     if taste is None:
         return None
@@ -210,7 +217,8 @@ class _Sampler:
     info: MediaInfo
     encoding: Encoding
     folder: Path
-    end: float  # monotonic seconds
+    end: float  # by the clock's monotonic seconds
+    clock: Clock
 
     def samples(self, duration: Fraction, budget: float) -> tuple[EncodedSample | None, list[EncodedSample]]:
         """A first short sample, then as many and as long ones as there is time for."""
@@ -226,7 +234,7 @@ class _Sampler:
 
     def _encode_sample(self, seek_point: SeekPoint, length: Fraction) -> EncodedSample | None:
         """One sample; None where the time is over, or nothing is shown there."""
-        left = self.end - time.monotonic()
+        left = self.end - self.clock.monotonic()
         if left <= 0:
             return None
         target = self.folder / "sample.nut"
