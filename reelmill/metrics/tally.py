@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -19,6 +20,10 @@ from reelmill.queue.job import JobStatus
 
 #: An ending may be committed, or settled, so much later than others that were read before it.
 _BACK: Final = timedelta(minutes=2)
+
+#: One thread of a process adds at a time. It takes a second of the process's few connections to read by: threads that
+#: waited for their turn with the first one in hand would leave it none.
+_TURN: Final = threading.Lock()
 
 
 class Amount(NamedTuple):
@@ -57,7 +62,7 @@ class JobTally:
         Raises:
             PlatformError: the database does not answer.
         """
-        with session() as opened, metric_totals.locked(opened) as book:
+        with _TURN, session() as opened, metric_totals.locked(opened) as book:
             after = book.last_seen()
             added: Counter[tuple[str, tuple[str, ...]]] = Counter()
             if after is None:

@@ -20,7 +20,12 @@ ENCODES: Final = (
     EncodeFigures("copy", speed=80.0, bytes_in=900_000, bytes_out=900_000, joules=9.0),
 )
 
+#: One statement, since the run and its state refer to each other.
 _RUN: Final = text("""
+    WITH state AS (
+        INSERT INTO flow_run_state (id, flow_run_id, type, name, message, timestamp)
+        VALUES (:state_id, :id, CAST(:kind AS state_type), :name, 'generated', now())
+    )
     INSERT INTO flow_run (
         id, created, updated, name, flow_id, state_type, state_name, state_id, state_timestamp, run_count,
         expected_start_time, start_time, end_time, total_run_time, parameters, tags, labels, job_variables
@@ -28,10 +33,6 @@ _RUN: Final = text("""
         now() - interval '90 s', now() - interval '80 s', now() - interval '20 s', interval '60 s', '{}',
         CAST(:tags AS jsonb), CAST(:labels AS jsonb), '{}'
     FROM flow WHERE flow.name = :type
-""")
-_STATE: Final = text("""
-    INSERT INTO flow_run_state (id, flow_run_id, type, name, message, timestamp)
-    VALUES (:state_id, :id, CAST(:kind AS state_type), :name, 'generated', now())
 """)
 
 
@@ -61,7 +62,6 @@ def write_ended(
     }
     with get_engine().begin() as connection:
         connection.execute(_RUN, values)
-        connection.execute(_STATE, values)
     return run_id
 
 
