@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic.alias_generators import to_camel
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -26,6 +27,7 @@ from reelmill.errors import (
     UnknownName,
     UnknownVideo,
     UserError,
+    WrongParameter,
     WrongStatus,
 )
 
@@ -179,8 +181,19 @@ async def _ours(_request: Request, error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if isinstance(error, TooManyAttempts):
         headers["Retry-After"] = str(max(1, round(error.seconds)))
-    field = error.field if isinstance(error, InvalidRequest) else None
-    return JSONResponse(error_body(type(error).__name__, str(error), field, _candidates(error)), status, headers)
+    return JSONResponse(
+        error_body(type(error).__name__, str(error), _field_of(error), _candidates(error)), status, headers
+    )
+
+
+def _field_of(error: Exception) -> str | None:
+    """The wrong field, as the request calls it; a route that takes ``params`` names those itself."""
+    match error:
+        case InvalidRequest():
+            return error.field
+        case WrongParameter():
+            return to_camel(error.parameter) or None
+    return None
 
 
 def _candidates(error: Exception) -> Sequence[str] | None:

@@ -115,4 +115,4 @@ def of_history(buckets: list[dict[str, Any]]) -> TypeStatistics:
     done = [state for state in buckets[-1]["states"] if state["state_type"] == "COMPLETED"] if buckets else []
     count = sum(state["count_runs"] for state in done)
     seconds = sum(state["sum_estimated_run_time"] for state in done)
-    return TypeStatistics(dict(by_status), seconds / count if count else None)
+    return TypeStatistics(dict(by_status), seconds / count if count else None, count)

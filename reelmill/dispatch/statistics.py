@@ -21,6 +21,7 @@ class TypeStatistics:
 
     by_status: Mapping[JobStatus, int]
     mean_seconds: float | None  # a completed one of the last days took, without waiting; None where there was none
+    measured: int = 0  # that the mean is of
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,13 @@ class Statistics:
     by_lane: Mapping[str, int] = field(
         default_factory=dict
     )  # jobs that wait, over all pools; lanes without any left out
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """What a completed job of the last days took, of whatever type; None where there was none."""
+        timed = [(each.measured, each.mean_seconds) for each in self.by_type.values() if each.mean_seconds is not None]
+        count = sum(measured for measured, _ in timed)
+        return sum(measured * mean for measured, mean in timed) / count if count else None
 
     @property
     def vram_total_mb(self) -> int:

@@ -13,7 +13,7 @@ from reelmill.api.app import create_app
 from reelmill.api.errors import about_field
 from reelmill.api.naming import ApiRequest
 from reelmill.api.services import Services
-from reelmill.errors import UnknownName, WrongStatus
+from reelmill.errors import UnknownName, WrongParameter, WrongStatus
 
 
 class Order(ApiRequest):
@@ -32,6 +32,8 @@ def app(services: Services) -> FastAPI:
                 raise UnknownName("There is no ?.", "?")
         if order.video_id == "busy":
             raise WrongStatus("It is busy.", "running")
+        if order.video_id == "slow":
+            raise WrongParameter("It is too slow.", "max_speed", 1)
         if order.video_id == "fault":
             raise ZeroDivisionError
         return order
@@ -62,6 +64,14 @@ def test_wrong_input_is_422_with_the_field_as_the_request_calls_it(
     assert response.status_code == 422
     assert response.json()["error"]["field"] == field
     assert response.json()["error"]["code"] == "InvalidRequest"
+
+
+def test_a_parameter_with_a_value_that_cannot_be_is_named_as_the_request_calls_it(client: TestClient) -> None:
+    response = client.post("/orders", json={"videoId": "slow"})
+    assert (response.status_code, response.json()) == (
+        422,
+        {"error": {"code": "WrongParameter", "message": "It is too slow.", "field": "maxSpeed"}},
+    )
 
 
 def test_a_wrong_query_is_422_with_its_field(client: TestClient) -> None:

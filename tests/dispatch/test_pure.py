@@ -11,6 +11,7 @@ from reelmill.dispatch.duplicates import complete_parameters, declared, work_tag
 from reelmill.dispatch.job_filter import JobFilter, request_body, state_filter
 from reelmill.dispatch.nodes import NodeStatus, WorkerState, nodes_of
 from reelmill.dispatch.numbers import of_history
+from reelmill.dispatch.statistics import Statistics, TypeStatistics
 from reelmill.queue.bulk_action import CHANGES, BulkAction, BulkPreview, preview_of
 from reelmill.queue.job import CLOCKS_APART, JobStatus
 from reelmill.queue.job_chain import REPLACED
@@ -121,9 +122,18 @@ def test_the_mean_is_of_the_last_interval_and_the_counts_of_all() -> None:
     old = {**done, "sum_estimated_run_time": 5000.0}
     found = of_history([{"states": [old]}, {"states": []}, {"states": [done, failed]}])
     assert found.by_status == {JobStatus.COMPLETED: 4, JobStatus.FAILED: 1}
-    assert found.mean_seconds == 5.0
+    assert (found.mean_seconds, found.measured) == (5.0, 2)
     assert of_history([{"states": [old]}, {"states": []}]).mean_seconds is None
     assert of_history([]).mean_seconds is None
+
+
+def test_the_mean_over_all_types_is_of_the_jobs_that_were_measured_and_of_no_others() -> None:
+    many_old = TypeStatistics({JobStatus.COMPLETED: 1_000_000}, 10.0, measured=1)
+    few_new = TypeStatistics({JobStatus.COMPLETED: 3}, 2.0, measured=3)
+    none_lately = TypeStatistics({JobStatus.COMPLETED: 5}, None)
+    by_type = {"digest": many_old, "scan": few_new, "validate": none_lately}
+    assert Statistics({}, by_type, 0, 7, ()).mean_seconds == 4.0
+    assert Statistics({}, {"validate": none_lately}, 0, 7, ()).mean_seconds is None
 
 
 def test_every_job_that_is_left_alone_is_counted_with_a_reason() -> None:

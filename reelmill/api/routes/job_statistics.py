@@ -13,7 +13,6 @@ from reelmill.api.naming import ApiModel
 from reelmill.api.routes.jobs import Admin
 from reelmill.api.services import Site
 from reelmill.dispatch import Budget, Statistics
-from reelmill.queue.job import JobStatus
 
 router: Final = APIRouter(prefix="/api/media/jobs", tags=["jobs"])
 
@@ -55,24 +54,14 @@ def job_numbers(statistics: Statistics, vram: Sequence[Budget]) -> JobNumbers:
     Returns:
         Both together.
     """
+    mean = statistics.mean_seconds
     return JobNumbers(
         **{str(status): count for status, count in statistics.by_status.items()},
         dead_letters=statistics.dead_letters,
         total_vram_used=sum(budget.used_mb for budget in vram),
         total_vram_available=sum(budget.total_mb for budget in vram),
-        average_processing_time=_mean_seconds(statistics),
+        average_processing_time=None if mean is None else round(mean, 3),
         jobs_by_type={name: sum(each.by_status.values()) for name, each in statistics.by_type.items()},
         by_lane=statistics.by_lane,
         days=statistics.days,
     )
-
-
-def _mean_seconds(statistics: Statistics) -> float | None:
-    """Over all types, each by how many jobs of it have completed."""
-    means = [
-        (each.by_status.get(JobStatus.COMPLETED, 0), each.mean_seconds)
-        for each in statistics.by_type.values()
-        if each.mean_seconds is not None
-    ]
-    count = sum(completed for completed, _ in means)
-    return round(sum(completed * mean for completed, mean in means) / count, 3) if count else None

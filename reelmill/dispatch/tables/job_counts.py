@@ -43,6 +43,14 @@ class Failures:
     retries: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class RunTimes:
+    """How long jobs of one type ran."""
+
+    jobs: int
+    mean_seconds: float
+
+
 def counts(connection: Connection, now: datetime) -> list[JobCount]:
     """Every job that is or was due, counted; those that were archived are not among them.
 
@@ -97,9 +105,9 @@ def failures(connection: Connection) -> Failures:
     return Failures(*found)
 
 
-def mean_seconds(connection: Connection, since: datetime, now: datetime) -> dict[str, float]:
-    """How long completed jobs that were due since then ran on average, by job type."""
-    columns = (flow.c.name, func.avg(func.extract("epoch", flow_run.c.total_run_time)))
+def run_times(connection: Connection, since: datetime, now: datetime) -> dict[str, RunTimes]:
+    """How long completed jobs that were due since then ran, by job type."""
+    columns = (flow.c.name, func.count(), func.avg(func.extract("epoch", flow_run.c.total_run_time)))
     of_type = (
         select(*columns)
         .join_from(flow_run, flow, flow.c.id == flow_run.c.flow_id)
@@ -107,7 +115,7 @@ def mean_seconds(connection: Connection, since: datetime, now: datetime) -> dict
         .where(flow_run.c.expected_start_time >= since, due(now))
         .group_by(flow.c.name)
     )
-    return {name: float(seconds) for name, seconds in connection.execute(of_type)}
+    return {name: RunTimes(jobs, float(seconds)) for name, jobs, seconds in connection.execute(of_type)}
 
 
 def _flow_names(connection: Connection) -> dict[object, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, select
 from reelmill.catalogue.models import ArchivedJobs
 from reelmill.dispatch.statistics import Statistics, TypeStatistics
 from reelmill.dispatch.tables import job_counts
+from reelmill.dispatch.tables.job_counts import RunTimes
 from reelmill.queue.job import JobStatus
 
 
@@ -35,12 +37,18 @@ def statistics(connection: Connection, days: int, now: datetime) -> Statistics:
     for job_type, status, jobs, dead_letters in connection.execute(select(*columns)):  # type: ignore[call-overload]
         by_type[job_type][JobStatus(status)] += jobs
         dead += dead_letters
-    means = job_counts.mean_seconds(connection, now - timedelta(days=days), now)
+    times = job_counts.run_times(connection, now - timedelta(days=days), now)
     return Statistics(
         by_status={status: sum(counted[status] for counted in by_type.values()) for status in JobStatus},
-        by_type={name: TypeStatistics(dict(counted), means.get(name)) for name, counted in sorted(by_type.items())},
+        by_type={name: _of_type(counted, times.get(name)) for name, counted in sorted(by_type.items())},
         dead_letters=dead,
         days=days,
         vram=(),
         by_lane=dict(by_lane),
     )
+
+
+def _of_type(counted: Mapping[JobStatus, int], times: RunTimes | None) -> TypeStatistics:
+    if times is None:
+        return TypeStatistics(dict(counted), None)
+    return TypeStatistics(dict(counted), times.mean_seconds, times.jobs)
