@@ -12,6 +12,8 @@ from starlette.types import Lifespan
 from reelmill.api import errors
 from reelmill.api.errors import documented
 from reelmill.api.routes import (
+    batches,
+    bulk_actions,
     events,
     health,
     job_actions,
@@ -21,6 +23,7 @@ from reelmill.api.routes import (
     jobs,
     metrics,
     nodes,
+    pools,
     session,
     videos,
 )
@@ -31,9 +34,12 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     events.router,
     job_statistics.router,
     job_submission.router,
+    bulk_actions.router,
     jobs.router,
     job_audit.router,
     job_actions.router,
+    batches.router,
+    pools.router,
     nodes.router,
     session.router,
     videos.router,
@@ -53,6 +59,8 @@ a `code` for programs, a sentence for people, and the `field` that is wrong, whe
 
 _TAGS: Final[list[dict[str, Any]]] = [
     {"name": "jobs", "description": "Hand jobs in, look at them, steer them."},
+    {"name": "batches", "description": "The same job for every video that a filter chooses."},
+    {"name": "pools", "description": "Work pools and their lanes."},
     {"name": "videos", "description": "The library: its videos, and what was made of them."},
     {"name": "nodes", "description": "The nodes of the site, and what they are doing."},
     {"name": "site", "description": "Whether the site is well; for monitors."},

@@ -19,7 +19,7 @@ from sqlmodel import Session, col, func, select
 
 from reelmill.catalogue.models import Batch, BatchState, Video
 from reelmill.catalogue.video_filter import Condition, clause
-from reelmill.errors import UserError
+from reelmill.errors import UnknownName
 
 _CONSONANTS: Final = "bdfgklmnprstvz"
 _VOWELS: Final = "aeiou"
@@ -70,12 +70,12 @@ def get_batch(session: Session, batch_id: str, *, lock: bool = False) -> Batch:
         The batch.
 
     Raises:
-        UserError: there is none of this id.
+        UnknownName: there is none of this id.
     """
     statement = select(Batch).where(Batch.id == batch_id.strip().lower())
     found = session.exec(statement.with_for_update() if lock else statement).first()
     if found is None:
-        raise UserError(f"There is no batch {batch_id!r}; `reelmill batch list` lists them.")
+        raise UnknownName(f"There is no batch {batch_id!r}; `reelmill batch list` lists them.", batch_id)
     return found
 
 

@@ -196,7 +196,7 @@ class Batches:
             Its jobs by status, and how long it will take.
 
         Raises:
-            UserError: there is none of this id.
+            UnknownName: there is none of this id.
             PlatformError: the server or the database is away.
         """
         with session() as opened:

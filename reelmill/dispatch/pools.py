@@ -96,6 +96,9 @@ class Pools:
         self._audit.record("pool.undrain", by or this_user(), pool=pool)
 
     def _set_paused(self, pool: str, paused: bool) -> None:
+        known = self._site.pools()
+        if pool not in known:  # a name that no pool has never becomes a URL
+            raise no_pool(pool, known)
         try:
             self._connection.client.update_work_pool(pool, WorkPoolUpdate(is_paused=paused))
         except ObjectNotFound as error:

@@ -70,6 +70,11 @@ class SiteSnapshot:
                 self._read_at = clock.monotonic()
             return self._now
 
+    def expire(self) -> None:
+        """Read the site anew for whoever asks next, as after a change that is to be seen at once."""
+        with self._lock:
+            self._read_at = -math.inf
+
     def waiting(self) -> Mapping[str, PoolNow]:
         """What the reasons are made of why jobs wait; see ``now``."""
         return self.now().waiting

@@ -34,8 +34,8 @@ def test_answers_are_as_described(one_app: FastAPI, services: Services, role: Ro
     one_app.state.services = services
     schema = schemathesis.openapi.from_asgi("/openapi.json", one_app)
     headers = login(role) if role is not None else {}
-    operations: list[Any] = list(schema.include(path_regex="^/api/media/jobs").get_all_operations())
-    assert len(operations) >= 14
+    operations: list[Any] = list(schema.include(path_regex="^/api/media/(jobs|pools|batches)").get_all_operations())
+    assert len(operations) >= 20
     for operation in operations:
         _examine(operation.ok(), headers)
 
