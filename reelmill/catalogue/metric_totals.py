@@ -24,12 +24,15 @@ ArchivedTotal = ArchivedJobs
 #: Key of the advisory lock that lets one process add at a time.
 _LOCK: Final = 7_221_009
 
-#: An ending that is none: with it the totals have begun, even where no job has ended yet.
-_BEGINNING: Final = uuid.UUID(int=0)
+#: An ending that is none: its time is that of the last reading.
+_READING: Final = uuid.UUID(int=0)
 
 #: How long an ending is remembered: a run that is labelled or tagged after it has ended is read once more. One that
 #: ended before that was counted in its time.
 REMEMBERED: Final = timedelta(days=1)
+
+#: The node that dates an ending has a clock of its own: none is forgotten before all agree that it is old.
+_CLOCKS_APART: Final = timedelta(hours=1)
 
 _AT_ONCE: Final = 2_000  # endings that are looked up or written by one statement
 
@@ -59,9 +62,9 @@ class TotalsBook:
     def __init__(self, opened: Session):
         self._session = opened
 
-    def last_seen(self) -> datetime | None:
-        """When the newest ending was written that the totals hold; None before the first reading of all."""
-        return self._session.scalar(select(func.max(col(TalliedEnding.seen_at))))
+    def last_read(self) -> datetime | None:
+        """When endings were last read, by the database's clock; None before the first reading of all."""
+        return self._session.scalar(select(col(TalliedEnding.seen_at)).where(col(TalliedEnding.state_id) == _READING))
 
     def unseen(self, endings: Iterable[SeenEnding]) -> Iterator[SeenEnding]:
         """Those of some endings that the totals do not hold yet; from now on they do.
@@ -72,9 +75,7 @@ class TotalsBook:
         Yields:
             Each that is new.
         """
-        now = self._session.scalars(select(func.now())).one()
-        if self.last_seen() is None:
-            self._remember({_BEGINNING: now})
+        oldest = self._session.scalars(select(func.now())).one() - REMEMBERED - _CLOCKS_APART
         every = iter(endings)
         while some := list(islice(every, _AT_ONCE)):
             known = select(col(TalliedEnding.state_id)).where(
@@ -82,8 +83,8 @@ class TotalsBook:
             )
             seen = set(self._session.scalars(known))
             new = {one.state_id: one for one in some if one.state_id not in seen}
-            # Older ones would be forgotten at once: on a site's first reading that is nearly all of them.
-            self._remember({key: one.written for key, one in new.items() if one.written > now - REMEMBERED})
+            # Older ones would be forgotten at once: after a long time without a reading that is nearly all of them.
+            self._remember({key: one.written for key, one in new.items() if one.written > oldest})
             yield from new.values()
 
     def _remember(self, written: Mapping[uuid.UUID, datetime]) -> None:
@@ -105,10 +106,18 @@ class TotalsBook:
             grown = {"value": col(MetricTotal.value) + new.excluded.value}
             self._session.execute(new.on_conflict_do_update(index_elements=["name", "labels"], set_=grown), rows)
 
-    def forget_old(self) -> None:
-        """Forget endings that were written ``REMEMBERED`` before the newest one."""
-        newest = select(func.max(col(TalliedEnding.seen_at))).scalar_subquery()
-        self._session.execute(delete(TalliedEnding).where(col(TalliedEnding.seen_at) < newest - REMEMBERED))
+    def close(self) -> None:
+        """Note that everything was read until now, whether or not anything had ended, and forget what is old by that.
+
+        Without it endings that lie between two readings far apart, and are too old to be remembered, would be read
+        and added by every further one.
+        """
+        now = insert(TalliedEnding).values(state_id=_READING, seen_at=func.now())
+        later = func.greatest(col(TalliedEnding.seen_at), now.excluded.seen_at)  # another process may have begun later
+        self._session.execute(now.on_conflict_do_update(index_elements=["state_id"], set_={"seen_at": later}))
+        last = select(col(TalliedEnding.seen_at)).where(col(TalliedEnding.state_id) == _READING).scalar_subquery()
+        old = last - REMEMBERED - _CLOCKS_APART
+        self._session.execute(delete(TalliedEnding).where(col(TalliedEnding.seen_at) < old))
 
     def totals(self) -> Totals:
         """All totals."""

@@ -45,8 +45,15 @@ DEAD_LETTERS: Final = Family("media_jobs_dead_lettered_total", "Jobs that ran ou
 BY_ENGINE: Final = Family("media_jobs_completed_by_engine", "Completed jobs that encoded, by what encoded", ("engine",))
 ENCODE_BYTES: Final = Family("media_encode_bytes_total", "Bytes that encodes read and made", ("direction",))
 
-DURATION: Final = Family("media_job_duration_seconds", "How long a job ran, all its tries", ("type",), _SECONDS)
-WAIT: Final = Family("media_job_wait_seconds", "From when a job was due to its first start", ("type",), _SECONDS)
+DURATION: Final = Family(
+    "media_job_duration_seconds",
+    "How long a job ran, all tries since it was last sent back by hand",
+    ("type",),
+    _SECONDS,
+)
+WAIT: Final = Family(
+    "media_job_wait_seconds", "From when a job was due, or sent back by hand, to its start", ("type",), _SECONDS
+)
 SPEED: Final = Family(
     "media_encode_speed_ratio", "Seconds of video made per second", ("engine",),
     (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -44,8 +44,8 @@ class JobSource(EndingReader, Protocol):
     def counts(self) -> list[JobCount]:
         """All jobs, counted."""
 
-    def awaiting_retry(self) -> int:
-        """How many jobs are tried again later."""
+    def awaiting_retry(self) -> Mapping[str, int]:
+        """How many jobs of each lane are tried again later."""
 
     def dead_letters(self) -> int:
         """How many jobs are out of retries."""

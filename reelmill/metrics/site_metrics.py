@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +27,7 @@ class QueueNow:
     """The jobs of a site at this moment, and all that have ended so far."""
 
     counts: Sequence[JobCount]
-    awaiting_retry: int
+    awaiting_retry: Mapping[str, int]  # by lane; ``counts`` has them among those that are pending
     dead_letters: int
     totals: Totals
 
@@ -43,20 +43,21 @@ def queue_metrics(queue: QueueNow, pools: Iterable[str]) -> Iterator[Metric]:
         Each metric, those at 0 among them, so that a query finds what it asks for.
     """
     live = [count for count in queue.counts if count.status in _UNDER_WAY]
-    waiting = [count for count in live if count.status in _WAITING]
+    waiting = _due(live, queue.awaiting_retry)
     yield _gauge("media_jobs_pending", "Jobs that are due and in their lane, those that await a retry among them",
                  _count(one for one in live if one.status is JobStatus.PENDING))  # fmt: skip
-    yield _gauge("media_jobs_awaiting_retry", "Jobs that failed and are tried again later", queue.awaiting_retry)
-    yield _gauge("media_queue_length", "Jobs that are due and do not run yet", _count(waiting))
+    yield _gauge("media_jobs_awaiting_retry", "Jobs that failed and are tried again later",
+                 sum(queue.awaiting_retry.values()))  # fmt: skip
+    yield _gauge("media_queue_length", "Jobs that could start now and do not run yet", sum(waiting.values()))
     yield _gauge("media_dead_letters", "Jobs that are out of retries now", queue.dead_letters)
     yield _by_label(
         "media_queue_by_priority", "Waiting jobs by priority, 1 is served first", "priority",
         [str(priority) for priority in range(1, len(LANES) + 1)],
-        ((str(priority_of(one.lane) or OTHER), one.jobs) for one in waiting),
+        ((str(priority_of(lane) or OTHER), jobs) for lane, jobs in waiting.items()),
     )  # fmt: skip
     yield _by_label(
         "media_queue_by_type", "Waiting jobs by the type of their queue", "type", QUEUE_TYPES,
-        ((_queue_type(one.lane), one.jobs) for one in waiting),
+        ((_queue_type(lane), jobs) for lane, jobs in waiting.items()),
     )  # fmt: skip
     known = frozenset(pools)
     yield _by_label(
@@ -125,6 +126,16 @@ def _histogram(family: Family, totals: Totals) -> Metric:
         cumulative = [(name, sum(n for at, n in buckets.items() if at <= bound)) for name, bound in upper]
         histogram.add_metric(labels, cumulative, sums.get(labels, 0.0))
     return histogram
+
+
+def _due(live: Sequence[JobCount], awaiting_retry: Mapping[str, int]) -> Mapping[str, int]:
+    """Jobs that wait and could start, by lane; one that awaits its next try could not."""
+    waiting: Counter[str] = Counter()
+    for one in live:
+        if one.status in _WAITING:
+            waiting[one.lane] += one.jobs
+    # Counted a moment apart: one that was due in between must not make a lane negative.
+    return {lane: max(0, jobs - awaiting_retry.get(lane, 0)) for lane, jobs in waiting.items()}
 
 
 def _of_family(totals: Totals, name: str) -> list[tuple[Sequence[str], float]]:

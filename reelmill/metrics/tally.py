@@ -63,7 +63,7 @@ class JobTally:
             PlatformError: the database does not answer.
         """
         with _TURN, session() as opened, metric_totals.locked(opened) as book:
-            after = book.last_seen()
+            after = book.last_read()
             added: Counter[tuple[str, tuple[str, ...]]] = Counter()
             if after is None:
                 for archived in book.archived():
@@ -72,7 +72,7 @@ class JobTally:
                 if after is None or ending.ended > after - REMEMBERED:
                     _add(added, amounts(ending))
             book.add(added)
-            book.forget_old()
+            book.close()
             return book.totals()
 
 

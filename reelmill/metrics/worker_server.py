@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,6 +13,8 @@ from reelmill.settings import Settings
 
 #: Where a node that serves nobody but itself listens.
 _LOOPBACK = "127.0.0.1"
+
+_HIGHEST_PORT = 65_535
 
 
 def port_of(settings: Settings, pool: str, pools: Sequence[str]) -> int | None:
@@ -44,8 +47,10 @@ def served(source: NodeSource, settings: Settings, port: int) -> Iterator[int]:
         The port.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is taken, or there is none of that number.
     """
+    if port > _HIGHEST_PORT:
+        raise OSError(errno.EADDRNOTAVAIL, f"the highest port is {_HIGHEST_PORT}")
     registry = CollectorRegistry()
     registry.register(NodeCollector(source))
     server, thread = start_http_server(port, settings.listen or _LOOPBACK, registry)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from pathlib import Path
 
+import anyio
 import httpx
 import psutil
 import pytest
@@ -16,6 +18,8 @@ from reelmill.metrics.node_metrics import NodeLoad, node_metrics
 from reelmill.metrics.worker_server import port_of, served
 from reelmill.settings import Settings
 from tests.metrics.nodes import rich_node
+from workpools.pools import pools
+from workpools.site.worker_metrics import serve_metrics
 
 
 def _scraped(text: str) -> dict[tuple[str, ...], float]:
@@ -86,3 +90,15 @@ def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
         node = NodeSource("a", tmp_path, lambda: 0)
         with pytest.raises(OSError, match="in use"), served(node, Settings(), taken.getsockname()[1]):
             pass
+
+
+def test_a_worker_whose_port_would_be_beyond_the_last_does_its_jobs_and_its_log_says_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    *_, last = pools()
+    settings = Settings(metrics_port=65_535)
+    with caplog.at_level(logging.WARNING):
+        anyio.run(serve_metrics, settings, last.name, [], logging.getLogger("worker"))
+    (warning,) = caplog.messages
+    assert "65535" in warning
+    assert "REELMILL_METRICS_PORT" in warning

@@ -43,16 +43,18 @@ def test_the_queue() -> None:
         _count(JobStatus.RUNNING, pool="gpu_encode", jobs=3), _count(JobStatus.COMPLETED, jobs=99),
         _count(JobStatus.PAUSED, jobs=5),
     ]  # fmt: skip
-    found = _values(queue_metrics(QueueNow(counts, awaiting_retry=1, dead_letters=7, totals={}), _POOLS))
+    found = _values(
+        queue_metrics(QueueNow(counts, awaiting_retry={"default-medium": 1}, dead_letters=7, totals={}), _POOLS)
+    )
     assert found["media_jobs_pending",] == 6
     assert found["media_jobs_awaiting_retry",] == 1
-    assert found["media_queue_length",] == 7
+    assert found["media_queue_length",] == 6, "the one that awaits its next try is not due"
     assert found["media_dead_letters",] == 7
     assert {key[1]: value for key, value in found.items() if key[0] == "media_queue_by_priority"} == {
-        **{str(priority): 0 for priority in range(1, 11)}, "1": 2, "5": 4, "10": 1,
+        **{str(priority): 0 for priority in range(1, 11)}, "1": 2, "5": 3, "10": 1,
     }  # fmt: skip
     assert {key[1]: value for key, value in found.items() if key[0] == "media_queue_by_type"} == {
-        "live": 2, "default": 4, "batch": 0, "idle": 1
+        "live": 2, "default": 3, "batch": 0, "idle": 1
     }  # fmt: skip
     assert {key[1]: value for key, value in found.items() if key[0] == "media_jobs_running"} == {
         "cpu": 0, "gpu_ai": 0, "gpu_encode": 3
@@ -60,6 +62,14 @@ def test_the_queue() -> None:
     assert {key[2]: value for key, value in found.items() if key[0] == "media_jobs_active"} == {
         "pending": 6, "queued": 1, "running": 3, "paused": 5
     }  # fmt: skip
+
+
+def test_a_retry_that_falls_due_between_two_readings_makes_no_lane_negative() -> None:
+    queue = QueueNow([_count(jobs=2), _count(lane="idle")], {"default-medium": 3, "live-low": 1}, 0, {})
+    found = _values(queue_metrics(queue, _POOLS))
+    assert found["media_queue_length",] == 1
+    assert found["media_queue_by_priority", "5"] == found["media_queue_by_priority", "3"] == 0
+    assert found["media_jobs_awaiting_retry",] == 4
 
 
 def test_totals_are_counters_and_histograms() -> None:
@@ -71,7 +81,7 @@ def test_totals_are_counters_and_histograms() -> None:
         ("media_job_duration_seconds", ("reencode", "45")): 1.0,  # of a version with other bounds
         ("media_job_duration_seconds_sum", ("reencode",)): 90_200.0,
     }
-    metrics = {metric.name: metric for metric in queue_metrics(QueueNow([], 0, 0, totals), _POOLS)}
+    metrics = {metric.name: metric for metric in queue_metrics(QueueNow([], {}, 0, totals), _POOLS)}
     assert metrics["media_jobs"].type == "counter"
     assert metrics["media_jobs_completed_by_engine"].type == "gauge"
     assert metrics["media_queue_length"].type == "gauge"
@@ -116,7 +126,7 @@ def test_a_thousand_made_up_names_are_few_series() -> None:
     ]
     nodes = [_node(name) for name in names]
     vram = tuple(Budget(f"vram-{name}-gpu0", 10, 1) for name in names)
-    queue = list(queue_metrics(QueueNow(counts, 0, 0, {}), _POOLS))
+    queue = list(queue_metrics(QueueNow(counts, {}, 0, {}), _POOLS))
     site = list(site_metrics(nodes, vram))
     assert len(_values(queue)) < 60
     assert max(len(metric.samples) for metric in site) == 201
@@ -130,7 +140,7 @@ def test_a_thousand_made_up_names_are_few_series() -> None:
 def test_no_two_metrics_have_one_name() -> None:
     class All:
         def collect(self) -> Iterable[Metric]:
-            yield from queue_metrics(QueueNow([], 0, 0, {}), _POOLS)
+            yield from queue_metrics(QueueNow([], {}, 0, {}), _POOLS)
             yield from site_metrics([], ())
 
     CollectorRegistry().register(All())  # which refuses names that are taken

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from reelmill.catalogue.engine import get_engine, session
-from reelmill.catalogue.models import ArchivedJobs
+from reelmill.catalogue.models import ArchivedJobs, TalliedEnding
 from reelmill.metrics.tally import JobTally, amounts
 from reelmill.queue.encode_labels import EncodeFigures
 from reelmill.queue.job import JobStatus
@@ -72,6 +73,45 @@ def test_a_run_that_is_labelled_after_its_end_is_not_counted_again() -> None:
     jobs.present.append(ancient)
     jobs.write_again(ancient, timedelta(days=40))  # its ending was counted in its time, and is remembered no more
     assert JobTally(jobs).update()[_COMPLETED] == 1
+
+
+def _read_last(ago: timedelta) -> None:
+    """As after a time in which nobody scraped."""
+    with get_engine().begin() as connection:
+        connection.execute(text("UPDATE catalogue.tallied_ending SET seen_at = seen_at - :ago"), {"ago": ago})
+
+
+def test_endings_between_two_scrapes_days_apart_are_counted_once() -> None:
+    then = datetime.now(UTC) - timedelta(days=2)
+    jobs = KnownEndings([ending(written=then, ended=then)])
+    JobTally(KnownEndings([ending()])).update()
+    _read_last(timedelta(days=3))
+    assert [JobTally(jobs).update()[_COMPLETED] for _ in range(3)] == [2, 2, 2]
+
+
+def test_nothing_is_counted_again_on_a_site_where_nothing_ends_for_days() -> None:
+    jobs = KnownEndings([ending()])
+    JobTally(jobs).update()
+    for _ in range(3):
+        _read_last(timedelta(days=1, hours=2))
+        old = jobs.present[0]
+        jobs.present = [replace(old, written=old.written - timedelta(days=1, hours=2), ended=old.written)]
+        assert JobTally(jobs).update()[_COMPLETED] == 1
+    with session() as opened:
+        assert opened.scalar(select(func.count()).select_from(TalliedEnding)) == 1, "the reading; endings are forgotten"
+
+
+def test_one_that_a_node_with_a_fast_clock_ended_is_not_counted_again_a_day_later() -> None:
+    fast = ending(ended=datetime.now(UTC) + timedelta(minutes=1))
+    JobTally(KnownEndings([fast])).update()
+    ago = timedelta(days=1, seconds=30)
+    _read_last(ago)
+    with get_engine().begin() as connection:
+        connection.execute(text("UPDATE catalogue.tallied_ending SET seen_at = now() WHERE state_id = :reading"),
+                           {"reading": uuid.UUID(int=0)})  # fmt: skip
+    JobTally(KnownEndings()).update()  # forgets
+    labelled = replace(fast, ended=fast.ended - ago)
+    assert JobTally(KnownEndings([labelled])).update()[_COMPLETED] == 1
 
 
 def test_one_that_is_written_late_is_counted() -> None:

@@ -12,6 +12,7 @@ job_chain_rows  the runs that one job has had
 job_pages       pages of jobs
 job_counts      counts and means
 endings         how jobs ended, for totals that outlive their runs
+rounds          what a job did since a person last sent it back
 job_statistics  the site in numbers, archived jobs among them
 job_progress    how far jobs are
 job_values      pages of jobs, and one job, as they are read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,13 +11,16 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, and_, func, or_, select
 
 from reelmill.dispatch.tables.conditions import label, of_statuses, stands, tagged
-from reelmill.dispatch.tables.prefect_tables import flow, flow_run
+from reelmill.dispatch.tables.prefect_tables import flow, flow_run, flow_run_state, work_queue
+from reelmill.dispatch.tables.rounds import FINAL_TYPES, PastState, Round, last_round
 from reelmill.queue.encode_labels import EncodeFigures
 from reelmill.queue.job import AWAITING_RETRY, RULE_TIME, JobStatus, status_of
 from reelmill.queue.job_variables import whole_number
 from reelmill.queue.retry_policy import DEAD_LETTER, RETRIES_LABEL, RETRYABLE_LABEL
 
-_FINAL_TYPES: Final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+#: Types of states that a job can be sent back from.
+_BACK: Final = tuple(kind for kind in FINAL_TYPES if kind != "COMPLETED")
+
 _AT_ONCE: Final = 2_000  # rows that are fetched by one request
 
 
@@ -30,9 +33,9 @@ class Ending:
     ended: datetime
     type: str
     status: JobStatus
-    seconds: float  # that it ran, over all its attempts
-    waited: float | None  # seconds from when it was due to its first start; None where it never started
-    retries: int  # by the retry rule, in its last count
+    seconds: float  # that it ran, over all its tries since a person last sent it back
+    waited: float | None  # seconds from when it was due, or sent back, to its first start; None where it never started
+    retries: int  # by the retry rule, since then
     dead_letter: bool
     encode: EncodeFigures
 
@@ -50,8 +53,8 @@ def endings(connection: Connection, after: datetime | None, now: datetime) -> It
     """
     runs = flow_run.c
     columns = (
-        runs.state_id, runs.updated, runs.end_time, flow.c.name, runs.state_type, runs.state_name, runs.total_run_time,
-        runs.start_time, runs.expected_start_time, runs.labels, runs.tags,
+        runs.id, runs.run_count, runs.state_id, runs.updated, runs.end_time, flow.c.name, runs.state_type,
+        runs.state_name, runs.total_run_time, runs.start_time, runs.expected_start_time, runs.labels, runs.tags,
     )  # fmt: skip
     settled = or_(
         runs.state_type.in_(("COMPLETED", "CANCELLED")),
@@ -62,20 +65,29 @@ def endings(connection: Connection, after: datetime | None, now: datetime) -> It
     chosen = (
         select(*columns)
         .join_from(flow_run, flow, flow.c.id == runs.flow_id)
-        .where(runs.state_type.in_(_FINAL_TYPES), runs.state_id.is_not(None), runs.end_time.is_not(None))
+        .where(runs.state_type.in_(FINAL_TYPES), runs.state_id.is_not(None), runs.end_time.is_not(None))
         .where(stands(), settled)
     )
     if after is not None:
         chosen = chosen.where(runs.updated > after)
-    streamed = connection.execution_options(stream_results=True, yield_per=_AT_ONCE)
-    for row in streamed.execute(chosen):
-        yield _ending(row)
+    streamed = connection.execute(chosen, execution_options={"stream_results": True, "yield_per": _AT_ONCE})
+    for rows in streamed.partitions():
+        rounds = _rounds(connection, rows)
+        for row in rows:
+            yield _ending(row, rounds.get(row.id))
 
 
-def awaiting_retry(connection: Connection, now: datetime) -> int:
-    """How many jobs are to be tried again at a later time."""
+def awaiting_retry(connection: Connection, now: datetime) -> dict[str, int]:
+    """How many jobs of each lane are to be tried again at a later time; the lane is empty for one that is in none."""
     later = and_(flow_run.c.state_name == AWAITING_RETRY, flow_run.c.next_scheduled_start_time > now)
-    return connection.scalar(select(func.count()).select_from(flow_run).where(stands(), later)) or 0
+    lane = func.coalesce(work_queue.c.name, "")
+    counted = (
+        select(lane, func.count())
+        .select_from(flow_run.outerjoin(work_queue, work_queue.c.id == flow_run.c.work_queue_id))
+        .where(stands(), later)
+        .group_by(lane)
+    )
+    return dict(connection.execute(counted).tuples().all())
 
 
 def dead_letters(connection: Connection) -> int:
@@ -84,8 +96,20 @@ def dead_letters(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(flow_run).where(stands(), *dead)) or 0
 
 
-def _ending(row: Row[Any]) -> Ending:
-    labels, started, due = row.labels or {}, row.start_time, row.expected_start_time
+def _rounds(connection: Connection, rows: Sequence[Row[Any]]) -> dict[uuid.UUID, Round]:
+    """The last round of those that were sent back; one that completed at its first try was not."""
+    again = [row.id for row in rows if row.start_time is not None and (row.run_count > 1 or row.state_type in _BACK)]
+    state = flow_run_state.c
+    columns = (state.flow_run_id, state.type, state.name, state.message, state.timestamp)
+    past: dict[uuid.UUID, list[PastState]] = {}
+    for run_id, *values in connection.execute(select(*columns).where(state.flow_run_id.in_(again))) if again else ():
+        past.setdefault(run_id, []).append(PastState(*values))
+    return {run_id: found for run_id, states in past.items() if (found := last_round(states)) is not None}
+
+
+def _ending(row: Row[Any], sent_back: Round | None) -> Ending:
+    only = Round(row.total_run_time.total_seconds(), _first_wait(row))
+    since, labels = sent_back or only, row.labels or {}
     status = status_of(row.state_type, row.state_name or "")
     return Ending(
         state_id=row.state_id,
@@ -93,9 +117,16 @@ def _ending(row: Row[Any]) -> Ending:
         ended=row.end_time,
         type=row.name,
         status=status,
-        seconds=row.total_run_time.total_seconds(),
-        waited=None if started is None or due is None else max(0.0, (started - due).total_seconds()),
-        retries=whole_number(labels.get(RETRIES_LABEL), 0),
+        seconds=since.seconds,
+        waited=since.waited,
+        # Counting begins anew as it starts: until then its label is of the round before.
+        retries=0 if sent_back and sent_back.waited is None else whole_number(labels.get(RETRIES_LABEL), 0),
         dead_letter=status is JobStatus.FAILED and DEAD_LETTER in (row.tags or ()),
         encode=EncodeFigures.from_labels(labels),
     )
+
+
+def _first_wait(row: Row[Any]) -> float | None:
+    if row.start_time is None or row.expected_start_time is None:
+        return None
+    return max(0.0, float((row.start_time - row.expected_start_time).total_seconds()))

@@ -210,11 +210,11 @@ class JobReader:
         with read_only() as connection:
             return job_counts.failures(connection)
 
-    def awaiting_retry(self) -> int:
+    def awaiting_retry(self) -> dict[str, int]:
         """How many jobs failed and are tried again later.
 
         Returns:
-            The number.
+            The number of each lane that has any.
 
         Raises:
             PlatformError: the database is away.
