@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
@@ -13,6 +14,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from reelmill.api.app import create_app
 from reelmill.api.services import Services
 from reelmill.dispatch import Dispatcher, Node, NodeStatus
+from reelmill.dispatch.snapshot import SiteNow
 from reelmill.settings import get_settings
 from tests.api.callers import KnownCallers
 
@@ -47,7 +49,8 @@ def test_a_process_that_serves_is_healthy_whatever_else_is_away(closed_port: int
 def test_a_site_with_a_worker_online_is_ready(
     catalogue: str, services: Services, monkeypatch: pytest.MonkeyPatch, statuses: list[NodeStatus], missing: list[str]
 ) -> None:
-    monkeypatch.setattr(services.dispatcher.nodes, "all", lambda: [_node(status) for status in statuses])
+    now = SiteNow((), tuple(_node(status) for status in statuses), (), {}, datetime.now(UTC))
+    monkeypatch.setattr(services.dispatcher.snapshot, "now", lambda: now)
     response = _client(services.dispatcher).get("/readyz")
     assert response.json() == {"ready": not missing, "missing": missing}
     assert response.status_code == (503 if missing else 200)
