@@ -27,6 +27,7 @@ from deployments.access import (
 )
 from deployments.apply import apply
 from deployments.folders import make_folders
+from deployments.hourly import HOURLY
 from deployments.member import (
     DASK_ENVIRONMENT,
     DASK_PAGES,
@@ -37,7 +38,6 @@ from deployments.member import (
 )
 from deployments.ports import free_ports, is_free, is_healthy
 from deployments.processes import Child
-from deployments.renaming import delete_replaced
 from deployments.rest_api import RestApi
 from deployments.supervisor import Notify, Supervisor
 from reelmill.catalogue import searching
@@ -130,7 +130,7 @@ class Site(Supervisor):
         self._revive_database()
         if time.monotonic() - self._tidied > _TIDY_SECONDS:
             self.tidy()
-            self._delete_replaced()
+            self._do_hourly()
 
     def _revive_database(self) -> None:
         if self.settings.database_url is not None:  # an external server is not ours to start
@@ -148,15 +148,10 @@ class Site(Supervisor):
                 root, self.settings.chunk_store_bytes, partial(_resumable, prefect), _NotifyingReport(self._notify)
             )
 
-    def _delete_replaced(self) -> None:
-        what = "deployments that were replaced"
-        with (
-            self.outlived(what),
-            temporary_settings(self.client_settings),
-            server_errors(),
-            get_client(sync_client=True) as client,
-        ):
-            delete_replaced(client, self._notify)
+    def _do_hourly(self) -> None:
+        for what, act in HOURLY.items():
+            with self.outlived(what), temporary_settings(self.client_settings):
+                act(self.settings, self._notify)
 
     def _up(self, stack: ExitStack) -> None:
         settings = self.settings

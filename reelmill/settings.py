@@ -82,6 +82,12 @@ class Settings(BaseSettings):
     batch_waiting: int = Field(
         default=300, ge=1, description="how many jobs of a batch wait at a time; the others come as these are done"
     )
+    keep_jobs_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="jobs that ended longer ago go into the archive (archive/ in data_dir); unset: they stay",
+    )
     drain_seconds: float = Field(
         default=60.0, ge=0, description="how long a worker that is to stop lets its jobs end before it stops them"
     )
@@ -128,6 +134,11 @@ class Settings(BaseSettings):
     def slot_dir(self) -> Path:
         """What all encodes of this node share: who has which core."""
         return self.data_dir / "slots"
+
+    @property
+    def archive_dir(self) -> Path:
+        """Where the jobs are that the server has no more."""
+        return self.data_dir / "archive"
 
     @property
     def log_dir(self) -> Path:

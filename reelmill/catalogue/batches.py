@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, func, select
 
-from reelmill.catalogue.models import Batch, BatchState, Video
+from reelmill.catalogue.models import Batch, BatchState, Video, batch_tag
 from reelmill.catalogue.video_filter import Condition, clause
 from reelmill.errors import UnknownName
 
@@ -153,3 +153,9 @@ def next_videos(session: Session, condition: Condition, after: uuid.UUID | None,
     if after is not None:
         wanted = wanted.where(video.id > after)
     return [BatchVideo(*row) for row in session.connection().execute(wanted)]
+
+
+def unfinished_tags(session: Session) -> list[str]:
+    """The tags of the jobs of batches that go on, or may."""
+    unfinished = (BatchState.RUNNING, BatchState.PAUSED)
+    return [batch_tag(batch_id) for batch_id in session.exec(select(Batch.id).where(col(Batch.state).in_(unfinished)))]

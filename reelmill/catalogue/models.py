@@ -272,6 +272,7 @@ class ArchivedRun(CatalogueModel, table=True):
 
     id: uuid.UUID = Field(primary_key=True, description="of the run on the Prefect server")
     file: str = Field(index=True, description="node and path of the file it goes into")
+    ended: datetime = _time(description="when the run did; one that has ended later was tried again, and stays")
     written: bool = Field(default=False, description="the file is complete, so that the run may be removed")
     job_type: str | None = Field(default=None, description="None: a run whose place another took counts as no job")
     status: str = ""

@@ -180,13 +180,31 @@ def before(age: str | None) -> datetime | None:
     """
     if age is None:
         return None
-    found = _AGE.fullmatch(age.strip())
-    if found is None:
-        raise UserError(f"{age!r} is no age; write it as 30min, 12h, 7d or 2w.")
     try:
-        return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
-    except (OverflowError, ValueError):  # before the first year, or of more digits than Python reads
+        return datetime.now(UTC) - parse_age(age)
+    except OverflowError:  # before the first year
         raise UserError(f"{age[:60]!r} is longer ago than time is counted; no job is so old.") from None
+
+
+def parse_age(text: str) -> timedelta:
+    """How long ago something is.
+
+    Args:
+        text: such as ``30min``, ``12h``, ``7d``.
+
+    Returns:
+        The time since.
+
+    Raises:
+        UserError: it is no such age.
+    """
+    found = _AGE.fullmatch(text.strip())
+    if found is None:
+        raise UserError(f"{text!r} is no age; write it as 30min, 12h, 7d or 2w.")
+    try:
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    except (OverflowError, ValueError):  # or of more digits than Python reads
+        raise UserError(f"{text[:60]!r} is longer ago than time is counted; no job is so old.") from None
 
 
 def in_words(preview: BulkPreview) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reelmill.cli import steering
+from reelmill.cli import archiving, steering
 from reelmill.cli.batch import BatchRequest, DryRunOption, WhereOption, submit_batch
 from reelmill.cli.completion import job_types
 from reelmill.cli.exit_codes import ExitCode
@@ -206,5 +206,6 @@ def stats(
 
 for command in (steering.cancel, steering.pause, steering.resume, steering.retry, steering.dead, steering.clear):
     jobs.command()(command)
+jobs.command()(archiving.archive)
 jobs.command("prioritize")(steering.prioritize)
 jobs.command("prioritise", hidden=True)(steering.prioritize)

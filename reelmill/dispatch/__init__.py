@@ -9,6 +9,7 @@ numbers       the site in numbers
 reader        jobs read at size, from the site's database: see ``tables``
 bulk          many jobs at once: counted, cancelled, cleared away, sent back, paused, moved
 audit         who did what
+archive       old jobs leave the server, and are counted for ever
 batches       the same job for every video that a filter chooses
 health        the server itself, and who has which runs and GPU memory
 automations   rules: what is done by itself for each new video; messages to people when jobs fail or are done
@@ -35,7 +36,8 @@ control       retry, cancel, pause, resume
 ranking       another lane, or the front of this one
 
 Comes in: whatever asks the Prefect server; nothing that touches a video.
-Uses: catalogue, clock, dispatch.automations, dispatch.tables, errors, queue, settings, site_discovery.
+Uses: catalogue, clock, dispatch.automations, dispatch.tables, errors, queue, settings, site_discovery,
+storage.
 """
 
 from __future__ import annotations

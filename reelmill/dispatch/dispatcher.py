@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from reelmill.clock import SYSTEM, Clock
+from reelmill.dispatch.archive import archive_of
 from reelmill.dispatch.audit import Audit, CatalogueTrail, Trail
 from reelmill.dispatch.automations.notifications import Notifications
 from reelmill.dispatch.automations.rules import Rules
@@ -48,6 +49,7 @@ class Dispatcher:
         self.batches = Batches(connection, self.bulk, self.audit)
         # What explains why a job waits is asked when one is read, and by then it is there.
         self.reader = JobReader(lambda: self.snapshot.waiting(), clock)
+        self.archive = archive_of(connection, self.reader, self.audit)
         self.pools = Pools(connection, site, self.reader, self.audit)
         self.lanes = Lanes(connection, site, self.audit)
         self.nodes = Nodes(site)
@@ -68,7 +70,7 @@ def dispatcher() -> Iterator[Dispatcher]:
 
     Yields:
         The dispatcher; its services are ``jobs``, ``bulk``, ``batches``, ``pools``, ``lanes``, ``nodes``, ``numbers``,
-        ``health``, ``rules``, ``notifications``, ``audit``, ``reader`` and ``snapshot``.
+        ``health``, ``rules``, ``notifications``, ``audit``, ``archive``, ``reader`` and ``snapshot``.
 
     Raises:
         PlatformError: the server does not answer.

@@ -19,6 +19,8 @@ job_values      pages of jobs, and one job, as they are read
 job_results     what came of jobs
 job_lines       the lines of their logs
 job_changes     what has changed since a moment
+old_runs        runs that ended long ago, and may leave the server
+run_records     runs as they stand in the archive
 timeline        how long a job waited and ran (pure)
 queue_places    how many jobs are served before one
 job_reader      all of it, for whoever reads jobs

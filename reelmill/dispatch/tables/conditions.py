@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, literal, literal_column, or_, select
+from sqlalchemy import ColumnElement, FromClause, String, and_, literal, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from reelmill.catalogue.models import batch_tag
@@ -70,14 +70,14 @@ def due(now: datetime) -> ColumnElement[bool]:
     return flow_run.c.expected_start_time <= now + CLOCKS_APART
 
 
-def tagged(tag: str) -> ColumnElement[bool]:
+def tagged(tag: str, run: FromClause = flow_run) -> ColumnElement[bool]:
     """Runs that bear a tag."""
-    return flow_run.c.tags.contains(literal([tag], JSONB))
+    return run.c.tags.contains(literal([tag], JSONB))
 
 
-def label(name: str) -> ColumnElement[str]:
+def label(name: str, run: FromClause = flow_run) -> ColumnElement[str]:
     """A label of a run as text, in the words of its index."""
-    return _field(flow_run.c.labels, name)
+    return _field(run.c.labels, name)
 
 
 def parameter(name: str) -> ColumnElement[str]:

@@ -6,11 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from reelmill.catalogue.models import ArchivedJobs
 from reelmill.dispatch.statistics import Statistics, TypeStatistics
-from reelmill.dispatch.tables import job_counts
+from reelmill.dispatch.tables import job_counts, old_runs
 from reelmill.dispatch.tables.job_counts import RunTimes
 from reelmill.queue.job import JobStatus
 
@@ -33,8 +32,7 @@ def statistics(connection: Connection, days: int, now: datetime) -> Statistics:
         by_type[count.type][count.status] += count.jobs
         if count.lane and count.status in job_counts.WAITING:
             by_lane[count.lane] += count.jobs
-    columns = (ArchivedJobs.job_type, ArchivedJobs.status, ArchivedJobs.jobs, ArchivedJobs.dead_letters)
-    for job_type, status, jobs, dead_letters in connection.execute(select(*columns)):  # type: ignore[call-overload]
+    for job_type, status, jobs, dead_letters in old_runs.archived(connection):
         by_type[job_type][JobStatus(status)] += jobs
         dead += dead_letters
     times = job_counts.run_times(connection, now - timedelta(days=days), now)

@@ -104,6 +104,7 @@ artifact: Final = Table(
     METADATA,
     Column("id", Uuid),
     Column("updated", _TIME),
+    Column("key", String),
     Column("type", String),
     Column("flow_run_id", Uuid),
     Column("data", JSON),

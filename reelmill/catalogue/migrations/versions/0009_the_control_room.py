@@ -53,6 +53,7 @@ def upgrade() -> None:
         "archived_run",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("file", sa.String(), nullable=False),
+        sa.Column("ended", sa.DateTime(timezone=True), nullable=False),
         sa.Column("written", sa.Boolean(), nullable=False),
         sa.Column("job_type", sa.String(), nullable=True),
         sa.Column("status", sa.String(), nullable=False),
