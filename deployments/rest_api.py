@@ -60,14 +60,27 @@ class RestApi:
         if port is None:
             first = self._settings.api_port
             raise SiteError(f"No port from {first} on is free for the REST API; set REELMILL_API_PORT.")
-        return self._start(arguments(self._host, port), environment(self._settings, port)), port
+        return self._start(
+            arguments(self._host, port, self._settings.api_proxy), environment(self._settings, port)
+        ), port
 
 
-def arguments(host: str, port: int) -> list[str]:
-    """The module and arguments of the process (pure)."""
+def arguments(host: str, port: int, proxy: str | None) -> list[str]:
+    """The module and arguments of the process (pure).
+
+    Args:
+        host: that it listens on.
+        port: that it listens at.
+        proxy: address of a proxy before it, which is believed for whom it speaks; of nobody else is that believed,
+            since whoever is on this node could write any address.
+
+    Returns:
+        What Python is to run.
+    """
+    believed = ["--no-proxy-headers"] if proxy is None else ["--proxy-headers", "--forwarded-allow-ips", proxy]
     listening = ["--host", host, "--port", str(port), "--ws", "none"]
     ending = ["--timeout-graceful-shutdown", str(_GRACE_SECONDS)]
-    return ["uvicorn", "--factory", "reelmill.api.asgi:application", *listening, *ending, "--no-access-log"]
+    return ["uvicorn", "--factory", "reelmill.api.asgi:application", *listening, *ending, *believed, "--no-access-log"]
 
 
 def environment(settings: Settings, port: int) -> dict[str, str]:
@@ -86,4 +99,6 @@ def environment(settings: Settings, port: int) -> dict[str, str]:
         **({} if settings.listen is None else {"REELMILL_LISTEN": settings.listen}),
         # A question each client would ask first; the server is of this very installation.
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+        # Whoever asks over HTTP hears at once that the Prefect server is away, and not after a minute.
+        "PREFECT_CLIENT_MAX_RETRIES": "1",
     }

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     )
     api: Literal["on", "off"] = Field(default="on", description="off: the site comes up without its REST API")
     api_port: int = Field(default=4100, ge=1, le=65535, description="first port tried for the REST API")
+    api_proxy: str | None = Field(
+        default=None, description="address of a proxy before the REST API; the addresses that it reports are believed"
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=1,

@@ -20,6 +20,7 @@ from reelmill.settings import Settings, get_settings
         ("prefect_port", "4300", 4300),
         ("api", "off", "off"),
         ("api_port", "4110", 4110),
+        ("api_proxy", "10.0.0.9", "10.0.0.9"),
         ("metrics_port", "9400", 9400),
         ("ffmpeg", "/opt/ffmpeg", Path("/opt/ffmpeg")),
         ("gst_launch", "/opt/gst-launch-1.0", Path("/opt/gst-launch-1.0")),

@@ -2,6 +2,8 @@
 
 app       the application: its routes and errors
 asgi      what uvicorn serves: the application of this node's site
+gate      before any route: who calls, and how much is sent
+reference   the page at /docs, made of the description of the routes (pure)
 services  what every route stands on: the dispatcher, the reader of jobs, the site's state, the catalogue
 event_feed  what happens on the site, for whoever listens
 event_views  the same as server-sent events
@@ -15,5 +17,5 @@ access    who may: tokens, roles, the limit on failed logins
 routes    one module for each noun of the API
 
 Comes in: requests over HTTP, and what answers them; no rule that another face would need, too.
-Uses: api.access, api.routes, dispatch, dispatch.tables, errors, origin_guard, queue, settings.
+Uses: api.access, api.routes, catalogue, dispatch, dispatch.tables, errors, origin_guard, queue, settings.
 """

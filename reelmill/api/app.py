@@ -11,9 +11,11 @@ from starlette.types import Lifespan
 
 from reelmill.api import errors
 from reelmill.api.errors import documented
+from reelmill.api.gate import Gate
 from reelmill.api.routes import (
     batches,
     bulk_actions,
+    docs,
     events,
     health,
     job_actions,
@@ -46,8 +48,11 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     metrics.router,
 )
 
-#: Routes for whoever watches the process: they ask nobody.
-OPEN_ROUTERS: Final[Sequence[APIRouter]] = (health.router,)
+#: Routes for whoever watches the process or reads about it: they ask nobody who it is.
+OPEN_ROUTERS: Final[Sequence[APIRouter]] = (health.router, docs.router)
+
+#: What is served to everybody; nothing of it is about this site but whether it is well.
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/docs", "/openapi.json")
 
 _DESCRIPTION: Final = """
 The queue, the nodes and the library of a Reelmill site.
@@ -85,11 +90,14 @@ def bare_app(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
         lifespan=lifespan,
+        docs_url=None,  # see ``reference``
+        redoc_url=None,
     )
     errors.install(app)
+    app.add_middleware(Gate, open_paths=OPEN_PATHS)
     metrics.install(app)
     for router in ROUTERS:
-        app.include_router(router, dependencies=[Security(_BEARER)], responses=documented(401, 403, 422, 429, 503))
+        app.include_router(router, dependencies=[Security(_BEARER)], responses=documented(401, 403, 413, 422, 429, 503))
     for router in OPEN_ROUTERS:
         app.include_router(router)
     return app

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from reelmill.api.access.login import site_access
 from reelmill.api.app import bare_app
 from reelmill.api.services import open_services
+from reelmill.catalogue.engine import serve_many
 from reelmill.origin_guard import OriginGuard, own_origins
 from reelmill.settings import get_settings
 
@@ -17,6 +18,7 @@ from reelmill.settings import get_settings
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """One dispatcher for the life of the process; closed in the task that opened it, as Prefect's settings must be."""
+    serve_many()
     with open_services(site_access(get_settings())) as services:
         app.state.services = services
         yield

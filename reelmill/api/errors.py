@@ -64,10 +64,15 @@ _MEANINGS: Final = {
     403: "The role of the token does not allow it",
     404: "There is none of that name or id",
     409: "The present state forbids it",
+    413: "The body is too large",
     422: "The request is wrong; the field is named",
     429: "Too many failed logins from this address; `Retry-After` says how many seconds to wait",
     503: "A server of the site does not respond; the same request may work in a while",
 }
+
+
+#: The code of an error about a body that is too large.
+TOO_LARGE: Final = "TooLarge"
 
 
 class ErrorDetail(ApiModel):
@@ -177,6 +182,18 @@ def error_body(
 
 
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
+    return error_response(error)
+
+
+def error_response(error: Exception) -> JSONResponse:
+    """The response to a request that one of our errors has ended.
+
+    Args:
+        error: a ``ReelmillError``.
+
+    Returns:
+        The response, with the headers that belong to its code.
+    """
     status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if isinstance(error, TooManyAttempts):
@@ -236,6 +253,8 @@ async def _routing(request: Request, error: Exception) -> JSONResponse:
         body = error_body("NotFound", f"There is no {asked}; /docs lists what there is.")
     elif error.status_code == 405:
         body = error_body("MethodNotAllowed", f"There is no {asked}; /docs lists what this path takes.")
+    elif error.status_code == 413:
+        body = error_body(TOO_LARGE, f"{error.detail}")
     else:
         body = error_body("BadRequest", f"{error.detail}")
     return JSONResponse(body, error.status_code, error.headers)

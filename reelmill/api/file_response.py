@@ -132,7 +132,7 @@ class OpenFileResponse(Response):
         since = asked.get("if-modified-since")
         try:
             return since is not None and int(self._stat.st_mtime) <= parsedate_to_datetime(since).timestamp()
-        except ValueError:  # no date
+        except (ValueError, OverflowError):  # no date, or none that there is
             return False
 
     def _is_unchanged(self, validator: str | None) -> bool:

@@ -17,9 +17,11 @@ from reelmill.dispatch.pools import LaneState, Pools, PoolState
 from reelmill.dispatch.site_state import SiteReading
 from reelmill.dispatch.statistics import Budget
 from reelmill.dispatch.tables.job_reader import JobReader
+from reelmill.errors import PlatformError, ReelmillError
 from reelmill.queue.waiting_reason import PoolNow
 
-_SECONDS: Final = 2.0  # that a reading counts
+_SECONDS: Final = 2.0  # that a reading counts, or its failure
+_PATIENCE: Final = 5.0  # seconds that somebody waits for the reading of another
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class SiteNow:
 class SiteSnapshot:
     """Reads the site for any number of threads: one of them at a time, the others wait for what it finds.
 
+    A failure is theirs as well: were each to try for itself, a server that is away would hold up all of them in turn.
+
     Args:
         connection: to the site's server.
         numbers: of the site.
@@ -52,7 +56,7 @@ class SiteSnapshot:
         self._reader = JobReader(self.waiting, connection.clock)
         self._lock = threading.Lock()
         self._read_at = -math.inf
-        self._now: SiteNow | None = None
+        self._found: SiteNow | ReelmillError | None = None
 
     def now(self) -> SiteNow:
         """The site, as it was at most two seconds ago.
@@ -61,14 +65,17 @@ class SiteSnapshot:
             The reading.
 
         Raises:
-            PlatformError: the server is away.
+            PlatformError: the server is away, or lets others wait already.
         """
-        with self._lock:
-            clock = self._connection.clock
-            if self._now is None or clock.monotonic() - self._read_at > _SECONDS:
-                self._now = self._read()
-                self._read_at = clock.monotonic()
-            return self._now
+        if not self._lock.acquire(timeout=_PATIENCE):
+            raise PlatformError("The Prefect server takes long to show how the site is; try again in a while.")
+        try:
+            found = self._recent()
+        finally:
+            self._lock.release()
+        if isinstance(found, ReelmillError):
+            raise found.with_traceback(None)  # else it would grow with each who is shown it
+        return found
 
     def expire(self) -> None:
         """Read the site anew for whoever asks next, as after a change that is to be seen at once."""
@@ -78,6 +85,16 @@ class SiteSnapshot:
     def waiting(self) -> Mapping[str, PoolNow]:
         """What the reasons are made of why jobs wait; see ``now``."""
         return self.now().waiting
+
+    def _recent(self) -> SiteNow | ReelmillError:
+        clock = self._connection.clock
+        if self._found is None or clock.monotonic() - self._read_at > _SECONDS:
+            try:
+                self._found = self._read()
+            except ReelmillError as error:
+                self._found = error
+            self._read_at = clock.monotonic()
+        return self._found
 
     def _read(self) -> SiteNow:
         site = SiteReading(self._connection)

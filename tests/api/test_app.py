@@ -9,11 +9,15 @@ import pytest
 from fastapi import FastAPI, Query
 from fastapi.testclient import TestClient
 
+from reelmill.api.access.roles import Role
 from reelmill.api.app import create_app
 from reelmill.api.errors import about_field
+from reelmill.api.gate import LARGEST
 from reelmill.api.naming import ApiRequest
+from reelmill.api.reference import page
 from reelmill.api.services import Services
 from reelmill.errors import UnknownName, WrongParameter, WrongStatus
+from tests.api.callers import login
 
 
 class Order(ApiRequest):
@@ -43,7 +47,7 @@ def app(services: Services) -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, raise_server_exceptions=False) as opened:
+    with TestClient(app, raise_server_exceptions=False, headers=login(Role.SUPER_ADMIN)) as opened:
         yield opened
 
 
@@ -111,6 +115,39 @@ def test_a_fault_of_ours_is_500_without_its_insides(client: TestClient) -> None:
     assert "ZeroDivision" not in response.text
 
 
-def test_its_page_is_at_docs(client: TestClient) -> None:
-    assert client.get("/docs").status_code == 200
-    assert client.get("/openapi.json").json()["info"]["title"] == "Reelmill"
+@pytest.mark.parametrize("path", ["/orders", "/nowhere", "/metrics", "/redoc"])
+def test_who_has_no_token_is_401_whatever_they_ask_and_send(client: TestClient, path: str) -> None:
+    response = client.post(path, content="{", headers={"Content-Type": "application/json", "Authorization": ""})
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "NotLoggedIn")
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_body_that_is_too_large_is_413(client: TestClient, measured: bool) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(9):
+            yield b" " * (LARGEST // 8)
+
+    sent = b"".join(chunks()) if measured else chunks()  # httpx names the length of bytes alone
+    response = client.post("/orders", content=sent, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "TooLarge")
+
+
+def test_its_page_at_docs_needs_nothing_from_elsewhere_and_no_token(client: TestClient) -> None:
+    shown = client.get("/docs", headers={"Authorization": ""})
+    assert shown.status_code == 200
+    assert "<script" not in shown.text
+    assert "://" not in shown.text.replace("http://127.0.0.1", "")
+    described = client.get("/openapi.json", headers={"Authorization": ""}).json()
+    assert described["info"]["title"] == "Reelmill"
+    assert [path for path in described["paths"] if f"<code>{path}</code>" not in shown.text] == []
+    fields = described["components"]["schemas"]["NewJob"]["properties"]
+    assert [name for name in fields if f"<code>{name}</code>" not in shown.text] == []
+
+
+def test_what_is_described_is_shown_as_text_and_not_as_html() -> None:
+    info = {"title": "<script>alert(1)</script>", "description": "a < b"}
+    shown = page({"info": info, "paths": {"/<b>": {"get": {"summary": "<i>"}}}})
+    assert "<script" not in shown
+    assert "/&lt;b&gt;" in shown
+    assert "a &lt; b" in shown

@@ -12,6 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from reelmill.api.app import create_app
+from reelmill.api.routes import health
 from reelmill.api.services import Services
 from reelmill.dispatch import Dispatcher, Node, NodeStatus
 from reelmill.dispatch.snapshot import SiteNow
@@ -54,6 +55,23 @@ def test_a_site_with_a_worker_online_is_ready(
     response = _client(services.dispatcher).get("/readyz")
     assert response.json() == {"ready": not missing, "missing": missing}
     assert response.status_code == (503 if missing else 200)
+
+
+def test_many_who_ask_at_once_cost_one_look(
+    catalogue: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def responds() -> bool:
+        looks.append(True)
+        return True
+
+    monkeypatch.setattr(services.dispatcher.health, "responds", responds)
+    monkeypatch.setattr(health, "_SECONDS", 3600.0)
+    client = _client(services.dispatcher)
+    shown = [client.get("/readyz").json() for _ in range(3)]
+    assert shown == [shown[0]] * 3
+    assert len(looks) == 1
 
 
 def _node(status: NodeStatus) -> Node:

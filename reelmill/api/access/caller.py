@@ -69,6 +69,19 @@ def known_caller(request: Request) -> Caller:
     """A dependency of a route that any role may call: ``caller: Annotated[Caller, Depends(known_caller)]``.
 
     Args:
+        request: that the gate has let in.
+
+    Returns:
+        Who makes it.
+    """
+    caller: Caller = request.state.caller
+    return caller
+
+
+def caller_of(request: Request) -> Caller:
+    """Who makes a request, looked up at this moment.
+
+    Args:
         request: that is made.
 
     Returns:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy import text
 
 from reelmill.api.naming import ApiModel
@@ -14,6 +17,8 @@ from reelmill.dispatch import NodeStatus
 from reelmill.errors import ReelmillError
 
 router = APIRouter(tags=["site"])
+
+_SECONDS: Final = 1.0  # that a look at the site counts, however many ask
 
 
 class Health(ApiModel):
@@ -36,11 +41,37 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "Something is missing"}})
-def readyz(services: Site, response: Response) -> Readiness:
+def readyz(request: Request, services: Site, response: Response) -> Readiness:
     """Whether the database and the Prefect server respond, and a worker is online."""
-    missing = list(_missing(services))
+    missing = _look_of(request).missing(services)
     response.status_code = 503 if missing else 200
     return Readiness(ready=not missing, missing=missing)
+
+
+class _Look:
+    """What is missing; one look serves all who ask within a second, so that those without a token cost no more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._looked: tuple[float, list[str]] | None = None  # when, and what was missing
+
+    def missing(self, services: Services) -> list[str]:
+        with self._lock:
+            if self._looked is None or time.monotonic() - self._looked[0] > _SECONDS:
+                missing = list(_missing(services))
+                self._looked = (time.monotonic(), missing)
+            return self._looked[1]
+
+
+def _look_of(request: Request) -> _Look:
+    """The one of this process, for the services that it has."""
+    state = request.app.state
+    services, look = getattr(state, "look", (None, None))
+    if services is not state.services:
+        look = _Look()
+        state.look = (state.services, look)
+    assert isinstance(look, _Look)
+    return look
 
 
 def _missing(services: Services) -> Iterator[str]:

@@ -52,7 +52,8 @@ class JobReader:
     database does not answer, or is not a site's.
 
     Args:
-        pools: the pools at this moment, by name, for the reasons why jobs wait; asked only where one waits.
+        pools: the pools at this moment, by name, for the reasons why jobs wait; asked only where one waits. While it
+            fails, jobs have no reasons.
         clock: what time it is.
     """
 
@@ -380,7 +381,10 @@ class JobReader:
     def _explained(self, jobs: list[Job]) -> list[Job]:
         if not any(job.waits for job in jobs):
             return jobs
-        pools, now = self._pools(), self._clock.now()
+        try:
+            pools, now = self._pools(), self._clock.now()
+        except PlatformError:  # jobs are in the database; that the Prefect server is away hides none of them
+            return jobs
         return [
             replace(job, waiting_reason=waiting_reason(job, pools.get(job.pool or ""), now)) if job.waits else job
             for job in jobs
