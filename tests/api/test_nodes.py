@@ -9,7 +9,7 @@ from reelmill.api.access.roles import Role
 from reelmill.api.routes.nodes import node_view
 from reelmill.api.services import Services
 from reelmill.dispatch import Node, WorkerState
-from reelmill.dispatch.nodes import nodes_of
+from reelmill.dispatch.nodes import Nodes, nodes_of
 from reelmill.queue.worker_facts import VirtualGpu, WorkerFacts
 from tests.api.callers import login
 
@@ -62,7 +62,7 @@ def test_a_budget_without_a_gpu_has_no_name() -> None:
 def test_nodes_are_listed_and_found_by_name(
     api: TestClient, services: Services, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services.dispatcher.nodes, "all", lambda: [node])
+    monkeypatch.setattr(Nodes, "all", lambda _: [node])
     (listed,) = api.get("/api/media/nodes").json()["data"]
     assert api.get("/api/media/nodes/vm").json() == listed
     unknown = api.get("/api/media/nodes/nobody")
