@@ -39,6 +39,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     bulk_actions.router,
     jobs.router,
     job_audit.router,
+    job_audit.site_router,
     job_actions.router,
     batches.router,
     pools.router,

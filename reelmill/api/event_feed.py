@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -62,7 +62,7 @@ class EventFeed:
         """Whether the site is read at present."""
         return self._poller is not None
 
-    async def open(self, after: str | None) -> AsyncIterator[str]:
+    async def open(self, after: str | None) -> AsyncGenerator[str]:
         """Begin to listen.
 
         Args:
@@ -79,7 +79,7 @@ class EventFeed:
         site = await asyncio.to_thread(self._site)
         return self._listen(first, site)
 
-    async def _listen(self, first: Changes, site: SiteNow) -> AsyncIterator[str]:
+    async def _listen(self, first: Changes, site: SiteNow) -> AsyncGenerator[str]:
         listener = _Listener(asyncio.Queue(self._backlog))
         self._listeners.add(listener)
         try:

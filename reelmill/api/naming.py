@@ -31,7 +31,14 @@ def inside(params: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         ``{"video_id": "…", "target_bitrate": "4M"}``.
+
+    Raises:
+        ValueError: one is sent by both of its names.
     """
+    own: dict[str, str] = {}  # how each was sent
+    for name in params:
+        if (other := own.setdefault(to_snake(name), name)) != name:
+            raise ValueError(f"{other} and {name} are the same parameter; send it once")
     return {to_snake(name): value for name, value in params.items()}
 
 

@@ -12,6 +12,9 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 #: PostgreSQL takes neither NUL nor half of a UTF-16 pair, in whatever column.
 _REFUSED: Final = re.compile("[\0\ud800-\udfff]")
+
+#: What ends a line, or is not seen: with it, a reason would look like further lines of a log.
+_CONTROL: Final = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 _DEEPEST: Final = 16  # of lists and objects in one another
 
 
@@ -19,6 +22,12 @@ def _storable(text: str) -> str:
     if _REFUSED.search(text):
         raise ValueError("a character in it cannot be stored")
     return text
+
+
+def _one_line(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("it is one line, without control characters")
+    return _storable(text)
 
 
 def _storable_value(value: Any, depth: int = 0) -> Any:
@@ -42,8 +51,8 @@ def _in_utc(at: datetime) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-#: A name, a tag, a word to look for.
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_storable)]
+#: A name, a tag, a word to look for, a reason.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_one_line)]
 
 #: A time; one without a zone is UTC.
 Time = Annotated[datetime, AfterValidator(_in_utc)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import threading
@@ -19,6 +20,7 @@ import typer
 
 from reelmill.cli.console import console
 from reelmill.cli.exit_codes import ExitCode
+from reelmill.errors import UserError
 from reelmill.wording import plural
 
 if TYPE_CHECKING:
@@ -53,15 +55,15 @@ def launch(
     server: Annotated[
         str, typer.Option(envvar="REELMILL_API_URL", help="URL of the REST API.")
     ] = "http://127.0.0.1:4100",
-    token: Annotated[
-        str | None, typer.Option(envvar="REELMILL_TOKEN", show_envvar=True, help="Bearer token of the REST API.")
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with the bearer token of the REST API; else it is in REELMILL_TOKEN.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Draws the same jobs again, on the same nodes.")] = None,
     output: Annotated[Path, typer.Option(help="What became of each job, as JSON.")] = Path("job_launch_results.json"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the jobs, one a line; send nothing.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="A line for each batch.")] = False,
 ) -> None:
-    """Hand in many load tests at once; Ctrl-C ends that cleanly, and what was handed in goes on."""
+    """Hand in many load tests at once; Ctrl-C or SIGTERM ends that cleanly, and what was handed in goes on."""
     from reelmill.launch.client import SiteApi
     from reelmill.launch.options import lanes_of, launch_options
     from reelmill.launch.plan import draw_jobs
@@ -78,7 +80,7 @@ def launch(
     if not dry_run:
         require_writable(output)
     drawn = random.SystemRandom().randrange(2**32) if seed is None else seed
-    with SiteApi(server, token) as api:
+    with SiteApi(server, _token(token_file)) as api:
         api.require_ready()
         jobs = draw_jobs(options, api.workers(), drawn)
         _print_plan(jobs, drawn)
@@ -90,6 +92,16 @@ def launch(
     _print_summary(ended, output, server)
     if ended.code is not ExitCode.OK:
         raise typer.Exit(ended.code)
+
+
+def _token(file: Path | None) -> str | None:
+    """The token; never an argument of the command, which everybody on the node could read."""
+    if file is None:
+        return os.environ.get("REELMILL_TOKEN") or None
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"The token cannot be read from {file}: {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,7 @@ def _send(api: SiteApi, jobs: Sequence[PlannedJob], run: _Run) -> _End:
     results: list[BatchResult] = []
     started = time.monotonic()
     try:
-        with _ended_by_ctrl_c() as ended, _progress_of(len(jobs)) as show:
+        with _ended_by_signals() as ended, _progress_of(len(jobs)) as show:
             sender = Sender(api, Pace(run.delay), uuid.uuid4().hex, ended.wait)
             for result in sender.send(batches(jobs, run.batch_size)):
                 results.append(result)
@@ -131,8 +143,8 @@ def _send(api: SiteApi, jobs: Sequence[PlannedJob], run: _Run) -> _End:
 
 
 @contextmanager
-def _ended_by_ctrl_c() -> Iterator[threading.Event]:
-    """The first Ctrl-C lets the request that is under way end, the second does not."""
+def _ended_by_signals() -> Iterator[threading.Event]:
+    """The first Ctrl-C or SIGTERM lets the request that is under way end, the second does not."""
     ended = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -141,11 +153,12 @@ def _ended_by_ctrl_c() -> Iterator[threading.Event]:
         console().print("Ending after this batch; what was handed in goes on.")
         ended.set()
 
-    before = signal.signal(signal.SIGINT, end)
+    before = {each: signal.signal(each, end) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield ended
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 class _Progress:

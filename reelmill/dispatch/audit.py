@@ -143,12 +143,18 @@ class Audit:
 
     @translates_errors
     def entries(
-        self, job_id: uuid.UUID | None = None, *, since: datetime | None = None, page: int = 1, size: int = 50
+        self,
+        job_id: uuid.UUID | Collection[uuid.UUID] | None = None,
+        *,
+        since: datetime | None = None,
+        page: int = 1,
+        size: int = 50,
     ) -> AuditPage:
         """Who did what, the newest first.
 
         Args:
-            job_id: only what was done to this job, by its public id or that of any of its runs.
+            job_id: only what was done to this job, by its public id or that of any of its runs; where all of these are
+                known already, they, so that the server is not asked.
             since: only of that moment and later.
             page: 1 is the first.
             size: entries on a page, 1 to 200.
@@ -160,7 +166,8 @@ class Audit:
             UserError: there is no such page, or the site's catalogue is not known here.
             PlatformError: the database or the server is away.
         """
-        return self._trail.entries(None if job_id is None else self._ids(job_id), since, page, size)
+        ids = self._ids(job_id) if isinstance(job_id, uuid.UUID) else job_id
+        return self._trail.entries(ids, since, page, size)
 
     def _ids(self, job_id: uuid.UUID) -> set[uuid.UUID]:
         """Every id that the job was recorded by; one that was cleared away is known by that which is given."""

@@ -123,7 +123,7 @@ class SiteApi:
             raise TryAgain(f"{self.server} is not ready: {_message(response)}", _retry_after(response))
         if response.status_code in (401, 403):
             raise TokenRefused(
-                f"{self.server} does not let us in: {_message(response)} Give --token or REELMILL_TOKEN; "
+                f"{self.server} does not let us in: {_message(response)} Set REELMILL_TOKEN or give --token-file; "
                 "`reelmill token create --role SUPER_ADMIN` makes one."
             )
         if not response.is_success:

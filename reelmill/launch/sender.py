@@ -18,6 +18,8 @@ from reelmill.launch.plan import PlannedJob
 #: Tries of one batch; with the waits between them a server has two minutes to come back.
 TRIES: Final = 9
 
+_UNKNOWN: Final = "Whether the site has these jobs is not known."
+
 
 class Submission(StrEnum):
     """What became of a job of a launch."""
@@ -103,10 +105,12 @@ class Sender:
                 return result(tries, taken=self._api.submit(jobs, key))
             except TokenRefused:
                 raise
+            except KeyboardInterrupt:  # while the site may be taking them
+                return result(tries, f"Ended by hand in the middle of it. {_UNKNOWN}", last=True)
             except UserError as error:
                 return result(tries, str(error))
             except TryAgain as error:
                 trouble = error
             if tries == TRIES or self._wait(backoff(tries, random.random(), trouble.retry_after)):
                 break
-        return result(tries, f"{trouble} Whether the site has these jobs is not known.", last=True)
+        return result(tries, f"{trouble} {_UNKNOWN}", last=True)

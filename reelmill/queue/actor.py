@@ -29,7 +29,8 @@ class Actor:
         Returns:
             The line, which is also the message of a state once it begins with a capital letter.
         """
-        return f"{what} by {self.name}" + (f": {self.reason}" if self.reason else "")
+        line = f"{what} by {self.name}" + (f": {self.reason}" if self.reason else "")
+        return "".join(each if each.isprintable() else " " for each in line)  # a reason forges no further lines
 
 
 #: Prefect's UI and command line set a state without a name.

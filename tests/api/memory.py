@@ -59,6 +59,10 @@ class MemoryReader(JobReader):
         progress = self.progress([job.id]).get(job.id)
         return JobDetail(job, progress, self.timeline(job_id), None, job.replaces, job.replaced_by)
 
+    def run_ids(self, job_id: uuid.UUID) -> list[uuid.UUID]:
+        job = self._prefect.jobs.read(job_id)
+        return [job.public_id, job.id]
+
     def progress(self, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Progress]:
         return self._prefect.jobs.progress(job_ids)
 

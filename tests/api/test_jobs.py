@@ -13,6 +13,9 @@ from prefect.client.schemas.actions import LogCreate
 from prefect.states import Completed, Failed, Running
 
 from reelmill.api.access.roles import Role
+from reelmill.api.services import Services
+from reelmill.dispatch import Actor
+from reelmill.errors import PlatformError
 from tests.api.callers import login
 from tests.api.library import add_video
 
@@ -283,6 +286,43 @@ def test_a_job_is_paused_resumed_and_cancelled_by_the_caller(api: TestClient, vi
     assert [(entry["action"], entry["actor"], entry["origin"]) for entry in trail["data"]] == [
         (action, "test-super_admin", "api") for action in ("cancel", "resume", "pause", "submit")
     ]
+
+
+def test_what_was_done_to_a_job_outlives_it_and_the_whole_site_is_listed(
+    api: TestClient, worker: SyncPrefectClient, videos: list[str]
+) -> None:
+    job = create(api, videos[0])
+    api.post(f"{JOBS}/{job}/cancel")
+    cleared: Any = "/flow_runs/bulk_delete"  # not among the routes that the client's types know
+    worker.request("POST", cleared, json={"flow_runs": {"id": {"any_": [job]}}, "limit": 1})
+    assert [entry["action"] for entry in api.get(f"{JOBS}/{job}/audit").json()["data"]] == ["cancel", "submit"]
+    site = api.get("/api/media/audit", params={"limit": 1}).json()
+    assert [(entry["action"], entry["jobId"]) for entry in site["data"]] == [("cancel", job)]
+    assert site["pagination"]["total"] == 2
+    assert api.get("/api/media/audit", params={"since": "2100-01-01T00:00:00Z"}).json()["data"] == []
+
+
+def test_a_reason_forges_no_lines_of_a_log(api: TestClient, videos: list[str]) -> None:
+    job = create(api, videos[0])
+    forged = {"reason": "mine\n2026-01-01 INFO cancelled by somebody else"}
+    assert error(api.post(f"{JOBS}/{job}/cancel", json=forged), 422)["field"] == "reason"
+    assert Actor("a", "b\nc\x1b").did("cancelled") == "cancelled by a: b c "
+
+
+def test_a_parameter_by_both_of_its_names_is_refused(api: TestClient, videos: list[str]) -> None:
+    sent = {"type": "validate", "params": {"videoId": videos[0], "video_id": videos[1]}}
+    assert error(api.post(JOBS, json=sent), 422)["field"] == "params"
+
+
+def test_a_log_is_read_without_the_prefect_server(api: TestClient, services: Services, videos: list[str]) -> None:
+    """What explains why a job waits needs it, and a log has nothing of that."""
+    job = create(api, videos[0])
+
+    def away(_job_id: uuid.UUID) -> None:
+        raise PlatformError("The Prefect server does not answer.")
+
+    services.dispatcher.reader.read = away  # type: ignore[method-assign,assignment]
+    assert api.get(f"{JOBS}/{job}/log").status_code == 200
 
 
 def test_a_failed_job_is_sent_back_and_its_log_counts_the_attempts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 
 from reelmill.cli.main import app
 from reelmill.errors import CapabilityError, PlatformError, UserError
-from reelmill.launch.client import TokenRefused, TryAgain
+from reelmill.launch.client import SiteApi, TokenRefused, TryAgain
+from reelmill.launch.plan import PlannedJob
 from tests.launch.unsteady_site import UnsteadySite, node, unsteady_site
 
 
@@ -80,6 +81,34 @@ def test_ctrl_c_ends_after_the_batch_and_still_writes(remote: UnsteadySite, outp
     assert signal.getsignal(signal.SIGINT) == before
 
 
+def test_sigterm_ends_it_like_ctrl_c(remote: UnsteadySite, output: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    remote.behave = ["ok", lambda: os.kill(os.getpid(), signal.SIGTERM)]
+    result = _launch(remote, output)
+    assert result.exit_code == 130, result.output
+    assert [record["submission"] for record in _results(output)] == ["sent"] * 10 + ["unsent"] * 2
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_batch_that_is_broken_off_may_have_been_taken(
+    remote: UnsteadySite, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, sent = SiteApi.submit, []
+
+    def twice_ended(api: SiteApi, jobs: Sequence[PlannedJob], key: str) -> list[Mapping[str, Any]]:
+        sent.append(key)
+        if len(sent) == 2:
+            for _ in range(2):
+                signal.raise_signal(signal.SIGINT)
+        return submit(api, jobs, key)
+
+    monkeypatch.setattr(SiteApi, "submit", twice_ended)
+    result = _launch(remote, output)
+    assert result.exit_code == 130, result.output
+    assert [record["submission"] for record in _results(output)] == ["sent"] * 5 + ["failed"] * 5 + ["unsent"] * 2
+    assert "is not known" in _results(output)[5]["error"]
+
+
 def test_what_fails_makes_the_launch_fail(remote: UnsteadySite, output: Path) -> None:
     remote.behave = ["wrong"]
     result = _launch(remote, output)
@@ -113,6 +142,17 @@ def test_a_token_is_taken_from_the_environment(
     monkeypatch.setenv("REELMILL_TOKEN", "secret")
     assert _launch(remote, output).exit_code == 0
     assert "secret" not in output.read_text()
+
+
+def test_a_token_is_taken_from_a_file_and_never_from_the_command_line(
+    remote: UnsteadySite, output: Path, tmp_path: Path
+) -> None:
+    remote.token = "secret"
+    file = tmp_path / "token"
+    assert type(_launch(remote, output, "--token-file", str(file)).exception) is UserError
+    file.write_text("secret\n")
+    assert _launch(remote, output, "--token-file", str(file)).exit_code == 0
+    assert _launch(remote, output, "--token", "secret").exit_code == 2
 
 
 @pytest.mark.parametrize("arguments", [("--duration", "300-30"), ("--priority", "3", "--queue", "live")])

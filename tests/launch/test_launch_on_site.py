@@ -48,9 +48,9 @@ def drained(on_site: Site) -> Iterator[Services]:
 def test_the_jobs_of_a_launch_wait_in_their_lanes_once(drained: Services, tmp_path: Path) -> None:
     output, jobs = tmp_path / "results.json", drained.dispatcher.jobs
     with live(create_app(drained)) as url:
-        server = ("--server", url, "--token", Role.SUPER_ADMIN, "--output", str(output))
+        server = ("--server", url, "--output", str(output))
         drawn = ("--count", "12", "--batch-size", "6", "--priority", "low", "--duration", "5")
-        result = CliRunner().invoke(app, ["launch", *server, *drawn])
+        result = CliRunner().invoke(app, ["launch", *server, *drawn], env={"REELMILL_TOKEN": Role.SUPER_ADMIN})
         assert result.exit_code == 0, (result.output, result.exception)
         options = launch_options(
             count=3, scenario="random", lanes=lanes_of("3", "mixed"), engine="auto", duration="5", bit_rate="auto"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, field_validator
 
 from reelmill.api.errors import about_field
 from reelmill.api.naming import ApiRequest, inside
@@ -80,6 +80,12 @@ class NewJob(JobOptions):
         description="of its type, in camelCase or snake_case; a video by its id, path, file name or title",
         examples=[{"videoId": "chaplin.mp4"}],
     )
+
+    @field_validator("params")
+    @classmethod
+    def _named_once(cls, params: dict[str, Any]) -> dict[str, Any]:
+        inside(params)
+        return params
 
     def parameters(self) -> dict[str, Any]:
         """The parameters as the flow calls them."""

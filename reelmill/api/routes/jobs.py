@@ -57,7 +57,7 @@ def read_log(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> LogLines:
     """The log from its beginning, or going on from a cursor; each line comes once, also one that reaches us late."""
-    services.dispatcher.reader.read(job_id)
+    services.dispatcher.reader.run_ids(job_id)  # 404, where `after` would be at fault else
     with about_field("after"):
         found = services.dispatcher.reader.log(job_id, after, limit)
     lines = [LogLineItem(time=line.time, level=line.level, text=line.text) for line in found.lines]

@@ -52,8 +52,7 @@ class JobReader:
     database does not answer, or is not a site's.
 
     Args:
-        pools: the pools at this moment, by name, for the reasons why jobs wait; asked only where one waits. While it
-            fails, jobs have no reasons.
+        pools: the pools now, by name, for the reasons why jobs wait, which are left out while it fails.
         clock: what time it is.
     """
 
@@ -139,6 +138,11 @@ class JobReader:
         """
         with read_only() as connection:
             return job_counts.waiting(connection, self._clock.now())
+
+    def run_ids(self, job_id: uuid.UUID) -> list[uuid.UUID]:
+        """The ids of every run that a job has had, the first one first; ``UnknownName`` where there is no such job."""
+        with read_only() as connection:
+            return job_chain_rows.run_ids(connection, job_id)
 
     def jobs(self, run_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Job]:
         """Many runs as jobs at once, without the reasons why they wait.
