@@ -24,6 +24,7 @@ ROWS = (
     "submit_bulk",
     "launch",
     "api_latency",
+    "scrape",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,20 @@ def test_each_alert_fires_when_it_should_and_not_when_it_should_not() -> None:
         assert fires == {True, False}, rule["alert"]
         assert {"summary", "description"} <= rule["annotations"].keys()
         assert rule["labels"]["severity"] in ("warning", "critical")
+
+
+def test_what_is_installed_has_all_of_it() -> None:
+    """The wheel takes its packages whole, but for what git ignores."""
+    root = MONITORING.parents[1]
+    wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    ignored = [line.strip("/") for line in (root / ".gitignore").read_text().splitlines() if line and line[0] != "#"]
+    assert not wheel.keys() & {"include", "exclude", "only-include"}
+    shipped = [path.relative_to(root) for path in MONITORING.rglob("*") if path.is_file()]
+    assert {"prometheus.yml", "alerts.yml", "scheduler.json"} <= {path.name for path in shipped}
+    for path in shipped:
+        assert path.parts[0] in wheel["packages"], path
+        for each in (path, *path.parents):
+            assert not [rule for rule in ignored if each.match(rule)], path
 
 
 def test_the_configuration_is_one(tmp_path: Path) -> None:
