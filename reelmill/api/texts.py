@@ -27,7 +27,7 @@ def _storable(text: str) -> str:
 def _one_line(text: str) -> str:
     if _CONTROL.search(text):
         raise ValueError("it is one line, without control characters")
-    return _storable(text)
+    return text
 
 
 def _storable_value(value: Any, depth: int = 0) -> Any:
@@ -51,8 +51,11 @@ def _in_utc(at: datetime) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-#: A name, a tag, a word to look for, a reason.
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_one_line)]
+#: A name, a tag, a word to look for; a file may be called anything.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_storable)]
+
+#: What somebody writes into logs, such as a reason.
+Line = Annotated[Text, AfterValidator(_one_line)]
 
 #: A time; one without a zone is UTC.
 Time = Annotated[datetime, AfterValidator(_in_utc)]

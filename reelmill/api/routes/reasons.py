@@ -9,14 +9,14 @@ from pydantic import Field
 
 from reelmill.api.access.caller import Caller
 from reelmill.api.naming import ApiRequest
-from reelmill.api.texts import Text
+from reelmill.api.texts import Line
 from reelmill.dispatch import Actor
 
 
 class Reason(ApiRequest):
     """Why something is done, for the job's log and for the record of who did what."""
 
-    reason: Text | None = Field(default=None, examples=["the wrong preset"])
+    reason: Line | None = Field(default=None, examples=["the wrong preset"])
 
 
 #: A body that may be left out.
