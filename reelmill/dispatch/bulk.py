@@ -291,19 +291,18 @@ class Bulk:
     def _body(self, job_filter: JobFilter) -> dict[str, Any]:
         return request_body(job_filter, self._connection.clock.now())
 
-    def _cancel(self, portion: Portion, by: Actor) -> list[uuid.UUID]:
-        left = set(portion)
+    def _cancel(self, portion: Portion, by: Actor) -> Iterator[uuid.UUID]:
+        left, message = set(portion), by.did("Cancelled")
         for _ in range(_ROUNDS):
             before = len(left)
-            for state in _WAITING:
-                left -= self._set_state(left, state, Cancelled(message=by.did("Cancelled")))
-            left -= self._set_state(left, _STARTED, Cancelling(message=by.did("Cancelled")))
+            for present, new in (*((each, Cancelled) for each in _WAITING), (_STARTED, Cancelling)):
+                cancelled = self._set_state(left, present, new(message=message))
+                self._connection.log_line(cancelled, by.did("cancelled"))
+                self._connection.log_line(cancelled, CANCELLED_LINE)
+                yield from (portion[run_id] for run_id in cancelled)  # known at once: the server may go away now
+                left -= cancelled
             if len(left) == before:
-                break
-        cancelled = [run_id for run_id in portion if run_id not in left]
-        self._connection.log_line(cancelled, by.did("cancelled"))
-        self._connection.log_line(cancelled, CANCELLED_LINE)
-        return [portion[run_id] for run_id in cancelled]
+                return
 
     def _set_state(self, job_ids: set[uuid.UUID], present: dict[str, Any], state: State[Any]) -> set[uuid.UUID]:
         """Set the state of those of these runs whose present one is as described; returns which accepted it."""
@@ -314,22 +313,23 @@ class Bulk:
         )
         return {uuid.UUID(run["flow_run_id"]) for run in response["results"] if run["status"] == "ACCEPT"}
 
-    def _clear(self, portion: Portion) -> list[uuid.UUID]:
+    def _clear(self, portion: Portion) -> Iterator[uuid.UUID]:
         settling = self._settling(list(portion))
         left = [run_id for run_id in portion if run_id not in settling]
         moved = [run_id for run_id in left if portion[run_id] != run_id]
         before = {run.id: [one.id for one in self._chains.before(run)] for run in self._connection.read_runs(moved)}
-        deleted = self._delete(left)
-        self._delete([one for run_id in deleted for one in before.get(run_id, [])])  # they are of the same jobs
-        return [portion[run_id] for run_id in deleted]
-
-    def _delete(self, run_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
         deleted: list[uuid.UUID] = []
+        for run_id in self._delete(left):
+            deleted.append(run_id)
+            yield portion[run_id]
+        # They are of the same jobs.
+        list(self._delete([one for run_id in deleted for one in before.get(run_id, [])]))
+
+    def _delete(self, run_ids: Sequence[uuid.UUID]) -> Iterator[uuid.UUID]:
         for start in range(0, len(run_ids), _AT_ONCE):
             over = _chosen(run_ids[start : start + _AT_ONCE], {"type": {"any_": list(FINAL_TYPES)}})
             response = self._connection.post("/flow_runs/bulk_delete", flow_runs=over, limit=_AT_ONCE)
-            deleted += map(uuid.UUID, response["deleted"])
-        return deleted
+            yield from map(uuid.UUID, response["deleted"])
 
     def _settling(self, job_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
         """Those that failed just now, before their workers have applied the retry rule."""

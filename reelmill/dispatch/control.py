@@ -72,9 +72,9 @@ class Control:
         job_id, state = run.id, _state(run)
         if state.type not in (StateType.FAILED, StateType.CRASHED, StateType.CANCELLED):
             only = "only a failed or cancelled job can be sent back"
-            raise WrongStatus(f"The job {job_id} is {_status(state)}; {only}.", _status(state))
+            raise WrongStatus(f"The job {public_id(run)} is {_status(state)}; {only}.", _status(state))
         if successor_id(run) is not None:  # and that was deleted
-            raise WrongStatus(f"The job {job_id} was replaced; {state.message}.", _status(state))
+            raise WrongStatus(f"The job {public_id(run)} was replaced; {state.message}.", _status(state))
         self._require_deployment(run)
         self._connection.forget_process(run)
         if DEAD_LETTER in run.tags:  # before it starts again: its next failure may bring the tag back
@@ -82,12 +82,13 @@ class Control:
             self._connection.client.update_flow_run(job_id, tags=tags)
         if ANNOUNCED_LABEL in run.labels:  # it may fail before it runs, which would look like the same try
             self._connection.client.update_flow_run_labels(job_id, {ANNOUNCED_LABEL: NOT_ANNOUNCED})
+        attempt = retry_count(self._history(job_id)) + 1  # before it goes back: nothing that was done may look undone
         now = self._connection.clock.now()
         retry: State[Any] = AwaitingRetry(scheduled_time=now, message=f"{BY_HAND} at {clock(now)}")
         if not self._connection.set_state_if(job_id, [state.type.value], retry):
-            raise UserError(f"The job {job_id} has changed this very moment; look at it again.")
+            raise UserError(f"The job {public_id(run)} has changed this very moment; look at it again.")
         self._connection.log_line([job_id], by.did("sent back"))
-        self._connection.log_line([job_id], f"--- RETRY ATTEMPT {retry_count(self._history(job_id))} ---")
+        self._connection.log_line([job_id], f"--- RETRY ATTEMPT {attempt} ---")
         return _steered(run)
 
     def _require_deployment(self, run: FlowRun) -> None:
@@ -111,14 +112,14 @@ class Control:
             run = self._chains.present(job_id)
             job_id, state = run.id, _state(run)
             if state.is_final():
-                raise WrongStatus(f"The job {job_id} is over: it is {_status(state)}.", _status(state))
+                raise WrongStatus(f"The job {public_id(run)} is over: it is {_status(state)}.", _status(state))
             if state.is_cancelling():
                 return _steered(run, changed=False)
             if self._cancel_from(job_id, state, by):
                 self._connection.log_line([job_id], by.did("cancelled"))
                 self._connection.log_line([job_id], CANCELLED_LINE)
                 return _steered(run)
-        raise UserError(f"The job {job_id} changes at this very moment; cancel it again.")
+        raise UserError(f"The job {public_id(run)} changes at this very moment; cancel it again.")
 
     def _cancel_from(self, job_id: uuid.UUID, state: State[Any], by: Actor) -> bool:
         # A forced state would overwrite what the worker has set meanwhile. A run that is being started has a process
@@ -134,24 +135,24 @@ class Control:
             if state.is_paused():
                 return _steered(run, changed=False)
             if state.is_final() or state.is_cancelling():
-                raise WrongStatus(f"The job {job_id} cannot be paused: it is {_status(state)}.", _status(state))
-            if self._suspend_from(job_id, state, by):
+                raise WrongStatus(f"The job {public_id(run)} cannot be paused: it is {_status(state)}.", _status(state))
+            if self._suspend_from(run, state, by):
                 self._connection.log_line([job_id], by.did("paused"))
                 return _steered(run)
             self._connection.clock.sleep(_BETWEEN)
-        raise UserError(f"The job {job_id} is just being started; pause it again in a moment.")
+        raise UserError(f"The job {public_id(run)} is just being started; pause it again in a moment.")
 
-    def _suspend_from(self, job_id: uuid.UUID, state: State[Any], by: Actor) -> bool:
+    def _suspend_from(self, run: FlowRun, state: State[Any], by: Actor) -> bool:
         suspended: State[Any] = Suspended(timeout_seconds=None, message=by.did("Paused"))
         if waits(state):
-            return self._suspend_waiting(job_id, state, suspended)
-        return state.is_running() and self._suspend_running(job_id, suspended)
+            return self._suspend_waiting(run, state, suspended)
+        return state.is_running() and self._suspend_running(run, suspended)
 
-    def _suspend_waiting(self, job_id: uuid.UUID, state: State[Any], suspended: State[Any]) -> bool:
+    def _suspend_waiting(self, run: FlowRun, state: State[Any], suspended: State[Any]) -> bool:
         """Suspend a waiting run; forced, since Prefect suspends running flows only, and so undone over a final state.
 
         Args:
-            job_id: of the run.
+            run: which.
             state: its present one.
             suspended: the new one.
 
@@ -161,21 +162,21 @@ class Control:
         Raises:
             WrongStatus: the run ended meanwhile.
         """
-        if not self._connection.set_state_if(job_id, [state.type.value], suspended, force=True, named=state.name or ""):
+        if not self._connection.set_state_if(run.id, [state.type.value], suspended, force=True, named=state.name or ""):
             return False
-        *_, before, _ = self._history(job_id)
+        *_, before, _ = self._history(run.id)
         if not before.is_final():
             return True
-        self._connection.client.set_flow_run_state(job_id, before, force=True)
-        raise WrongStatus(f"The job {job_id} cannot be paused: it is {_status(before)}.", _status(before))
+        self._connection.client.set_flow_run_state(run.id, before, force=True)
+        raise WrongStatus(f"The job {public_id(run)} cannot be paused: it is {_status(before)}.", _status(before))
 
-    def _suspend_running(self, job_id: uuid.UUID, suspended: State[Any]) -> bool:
-        response = self._connection.client.set_flow_run_state(job_id, suspended)
+    def _suspend_running(self, run: FlowRun, suspended: State[Any]) -> bool:
+        response = self._connection.client.set_flow_run_state(run.id, suspended)
         if response.status is SetStateStatus.ACCEPT:
             return True
-        if _state(self._connection.read_run(job_id)).is_running():
+        if _state(self._connection.read_run(run.id)).is_running():
             why = getattr(response.details, "reason", None) or "Prefect does not say why"
-            raise UserError(f"The job {job_id} cannot be paused: {why}")
+            raise UserError(f"The job {public_id(run)} cannot be paused: {why}")
         return False
 
     def resume(self, job_id: uuid.UUID, by: Actor) -> SteeredJob:
@@ -183,7 +184,7 @@ class Control:
         run = self._chains.present(job_id)
         job_id, state = run.id, _state(run)
         if not state.is_paused():
-            raise WrongStatus(f"The job {job_id} is not paused: it is {_status(state)}.", _status(state))
+            raise WrongStatus(f"The job {public_id(run)} is not paused: it is {_status(state)}.", _status(state))
         if state.name != SUSPENDED:  # its process is alive and waits for this
             self._connection.client.resume_flow_run(job_id)
             self._connection.log_line([job_id], by.did("resumed"))
@@ -191,7 +192,7 @@ class Control:
         self._connection.forget_process(run)
         # Unforced, Prefect would take the run for one that goes on where it stopped.
         if not self._connection.set_state_if(job_id, ["PAUSED"], self.lane_state(run), force=True, named=SUSPENDED):
-            raise UserError(f"The job {job_id} has changed this very moment; look at it again.")
+            raise UserError(f"The job {public_id(run)} has changed this very moment; look at it again.")
         self._connection.log_line([job_id], by.did("resumed"))
         return _steered(run)
 

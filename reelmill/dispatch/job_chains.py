@@ -6,7 +6,9 @@ Chains are short, and nearly every job has one run: then nothing is asked beyond
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
@@ -14,6 +16,9 @@ from prefect.exceptions import ObjectNotFound
 from reelmill.dispatch.connection import Connection
 from reelmill.errors import UnknownName
 from reelmill.queue import job_chain
+
+_AT_ONCE: Final = 100  # jobs whose runs are asked for by their tags
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class JobChains:
@@ -34,10 +39,10 @@ class JobChains:
         Raises:
             UnknownName: no job has this id.
         """
-        run = self._read(job_id) or self._successor(job_id)
-        if run is None:
-            raise UnknownName(f"No job has the id {job_id}.", str(job_id))
-        return self._followed(run)[-1]
+        last = self._followed(self._first(job_id))[-1]
+        if successor_id(last) is None:
+            return last
+        return _standing(self._later(public_id(last))) or last  # the run that took its place is gone
 
     def runs(self, job_id: uuid.UUID) -> list[FlowRun]:
         """Every run that stands, or stood, for a job.
@@ -51,10 +56,12 @@ class JobChains:
         Raises:
             UnknownName: no job has this id.
         """
-        run = self._read(job_id) or self._successor(job_id)
-        if run is None:
-            raise UnknownName(f"No job has the id {job_id}.", str(job_id))
-        return [*self.before(run), *self._followed(run)]
+        run = self._first(job_id)
+        chain = [*self.before(run), *self._followed(run)]
+        if public_id(run) != run.id or successor_id(run) is not None:  # one between may be gone
+            known = {one.id for one in chain}
+            chain += [one for one in self._later(public_id(run)) if one.id not in known]
+        return sorted(chain, key=_created)
 
     def before(self, run: FlowRun) -> list[FlowRun]:
         """The runs whose place a run has taken, the first first; none is asked for where its tags name none."""
@@ -85,7 +92,35 @@ class JobChains:
             found = self._connection.read_runs(unread)
             runs |= {run.id: run for run in found}
             unread = {after for run in found if (after := successor_id(run)) is not None} - runs.keys() - unread
-        return {job_id: _last(runs, runs[job_id]) for job_id in wanted if job_id in runs}
+        present = {job_id: _last(runs, runs[job_id]) for job_id in wanted if job_id in runs}
+        lost = [one for one in wanted if one not in present or successor_id(present[one]) is not None]
+        return present | self._standing_of({one: public_id(present[one]) if one in present else one for one in lost})
+
+    def _standing_of(self, public_ids: Mapping[uuid.UUID, uuid.UUID]) -> dict[uuid.UUID, FlowRun]:
+        """The runs that stand for jobs of which earlier runs are gone, by the id that was given; with its public id."""
+        found = self._later(*public_ids.values())
+        of_job = {
+            job_id: _standing([run for run in found if not set(job_chain.tags_of(public)).isdisjoint(run.tags)])
+            for job_id, public in public_ids.items()
+        }
+        return {job_id: run for job_id, run in of_job.items() if run is not None}
+
+    def _first(self, job_id: uuid.UUID) -> FlowRun:
+        """The run of this id; where that is gone, the one that stands for the job of this id.
+
+        Args:
+            job_id: the job's public id, or that of any of its runs.
+
+        Returns:
+            The run.
+
+        Raises:
+            UnknownName: no job has this id.
+        """
+        run = self._read(job_id) or _standing(self._later(job_id))
+        if run is None:
+            raise UnknownName(f"No job has the id {job_id}.", str(job_id))
+        return run
 
     def _followed(self, run: FlowRun) -> list[FlowRun]:
         """A run and those that took its place, one after the other."""
@@ -103,11 +138,13 @@ class JobChains:
         except ObjectNotFound:
             return None
 
-    def _successor(self, run_id: uuid.UUID) -> FlowRun | None:
-        """The run that has taken the place of one that was deleted."""
-        tagged = {"tags": {"all_": [f"{job_chain.REPLACES}{run_id}"]}}
-        found = self._connection.post("/flow_runs/filter", flow_runs=tagged, limit=1)
-        return FlowRun.model_validate(found[0]) if found else None
+    def _later(self, *job_ids: uuid.UUID) -> list[FlowRun]:
+        """The runs that have taken the place of others of these jobs, or of these runs."""
+        found: list[FlowRun] = []
+        for start in range(0, len(job_ids), _AT_ONCE):
+            tags = [tag for job_id in job_ids[start : start + _AT_ONCE] for tag in job_chain.tags_of(job_id)]
+            found += self._connection.filter_runs({"flow_runs": {"tags": {"any_": tags}}})
+        return found
 
 
 def successor_id(run: FlowRun) -> uuid.UUID | None:
@@ -120,6 +157,17 @@ def successor_id(run: FlowRun) -> uuid.UUID | None:
 def public_id(run: FlowRun) -> uuid.UUID:
     """The id of the job that a run is of."""
     return job_chain.public_id(run.id, run.labels)
+
+
+def _standing(runs: Sequence[FlowRun]) -> FlowRun | None:
+    """The run of one job that stands for it, among all that have taken the place of another; None: there is none."""
+    return max(
+        runs, key=lambda run: (run.state is None or run.state.name != job_chain.REPLACED, *_created(run)), default=None
+    )
+
+
+def _created(run: FlowRun) -> tuple[datetime, uuid.UUID]:
+    return run.created or _EARLIEST, run.id
 
 
 def _last(runs: Mapping[uuid.UUID, FlowRun], run: FlowRun) -> FlowRun:

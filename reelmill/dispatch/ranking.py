@@ -16,7 +16,7 @@ from reelmill.dispatch.job_views import JobViews
 from reelmill.errors import UserError, WrongStatus
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import SUSPENDED
-from reelmill.queue.job_chain import JOB_LABEL, REPLACED, REPLACES, replaced_message
+from reelmill.queue.job_chain import JOB_LABEL, REPLACED, later_tags, replaced_message, takes_place_message
 from reelmill.queue.retry_policy import CLASS_LABEL, RETRIES_LABEL
 
 _TRIES: Final = 5
@@ -54,13 +54,13 @@ class Ranking:
         # Suspended until the old one is cancelled, so that the two never run both; whatever ends us in between leaves
         # a paused job that a person finds and resumes.
         new_id = self.create_suspended(run, lane)
+        place = self._control.lane_state(run) if state.name != SUSPENDED else None
         moved = by.did(f"moved from the lane {run.work_queue_name} to {lane}")
         if not self._cancel_replaced(run.id, state, _replaced(new_id, moved)):
             back = _replaced(run.id, "it has started meanwhile")
             self._connection.client.set_flow_run_state(new_id, back, force=True)
             raise UserError(f"The job {job_id} has started meanwhile; it stays in the lane {run.work_queue_name}.")
-        if state.name != SUSPENDED:
-            place = self._control.lane_state(run)
+        if place is not None:
             self._connection.set_state_if(new_id, ["PAUSED"], place, force=True, named=SUSPENDED)
         # The old run's state has the same sentence, so that the log of the job, which is that of both, has it once.
         self._connection.log_line([new_id], f"{moved}; the run {new_id} takes the place of {run.id}")
@@ -69,16 +69,17 @@ class Ranking:
     def move_to_front(self, job_id: uuid.UUID, by: Actor) -> SteeredJob:
         """See ``Jobs.move_to_front``."""
         run, state = self._waiting(job_id)
-        job_id, unchanged = run.id, SteeredJob(public_id(run), run.id, changed=False)
+        unchanged = SteeredJob(public_id(run), run.id, changed=False)
+        job_id = unchanged.public_id  # by which messages name it
         if state.type is not StateType.SCHEDULED:
             raise UserError(f"The job {job_id} is not in its lane any more: it is {state.name}.")
         first, now = self._first(run), self._connection.clock.now()
         if first.id == run.id and _due(run, now):
             return unchanged
         at = min(first.next_scheduled_start_time or now, now) - timedelta(seconds=1)
-        if not self._connection.set_state_if(job_id, ["SCHEDULED"], rescheduled(state, at), named=state.name or ""):
+        if not self._connection.set_state_if(run.id, ["SCHEDULED"], rescheduled(state, at), named=state.name or ""):
             raise UserError(f"The job {job_id} has started meanwhile.")
-        self._connection.log_line([job_id], by.did("moved to the front of its lane"))
+        self._connection.log_line([run.id], by.did("moved to the front of its lane"))
         return unchanged._replace(changed=True)
 
     def _waiting(self, job_id: uuid.UUID) -> tuple[FlowRun, State[Any]]:
@@ -104,19 +105,18 @@ class Ranking:
 
     def create_suspended(self, run: FlowRun, lane: str) -> uuid.UUID:
         """Create the same job in another lane, suspended; its id."""
-        tags = [tag for tag in run.tags if not tag.startswith(REPLACES)]
         created = self._connection.post(
             f"/deployments/{run.deployment_id}/create_flow_run",
             name=run.name,
             parameters=run.parameters,
-            tags=[*tags, f"{REPLACES}{run.id}"],
+            tags=later_tags(public_id(run), run.id, run.tags),
             labels={
                 **{name: value for name, value in run.labels.items() if name in _CARRIED},
                 JOB_LABEL: str(public_id(run)),
             },
             job_variables=run.job_variables or {},
             work_queue_name=lane,
-            state=new_state(Suspended(timeout_seconds=None, message=f"takes the place of {run.id}")),
+            state=new_state(Suspended(timeout_seconds=None, message=takes_place_message(run.id))),
         )
         return uuid.UUID(created["id"])
 

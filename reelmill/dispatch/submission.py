@@ -24,6 +24,7 @@ from reelmill.queue.run_name import first_video, run_name
 
 _AT_ONCE: Final = 100  # the most runs the server creates in one go
 _ROUNDS: Final = 10
+_KEY: Final = "key-"  # what the tag begins with that names the key a job was handed in under
 
 
 @dataclass
@@ -42,6 +43,16 @@ class _Request:
     folded: bool = False  # its work was under way
 
     @property
+    def key_tag(self) -> str | None:
+        """Tag of work that folds and was handed in under a key: its idempotency key is that of the work."""
+        return f"{_KEY}{duplicates.digest(self.given_key)[:12]}" if self.folds and self.given_key is not None else None
+
+    @property
+    def tags(self) -> list[str]:
+        """Tags of a run that is created for it."""
+        return [tag for tag in (self.tag, self.batch, self.key_tag) if tag is not None]
+
+    @property
     def key(self) -> str | None:
         """Idempotency key, the same for two that submit the same at one instant.
 
@@ -53,11 +64,15 @@ class _Request:
         return f"{self.tag}:{self.generation}" if self.folds else self.given_key
 
     def is_done_by(self, run: FlowRun) -> bool:
-        """Whether this run, of the same work, will do; one of the same batch does, whatever became of it."""
-        if self.batch is not None and self.batch in run.tags:
+        """Whether this run, of the same work, will do; one of the same batch or key does, whatever became of it."""
+        if self.was_handed_in_as(run):
             return True
         state = run.state
         return state is None or (state.is_scheduled() if self.later else not state.is_final())
+
+    def was_handed_in_as(self, run: FlowRun) -> bool:
+        """Whether this run, of the same work, was created when this very request was handed in before."""
+        return not {self.batch, self.key_tag}.isdisjoint(run.tags)
 
 
 class SubmittedRuns(NamedTuple):
@@ -79,7 +94,7 @@ class SubmitOptions(TypedDict, total=False):
     force: a new job even if the same work is under way.
     delay: seconds before which a job does not start; it folds only with another such one that has not begun.
     keys: one for each job, unlike any other: handed in again under its key, as after a connection that broke, a job is
-        the one that it was. It counts for work that never folds, and with ``force``.
+        the one that it was, unless it was folded with one that somebody else had handed in.
     file_names: of videos, by what the parameters call them: a job that is given an id is then named after the file.
     """
 
@@ -197,7 +212,7 @@ class Submission:
         Raises:
             PlatformError: the server creates none of a request's runs, again and again.
         """
-        runs: dict[uuid.UUID, FlowRun] = self._fold(requests)
+        runs: dict[uuid.UUID, FlowRun] = self._fold(deployment, requests)
         refusal = "the same work was handed in and ended over and over"
         for _ in range(_ROUNDS):
             new = [request for request in requests if request.run_id is None]
@@ -219,10 +234,15 @@ class Submission:
             runs |= created
         raise PlatformError(f"The Prefect server does not take the job: {refusal}; try again.")
 
-    def _fold(self, requests: Sequence[_Request]) -> dict[uuid.UUID, FlowRun]:
+    def _fold(self, deployment: DeploymentResponse, requests: Sequence[_Request]) -> dict[uuid.UUID, FlowRun]:
         """Set the run of each request whose work is under way, and the generation of the others; those runs by id."""
-        known = self._known({request.tag: request for request in requests if request.folds and request.tag is not None})
-        runs: dict[uuid.UUID, FlowRun] = {}
+        wanted: dict[str, _Request] = {}
+        for request in requests:
+            if request.folds and request.tag is not None:  # of the same work the first is created, and has the key
+                wanted.setdefault(request.tag, request)
+        known = self._known(wanted)
+        keyed = [request for request in requests if not request.folds and request.given_key is not None]
+        runs = self._find_keys(deployment.flow_id, keyed) if keyed else {}
         for request in requests:
             if request.folds and request.tag in known:
                 request.generation, alive = known[request.tag]
@@ -249,8 +269,20 @@ class Submission:
             for tag in wanted.keys() & set(run.tags):
                 count, alive = known.get(tag, (0, None))
                 generation = max(count, _generation(run, tag)) + 1
-                known[tag] = (generation, run if wanted[tag].is_done_by(run) else alive)
+                better = wanted[tag].is_done_by(run) and (alive is None or wanted[tag].was_handed_in_as(run))
+                known[tag] = (generation, run if better else alive)
         return known
+
+    def _find_keys(self, flow_id: uuid.UUID, requests: Sequence[_Request]) -> dict[uuid.UUID, FlowRun]:
+        """Set the run of each request whose key was used before; those runs by id."""
+        keys = sorted({request.key for request in requests if request.key is not None})
+        spec = {"flow_runs": {"idempotency_key": {"any_": keys}}}
+        found = [run for run in self._connection.filter_runs(spec) if run.flow_id == flow_id] if keys else []
+        by_key = {run.idempotency_key: run.id for run in found}
+        for request in requests:
+            request.run_id = by_key.get(request.key)
+            request.folded = request.run_id is not None
+        return {run.id: run for run in found}
 
     def _create(self, deployment: DeploymentResponse, new: Sequence[_Request], shared: Mapping[str, Any]) -> str | None:
         """Create runs in their order, one for each key; the id of each request's run is set.
@@ -271,7 +303,7 @@ class Submission:
                 **shared,
                 "name": first.name,
                 "parameters": dict(first.parameters),
-                "tags": [tag for tag in (first.tag, first.batch) if tag is not None],
+                "tags": first.tags,
                 "idempotency_key": first.key,
             }
             for first, *_ in by_key.values()

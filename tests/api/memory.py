@@ -68,7 +68,8 @@ class MemoryReader(JobReader):
 
     def timeline(self, job_id: uuid.UUID) -> list[TimelineSegment]:
         states = self._client.read_flow_run_states(job_id)
-        return timeline([StateRow(s.type.value, s.name or "", s.timestamp) for s in states], self._clock.now())
+        rows = [StateRow(job_id, s.type.value, s.name or "", s.timestamp, s.message) for s in states]
+        return timeline(rows, self._clock.now())
 
     def log(self, job_id: uuid.UUID, after: str | None = None, limit: int = 1000) -> LogPage:
         if after is not None and not after.isdecimal():

@@ -6,13 +6,20 @@ import logging
 import uuid
 from collections.abc import Iterator
 
+import httpx
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.states import Running
 
 from flows.validate import validate
+from reelmill.clock import SYSTEM
 from reelmill.dispatch import Actor, Dispatcher
 from reelmill.dispatch.audit import CatalogueTrail
+from reelmill.dispatch.control import CANCELLED_LINE
 from reelmill.dispatch.testing import MemorySite
-from reelmill.errors import UserError
+from reelmill.dispatch.testing.memory_server import MemoryServer
+from reelmill.dispatch.testing.memory_trail import MemoryTrail
+from reelmill.errors import PlatformError, UserError
 from reelmill.queue.job import JobStatus
 from reelmill.settings import get_settings
 from tests.refusals import refused
@@ -41,6 +48,29 @@ def test_entries_are_in_the_catalogue(catalogue: str, prefect: Dispatcher) -> No
     assert (submit.action, submit.details) == ("submit", {"type": "validate"})
     prefect.bulk.clear([job_id])
     assert [entry.action for entry in prefect.audit.entries(job_id).entries] == ["clear", "cancel", "submit"]
+
+
+def test_what_was_done_before_the_server_went_away_is_written_down() -> None:
+    server, trail = MemoryServer(SYSTEM), MemoryTrail()
+    server.add_pool("cpu")
+    server.add_deployment("validate", "cpu", {}, {})
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if b'"CANCELLING"' in request.content and request.url.path.endswith("/bulk_set_state"):
+            return httpx.Response(500, json={"detail": "away"}, request=request)
+        return server.respond(request)
+
+    transport = httpx.MockTransport(respond)
+    with SyncPrefectClient("http://memory/api", httpx_settings={"transport": transport}) as client:
+        prefect = Dispatcher(client, trail=trail)
+        waiting, running = (prefect.jobs.submit("validate", force=True).id for _ in range(2))
+        client.set_flow_run_state(running, Running(), force=True)
+        with refused(PlatformError):
+            prefect.bulk.cancel([waiting, running], _ANN)
+        assert prefect.jobs.read(waiting).status is JobStatus.CANCELLED
+        assert [line.text for line in prefect.jobs.log(waiting)] == [_ANN.did("cancelled"), CANCELLED_LINE]
+    entries = trail.entries([waiting, running], None, 1, 50).entries
+    assert [(entry.action, entry.job_id) for entry in entries if entry.actor == _ANN.name] == [("cancel", waiting)]
 
 
 def test_without_a_catalogue_the_deed_is_done_and_a_warning_names_it(

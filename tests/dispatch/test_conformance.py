@@ -116,6 +116,22 @@ def test_work_handed_in_again_under_its_key_is_that_job_whatever_became_of_it(qu
     assert another.id not in {job.id for job in first}
 
 
+def test_what_is_handed_in_again_under_its_key_is_called_old(queue: Queue) -> None:
+    intake, work = queue.prefect.intake, [{"video_id": str(uuid.uuid4())} for _ in range(2)]
+    keys = [uuid.uuid4().hex for _ in work]
+    for force in (True, False):
+        first = intake.submit("validate", work, force=force, keys=keys)
+        assert [each.is_new for each in first] == [True, True]
+        queue.put(first[0].job, Completed())  # before its like is sent again
+        again = intake.submit("validate", work, force=force, keys=keys)
+        assert [each.job.id for each in again] == [each.job.id for each in first]
+        assert [each.is_new for each in again] == [False, False]
+        for each in first:
+            queue.put(each.job, Completed())
+    (other,) = intake.submit("validate", work[:1], keys=[uuid.uuid4().hex])
+    assert (other.is_new, other.job.status) == (True, JobStatus.PENDING)
+
+
 def test_a_job_that_was_put_off_folds_until_it_begins(queue: Queue) -> None:
     now = queue.submit()
     jobs, before = queue.prefect.jobs, datetime.now(UTC)
@@ -265,7 +281,7 @@ def test_a_job_changes_its_place(queue: Queue) -> None:
     assert front.scheduled < first.scheduled
     moved = queue.prefect.jobs.prioritise(second.id, 1)
     assert (moved.lane, moved.parameters, moved.name) == ("live-high", second.parameters, second.name)
-    assert set(moved.tags) == {*second.tags, f"replaces:{second.id}"}
+    assert set(moved.tags) == {*second.tags, f"job:{second.id}", f"replaces:{second.id}"}
     old = queue.client.read_flow_run(second.id).state
     assert old is not None
     why = f"moved from the lane idle to live-high by {this_user().name}"
@@ -314,6 +330,28 @@ def test_a_job_whose_first_run_was_deleted_is_found_by_its_id(queue: Queue) -> N
     queue.client.request("POST", route, json={"flow_runs": {"id": {"any_": [str(first.id)]}}})
     assert queue.prefect.jobs.read(first.id).id == moved.id
     assert queue.prefect.jobs.cancel(first.id).status is JobStatus.CANCELLED
+
+
+@pytest.mark.parametrize("gone", ["the first", "one between", "all but the last"])
+def test_a_job_keeps_its_id_whichever_of_its_runs_are_gone(queue: Queue, gone: str) -> None:
+    jobs, first = queue.prefect.jobs, queue.submit(queue="idle")
+    runs = [first, jobs.prioritise(first.id, 9), jobs.prioritise(first.id, 2)]
+    last, deleted = runs[-1], {"the first": runs[:1], "one between": runs[1:2], "all but the last": runs[:2]}[gone]
+    route: Any = "/flow_runs/bulk_delete"
+    ids = [str(run.id) for run in deleted]
+    queue.client.request("POST", route, json={"flow_runs": {"id": {"any_": ids}}})
+    assert (jobs.read(first.id).id, jobs.read(first.id).public_id) == (last.id, first.id)
+    assert [job.id for job in jobs.wait([first.id], until_over=False)] == [last.id]
+    assert "moved from the lane batch-low to live-medium" in jobs.log(first.id)[-1].text
+    assert queue.prefect.bulk.cancel([first.id]) == 1
+    with refused(WrongStatus, status="cancelled") as refusal:
+        jobs.cancel(last.id)
+    assert str(first.id) in str(refusal.error)  # who knows a job by its public id is not given another
+    assert jobs.read(first.id).status is JobStatus.CANCELLED
+    assert jobs.retry(first.id).id == last.id
+    assert [entry.action for entry in queue.prefect.audit.entries(first.id).entries] == [
+        "retry", "cancel", "prioritise", "prioritise", "submit",
+    ]  # fmt: skip
 
 
 def test_it_is_written_down_who_did_what(queue: Queue) -> None:

@@ -171,7 +171,7 @@ def test_another_lane_is_another_run_and_the_old_one_names_it(
     assert moved.id != job.id
     assert (moved.lane, moved.parameters, moved.name) == ("live-high", job.parameters, job.name)
     assert (moved.status, moved.scheduled, moved.vram_mb, moved.retries) == (JobStatus.PENDING, job.scheduled, 77, 2)
-    assert set(moved.tags) == {*job.tags, f"replaces:{job.id}"}
+    assert set(moved.tags) == {*job.tags, f"job:{job.id}", f"replaces:{job.id}"}
     assert "reelmill.failure-attempt" not in client.read_flow_run(moved.id).labels
     old = client.read_flow_run(job.id).state
     assert old is not None
@@ -180,7 +180,7 @@ def test_another_lane_is_another_run_and_the_old_one_names_it(
         prefect.jobs.retry(job.id)
     assert prefect.jobs.submit("validate", job.parameters).id == moved.id  # the same work is under way
     assert prefect.jobs.prioritise(moved.id, 1).id == moved.id
-    assert set(prefect.jobs.prioritise(moved.id, 10).tags) == {*job.tags, f"replaces:{moved.id}"}
+    assert set(prefect.jobs.prioritise(moved.id, 10).tags) == {*job.tags, f"job:{job.id}", f"replaces:{moved.id}"}
 
 
 def test_a_held_job_is_held_in_its_new_lane_too(prefect: Dispatcher, job: Job) -> None:

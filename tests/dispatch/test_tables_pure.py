@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.dialects import postgresql
 
+from reelmill.api.routes.job_views import retry_count
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.reading import Progress, progress_of
 from reelmill.dispatch.tables import contract, cursors
@@ -15,15 +16,21 @@ from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.dispatch.tables.prefect_tables import METADATA, STATE_TYPES
 from reelmill.dispatch.tables.timeline import Phase, StateRow, timeline
 from reelmill.errors import FailureClass, PlatformError, UserError
+from reelmill.queue.job_chain import replaced_message, takes_place_message
 from reelmill.queue.progress_pace import ProgressPace, from_metadata, to_metadata
 from reelmill.settings import get_settings
 from tests.refusals import refused
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
+_RUN, _NEXT = uuid.UUID(int=1), uuid.UUID(int=2)
 
 
 def _states(*states: tuple[int, str, str]) -> list[StateRow]:
-    return [StateRow(kind, name, _START + timedelta(seconds=seconds)) for seconds, kind, name in states]
+    return [StateRow(_RUN, kind, name, _at(seconds)) for seconds, kind, name in states]
+
+
+def _at(seconds: int) -> datetime:
+    return _START + timedelta(seconds=seconds)
 
 
 def _phases(*states: tuple[int, str, str], now: int = 1000) -> list[tuple[str, float, bool]]:
@@ -71,6 +78,44 @@ def test_time_after_the_end_is_no_segment_even_where_the_job_is_sent_back() -> N
     assert _phases(
         (0, "RUNNING", "Running"), (5, "FAILED", "Failed"), (900, "SCHEDULED", "AwaitingRetry"), (901, "FAILED", "x")
     ) == [(Phase.RUNNING, 5, False), (Phase.RETRYING, 1, False)]
+
+
+def _moved(name: str) -> list[StateRow]:
+    """The states of a job that is moved to another lane after twenty seconds."""
+    return [
+        StateRow(_RUN, "SCHEDULED", name, _at(0)),
+        StateRow(_NEXT, "PAUSED", "Suspended", _at(19), takes_place_message(_RUN)),
+        StateRow(_RUN, "CANCELLED", "Replaced", _at(20), replaced_message(_NEXT, "moved by ann")),
+        StateRow(_NEXT, "SCHEDULED", name, _at(21)),
+        StateRow(_NEXT, "RUNNING", "Running", _at(30)),
+        StateRow(_NEXT, "COMPLETED", "Completed", _at(40)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "retries"), [("Scheduled", Phase.WAITING, 0), ("AwaitingRetry", Phase.RETRYING, 1)]
+)
+def test_a_change_of_lane_leaves_no_trace_in_a_timeline(name: str, phase: Phase, retries: int) -> None:
+    segments = timeline(_moved(name), _at(50))
+    assert [(each.what, each.seconds) for each in segments] == [(phase, 30), (Phase.RUNNING, 10)]
+    assert retry_count(segments) == retries
+
+
+def test_a_paused_job_stays_paused_over_a_change_of_lane() -> None:
+    paused = [StateRow(_RUN, "PAUSED", "Suspended", _at(5), "Paused by ann"), *_moved("Scheduled")[1:3]]
+    assert [(each.what, each.seconds, each.end) for each in timeline(paused, _at(50))] == [(Phase.PAUSED, 45, None)]
+
+
+def test_a_change_of_lane_that_came_to_nothing_leaves_no_trace_in_a_timeline() -> None:
+    states = [
+        StateRow(_RUN, "SCHEDULED", "Scheduled", _at(0)),
+        StateRow(_RUN, "RUNNING", "Running", _at(18)),
+        StateRow(_NEXT, "PAUSED", "Suspended", _at(19), takes_place_message(_RUN)),
+        StateRow(_NEXT, "CANCELLED", "Replaced", _at(20), replaced_message(_RUN, "it has started meanwhile")),
+        StateRow(_RUN, "COMPLETED", "Completed", _at(40)),
+    ]
+    segments = timeline(states, _at(50))
+    assert [(each.what, each.seconds) for each in segments] == [(Phase.WAITING, 18), (Phase.RUNNING, 22)]
 
 
 def test_a_timeline_takes_states_in_any_order_and_none_at_all() -> None:

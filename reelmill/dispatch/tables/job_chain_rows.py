@@ -6,7 +6,7 @@ import uuid
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from reelmill.dispatch.tables.conditions import label
+from reelmill.dispatch.tables.conditions import label, stands
 from reelmill.dispatch.tables.prefect_tables import flow_run
 from reelmill.errors import UnknownName
 from reelmill.queue.job_chain import JOB_LABEL, public_id
@@ -53,13 +53,12 @@ def present_run(connection: Connection, job_id: uuid.UUID) -> uuid.UUID:
         UnknownName: no job has this id.
     """
     order = (flow_run.c.created.desc(), flow_run.c.id.desc())
-    chosen = select(flow_run.c.id, flow_run.c.state_type).where(of_job(job_id)).order_by(*order)
-    rows = connection.execute(chosen).tuples().all()
-    if not rows:
+    # A change of lane that came to nothing leaves a run that is past, newer than the one that has started.
+    chosen = select(flow_run.c.id).where(of_job(job_id)).order_by(stands().desc(), *order)
+    found: uuid.UUID | None = connection.scalars(chosen.limit(1)).first()
+    if found is None:
         raise UnknownName(_no_job(job_id), str(job_id))
-    # A change of lane that came to nothing leaves a cancelled run, newer than the one that has started.
-    standing: list[uuid.UUID] = [run_id for run_id, state_type in rows if state_type != "CANCELLED"]
-    return standing[0] if standing else uuid.UUID(str(rows[0][0]))
+    return found
 
 
 def _no_job(job_id: uuid.UUID) -> str:

@@ -378,8 +378,9 @@ class JobReader:
         return Changes([jobs[run_id] for run_id in ids if run_id in jobs], progress, cursor, complete)
 
     def _timeline(self, connection: Connection, job_id: uuid.UUID) -> list[TimelineSegment]:
-        runs, columns = job_chain_rows.run_ids(connection, job_id), flow_run_state.c
-        chosen = select(columns.type, columns.name, columns.timestamp).where(columns.flow_run_id.in_(runs))
+        runs, states = job_chain_rows.run_ids(connection, job_id), flow_run_state.c
+        columns = (states.flow_run_id, states.type, states.name, states.timestamp, states.message)
+        chosen = select(*columns).where(states.flow_run_id.in_(runs))
         return timeline([StateRow(*row) for row in connection.execute(chosen)], self._clock.now())
 
     def _explained(self, jobs: list[Job]) -> list[Job]:
