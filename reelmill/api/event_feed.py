@@ -86,7 +86,7 @@ class EventFeed:
             if self._poller is None or self._poller.done():
                 self._poller = asyncio.create_task(self._poll(first.cursor, site))
             yield _COME_BACK + sent(site_events(site, None)) + sent_changes(first)
-            async for text in self._between(first.cursor):
+            async for text in self._between(first.cursor, site):
                 yield text
             while not listener.cut_off:
                 yield await self._next(listener)
@@ -96,11 +96,13 @@ class EventFeed:
                 self._poller.cancel()
                 self._poller = None
 
-    async def _between(self, cursor: str) -> AsyncIterator[str]:
+    async def _between(self, cursor: str, site: SiteNow) -> AsyncIterator[str]:
         """What the poller has sent between a listener's first reading and its coming."""
         while True:
             try:
-                yield sent_changes(await asyncio.to_thread(self._changes, cursor)) or _HEARTBEAT
+                changes = await asyncio.to_thread(self._changes, cursor)
+                now = await asyncio.to_thread(self._site)
+                yield sent(site_events(now, site)) + sent_changes(changes) or _HEARTBEAT
             except ReelmillError:  # away
                 yield _HEARTBEAT
                 await asyncio.sleep(self._pace.poll)

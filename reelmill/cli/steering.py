@@ -180,7 +180,7 @@ def retry(
     if dead_letters:
         if names or status or job_type or pool:
             raise UserError("Name jobs, or give --dead for all that are out of retries.")
-        _retry_dead_letters(by, output)
+        _retry_dead_letters(by, output, yes)
         return
     by_filter = _by_filter(names, (status, job_type, pool))
     chosen = filter_of(_of(status, _changed(BulkAction.RETRY), "sent back"), job_type, pool)
@@ -192,9 +192,12 @@ def retry(
         do_to_each(prefect, names or [], lambda job_id: prefect.jobs.retry(job_id, by)).show(output)
 
 
-def _retry_dead_letters(by: Actor, output: Output) -> None:
+def _retry_dead_letters(by: Actor, output: Output, yes: bool) -> None:
     refused: list[UserError] = []
     with open_dispatcher() as prefect:
+        count = prefect.bulk.count(filter_of((JobStatus.FAILED,), None, None, dead_letter=True))
+        if count:
+            confirm(f"Send {count} job(s) back that are out of retries?", yes)
         sent = prefect.jobs.retry_dead_letters(by, on_refused=refused.append)
     if output == "json":
         print_json({"jobs": jobs_json(sent), "refused": [str(reason) for reason in refused]})

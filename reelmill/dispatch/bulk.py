@@ -19,9 +19,12 @@ from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.connection import Connection, new_state, read_pages, translates_errors
 from reelmill.dispatch.control import CANCELLED_LINE, Control, SteeredJob, this_user
 from reelmill.dispatch.job_chains import public_id
-from reelmill.dispatch.job_filter import FINAL_TYPES, JobFilter, as_plain, request_body
+from reelmill.dispatch.job_filter import FINAL_TYPES, JobFilter, as_plain, needs_tables, request_body
 from reelmill.dispatch.job_views import JobViews
 from reelmill.dispatch.ranking import Ranking
+from reelmill.dispatch.tables import job_pages
+from reelmill.dispatch.tables.job_reader import JobReader
+from reelmill.dispatch.tables.read_only import read_only
 from reelmill.errors import UserError
 from reelmill.queue import job_chain
 from reelmill.queue.actor import Actor
@@ -55,8 +58,8 @@ _STARTED: Final[dict[str, Any]] = {
 class Bulk:
     """Does with many jobs what ``Jobs`` does with one. Jobs are chosen by a filter, or by their ids of any kind."""
 
-    def __init__(self, connection: Connection, views: JobViews, audit: Audit):
-        self._connection, self._chains, self._audit = connection, views.chains, audit
+    def __init__(self, connection: Connection, views: JobViews, reader: JobReader, audit: Audit):
+        self._connection, self._chains, self._reader, self._audit = connection, views.chains, reader, audit
         self._control = Control(connection, views.chains)
         self._ranking = Ranking(connection, views, self._control)
 
@@ -73,6 +76,9 @@ class Bulk:
         Raises:
             PlatformError: the server is away.
         """
+        if self._by_tables(job_filter):
+            with read_only() as connection:
+                return job_pages.total(connection, job_filter, self._connection.clock.now())
         return int(self._connection.post("/flow_runs/count", **self._body(job_filter)))
 
     @translates_errors
@@ -278,7 +284,14 @@ class Bulk:
         while given := list(islice(ids, _AT_ONCE)):
             yield {run.id: public_id(run) for run in self._chains.present_of(given).values()}
 
+    def _by_tables(self, job_filter: JobFilter) -> bool:
+        """Whether the jobs are chosen by the site's database, where that is at hand, since the server cannot."""
+        return needs_tables(job_filter) and self._reader.serves(self._connection.pool_ids())
+
     def _public_ids(self, job_filter: JobFilter) -> Portion:
+        if self._by_tables(job_filter):
+            with read_only() as connection:
+                return job_pages.public_ids(connection, job_filter, self._connection.clock.now())
         body, post = self._body(job_filter), self._connection.post
 
         def read(limit: int, offset: int) -> list[tuple[uuid.UUID, uuid.UUID]]:

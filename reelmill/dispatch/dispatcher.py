@@ -45,10 +45,10 @@ class Dispatcher:
         self.audit = Audit(trail or CatalogueTrail(str(client.api_url)), views.chains, clock)
         self.jobs = Jobs(connection, views, self.audit)
         self.intake = Intake(connection, views, self.audit)
-        self.bulk = Bulk(connection, views, self.audit)
-        self.batches = Batches(connection, self.bulk, self.audit)
         # What explains why a job waits is asked when one is read, and by then it is there.
         self.reader = JobReader(lambda: self.snapshot.waiting(), clock)
+        self.bulk = Bulk(connection, views, self.reader, self.audit)
+        self.batches = Batches(connection, self.bulk, self.audit)
         self.archive = archive_of(connection, self.reader, self.audit)
         self.pools = Pools(connection, site, self.reader, self.audit)
         self.lanes = Lanes(connection, site, self.audit)

@@ -54,6 +54,11 @@ class JobFilter:
 _BY_TABLES: Final = ("failure_class", "worker", "video_id")
 
 
+def needs_tables(job_filter: JobFilter) -> bool:
+    """Whether only the site's database can choose these jobs."""
+    return any(getattr(job_filter, name) is not None for name in _BY_TABLES)
+
+
 def as_plain(job_filter: JobFilter) -> dict[str, Any]:
     """The fields of a filter that count, as JSON has them."""
     given = {name: getattr(job_filter, name) for name in JobFilter.__dataclass_fields__}

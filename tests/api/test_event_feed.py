@@ -116,6 +116,23 @@ def test_a_listener_has_the_lanes_first_and_then_what_changes() -> None:
     asyncio.run(scene())
 
 
+def test_a_lane_that_changes_while_somebody_comes_is_not_missed() -> None:
+    async def scene() -> None:
+        site = Happenings()
+        feed = _feed(site)
+        first = Listener(await feed.open(None))
+        await first.until("event: lane")
+        second = Listener(await feed.open(None))
+        site.site = replace(_SITE, pools=(replace(_SITE.pools[0], drained=True),))
+        await first.until('"drained":true')  # what the poller has sent before the second one listens
+        text = await second.until('"drained":true')
+        assert [event["drained"] for event in _events(text, "lane")] == [False, True]
+        await first.close()
+        await second.close()
+
+    asyncio.run(scene())
+
+
 def test_a_stream_goes_on_from_its_last_event_id() -> None:
     async def scene() -> None:
         site = Happenings()

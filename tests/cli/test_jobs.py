@@ -194,7 +194,10 @@ def test_dead_letters_are_listed_and_sent_back(reelmill: Shell) -> None:
     assert reelmill.json("jobs", "stats")["dead_letters"] == 1
     assert "1 out of retries" in reelmill("jobs", "stats").stdout
     assert [job["id"] for job in reelmill.json("jobs", "dead")["jobs"]] == [str(dead.id)]
-    assert [job["id"] for job in reelmill.json("jobs", "retry", "--dead")["jobs"]] == [str(dead.id)]
+    asked = reelmill("jobs", "retry", "--dead", stdin="n\n", code=130)
+    assert "Send 1 job(s) back" in asked.stderr
+    assert [job["id"] for job in reelmill.json("jobs", "dead")["jobs"]] == [str(dead.id)]
+    assert [job["id"] for job in reelmill.json("jobs", "retry", "--dead", "--yes")["jobs"]] == [str(dead.id)]
     assert reelmill.json("jobs", "dead")["jobs"] == []
     found = reelmill.json("jobs", "stats")
     assert (found["by_status"]["pending"], found["by_type"]["validate"]["by_status"]) == (2, {"pending": 2})
@@ -206,7 +209,7 @@ def test_dead_letters_that_cannot_be_sent_back_are_said(reelmill: Shell) -> None
     gone = reelmill.client.read_flow_run(dead.id).deployment_id
     assert gone is not None
     reelmill.client.delete_deployment(gone)
-    failed = reelmill("jobs", "retry", "--dead", code=1)
+    failed = reelmill("jobs", "retry", "--dead", "--yes", code=1)
     assert isinstance(failed.exception, UserError)
     assert str(dead.id) in str(failed.exception)
 

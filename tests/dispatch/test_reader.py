@@ -30,7 +30,7 @@ from sqlalchemy.exc import InternalError
 from bench import many_jobs
 from reelmill.catalogue.engine import get_engine
 from reelmill.catalogue.models import ArchivedJobs
-from reelmill.dispatch import Dispatcher, JobFilter
+from reelmill.dispatch import BulkAction, Dispatcher, JobFilter
 from reelmill.dispatch.tables import contract, indexes, job_pages
 from reelmill.dispatch.tables.prefect_tables import flow_run
 from reelmill.dispatch.tables.read_only import read_only
@@ -254,6 +254,32 @@ def test_changes_name_the_jobs_whose_state_or_progress_moved(prefect: Dispatcher
     assert not {moved, progressed} & {job.id for job in prefect.reader.changes(changes.cursor).jobs}
 
 
+def test_a_job_that_is_not_due_is_no_change_until_it_is(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    cursor = prefect.reader.changes().cursor
+    later, now = _submit(prefect, delay=86_400), _submit(prefect)
+    found = {job.id for job in prefect.reader.changes(cursor).jobs}
+    assert {*now} <= found
+    assert not {*later} & found
+    client.set_flow_run_state(later[0], Running(), force=True)
+    assert later[0] in {job.id for job in prefect.reader.changes(cursor).jobs}
+
+
+def test_many_jobs_are_steered_by_what_only_the_tables_can_choose_by(
+    prefect: Dispatcher, client: SyncPrefectClient
+) -> None:
+    worker, ids = f"nas-{uuid.uuid4()}", _submit(prefect, 3)
+    for job_id in ids[:2]:
+        client.update_flow_run_labels(job_id, {WORKER_LABEL: worker})
+    chosen = JobFilter(worker=worker)
+    moved = prefect.jobs.prioritise(ids[0], 1)
+    client.update_flow_run_labels(moved.id, {WORKER_LABEL: worker})
+    assert (prefect.bulk.count(chosen), {*prefect.bulk.ids(chosen)}) == (2, {moved.id, ids[1]})
+    assert prefect.bulk.preview(chosen, BulkAction.CANCEL).would_change == 2
+    assert prefect.bulk.cancel(chosen) == 2
+    states = [prefect.jobs.read(job_id).status for job_id in ids]
+    assert states == [JobStatus.CANCELLED, JobStatus.CANCELLED, JobStatus.PENDING]
+
+
 @pytest.fixture
 def late(prefect: Dispatcher) -> Iterator[Connection]:
     """A writer whose transaction has begun before all that a test does, and ends when the test has it end."""
@@ -273,22 +299,6 @@ def test_a_row_that_is_committed_late_is_not_missed(prefect: Dispatcher, late: C
         quick.execute(update(flow_run).where(flow_run.c.id == second).values(name="quick", updated=text("now()")))
     names = {job.id: job.name for job in prefect.reader.changes(between.cursor).jobs}
     assert (names[first], names[second]) == ("late", "quick")
-
-
-def test_each_end_of_a_job_is_counted_once(prefect: Dispatcher, client: SyncPrefectClient) -> None:
-    (job,) = _submit(prefect)
-    before = prefect.reader.finished_since()
-    client.set_flow_run_state(job, Running(), force=True)
-    assert job not in {ended.id for ended in prefect.reader.finished_since(before.cursor).jobs}
-    client.set_flow_run_state(job, Failed(), force=True)
-    client.update_flow_run_labels(job, {"reelmill.engine": "software"})
-    then = prefect.reader.finished_since(before.cursor)
-    (ended,) = [ended for ended in then.jobs if ended.id == job]
-    assert (ended.type, ended.status, ended.engine) == ("validate", JobStatus.FAILED, "software")
-    assert ended.waited is not None
-    client.update_flow_run(job, tags=["dead-letter"])  # the row changes, and the job has ended all the same
-    again = prefect.reader.finished_since(then.cursor)
-    assert job not in {ended.id for ended in again.jobs}
 
 
 def test_numbers_by_sql_are_those_of_the_server_and_keep_what_was_archived(

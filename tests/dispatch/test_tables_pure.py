@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,14 +12,16 @@ from sqlalchemy.dialects import postgresql
 from reelmill.api.routes.job_views import retry_count
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.reading import Progress, progress_of
-from reelmill.dispatch.tables import contract, cursors
+from reelmill.dispatch.tables import contract, cursors, job_pages
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.dispatch.tables.prefect_tables import METADATA, STATE_TYPES
 from reelmill.dispatch.tables.timeline import Phase, StateRow, timeline
 from reelmill.errors import FailureClass, PlatformError, UserError
+from reelmill.queue.job import job_view
 from reelmill.queue.job_chain import replaced_message, takes_place_message
 from reelmill.queue.progress_pace import ProgressPace, from_metadata, to_metadata
 from reelmill.settings import get_settings
+from tests.queue.facts import NOW, RUN
 from tests.refusals import refused
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -131,6 +134,15 @@ def test_a_cursor_comes_back_as_it_was_and_only_for_its_own_reading() -> None:
     assert set(cursor) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
     with refused(UserError):
         cursors.decode("log", cursor, 2)
+
+
+@pytest.mark.parametrize(("found", "more"), [(0, False), (1, False), (2, False), (3, True)])
+def test_a_page_that_is_just_full_is_the_last_unless_a_job_comes_after_it(found: int, more: bool) -> None:
+    jobs = [job_view(replace(RUN, id=uuid.UUID(int=number)), NOW, 3) for number in range(found)]
+    cursor = job_pages.cursor_after(jobs, 2)
+    assert (cursor is not None) == more
+    if cursor is not None:
+        assert cursors.decode("jobs", cursor, 2)[1] == str(jobs[1].id)  # the last on the page, not the one after
 
 
 @pytest.mark.parametrize("nonsense", ["", "x", "é", "jobs", cursors.encode("jobs", "yesterday", "you"), "AAAA"])

@@ -95,14 +95,17 @@ def waiting(connection: Connection, now: datetime) -> dict[tuple[str, str], int]
 def failures(connection: Connection) -> Failures:
     """What failed for good, and how often jobs were tried again, of all that are not archived."""
     names, runs = _flow_names(connection), flow_run.c
-    dead = select(runs.flow_id, func.count()).where(tagged(DEAD_LETTER), of_statuses([JobStatus.FAILED]))
     again = select(runs.flow_id, func.count()).join(flow_run_state, flow_run_state.c.flow_run_id == runs.id)
-    again = again.where(flow_run_state.c.name == AWAITING_RETRY)
-    found = [
-        {names[flow_id]: jobs for flow_id, jobs in connection.execute(each.group_by(runs.flow_id)).tuples()}
-        for each in (dead, again)
-    ]
-    return Failures(*found)
+    again = again.where(flow_run_state.c.name == AWAITING_RETRY).group_by(runs.flow_id)
+    retries = {names[flow_id]: jobs for flow_id, jobs in connection.execute(again).tuples()}
+    return Failures(dead_letters(connection), retries)
+
+
+def dead_letters(connection: Connection) -> dict[str, int]:
+    """How many jobs that are not archived failed for good, by job type."""
+    names, flow_id = _flow_names(connection), flow_run.c.flow_id
+    dead = select(flow_id, func.count()).where(tagged(DEAD_LETTER), of_statuses([JobStatus.FAILED])).group_by(flow_id)
+    return {names[key]: jobs for key, jobs in connection.execute(dead).tuples()}
 
 
 def run_times(connection: Connection, since: datetime, now: datetime) -> dict[str, RunTimes]:

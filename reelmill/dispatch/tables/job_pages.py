@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from reelmill.dispatch.tables.prefect_tables import flow_run
 from reelmill.dispatch.tables.run_rows import runs
 from reelmill.errors import UserError
 from reelmill.queue.job import Job
+from reelmill.queue.job_chain import public_id
 
 #: The most jobs on a page.
 LARGEST: Final = 200
@@ -33,14 +35,14 @@ def page_statement(job_filter: JobFilter, now: datetime, page: int, size: int, b
         before: the cursor of the page before; None: the page is counted.
 
     Returns:
-        A statement of ``run_rows``.
+        A statement of ``run_rows``, which reads one job more: whether there is a page after this one.
 
     Raises:
         UserError: there can be no such page, or that is no cursor.
     """
     if page < 1 or not 1 <= size <= LARGEST:
         raise UserError(f"Page {page} of {size} jobs cannot be: pages count from 1 and hold 1 to {LARGEST} jobs.")
-    chosen = select(flow_run.c.id).where(*conditions(job_filter, now)).order_by(*_ORDER).limit(size)
+    chosen = select(flow_run.c.id).where(*conditions(job_filter, now)).order_by(*_ORDER).limit(size + 1)
     chosen = chosen.offset((page - 1) * size) if before is None else chosen.where(_older(before))
     return runs().where(flow_run.c.id.in_(chosen.scalar_subquery())).order_by(*_ORDER)
 
@@ -55,11 +57,25 @@ def total(connection: Connection, job_filter: JobFilter, now: datetime) -> int:
     return connection.scalars(count_statement(job_filter, now)).one()
 
 
+def public_ids(connection: Connection, job_filter: JobFilter, now: datetime) -> dict[uuid.UUID, uuid.UUID]:
+    """The public id of each job that a filter chooses, by the id of its run, the newest first."""
+    chosen = select(flow_run.c.id, flow_run.c.labels).where(*conditions(job_filter, now)).order_by(*_ORDER)
+    return {run_id: public_id(run_id, labels or {}) for run_id, labels in connection.execute(chosen)}
+
+
 def cursor_after(found: list[Job], size: int) -> str | None:
-    """The cursor of the page after this one; None where this is the last."""
-    if len(found) < size:
+    """The cursor of the page after this one.
+
+    Args:
+        found: the jobs that ``page_statement`` reads.
+        size: jobs on a page.
+
+    Returns:
+        The cursor; None where this page is the last.
+    """
+    if len(found) <= size:
         return None
-    return cursors.encode(_KIND, found[-1].created, found[-1].id)
+    return cursors.encode(_KIND, found[size - 1].created, found[size - 1].id)
 
 
 def _older(cursor: str) -> ColumnElement[bool]:

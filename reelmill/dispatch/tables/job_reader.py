@@ -28,7 +28,7 @@ from reelmill.dispatch.tables import (
     run_rows,
 )
 from reelmill.dispatch.tables.endings import Ending
-from reelmill.dispatch.tables.job_changes import Changes, FinishedCursor, FinishedJobs
+from reelmill.dispatch.tables.job_changes import Changes
 from reelmill.dispatch.tables.job_counts import Failures, JobCount
 from reelmill.dispatch.tables.job_lines import LogPage
 from reelmill.dispatch.tables.job_values import JobDetail, JobList
@@ -82,9 +82,8 @@ class JobReader:
         with read_only() as connection:
             found = run_rows.jobs(connection, statement, now, get_settings().max_retries)
             total = job_pages.total(connection, wanted, now)
-        return JobList(
-            self._explained(found), page, size, total, -(-total // size), job_pages.cursor_after(found, size)
-        )
+        jobs, cursor = self._explained(found[:size]), job_pages.cursor_after(found, size)
+        return JobList(jobs, page, size, total, -(-total // size), cursor)
 
     def read(self, job_id: uuid.UUID) -> JobDetail:
         """One job.
@@ -254,21 +253,6 @@ class JobReader:
         with read_only() as connection:
             yield from endings.endings(connection, after, self._clock.now())
 
-    def finished_since(self, cursor: FinishedCursor | None = None) -> FinishedJobs:
-        """The jobs that have ended since the last reading, each end once.
-
-        Args:
-            cursor: of that reading; None: begin now.
-
-        Returns:
-            The jobs, and the cursor of the next reading.
-
-        Raises:
-            PlatformError: the database is away.
-        """
-        with read_only() as connection:
-            return job_changes.finished(connection, cursor)
-
     def timeline(self, job_id: uuid.UUID) -> list[TimelineSegment]:
         """How long a job waited and ran, over all its runs.
 
@@ -358,7 +342,7 @@ class JobReader:
             return queue_places.place(connection, run_id, self._clock.now())
 
     def changes(self, after: str | None = None) -> Changes:
-        """The jobs whose state or progress has changed since the last reading, as they are now.
+        """The jobs that are due, or were, whose state or progress has changed since the last reading, as they are now.
 
         Args:
             after: cursor of that reading; None: begin now.
@@ -375,7 +359,8 @@ class JobReader:
             ids, cursor, complete = job_changes.changed_runs(connection, after)
             jobs = run_rows.jobs_of(connection, ids, now, get_settings().max_retries)
             progress = job_progress.read(connection, ids)
-        return Changes([jobs[run_id] for run_id in ids if run_id in jobs], progress, cursor, complete)
+        due = [jobs[run_id] for run_id in ids if run_id in jobs and not jobs[run_id].not_due]
+        return Changes(due, progress, cursor, complete)
 
     def _timeline(self, connection: Connection, job_id: uuid.UUID) -> list[TimelineSegment]:
         runs, states = job_chain_rows.run_ids(connection, job_id), flow_run_state.c

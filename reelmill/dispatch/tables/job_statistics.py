@@ -27,7 +27,7 @@ def statistics(connection: Connection, days: int, now: datetime) -> Statistics:
     """
     by_type: defaultdict[str, Counter[JobStatus]] = defaultdict(Counter)
     by_lane: Counter[str] = Counter()
-    dead = sum(job_counts.failures(connection).dead_letters.values())
+    dead = sum(job_counts.dead_letters(connection).values())
     for count in job_counts.counts(connection, now):
         by_type[count.type][count.status] += count.jobs
         if count.lane and count.status in job_counts.WAITING:
