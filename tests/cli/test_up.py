@@ -208,6 +208,10 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_p
         first.until(rf"{name} .*started again")
     until(lambda: accepts_connections(url), first.said)
     until(lambda: _serves(f"{rest_url}/readyz"), first.said)
+    job = {"type": "scan", "params": {"directoryType": "inbox"}}
+    assert httpx.post(f"{rest_url}/api/media/jobs", json=job).status_code == 401
+    made = httpx.post(f"{rest_url}/api/media/jobs", json=job, headers=headers, timeout=PATIENCE)
+    assert (made.status_code, made.json()["type"]) == (201, "scan"), made.text
 
     # The profile that `up` wrote is how Prefect's own command line finds the site, from any terminal.
     folder = Path(env["REELMILL_MEDIA_ROOT"]) / "library" / "videos"
