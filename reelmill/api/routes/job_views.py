@@ -193,7 +193,8 @@ def job_result(result: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         Its fields in camelCase; ``inputPath`` where it is of one file, ``outputPath`` where it made one.
     """
-    paths = {"input_path": result.get("source") or result.get("previous"), "output_path": result.get("path")}
+    source, path = result.get("source") or result.get("previous"), result.get("path")
+    paths = {"input_path": source, "output_path": path if path != source else None}
     named: dict[str, Any] = _outside({**{name: path for name, path in paths.items() if path is not None}, **result})
     return named
 
