@@ -80,7 +80,7 @@ def facts(proof: Proof) -> dict[str, Any]:
 def as_text(file: Path, proof: Proof) -> list[str]:
     """What a person reads, line by line; of what does not open, why."""
     if proof.info is None:
-        return [finding.sentence for finding in proof.findings]
+        return [f"{finding.sentence}." for finding in proof.findings]
     lines = [f"{file.name} {'is good' if proof.ok else 'is not good'}"]
     lines += [f"  wrong: {finding.sentence}" for finding in proof.findings]
     lines += [f"  note:  {note.sentence}" for note in proof.notes]
