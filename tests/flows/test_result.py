@@ -22,6 +22,7 @@ from reelmill.ffmpeg.process.cost import Cost
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived import previews
 from reelmill.operations.result_card import ResultCard, ResultImage
+from reelmill.queue.result_key import RESULT_DATA
 from tests.clips import Notes, clip, ffmpeg
 from tests.operations.library import add
 
@@ -42,10 +43,10 @@ class _Page:
     """A run's page that keeps what it shows."""
 
     def __init__(self) -> None:
-        self.shown: list[tuple[str, str, str, str | None]] = []
+        self.shown: list[tuple[str, Any, str, str | None]] = []
         self.labels: dict[str, str | float] = {}
 
-    def add(self, kind: str, data: str, description: str, key: str | None = None) -> None:
+    def add(self, kind: str, data: Any, description: str, key: str | None = None) -> None:
         self.shown.append((kind, data, description, key))
 
     def label(self, labels: dict[str, str | float]) -> None:
@@ -105,7 +106,8 @@ def test_a_result_stands_when_it_cannot_be_shown(
     monkeypatch.setattr(module, "workbench", lambda: notes)
     given = asked if operation == "compile_random" else {"video_id": str(video.id), **asked}
     result = show_result(task.fn(**given))
-    ((kind, text, title, key),) = page.shown
+    (kind, text, title, key), (for_programs, data, *_) = page.shown
+    assert (for_programs, data["path"]) == (RESULT_DATA, result.path)
     assert (kind, key, text.count(_URL)) == ("markdown", "result-1234", not gone)
     assert isinstance(notes.report, Notes)
     assert title in notes.report.lines
