@@ -22,9 +22,6 @@ ROWS = (
     "engine_throughput",
     "start_latency",
     "submit_bulk",
-    "launch",
-    "api_latency",
-    "scrape",
 )
 
 

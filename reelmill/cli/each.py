@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 
 import typer
 
-from reelmill.classification import classify
 from reelmill.cli.output import Output, print_json
-from reelmill.errors import ReelmillError
+from reelmill.errors import ReelmillError, classify
 
 Found = TypeVar("Found")
 Named = TypeVar("Named", str, Path)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from reelmill.cli.catalogue_access import require_catalogue
 from reelmill.cli.job_choice import Deeds
-from reelmill.cli.server import this_person
 from reelmill.errors import UserError
 from reelmill.queue.job import canonical
 from reelmill.queue.parameter_text import parse_parameters, resolved
@@ -51,8 +50,7 @@ def submit_jobs(
     found, errors = _with_ids(parameters, schema)
     if errors and len(parameters) == 1:
         raise errors[0][1]
-    jobs = prefect.jobs.submit_many(job_type, found, this_person(), **options) if found else []
-    return Deeds(jobs, errors)
+    return Deeds(prefect.jobs.submit_many(job_type, found, **options) if found else [], errors)
 
 
 def with_videos(

@@ -8,8 +8,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from reelmill.classification import DISK_TROUBLE
-from reelmill.errors import InputError
+from reelmill.errors import DISK_TROUBLE, InputError
 
 Journal = TypeVar("Journal", bound=BaseModel)
 Value = TypeVar("Value")

@@ -32,14 +32,7 @@ from reelmill.catalogue import merging, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.errors import (
-    CapabilityError,
-    ChangedMeanwhile,
-    NotMounted,
-    UnknownVideo,
-    Unstorable,
-    UserError,
-)
+from reelmill.errors import CapabilityError, NotMounted, UnknownVideo, Unstorable, UserError, WorkError
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import journal
 from reelmill.operations.publishing.journal import Inside
@@ -113,7 +106,7 @@ def switched(root: MediaRoot, folder: Path, move: Move, wanted: str) -> Move:
             continue
         reason = unfit(target, move.before.mtime_ns)
         if reason is not None:
-            raise Unstorable(reason, target)
+            raise Unstorable(reason)
         require_ours(root)
         attempt = move.model_copy(update={"target": target})
         attempt.write(folder)
@@ -135,8 +128,7 @@ def _candidates(wanted: str) -> Iterator[str]:
 def _rename(root: MediaRoot, move: Move) -> None:
     source = root.path / move.source
     if move.staged is not None and identity(source) not in (move.before, None):
-        reason = f"{move.source} changed while it was being copied; nothing was moved, run the job again."
-        raise ChangedMeanwhile(reason, move.source)
+        raise WorkError(f"{move.source} changed while it was being copied; nothing was moved, run the job again.")
     if not atomic_files.rename(root.path / (move.staged or move.source), root.path / move.target):
         raise FileExistsError(move.target)
 
@@ -166,8 +158,7 @@ def _switch(root: MediaRoot, move: Move, act: Callable[[], None]) -> None:
 def _rewrite(opened: Session, root: MediaRoot, move: Move) -> None:
     video = opened.get(Video, move.video_id, with_for_update=True)
     if video is None or video.path != move.source:
-        reason = f"The record of {move.source} changed while it was being moved; run the job again."
-        raise ChangedMeanwhile(reason, move.source)
+        raise WorkError(f"The record of {move.source} changed while it was being moved; run the job again.")
     result = move.result
     assert result is not None
     other = searching.by_path(opened, move.target)
@@ -225,8 +216,7 @@ def _source_gone(root: MediaRoot, move: Move) -> bool:
             return left is None
         there = identity(target)
         if there is None:
-            reason = f"{move.target} is not there, so {move.source} stays; is every disk mounted?"
-            raise NotMounted(reason, move.target)
+            raise NotMounted(f"{move.target} is not there, so {move.source} stays; is every disk mounted?")
         # Not copied, it can only be another name of the same file: a disk without a rename that replaces nothing.
         if there != move.result or (move.staged is None and not source.samefile(target)):
             return False
@@ -270,8 +260,7 @@ def settle(root: MediaRoot, folder: Path, report: Report) -> None:
     """
     move = read(folder)
     if move.apart and _device((root.path / move.source).parent) == _device((root.path / move.target).parent):
-        reason = f"The move of {move.source} to {move.target} is unfinished and a disk of it not mounted."
-        raise NotMounted(reason, move.target)
+        raise NotMounted(f"The move of {move.source} to {move.target} is unfinished and a disk of it not mounted.")
     with session() as opened:
         video = opened.get(Video, move.video_id)
     if video is None:
@@ -312,8 +301,7 @@ def _drop(root: MediaRoot, move: Move, staged: str) -> None:
             return
         if identity(root.path / video.path) is None:
             raise NotMounted(
-                f"{video.path} is not there, so the copy {staged}, maybe a part, stays; is every disk mounted?",
-                video.path,
+                f"{video.path} is not there, so the copy {staged}, maybe a part, stays; is every disk mounted?"
             )
         (root.path / staged).unlink(missing_ok=True)
 

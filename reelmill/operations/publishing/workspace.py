@@ -23,8 +23,7 @@ from reelmill import guard
 from reelmill.catalogue import advisory_lock
 from reelmill.catalogue.advisory_lock import AdvisoryLock
 from reelmill.catalogue.engine import database_errors
-from reelmill.classification import DISK_TROUBLE
-from reelmill.errors import DiskFull, InputError, PlatformError, ReelmillError, Unreadable
+from reelmill.errors import DISK_TROUBLE, DiskFull, InputError, PlatformError, ReelmillError, Unreadable
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import move_journal, publish_journal
 from reelmill.report import Report
@@ -189,14 +188,12 @@ def _disk_errors(root: MediaRoot) -> Iterator[None]:
     except OSError as error:
         if error.errno in DISK_TROUBLE:
             raise Unreadable(
-                f"A disk of the media root {root.path} does not answer ({error.strerror}): "
-                "look after it, or its share.",
-                root.path,
+                f"A disk of the media root {root.path} does not answer ({error.strerror}): look after it, or its share."
             ) from error
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DiskFull(
-            f"The disk of the media root {root.path} is full; free some space and run the job again.", root.path
+            f"The disk of the media root {root.path} is full; free some space and run the job again."
         ) from error
 
 
