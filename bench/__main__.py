@@ -22,6 +22,9 @@ ROWS = (
     "engine_throughput",
     "start_latency",
     "submit_bulk",
+    "launch",
+    "api_latency",
+    "scrape",
 )
 
 

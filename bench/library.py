@@ -23,7 +23,7 @@ class Silence:
     def line(self, text: str) -> None:
         """Nothing."""
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         """Nothing."""
 
 

@@ -176,7 +176,7 @@ def bench_site() -> Iterator[BenchSite]:
     folder = Path(tempfile.mkdtemp(prefix="reelmill-bench-"))
     folder.chmod(0o755)  # under root PostgreSQL runs as another account, which must be let in
     own = {"REELMILL_DATA_DIR": str(folder / "data"), "REELMILL_MEDIA_ROOT": str(folder / "media")}
-    os.environ |= own | {"REELMILL_PREFECT_PORT": str(_PORT), "REELMILL_DRAIN_SECONDS": "5"}
+    os.environ |= own | {"REELMILL_PREFECT_PORT": str(_PORT), "REELMILL_DRAIN_SECONDS": "5", "REELMILL_API": "off"}
     os.environ.pop("REELMILL_DATABASE_URL", None)
     get_settings.cache_clear()
     try:

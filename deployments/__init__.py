@@ -2,6 +2,6 @@
 
 Comes in: ``prefect.yaml`` applied, servers started and looked after; nothing of what a job does.
 Uses: blocks, reelmill.catalogue, reelmill.clock, reelmill.dispatch, reelmill.errors, reelmill.operations,
-    reelmill.parallel, reelmill.queue, reelmill.report, reelmill.settings, reelmill.site_discovery, reelmill.storage,
-    workpools.pools, workpools.template.
+    reelmill.origin_guard, reelmill.parallel, reelmill.queue, reelmill.report, reelmill.settings,
+    reelmill.site_discovery, reelmill.storage, reelmill.troubles, workpools.pools, workpools.template.
 """

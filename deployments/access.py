@@ -24,6 +24,7 @@ from reelmill.catalogue.engine import session
 from reelmill.errors import SiteError
 from reelmill.settings import Settings
 from reelmill.site_discovery import AUTH_VARIABLE, PrefectServer
+from reelmill.troubles import SiteTrouble
 
 LOOPBACK: Final = "127.0.0.1"
 SERVER_AUTH_VARIABLE: Final = "PREFECT_SERVER_API_AUTH_STRING"
@@ -41,7 +42,9 @@ def refuse_open_site(settings: Settings) -> None:
     if settings.login == "off" and not _is_loopback(settings.listen or LOOPBACK):
         raise SiteError(
             f"REELMILL_LOGIN=off opens the site to everybody who reaches {settings.listen}; leave that setting out, or "
-            "--listen (REELMILL_LISTEN)."
+            "--listen (REELMILL_LISTEN).",
+            SiteTrouble.LOGIN,
+            settings.listen or "",
         )
 
 
@@ -60,7 +63,9 @@ def require_own_address(settings: Settings) -> None:
     except OSError as error:
         raise SiteError(
             f"--listen (REELMILL_LISTEN) {settings.listen} is no address of this node ({error.strerror}); "
-            "`hostname -I` prints those there are."
+            "`hostname -I` prints those there are.",
+            SiteTrouble.NO_PORT,
+            settings.listen,
         ) from error
 
 
@@ -95,7 +100,9 @@ def _auth_string_in_environment() -> str | None:
     found = {os.environ[name] for name in (SERVER_AUTH_VARIABLE, AUTH_VARIABLE) if os.environ.get(name)}
     if len(found) > 1:
         raise SiteError(
-            f"{SERVER_AUTH_VARIABLE} and {AUTH_VARIABLE} differ: set both to the same, or only one of them."
+            f"{SERVER_AUTH_VARIABLE} and {AUTH_VARIABLE} differ: set both to the same, or only one of them.",
+            SiteTrouble.LOGIN,
+            AUTH_VARIABLE,
         )
     return next(iter(found), None)
 

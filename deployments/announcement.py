@@ -24,11 +24,16 @@ def announce(site: Site, notify: Notify, *, private: bool) -> None:
     notify(f"Prefect UI  {site.ui_url}")
     auth_string = site.server.auth_string
     if auth_string is None:
-        notify("login       off (REELMILL_LOGIN): every program of this node may use the site, and so run its own code")
+        notify(
+            f"login       off {_decided(site)}: every program of this node may use the site, and so run its own code"
+        )
     elif private:
         notify(f"login       {auth_string}   (the UI asks for it, whole; `reelmill login` prints it again)")
+        notify(f"            on {_decided(site)}")
     else:
-        notify(f"login       what `{programs}/reelmill login` prints; the UI asks for it")
+        notify(f"login       what `{programs}/reelmill login` prints; the UI asks for it; on {_decided(site)}")
+    if site.rest_url is not None:
+        notify(f"REST API    {site.rest_url}   ({site.rest_url}/docs lists its routes)")
     notify(f"media root  {site.settings.media_root}")
     if not active:
         notify("in another terminal:  prefect profile use reelmill   (or the lines below)")
@@ -44,3 +49,25 @@ def announce(site: Site, notify: Notify, *, private: bool) -> None:
         )
         notify(f"export REELMILL_DATABASE_URL={database}")
         notify(f"reelmill join {site.api_url} {site.dask_address} --media-root FOLDER")
+
+
+def _decided(site: Site) -> str:
+    """What decided whether the site has a login."""
+    chosen = "login" in site.settings.model_fields_set
+    return f"by REELMILL_LOGIN={site.settings.login}" if chosen else "by default, REELMILL_LOGIN being unset"
+
+
+def announce_token(text: str | None, days: int, notify: Notify) -> None:
+    """Announce the first token of a site's REST API, or how one is made.
+
+    Args:
+        text: of the token; None where there is none, or where it is not to be shown.
+        days: that it holds.
+        notify: called with each line.
+    """
+    create = f"{Path(sys.executable).parent}/reelmill token create NAME --role SUPER_ADMIN"
+    if text is None:
+        notify(f"token       of the REST API: `{create}` makes one")
+    else:
+        notify(f"token       {text}")
+        notify(f"            of the REST API: SUPER_ADMIN for {days} days, kept nowhere; `{create}` makes another")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Final
 
+from httpx import codes
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import temporary_settings
 
 from deployments.access import auth_string, client_settings, dask_environment, dask_keys
@@ -16,12 +18,13 @@ from deployments.folders import make_folders
 from deployments.processes import Child
 from deployments.supervisor import Notify, Supervisor
 from reelmill.dispatch import dispatcher
-from reelmill.errors import SiteError
+from reelmill.errors import PlatformError, SiteError, UserError
 from reelmill.operations.ownership import require_joined
 from reelmill.parallel import cores
 from reelmill.settings import Settings, get_settings
 from reelmill.site_discovery import PrefectServer, accepts_connections
 from reelmill.storage.media_root import MediaRoot
+from reelmill.troubles import SiteTrouble
 from workpools.pools import Pool, pools
 
 _WORKER_SECONDS: Final = 300  # of a busy node; a worker that ended is noticed at once
@@ -49,6 +52,59 @@ DASK_ENVIRONMENT: Final = {
 
 #: Without a dashboard, Dask's programs still serve numbers to everybody, at every address of the node: not these.
 DASK_PAGES: Final = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
+
+
+#: Prefect's settings by which this node trusts the certificate of a proxy in front of the site.
+_TLS_SETTINGS: Final = ("PREFECT_API_SSL_CERT_FILE", "PREFECT_API_TLS_INSECURE_SKIP_VERIFY")
+
+
+def member_environment(server: PrefectServer) -> dict[str, str]:
+    """The environment of a process of a node that joins; of Prefect's settings it has those of the site alone.
+
+    Args:
+        server: of the site.
+
+    Returns:
+        Environment variables.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    trusted = {name: os.environ[name] for name in _TLS_SETTINGS if name in os.environ}
+    return kept | trusted | server.environment
+
+
+def require_login(server: PrefectServer) -> None:
+    """Check that a site's Prefect server takes the login that is kept in its database, before anything is started.
+
+    Raises:
+        SiteError: it does not: the database is another site's.
+        PlatformError: it does not respond, or its certificate is not trusted.
+        UserError: it is no Prefect server.
+    """
+    try:
+        with temporary_settings(client_settings(server)), dispatcher() as prefect:
+            prefect.health.server()
+    except UserError as error:
+        refusal = error.__cause__
+        if not isinstance(refusal, PrefectHTTPStatusError) or refusal.response.status_code != codes.UNAUTHORIZED:
+            raise
+        raise SiteError(
+            f"The Prefect server at {server.api_url} does not take the login that is kept in the database which "
+            "REELMILL_DATABASE_URL names: set that to what `reelmill login --database` prints on the site's own node."
+        ) from error
+
+
+@contextmanager
+def _database_in_words() -> Iterator[None]:
+    """Raise that the site's database does not open, with the setting that names it."""
+    try:
+        yield
+    except SiteError:
+        raise
+    except PlatformError as error:
+        raise SiteError(
+            f"The database that REELMILL_DATABASE_URL names does not open ({error}): set it to what "
+            "`reelmill login --database` prints on the site's own node."
+        ) from error
 
 
 def prefect_worker(settings: Settings, pool: Pool) -> list[str]:
@@ -93,7 +149,8 @@ def await_workers(server: PrefectServer, settings: Settings, served: Sequence[Po
             for child in children:
                 child.check()
             if time.monotonic() > deadline:
-                raise SiteError(f"No worker came up as {', '.join(sorted(waiting))}; logs: {settings.log_dir}")
+                reason = f"No worker came up as {', '.join(sorted(waiting))}; logs: {settings.log_dir}"
+                raise SiteError(reason, SiteTrouble.SILENT, ", ".join(sorted(waiting)))
             time.sleep(0.3)
 
 
@@ -121,20 +178,24 @@ class Member(Supervisor):
         settings = self.settings
         if settings.database_url is None:
             raise SiteError(
-                "Set REELMILL_DATABASE_URL to the site's database first: its `reelmill up` prints the line."
+                "Set REELMILL_DATABASE_URL to the site's database first: its `reelmill up` prints the line.",
+                SiteTrouble.DATABASE,
             )
         for name, url in (("Prefect server", self._server.api_url), ("Dask scheduler", self._dask)):
             if not accepts_connections(url):
-                raise SiteError(f"The site's {name} does not answer at {url}; is it up, with --listen?")
+                reason = f"The site's {name} does not answer at {url}; is it up, with --listen?"
+                raise SiteError(reason, SiteTrouble.SILENT, url)
         root = MediaRoot(settings.media_root)
         if not root.mounted:
-            raise SiteError(f"Nothing is in the media root {root.path}; mount the site's library there first.")
-        require_joined(root)
-        self._server = replace(self._server, auth_string=auth_string())  # whoever has the database has this, too
+            reason = f"Nothing is in the media root {root.path}; mount the site's library there first."
+            raise SiteError(reason, SiteTrouble.MEDIA_ROOT, root.path)
+        with _database_in_words():
+            self._server = replace(self._server, auth_string=auth_string())  # whoever has the database has this, too
+            keys = dask_keys()
+            require_joined(root)
+        require_login(self._server)
         make_folders(settings)
-        env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        env |= self._server.environment | {"REELMILL_DASK_ADDRESS": self._dask}
-        keys = dask_keys()
+        env = member_environment(self._server) | {"REELMILL_DASK_ADDRESS": self._dask}
         if keys is not None:
             env |= dask_environment(keys, settings.data_dir)
         stack.callback(self._end)

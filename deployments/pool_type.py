@@ -24,6 +24,7 @@ from deployments.supervisor import Notify
 from reelmill.dispatch.connection import read_pages
 from reelmill.errors import SiteError
 from reelmill.queue.job import DEFAULT_PRIORITY, LANES, lane_of
+from reelmill.troubles import SiteTrouble
 from workpools.pools import Pool
 
 
@@ -51,7 +52,9 @@ def take_down_if_of_another_type(client: SyncPrefectClient, pool: Pool, notify: 
     if running:
         raise SiteError(
             f"The pool {pool.name} must be made anew for the worker type {pool.type}, and {len(running)} of its jobs "
-            "run; let them end or cancel them, then start again."
+            "run; let them end or cancel them, then start again.",
+            SiteTrouble.JOBS_RUNNING,
+            pool.name,
         )
     # Runs of a schedule are made again by the scheduler.
     waiting = [run for run in _runs(client, pool, StateType.SCHEDULED) if not run.auto_scheduled]

@@ -17,6 +17,7 @@ from typing import Final
 import psutil
 
 from reelmill.errors import SiteError
+from reelmill.troubles import SiteTrouble
 
 _PR_SET_PDEATHSIG: Final = 1
 #: More deaths than this within that many seconds are no accident.
@@ -120,7 +121,8 @@ class Child:
         if code is not None:
             lines = self.log.read_text(errors="replace").strip().splitlines()
             last = lines[-1] if lines else "it wrote nothing"
-            raise SiteError(f"{self.name} ended with code {code}: {last} (all of it: {self.log})")
+            reason = f"{self.name} ended with code {code}: {last} (all of it: {self.log})"
+            raise SiteError(reason, SiteTrouble.ENDED, self.name)
 
     def revive(self) -> int | None:
         """Start it again if it has ended by itself.

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 from prefect.client.orchestration import get_client
 from prefect.settings import temporary_settings
 
@@ -29,6 +27,7 @@ from deployments.access import (
 )
 from deployments.apply import apply
 from deployments.folders import make_folders
+from deployments.hourly import HOURLY
 from deployments.member import (
     DASK_ENVIRONMENT,
     DASK_PAGES,
@@ -37,28 +36,31 @@ from deployments.member import (
     dask_worker,
     prefect_worker,
 )
+from deployments.ports import free_ports, is_free, is_healthy
 from deployments.processes import Child
-from deployments.renaming import delete_replaced
+from deployments.rest_api import RestApi
 from deployments.supervisor import Notify, Supervisor
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import database_url, embedded, get_engine, session
 from reelmill.dispatch import Dispatcher, dispatcher, server_errors
+from reelmill.dispatch.tables import indexes
 from reelmill.errors import SiteError, UserError
 from reelmill.operations import ownership
 from reelmill.operations.chunk_store import eviction
 from reelmill.operations.publishing.workspace import reconcile
+from reelmill.origin_guard import own_origins
 from reelmill.report import LogReport
 from reelmill.settings import Settings, get_settings
 from reelmill.site_discovery import PrefectServer, SiteRecord
 from reelmill.storage.file_lock import FileLock
 from reelmill.storage.media_root import MediaRoot
+from reelmill.troubles import SiteTrouble
 from workpools.pools import pools
 
 _SERVER_SECONDS: Final = 300  # the first start migrates Prefect's database
 _END_SECONDS: Final = 15
 _DASK_PORT: Final = 8786
 _TIDY_SECONDS: Final = 3600  # between two checks of the chunks of unfinished work
-_PORTS: Final = 100  # tried one after the other
 #: Which rows Prefect's server removes by itself; an admin may have chosen already.
 _VACUUM: Final = "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"
 
@@ -95,6 +97,7 @@ class Site(Supervisor):
         self.dask_address: str | None = self.settings.dask_address
         self._dask_environment: dict[str, str] = {}
         self._host = self.settings.listen or LOOPBACK
+        self._rest_api: RestApi | None = None
         self._tidied = 0.0  # when last, by the monotonic clock
 
     @property
@@ -106,6 +109,11 @@ class Site(Supervisor):
     def ui_url(self) -> str:
         """The Prefect UI."""
         return self.server.ui_url
+
+    @property
+    def rest_url(self) -> str | None:
+        """The REST API; None where it is left out."""
+        return None if self._rest_api is None else self._rest_api.url
 
     @property
     def database_url_for_others(self) -> str | None:
@@ -122,7 +130,7 @@ class Site(Supervisor):
         self._revive_database()
         if time.monotonic() - self._tidied > _TIDY_SECONDS:
             self.tidy()
-            self._delete_replaced()
+            self._do_hourly()
 
     def _revive_database(self) -> None:
         if self.settings.database_url is not None:  # an external server is not ours to start
@@ -140,15 +148,10 @@ class Site(Supervisor):
                 root, self.settings.chunk_store_bytes, partial(_resumable, prefect), _NotifyingReport(self._notify)
             )
 
-    def _delete_replaced(self) -> None:
-        what = "deployments that were replaced"
-        with (
-            self.outlived(what),
-            temporary_settings(self.client_settings),
-            server_errors(),
-            get_client(sync_client=True) as client,
-        ):
-            delete_replaced(client, self._notify)
+    def _do_hourly(self) -> None:
+        for what, act in HOURLY.items():
+            with self.outlived(what), temporary_settings(self.client_settings):
+                act(self.settings, self._notify)
 
     def _up(self, stack: ExitStack) -> None:
         settings = self.settings
@@ -166,17 +169,24 @@ class Site(Supervisor):
         stack.callback(self._end_children)
         self._notify("Prefect server (the first start takes a little longer)")
         self._start_server()
+        with self.outlived("indexes"):  # a site works without them, if slower
+            indexes.ensure(get_engine(settings), self._notify)
         self._start_dask()
         with temporary_settings(self.client_settings):
             with server_errors(), get_client(sync_client=True) as client:
                 apply(client, notify=self._notify)
             self.tidy()
             self._notify("workers")
+            if settings.api == "on":
+                self._rest_api = RestApi(settings, self._host, self._start_rest_api)
             self._start_workers()
+            if self._rest_api is not None:  # which came up beside the workers
+                self._rest_api.await_health()
         record = settings.data_dir / "site.json"
         SiteRecord(
             **asdict(self.server),
             pid=os.getpid(),
+            rest_url=self.rest_url,
             media_root=str(settings.media_root),
             database_url=self.database_url_for_others,
         ).write(record)
@@ -216,7 +226,7 @@ class Site(Supervisor):
         """Where others may join: a Dask scheduler, and a worker of our own."""
         if self.settings.listen is None:
             return
-        port = next(port for port in range(_DASK_PORT, _DASK_PORT + _PORTS) if _free(self._host, port))
+        port = next(free_ports(self._host, _DASK_PORT))
         self.dask_address = f"tls://{self._host}:{port}"
         self._dask_environment = dask_environment(settle_dask_keys(), self.settings.data_dir)
         scheduler = ["dask", "scheduler", "--host", self._host, "--port", str(port), *DASK_PAGES]
@@ -225,11 +235,16 @@ class Site(Supervisor):
 
     def _start_server(self) -> None:
         first = self.settings.prefect_port
-        for port in range(first, first + _PORTS):
-            if _free(self._host, port) and self._serve(port):
+        for port in free_ports(self._host, first):
+            if self._serve(port):
                 return
-        last = first + _PORTS - 1
-        raise SiteError(f"No port from {first} to {last} is free for the Prefect server; set REELMILL_PREFECT_PORT.")
+        reason = f"No port from {first} on is free for the Prefect server; set REELMILL_PREFECT_PORT."
+        raise SiteError(reason, SiteTrouble.NO_PORT, str(first))
+
+    def _start_rest_api(self, arguments: list[str], env: Mapping[str, str]) -> Child:
+        """Start its process, in the place of one whose port was taken meanwhile."""
+        self._children = [child for child in self._children if child.name != "api"]
+        return self._start("api", arguments, {**self._environment(), **env})
 
     def _serve(self, port: int) -> bool:
         """Start the server; returns False where another program was quicker to take the port."""
@@ -252,13 +267,14 @@ class Site(Supervisor):
         server = self._start("server", [*program, "--host", self._host, "--port", str(port)], env)
         deadline = time.monotonic() + _SERVER_SECONDS
         # A server that answers may be another site's, which came up at the same moment.
-        while not (_healthy(self.api_url) and server.listens(port)):
-            if server.ended and not _free(self._host, port):
+        while not (is_healthy(f"{self.api_url}/health") and server.listens(port)):
+            if server.ended and not is_free(self._host, port):
                 self._children.remove(server)
                 return False
             server.check()
             if time.monotonic() > deadline:
-                raise SiteError(f"The Prefect server did not answer within {_SERVER_SECONDS} s; its log: {server.log}")
+                reason = f"The Prefect server did not answer within {_SERVER_SECONDS} s; its log: {server.log}"
+                raise SiteError(reason, SiteTrouble.SILENT, self.api_url)
             time.sleep(0.2)
         return True
 
@@ -274,10 +290,9 @@ class Site(Supervisor):
         Returns:
             Environment variables.
         """
-        hosts = {self._host, "localhost"} if self._host == LOOPBACK else {self._host}
         auth_string = self.server.auth_string
         return {
-            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{host}:{port}" for host in sorted(hosts)),
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(own_origins(self._host, port)),
             "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": str(auth_string is None).lower(),
             **({} if auth_string is None else {SERVER_AUTH_VARIABLE: auth_string}),
         }
@@ -323,7 +338,9 @@ def _alone(data_dir: Path) -> Iterator[None]:
     if lock is None:
         holder = path.read_text().strip() or "unknown"
         raise SiteError(
-            f"A site is already up on {data_dir} (process {holder}); stop it, or choose another REELMILL_DATA_DIR."
+            f"A site is already up on {data_dir} (process {holder}); stop it, or choose another REELMILL_DATA_DIR.",
+            SiteTrouble.NAME_TAKEN,
+            data_dir,
         )
     with lock:
         path.write_text(str(os.getpid()))
@@ -343,7 +360,9 @@ def _media_root_in_words(root: MediaRoot) -> Iterator[None]:
         where = f" ({error.filename})" if error.filename else ""
         raise SiteError(
             f"The media root {root.path} cannot be used: {error.strerror or error}{where}; look after its disk or "
-            "share, and that this user may read and write there."
+            "share, and that this user may read and write there.",
+            SiteTrouble.MEDIA_ROOT,
+            root.path,
         ) from error
 
 
@@ -353,7 +372,9 @@ def _check_mounted(root: MediaRoot) -> None:
         known = searching.count_videos(opened)
     if known and not root.mounted:
         raise SiteError(
-            f"The media root {root.path} is empty, and the catalogue knows {known} videos in it; mount it first."
+            f"The media root {root.path} is empty, and the catalogue knows {known} videos in it; mount it first.",
+            SiteTrouble.MEDIA_ROOT,
+            root.path,
         )
 
 
@@ -369,21 +390,3 @@ def _release_database(settings: Settings) -> None:
     get_engine(settings).dispose()
     if settings.database_url is None:  # an external server is not ours to stop
         embedded(settings.postgres_dir).release()
-
-
-def _free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        # As the server itself binds: a port that a moment ago was somebody's is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True
-
-
-def _healthy(api_url: str) -> bool:
-    try:
-        return httpx.get(f"{api_url}/health", timeout=2).is_success
-    except httpx.TransportError:
-        return False

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from reelmill.errors import SiteError
 from reelmill.queue.job import LANES
 from reelmill.queue.job_type import deployment_names
+from reelmill.troubles import SiteTrouble
 from workpools.pools import pools
 
 
@@ -72,14 +73,30 @@ class Stanza(_Strict):
         """
         pool = self.work_pool
         if pool.name not in {known.name for known in pools()}:
-            raise SiteError(f"prefect.yaml puts {self.entrypoint} into the unknown work pool {pool.name!r}.")
+            raise SiteError(
+                f"prefect.yaml puts {self.entrypoint} into the unknown work pool {pool.name!r}.",
+                SiteTrouble.DEPLOYMENTS,
+                self.name,
+            )
         if pool.work_queue_name not in LANES:
-            raise SiteError(f"prefect.yaml puts {self.entrypoint} into the unknown lane {pool.work_queue_name!r}.")
+            raise SiteError(
+                f"prefect.yaml puts {self.entrypoint} into the unknown lane {pool.work_queue_name!r}.",
+                SiteTrouble.DEPLOYMENTS,
+                self.name,
+            )
         names = deployment_names(self.entrypoint.rpartition(".")[2], pool.name)
         if self.name not in names:
-            raise SiteError(f"prefect.yaml must name the deployment of {self.entrypoint} {' or '.join(names)}.")
+            raise SiteError(
+                f"prefect.yaml must name the deployment of {self.entrypoint} {' or '.join(names)}.",
+                SiteTrouble.DEPLOYMENTS,
+                self.name,
+            )
         if pool.name not in self.tags:
-            raise SiteError(f"prefect.yaml must tag the deployment of {self.entrypoint} with its pool, {pool.name!r}.")
+            raise SiteError(
+                f"prefect.yaml must tag the deployment of {self.entrypoint} with its pool, {pool.name!r}.",
+                SiteTrouble.DEPLOYMENTS,
+                self.name,
+            )
         return self
 
 
@@ -89,7 +106,7 @@ def prefect_yaml() -> Path:
     for candidate in (here.parent / "prefect.yaml", here / "prefect.yaml"):
         if candidate.is_file():
             return candidate
-    raise SiteError("prefect.yaml is missing from this installation; install Reelmill again.")
+    raise SiteError("prefect.yaml is missing from this installation; install Reelmill again.", SiteTrouble.INSTALLATION)
 
 
 def stanzas(path: Path | None = None) -> tuple[Stanza, ...]:
@@ -111,4 +128,6 @@ def stanzas(path: Path | None = None) -> tuple[Stanza, ...]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise SiteError(f"{path.name} is not as it must be at {where}: {first['msg']}.") from error
+        raise SiteError(
+            f"{path.name} is not as it must be at {where}: {first['msg']}.", SiteTrouble.DEPLOYMENTS, where
+        ) from error

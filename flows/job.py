@@ -22,11 +22,13 @@ from flows.run_names import job_run_name
 from flows.run_page import PATIENCE, ProgressBar, flow_run_id, open_page
 from reelmill.catalogue.naming import LONGEST
 from reelmill.catalogue.video_parameters import KEY as VIDEO_KEY
-from reelmill.errors import DISK_TROUBLE, PlatformError, ReelmillError, Unreadable, classify
+from reelmill.classification import DISK_TROUBLE, classify
+from reelmill.errors import PlatformError, ReelmillError, Unreadable
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.context import Workbench
+from reelmill.queue.progress_pace import ProgressPace
 from reelmill.queue.retry_policy import CLASS_LABEL, RETRYABLE_LABEL
-from reelmill.report import LogReport, Pace, Report
+from reelmill.report import LogReport, Pace, RemainingTime, Report
 
 #: A parameter that takes whatever names a video; the form in the Prefect UI shows the example.
 VideoName = Annotated[
@@ -76,18 +78,20 @@ class FlowReport:
 
     def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]):
         self._logger, self._bar = logger, ProgressBar()
+        self._remaining = RemainingTime()
         self._shown, self._logged = Pace(step=0.05, seconds=2.0), Pace(step=0.05, seconds=None)
 
     def line(self, text: str) -> None:
         """One line of the job's log, to which Prefect adds the time."""
         self._logger.info(text)
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         """See ``Report.progress``; never waits for the server."""
         if self._logged.due(fraction):
             self._logger.info("progress: %.0f %% %s", 100 * fraction, text)
+        remaining = self._remaining.at(fraction)
         if self._shown.due(fraction):
-            self._bar.set(fraction, text)
+            self._bar.set(fraction, text, ProgressPace(speed, remaining))
 
 
 def run_report() -> Report:

@@ -6,18 +6,21 @@ from functools import partial
 from typing import TypeVar, cast
 
 from prefect.states import Completed
+from pydantic import BaseModel
 
 from flows.job import run_report
 from flows.run_page import current_page, flow_run_id
 from reelmill.operations.context import local_media_root
-from reelmill.operations.result_card import JobResult
-from reelmill.queue.result_key import result_key
+from reelmill.operations.encode_figures import encode_figures
+from reelmill.operations.result_card import EncodingResult, JobResult
+from reelmill.operations.result_data import result_data
+from reelmill.queue.result_key import RESULT_DATA, result_key
 
 Result = TypeVar("Result", bound=JobResult)
 
 
 def show_result(result: Result) -> Result:
-    """Show a job's result: the last lines of its log, and a text with images on its run's page.
+    """Show a job's result: the last lines of its log, a text with images on its run's page, and labels of what it cost.
 
     An image that cannot be drawn is left out with a line in the log, since what it shows is made all the same.
 
@@ -34,6 +37,11 @@ def show_result(result: Result) -> Result:
     if page is not None and run_id is not None:
         text = shown.markdown(partial(previews.data_url, local_media_root().path, report))
         page.add("markdown", text, shown.title, key=result_key(run_id))
+        if isinstance(result, BaseModel):
+            page.add(RESULT_DATA, result_data(result), shown.title)
+        cost = result.run_cost() if isinstance(result, EncodingResult) else None
+        if cost is not None:
+            page.label(encode_figures(cost).labels())
     for line in shown.lines():
         report.line(line)
     return result

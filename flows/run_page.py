@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -13,6 +13,7 @@ from prefect.context import FlowRunContext, SettingsContext, TaskRunContext, get
 from prefect.events import Event
 from prefect.exceptions import PrefectException
 
+from reelmill.queue.progress_pace import ProgressPace, to_metadata
 from reelmill.report import Outbox
 
 #: How long a job that is done waits for a server that is away, to send what it could not send, in seconds. Its final
@@ -47,15 +48,18 @@ class RunPage:
         artifact = self._artifact(kind, data, description, key)
         self._put(object(), lambda: self._client.create_artifact(artifact))
 
-    def progress(self, bar: ProgressBar, percent: float, text: str) -> None:
+    def progress(self, bar: ProgressBar, percent: float, text: str, pace: ProgressPace) -> None:
         """Move a progress bar; of its positions only the latest is sent."""
         artifact = self._artifact("progress", percent, text)
+        artifact.metadata_ = to_metadata(pace)
 
         def send() -> None:
             if bar.artifact is None:
                 bar.artifact = self._client.create_artifact(artifact).id
             else:
-                self._client.update_artifact(bar.artifact, ArtifactUpdate(data=percent, description=text))
+                self._client.update_artifact(
+                    bar.artifact, ArtifactUpdate(data=percent, description=text, metadata_=artifact.metadata_)
+                )
 
         self._put(bar, send)
 
@@ -71,7 +75,7 @@ class RunPage:
         route: Any = "/events"
         self._put(object(), lambda: self._client.request("POST", route, json=body))
 
-    def label(self, labels: dict[str, str]) -> None:
+    def label(self, labels: Mapping[str, str | float]) -> None:
         """Add labels to the run."""
         self._put(object(), lambda: self._client.update_flow_run_labels(self._run_id, {**labels}))
 
@@ -102,10 +106,10 @@ class ProgressBar:
         self.artifact: uuid.UUID | None = None
         self._page = current_page()
 
-    def set(self, fraction: float, text: str) -> None:
+    def set(self, fraction: float, text: str, pace: ProgressPace = ProgressPace()) -> None:  # noqa: B008  (frozen)
         """Move it."""
         if self._page is not None:
-            self._page.progress(self, 100 * min(1.0, max(0.0, fraction)), text)
+            self._page.progress(self, 100 * min(1.0, max(0.0, fraction)), text, pace)
 
 
 def open_page() -> RunPage | None:

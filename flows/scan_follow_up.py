@@ -9,6 +9,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
 from reelmill.dispatch import dispatcher
+from reelmill.dispatch.control import this_user
 from reelmill.errors import ReelmillError
 from reelmill.operations.jobs.scan import ScanResult
 from reelmill.queue.job import priority_of
@@ -42,7 +43,7 @@ def _look_later(job_type: str, parameters: dict[str, Any], waiting: int, seconds
     lane = priority_of(run.work_queue_name or "")
     try:
         with dispatcher() as prefect:
-            later = prefect.jobs.submit(job_type, parameters, priority=lane, delay=seconds)
+            later = prefect.jobs.submit(job_type, parameters, this_user("worker"), priority=lane, delay=seconds)
     except ReelmillError as error:  # the scan itself is done, and the next one takes these files, too
         logger.warning("%s still being written, and left to the next scan: %s", files, error)
         return

@@ -8,6 +8,7 @@
     │   ├── EncryptedVideo
     │   └── Unstorable
     ├── UserError                    user_error            no    what was asked for makes no sense here
+    │   ├── WrongParameter
     │   ├── UnknownVideo
     │   ├── AmbiguousVideo
     │   ├── UnknownName
@@ -25,7 +26,8 @@
     ├── ProcessStalled               timeout               yes   no progress for too long
     ├── WorkError                    runtime_error         yes   the work went wrong
     │   ├── FfmpegFailed
-    │   └── OutputRejected
+    │   ├── OutputRejected
+    │   └── ChangedMeanwhile
     └── PlatformError                platform_error        yes   a server we need is away
         ├── LockLost                                             another run has taken over the work meanwhile
         └── SiteError                                      no    the site cannot come up as asked
@@ -35,12 +37,14 @@ The message of each is one sentence for a person: it names the thing and, where 
 
 from __future__ import annotations
 
-import errno
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
-from typing import Any, ClassVar, Final
+from pathlib import Path
+from typing import Any, ClassVar
+
+from reelmill.troubles import Flaw, SiteTrouble
 
 
 class FailureClass(StrEnum):
@@ -58,7 +62,8 @@ class FailureClass(StrEnum):
 class ReelmillError(Exception):
     """Base of all: ``failure_class`` is whose trouble it is, ``retryable`` whether waiting can help.
 
-    Its first argument is the sentence; those after it are data, which some kinds name.
+    Its first argument is the sentence; those after it are data, which its kind names. They are positional and have
+    defaults, since errors are sent between nodes as their arguments, by some helpers the sentence alone.
     """
 
     failure_class: ClassVar[FailureClass] = FailureClass.RUNTIME
@@ -69,9 +74,16 @@ class ReelmillError(Exception):
 
 
 class InputError(ReelmillError):
-    """The file itself cannot be used."""
+    """The file itself cannot be used.
+
+    Carries its ``path``, as it was named, and its ``flaw``.
+    """
 
     failure_class = FailureClass.INPUT
+
+    def __init__(self, message: str, path: Path | str = "", flaw: Flaw | None = None):
+        super().__init__(message, str(path), flaw)
+        self.path, self.flaw = str(path), flaw
 
 
 class FileMissing(InputError):
@@ -100,15 +112,26 @@ class UserError(ReelmillError):
     failure_class = FailureClass.USER
 
 
+class WrongParameter(UserError):
+    """A parameter has a value that makes no sense here.
+
+    Carries its name as ``parameter``, and its ``value``.
+    """
+
+    def __init__(self, message: str, parameter: str = "", value: Any = None):
+        super().__init__(message, parameter, value)
+        self.parameter, self.value = parameter, value
+
+
 class UnknownVideo(UserError):
     """No video has this name.
 
-    Carries it as ``name``.
+    Carries it as ``name``, and ``nearest``: paths of the videos whose names are most like it.
     """
 
-    def __init__(self, message: str, name: str):
-        super().__init__(message, name)
-        self.name = name
+    def __init__(self, message: str, name: str, nearest: tuple[str, ...] = ()):
+        super().__init__(message, name, nearest)
+        self.name, self.nearest = name, nearest
 
 
 class AmbiguousVideo(UserError):
@@ -156,7 +179,14 @@ class NameTaken(UserError):
 
 
 class OutsideMediaRoot(UserError):
-    """A path leads out of the media root."""
+    """A path leads out of the media root.
+
+    Carries the ``path``, as it was written.
+    """
+
+    def __init__(self, message: str, path: str = ""):
+        super().__init__(message, path)
+        self.path = path
 
 
 class FilterError(UserError):
@@ -191,20 +221,41 @@ class TooFewVideos(UserError):
 
 
 class CapabilityError(ReelmillError):
-    """This node cannot do it: an encoder, a program or a device is missing."""
+    """This node cannot do it: an encoder, a program or a device is missing.
+
+    Carries what is ``missing``: the name of an encoder, a program, a package or a setting.
+    """
 
     failure_class = FailureClass.CAPABILITY
 
+    def __init__(self, message: str, missing: str = ""):
+        super().__init__(message, missing)
+        self.missing = missing
+
 
 class ResourceError(ReelmillError):
-    """Disk, memory or a device ran short; another time or place may have enough."""
+    """Disk, memory or a device ran short; another time or place may have enough.
+
+    Carries the ``path`` of the file or folder it is about, where it is about one.
+    """
 
     failure_class = FailureClass.RESOURCE
     retryable = True
 
+    def __init__(self, message: str, path: Path | str = "", *more: Any):
+        super().__init__(message, str(path), *more)
+        self.path = str(path)
+
 
 class DiskFull(ResourceError):
-    """No space left where the work is written."""
+    """No space left where the work is written.
+
+    Carries in bytes what is ``needed`` and ``free``, where that is known.
+    """
+
+    def __init__(self, message: str, path: Path | str = "", needed: int | None = None, free: int | None = None):
+        super().__init__(message, path, needed, free)
+        self.needed, self.free = needed, free
 
 
 class GpuBusy(ResourceError):
@@ -258,7 +309,25 @@ class FfmpegFailed(WorkError):
 
 
 class OutputRejected(WorkError):
-    """A finished file failed verification, so it never entered the library."""
+    """A finished file failed verification, so it never entered the library.
+
+    Carries its ``findings``, each a ``reelmill.ffmpeg.finding.Finding``: what is wrong with it.
+    """
+
+    def __init__(self, message: str, findings: Sequence[Any] = ()):
+        super().__init__(message, tuple(findings))
+        self.findings = tuple(findings)
+
+
+class ChangedMeanwhile(WorkError):
+    """A file or its record changed while it was worked on, and what was begun is undone.
+
+    Carries its ``path``.
+    """
+
+    def __init__(self, message: str, path: Path | str = ""):
+        super().__init__(message, str(path))
+        self.path = str(path)
 
 
 class PlatformError(ReelmillError):
@@ -273,55 +342,13 @@ class LockLost(PlatformError):
 
 
 class SiteError(PlatformError):
-    """The site cannot come up as asked; waiting does not help."""
+    """The site cannot come up as asked; waiting does not help.
+
+    Carries its ``trouble``, and what that is ``about``: a folder, a worker, a port, a setting.
+    """
 
     retryable = False
 
-
-#: A disk that fails or a network share that blinked: the same call may work in a second.
-DISK_TROUBLE: Final = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN})
-
-#: What a programming error or a wrong value raises: the same again, however long one waits.
-_BUGS: Final = (
-    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, NotImplementedError,
-    TypeError, ValueError,
-)  # fmt: skip
-
-#: Errors of other libraries, by the name of the package they or what they inherit from (Prefect's from httpx) come
-#: from, whose server may be back in a minute.
-_SERVERS: Final = ("httpx", "httpcore", "sqlalchemy", "psycopg", "asyncpg", "distributed")
-
-
-def classify(error: BaseException) -> tuple[FailureClass, bool]:
-    """Whose trouble any error is, and whether waiting can help."""
-    if isinstance(error, ReelmillError):
-        return error.failure_class, error.retryable
-    if isinstance(error, TimeoutError):
-        return FailureClass.TIMEOUT, True
-    if isinstance(error, MemoryError):
-        return FailureClass.RESOURCE, True
-    if isinstance(error, OSError):
-        return _classify_os_error(error)
-    if any(kind.__module__.partition(".")[0] in _SERVERS for kind in type(error).__mro__):
-        return FailureClass.PLATFORM, _server_may_be_back(error)
-    if type(error).__name__ in ("ParameterTypeError", "ParameterBindError", "ValidationError"):
-        return FailureClass.USER, False
-    return FailureClass.RUNTIME, not isinstance(error, _BUGS)
-
-
-def _server_may_be_back(error: BaseException) -> bool:
-    """Not where it answered, and the answer was no: the question was wrong, and stays so."""
-    refused = getattr(getattr(error, "response", None), "status_code", 500) < 500
-    return not refused and type(error).__name__ not in ("IntegrityError", "ProgrammingError", "DataError")
-
-
-def _classify_os_error(error: OSError) -> tuple[FailureClass, bool]:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
-        return FailureClass.RESOURCE, True
-    if isinstance(error, FileNotFoundError):
-        return FailureClass.INPUT, False
-    if isinstance(error, PermissionError):
-        return FailureClass.CAPABILITY, False
-    if isinstance(error, ConnectionError):
-        return FailureClass.PLATFORM, True
-    return FailureClass.RUNTIME, True
+    def __init__(self, message: str, trouble: SiteTrouble | None = None, about: Path | str = ""):
+        super().__init__(message, trouble, str(about))
+        self.trouble, self.about = trouble, str(about)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Hashable
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+_SEEN_SECONDS: Final = 60.0  # that an estimate of the time left is made from
+_LEAST_SECONDS: Final = 2.0  # the least of them
 
 
 class Report(Protocol):
@@ -17,8 +21,8 @@ class Report(Protocol):
     def line(self, text: str) -> None:
         """One line for the job's log."""
 
-    def progress(self, fraction: float, text: str = "") -> None:
-        """How much is done, 0 to 1, and what is being done."""
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
+        """How much is done, 0 to 1, what is being done, and how many seconds of video a second."""
 
 
 @dataclass
@@ -58,7 +62,7 @@ class LogReport:
         """Log the line."""
         self._logger.info(text)
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         """Log every 5 %."""
         if self._pace.due(fraction):
             self._logger.info("%3.0f %% %s", fraction * 100, text)
@@ -70,7 +74,7 @@ class NullReport:
     def line(self, text: str) -> None:
         """Drop the line."""
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         """Drop the update."""
 
 
@@ -84,9 +88,41 @@ class Share:
         """Pass the line on."""
         self._whole.line(text)
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         """Scale into the share and pass on."""
-        self._whole.progress(self._start + (self._end - self._start) * fraction, text)
+        self._whole.progress(self._start + (self._end - self._start) * fraction, text, speed)
+
+
+class RemainingTime:
+    """Estimates how long work will yet take, from how fast its fraction has grown in the last minute.
+
+    Args:
+        clock: seconds, from any moment on.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._seen: deque[tuple[float, float]] = deque()  # moments and fractions
+
+    def at(self, fraction: float) -> float | None:
+        """The seconds that are left.
+
+        Args:
+            fraction: that is done now, 0 to 1.
+
+        Returns:
+            The estimate; None where too little has been seen for one.
+        """
+        now = self._clock()
+        if self._seen and fraction < self._seen[-1][1]:  # something else, which begins
+            self._seen.clear()
+        self._seen.append((now, fraction))
+        while len(self._seen) > 1 and now - self._seen[1][0] > _SEEN_SECONDS:
+            self._seen.popleft()
+        since, first = self._seen[0]
+        if now - since < _LEAST_SECONDS or fraction <= first:
+            return None
+        return (1.0 - fraction) * (now - since) / (fraction - first)
 
 
 class Outbox:

@@ -44,7 +44,19 @@ class Settings(BaseSettings):
         default=None, description="this node's address that others may reach the site at; unset: this node only"
     )
     login: Literal["on", "off"] = Field(
-        default="on", description="off: the Prefect server asks nobody for a login; only where listen is unset"
+        default="on",
+        description="off: neither the Prefect server nor the REST API asks for a login; only where listen is unset",
+    )
+    api: Literal["on", "off"] = Field(default="on", description="off: the site comes up without its REST API")
+    api_port: int = Field(default=4100, ge=1, le=65535, description="first port tried for the REST API")
+    api_proxy: str | None = Field(
+        default=None, description="address of a proxy before the REST API; the addresses that it reports are believed"
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="of this node's first worker's metrics; the others take the next ones; unset: none are served",
     )
     ffmpeg: Path | None = Field(default=None, description="the ffmpeg to use; unset: PATH, then the bundled one")
     gst_launch: Path | None = Field(
@@ -72,6 +84,12 @@ class Settings(BaseSettings):
     max_retries: int = Field(default=3, ge=0, description="how often, where the job itself sets none")
     batch_waiting: int = Field(
         default=300, ge=1, description="how many jobs of a batch wait at a time; the others come as these are done"
+    )
+    keep_jobs_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="jobs that ended longer ago go into the archive (archive/ in data_dir); unset: they stay",
     )
     drain_seconds: float = Field(
         default=60.0, ge=0, description="how long a worker that is to stop lets its jobs end before it stops them"
@@ -119,6 +137,11 @@ class Settings(BaseSettings):
     def slot_dir(self) -> Path:
         """What all encodes of this node share: who has which core."""
         return self.data_dir / "slots"
+
+    @property
+    def archive_dir(self) -> Path:
+        """Where the jobs are that the server has no more."""
+        return self.data_dir / "archive"
 
     @property
     def log_dir(self) -> Path:

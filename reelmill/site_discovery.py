@@ -18,7 +18,13 @@ from reelmill.settings import get_settings
 AUTH_VARIABLE: Final = "PREFECT_API_AUTH_STRING"
 CSRF_VARIABLE: Final = "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED"
 
+#: Names of a node for itself.
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
 _CONNECT_SECONDS: Final = 0.5
+
+#: Where a URL without a port leads.
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +57,7 @@ class SiteRecord(PrefectServer):
     pid: int  # of ``reelmill up``
     media_root: str
     database_url: str | None = field(default=None, repr=False)  # for nodes that join, with its password
+    rest_url: str | None = None  # None: the site is up without its REST API
 
     def write(self, path: Path) -> None:
         """Keep it in ``path``, readable by this account alone."""
@@ -87,11 +94,22 @@ def record_of(api_url: str) -> SiteRecord | None:
     return record if record is not None and record.api_url == api_url else None
 
 
+def names_this_site(api_url: str) -> bool:
+    """Whether this is the address of this node's site, by whichever of its names."""
+    record = _record()
+    if record is None:
+        return False
+    ours, given = urlsplit(record.api_url), urlsplit(api_url)
+    return given.port == ours.port and given.hostname in {ours.hostname, *LOOPBACK}
+
+
 def accepts_connections(api_url: str) -> bool:
     """Whether something takes connections at this URL's host and port."""
     address = urlsplit(api_url)
     try:
-        with socket.create_connection((address.hostname or "127.0.0.1", address.port or 80), timeout=_CONNECT_SECONDS):
+        with socket.create_connection(
+            (address.hostname or "127.0.0.1", address.port or _PORTS.get(address.scheme, 80)), timeout=_CONNECT_SECONDS
+        ):
             return True
     except OSError:
         return False

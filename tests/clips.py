@@ -155,7 +155,7 @@ class Notes(Report):
     def line(self, text: str) -> None:
         self.lines.append(text)
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         self.fractions.append(fraction)
 
     def said(self, part: str) -> bool:

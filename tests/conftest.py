@@ -31,6 +31,11 @@ from tests import distribution
 from tests.processes import SESSION_PROCESSES, children
 from tests.skips import summary
 
+#: Empties every table that tests write to.
+_EMPTY: Final = "TRUNCATE {} CASCADE".format(
+    ", ".join(f"catalogue.{name}" for name in ("video", "batch", "audit", "api_token", "archived_jobs", "archived_run"))
+)
+
 #: Holds the site of the session, where it is up.
 _SESSION_SITE: Final = ExitStack()
 
@@ -88,6 +93,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
     monkeypatch.delenv("COLUMNS", raising=False)  # pytest-xdist has its processes print 80
     monkeypatch.setenv("REELMILL_DATA_DIR", str(tmp_path / "no-site-here"))
     monkeypatch.setenv("REELMILL_MEDIA_ROOT", str(tmp_path / "media"))
+    monkeypatch.setenv("REELMILL_API", "off")  # a process more, which few tests are about
     monkeypatch.setenv("REELMILL_DISK_RESERVE_MB", "0")  # some tests work on disks of one megabyte
     get_settings.cache_clear()
     before = {name for name in os.environ if name.startswith("PREFECT_")}
@@ -142,7 +148,7 @@ def catalogue(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> st
     get_settings.cache_clear()
     engine = catalogue_engine.get_engine()
     with engine.begin() as connection:
-        connection.execute(text("TRUNCATE catalogue.video, catalogue.batch CASCADE"))
+        connection.execute(text(_EMPTY))
     return url
 
 
@@ -199,7 +205,7 @@ def real_media() -> Path:
 @pytest.fixture(scope="session")
 def site(open_folder: Path) -> Iterator[Site]:
     """A whole running site, one for the session: PostgreSQL, Prefect server, a worker for each pool."""
-    settings = Settings(data_dir=open_folder / "site", media_root=open_folder / "media", prefect_port=4300)
+    settings = Settings(data_dir=open_folder / "site", media_root=open_folder / "media", prefect_port=4300, api="off")
     with _SESSION_SITE as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         _point_at(patch, settings)
@@ -219,7 +225,7 @@ def on_site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     shutil.rmtree(root.path)
     root.create()
     with catalogue_engine.get_engine().begin() as connection:
-        connection.execute(text("TRUNCATE catalogue.video, catalogue.batch CASCADE"))
+        connection.execute(text(_EMPTY))
     return site
 
 

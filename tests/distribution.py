@@ -1,6 +1,7 @@
-"""How tests go to the several processes of ``make test``: whole files, and all that need the session's site to one.
+"""How tests go to the several processes of ``make test``: whole files, and all that share something dear to one.
 
 A site is PostgreSQL, a Prefect server and three workers, which take their share of the cores while they are up.
+PyTorch takes 600 MB, and seven seconds of CPU time to import.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 _ROOT: Final = Path(__file__).parent.parent
 _SITE: Final = "the session's site"
+_MODEL: Final = "PyTorch"
 
 #: How a file, or the conftest of its folder, says that it works on the site of the session.
 _ON_SITE: Final = re.compile(r"\b(on_site|site): Site\b")
+#: How a file says that it works with a model.
+_WITH_MODEL: Final = re.compile(r'\bimportorskip\("torch"')
 
 
 @cache
@@ -37,12 +41,19 @@ def on_site(file: Path) -> bool:
     return any(_ON_SITE.search(text) for text in texts)
 
 
+@cache
+def _with_model(file: Path) -> bool:
+    return _WITH_MODEL.search(file.read_text()) is not None
+
+
 class Distribution(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
-    """Of pytest-xdist: what runs together is a file, or all files on the site."""
+    """Of pytest-xdist: what runs together is a file, or all files on the site, or with a model."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        return _SITE if on_site(_ROOT / file) else file
+        if on_site(_ROOT / file):
+            return _SITE
+        return _MODEL if _with_model(_ROOT / file) else file
 
 
 def longest_first(items: Iterable[pytest.Item]) -> list[pytest.Item]:

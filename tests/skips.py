@@ -11,6 +11,7 @@ from reelmill.ffmpeg.loadtest.gstreamer import PACKAGES
 #: How to have what was skipped, by how its reason begins.
 REMEDIES: Final = {
     "GStreamer is not installed": f"apt-get install {' '.join(PACKAGES)}",
+    "Prometheus is not installed": "apt-get install prometheus",
     "the extra [ai] is not installed": "make ai",
     "the shared folder of real clips": "put it at ../shared/media",
     "no NVIDIA card": "run on a machine with an NVIDIA GPU",

@@ -15,7 +15,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from reelmill import errors
-from reelmill.errors import FailureClass, ProcessStalled, ReelmillError, classify
+from reelmill.classification import classify
+from reelmill.errors import FailureClass, ReelmillError
+from reelmill.ffmpeg.finding import Finding, FindingKind
+from reelmill.troubles import Flaw, SiteTrouble
 
 _LINE = re.compile(r"^ {4}(?P<branch>[│├└─ ]*)(?P<name>[A-Z]\w+) *(?P<rest>.*)$")
 
@@ -47,18 +50,43 @@ def _classes() -> dict[str, type[ReelmillError]]:
     return found
 
 
+_FILE: dict[str, Any] = {"path": "inbox/a.mp4", "flaw": Flaw.EMPTY}
+
 #: What those errors are made of that carry more than their sentence.
 _DATA: dict[str, dict[str, Any]] = {
+    "InputError": _FILE,
+    "FileMissing": _FILE,
+    "NotAVideo": _FILE,
+    "DamagedVideo": _FILE,
+    "EncryptedVideo": _FILE,
+    "Unstorable": _FILE,
+    "WrongParameter": {"parameter": "crf", "value": 99},
     "UnknownVideo": {"name": "a"},
     "AmbiguousVideo": {"candidates": ("a", "b")},
     "UnknownName": {"name": "a", "known": ("b",)},
     "WrongStatus": {"status": "running"},
     "NameTaken": {"path": "inbox/a.mp4"},
+    "OutsideMediaRoot": {"path": "../a.mp4"},
     "FilterError": {"text": "a b", "position": 2},
     "TooFewVideos": {"needed": 2, "held": 1},
+    "CapabilityError": {"missing": "h264_nvenc"},
+    "ResourceError": {"path": "/media"},
+    "DiskFull": {"path": "/media", "needed": 3, "free": 2},
+    "GpuBusy": {"path": "/dev/nvidia0"},
+    "Unreadable": {"path": "inbox/a.mp4"},
+    "NotMounted": {"path": "/media"},
     "ProcessStalled": {"seconds": 1.5},
     "FfmpegFailed": {"argv": ("ffmpeg",), "exit_code": 1, "stderr_tail": ("a",)},
+    "OutputRejected": {"findings": (Finding(FindingKind.BLACK, at=1.5),)},
+    "ChangedMeanwhile": {"path": "inbox/a.mp4"},
+    "SiteError": {"trouble": SiteTrouble.OTHER_SITE, "about": "/media"},
 }
+
+#: Errors that carried their data from the first version on.
+_NEVER_ALONE = {
+    "UnknownVideo", "AmbiguousVideo", "UnknownName", "WrongStatus", "NameTaken", "FilterError", "TooFewVideos",
+    "FfmpegFailed",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(_drawn()))
@@ -70,11 +98,17 @@ def test_a_class_comes_from_another_node_as_it_was(name: str) -> None:
         assert {key: getattr(same, key) for key in data} == data
 
 
-def test_an_error_of_a_node_of_version_0_2_arrives() -> None:
-    """There a stalled process had no more than its sentence."""
-    kind, made_of = ProcessStalled, ("ffmpeg made no progress.",)
+@pytest.mark.parametrize("name", sorted(set(_drawn()) - _NEVER_ALONE))
+def test_an_error_of_an_older_node_arrives_though_it_has_no_more_than_its_sentence(name: str) -> None:
+    kind, made_of = _classes()[name], ("one sentence",)
     same = pickle.loads(pickle.dumps(_Sent(kind, made_of)))
     assert (type(same), str(same)) == (kind, *made_of)
+
+
+def test_every_kind_with_data_is_tried_with_it() -> None:
+    plain = Exception.__init__
+    takes_data = {name for name, kind in _classes().items() if kind.__init__ is not plain}
+    assert takes_data == set(_DATA)
 
 
 class _Sent:

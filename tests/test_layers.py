@@ -25,17 +25,20 @@ MAY_IMPORT = {
 
 #: The library's modules that are no room: what each may import of the others.
 SINGLE_MODULES: dict[str, set[str]] = {
+    "classification": {"errors"},
     "clock": set(),
-    "errors": set(),
+    "errors": {"troubles"},
     "guard": set(),
+    "origin_guard": set(),
     "parallel": set(),
     "report": set(),
     "settings": {"errors"},
     "site_discovery": {"settings"},
+    "troubles": set(),
     "wording": set(),
 }
 
-FACES = ("api", "cli")
+FACES = ("api", "cli", "launch")
 
 
 def _modules(room: str) -> Iterator[Path]:
@@ -170,6 +173,14 @@ def test_nothing_imports_the_faces() -> None:
         for path in _modules(room):
             faces = {name for name in _imports(path) if name.startswith(tuple(f"reelmill.{face}" for face in FACES))}
             assert not faces or _face(path), path
+
+
+def test_metrics_serve_the_api_and_the_workers_alone() -> None:
+    may = (ROOT / "reelmill" / "metrics", ROOT / "reelmill" / "api" / "routes" / "metrics.py", ROOT / "workpools")
+    for room in ROOMS:
+        for path in _modules(room):
+            if any(name.startswith("reelmill.metrics") for name in _imports(path)):
+                assert any(path.is_relative_to(place) for place in may), path
 
 
 def test_the_library_meets_prefect_in_one_part() -> None:

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from reelmill.report import LogReport, Outbox, Pace, Share
+from reelmill.report import LogReport, NullReport, Outbox, Pace, RemainingTime, Share
 from tests.clips import Notes
 from tests.patience import PATIENCE
 
@@ -158,3 +158,34 @@ def test_a_message_with_a_fault_of_its_own_holds_up_no_other() -> None:
     outbox = Outbox()
     outbox.put("broken", broken)
     assert outbox.close(patience=10) == 0
+
+
+def test_the_time_left_comes_from_how_fast_the_last_minute_went() -> None:
+    now = [0.0]
+    remaining = RemainingTime(lambda: now[0])
+
+    def at(seconds: float, fraction: float) -> float | None:
+        now[0] = seconds
+        return remaining.at(fraction)
+
+    assert at(0, 0.0) is None
+    assert at(1, 0.3) is None  # a moment is no measure
+    assert at(10, 0.5) == pytest.approx(10)
+    assert at(20, 0.5) == pytest.approx(20)
+    for second in range(21, 200):  # then slowly: the quick start counts no more
+        left = at(second, 0.5 + (second - 20) / 1000)
+    assert left == pytest.approx((0.5 - 179 / 1000) * 1000, rel=0.05)
+    assert at(200, 0.1) is None  # something else begins
+    assert at(210, 0.2) == pytest.approx(80)
+    assert at(220, 1.0) == 0
+
+
+def test_a_share_hands_on_the_speed() -> None:
+    heard: list[tuple[float, str, float | None]] = []
+
+    class Heard(NullReport):
+        def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
+            heard.append((fraction, text, speed))
+
+    Share(Heard(), 0.5, 1.0).progress(0.5, "encoding", 2.5)
+    assert heard == [(0.75, "encoding", 2.5)]

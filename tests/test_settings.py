@@ -18,6 +18,10 @@ from reelmill.settings import Settings, get_settings
         ("database_url", "postgresql://me@db/films", "postgresql://me@db/films"),
         ("node_name", "node-2", "node-2"),
         ("prefect_port", "4300", 4300),
+        ("api", "off", "off"),
+        ("api_port", "4110", 4110),
+        ("api_proxy", "10.0.0.9", "10.0.0.9"),
+        ("metrics_port", "9400", 9400),
         ("ffmpeg", "/opt/ffmpeg", Path("/opt/ffmpeg")),
         ("gst_launch", "/opt/gst-launch-1.0", Path("/opt/gst-launch-1.0")),
         ("models", "/srv/models/clip", Path("/srv/models/clip")),
@@ -27,6 +31,7 @@ from reelmill.settings import Settings, get_settings
 def test_each_is_read_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
 ) -> None:
+    monkeypatch.delenv("REELMILL_API")  # off in tests
     assert getattr(Settings(), name) != value
     monkeypatch.setenv(f"REELMILL_{name.upper()}", text)
     assert getattr(Settings(), name) == value
@@ -56,9 +61,10 @@ def test_frozen() -> None:
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
-def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
-    monkeypatch.setenv("REELMILL_PREFECT_PORT", port)
-    with pytest.raises(ValidationError, match="prefect_port"):
+@pytest.mark.parametrize("name", ["prefect_port", "api_port", "metrics_port"])
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, port: str) -> None:
+    monkeypatch.setenv(f"REELMILL_{name.upper()}", port)
+    with pytest.raises(ValidationError, match=name):
         Settings()
 
 

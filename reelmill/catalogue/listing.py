@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag
@@ -43,20 +43,29 @@ def narrowed(
     return And((*wanted, *(() if where is None else (where,))))
 
 
-def list_videos(session: Session, condition: Condition, *, after: str = "", limit: int = PAGE) -> list[Video]:
+def list_videos(
+    session: Session, condition: Condition, *, after: str = "", offset: int = 0, limit: int = PAGE
+) -> list[Video]:
     """One page of videos, by path.
 
     Args:
         session: of the catalogue.
         condition: which, see ``narrowed`` and ``parse_filter``.
         after: the path of the last video of the page before.
+        offset: how many videos after that are left out; whoever pages by ``after`` meets each video once, too, while
+            others come and go.
         limit: the most videos on it.
 
     Returns:
         Their records; fewer than ``limit`` on the last page.
     """
     wanted = select(Video).where(clause(condition), col(Video.path) > after)
-    return list(session.exec(wanted.order_by(col(Video.path)).limit(limit)))
+    return list(session.exec(wanted.order_by(col(Video.path)).offset(offset).limit(limit)))
+
+
+def count_matching(session: Session, condition: Condition) -> int:
+    """How many videos meet a condition."""
+    return session.exec(select(func.count()).select_from(Video).where(clause(condition))).one()
 
 
 def every_video(condition: Condition, *, page: int = PAGE) -> Iterator[Video]:

@@ -14,14 +14,16 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Identity,
     Index,
     LargeBinary,
     MetaData,
     String,
+    Text,
     TypeDecorator,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 SCHEMA: Final = "catalogue"
@@ -217,6 +219,90 @@ def batch_tag(batch_id: str) -> str:
     return f"batch:{batch_id}"
 
 
+class AuditEntry(CatalogueModel, table=True):
+    """What somebody did to a job or to the site; rows are only ever added."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("audit_of_job", "job_id", "id"), {"schema": SCHEMA})
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
+    at: datetime = _time(index=True)
+    actor: str = Field(description="alice@nas, or the name of an API token")
+    origin: str = Field(description="through what: api, cli, python, worker")
+    action: str = Field(description="submit, retry, cancel, pause, resume, prioritise, …")
+    job_id: uuid.UUID | None = Field(default=None, description="the job's public id; None: it is not about one job")
+    reason: str | None = None
+    details: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB, description="such as the lane, or how many")
+
+
+class ApiToken(CatalogueModel, table=True):
+    """A bearer token of the REST API; the token itself is kept nowhere."""
+
+    __tablename__ = "api_token"
+    __table_args__ = {"schema": SCHEMA}
+
+    id: uuid.UUID = Field(default_factory=uuid.uuid4, primary_key=True, description="the token's jti")
+    name: str = Field(description="whose it is; the actor of what is done with it")
+    role: str = Field(description="SUPER_ADMIN, AUTOMATION or VIEWER")
+    created_at: datetime = _time()
+    expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), description="None: never")
+    revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class ArchivedJobs(CatalogueModel, table=True):
+    """How many finished runs were removed from the Prefect server, so that totals survive them."""
+
+    __tablename__ = "archived_jobs"
+    __table_args__ = {"schema": SCHEMA}
+
+    job_type: str = Field(primary_key=True)
+    status: str = Field(primary_key=True, description="as people call it: completed, failed, cancelled")
+    engine: str = Field(primary_key=True, default="", description="of encodes: software, nvenc; else empty")
+    jobs: int = Field(sa_type=BigInteger)
+    dead_letters: int = Field(default=0, sa_type=BigInteger)
+    retries: int = Field(default=0, sa_type=BigInteger)
+    seconds: float = Field(default=0.0, description="that they ran, together")
+
+
+class ArchivedRun(CatalogueModel, table=True):
+    """A run on its way from the Prefect server into the archive; the row goes once it is gone there and counted."""
+
+    __tablename__ = "archived_run"
+    __table_args__ = {"schema": SCHEMA}
+
+    id: uuid.UUID = Field(primary_key=True, description="of the run on the Prefect server")
+    file: str = Field(index=True, description="node and path of the file it goes into")
+    ended: datetime = _time(description="when the run did; one that has ended later was tried again, and stays")
+    written: bool = Field(default=False, description="the file is complete, so that the run may be removed")
+    job_type: str | None = Field(default=None, description="None: a run whose place another took counts as no job")
+    status: str = ""
+    engine: str = ""
+    dead_letters: int = Field(default=0, description="0 or 1")
+    retries: int = 0
+    seconds: float = 0.0
+
+
+class MetricTotal(CatalogueModel, table=True):
+    """One running total of the metrics: it only ever grows, whatever becomes of the runs that it has counted."""
+
+    __tablename__ = "metric_total"
+    __table_args__ = {"schema": SCHEMA}
+
+    name: str = Field(primary_key=True)
+    labels: list[str] = Field(sa_column=Column(ARRAY(Text), primary_key=True))  # values, in the order of the metric's
+    value: float
+
+
+class TalliedEnding(CatalogueModel, table=True):
+    """An ending of a job that the totals hold; kept for as long as the server may name it again."""
+
+    __tablename__ = "tallied_ending"
+    __table_args__ = {"schema": SCHEMA}
+
+    state_id: uuid.UUID = Field(primary_key=True, description="the run's final state; another ending has another")
+    seen_at: datetime = _time(index=True)
+
+
 class SiteIdentity(CatalogueModel, table=True):
     """The site this catalogue is of; its migration makes the one row there is."""
 
@@ -228,3 +314,6 @@ class SiteIdentity(CatalogueModel, table=True):
     made_at: datetime = _time()
     auth_string: str | None = Field(default=None, description="what its Prefect server asks for; None: nothing")
     dask_keys: str | None = Field(default=None, description="PEM: the one certificate of its Dask cluster, and its key")
+    token_key: str | None = Field(
+        default=None, description="what its API tokens are signed with; a new one ends them all"
+    )

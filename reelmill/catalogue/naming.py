@@ -84,7 +84,8 @@ def resolve_video(session: Session, name: str | uuid.UUID, root: MediaRoot | Non
     for clause in _clauses(name):
         if found := _preferred(session, clause):
             return _only(found, name)
-    raise UnknownVideo(_refusal(session, name, root), name)
+    message, nearest = _refusal(session, name, root)
+    raise UnknownVideo(message, name, nearest)
 
 
 def resolve_ids(session: Session, names: Iterable[str], root: MediaRoot | None = None) -> dict[str, uuid.UUID]:
@@ -138,7 +139,8 @@ def _paths(name: str, root: MediaRoot) -> list[str]:
     paths = []
     for spelling in _spellings(name):
         if not spelling.startswith("/"):
-            paths.append(posixpath.normpath(spelling))
+            relative = posixpath.normpath(spelling)
+            paths += [] if relative.startswith("../") else [relative]
             continue
         for top in (root.path.as_posix(), root.path.resolve().as_posix()):
             inside = posixpath.relpath(spelling, top)
@@ -202,18 +204,26 @@ def _only(videos: Sequence[Video], name: str) -> Video:
     )
 
 
-def _refusal(session: Session, name: str, root: MediaRoot) -> str:
-    """Why a name leads nowhere, and the way out."""
+def _refusal(session: Session, name: str, root: MediaRoot) -> tuple[str, tuple[str, ...]]:
+    """Why a name leads nowhere, and the way out; and the paths of those most like it."""
     if name.strip().startswith("/"):
         root.resolve(name.strip())  # raises where that is outside
     for path in _paths(name, root):
-        if os.path.isfile(root.path / path):  # noqa: PTH113 - Path.is_file raises where a name is too long
-            return f"{path} is there and not in the catalogue yet; scan its folder."
+        if _is_file(root, path):
+            return f"{path} is there and not in the catalogue yet; scan its folder.", ()
     if parse_id(name) is not None:
-        return f"No video has the id {name}; {_WAY_OUT}."
+        return f"No video has the id {name}; {_WAY_OUT}.", ()
     nearest = _nearest(session, posixpath.basename(name.strip()))
     near = f"the nearest is {' or '.join(nearest)}, and " if nearest else ""
-    return f"No video is called {name!r}; {near}{_WAY_OUT}."
+    return f"No video is called {name!r}; {near}{_WAY_OUT}.", tuple(nearest)
+
+
+def _is_file(root: MediaRoot, path: str) -> bool:
+    """Whether a file of the media root is there: whoever asks learns nothing of those beside it."""
+    try:
+        return os.path.isfile(root.resolve(path))  # noqa: PTH113 - Path.is_file raises where a name is too long
+    except OutsideMediaRoot:
+        return False
 
 
 def _nearest(session: Session, name: str) -> list[str]:

@@ -12,6 +12,7 @@ from reelmill.catalogue.models import Video
 from reelmill.catalogue.naming import resolve_video
 from reelmill.errors import FileMissing, InputError
 from reelmill.storage.media_root import OUTPUT_TYPES, MediaRoot
+from reelmill.troubles import Flaw
 
 
 class Entry(NamedTuple):
@@ -58,9 +59,10 @@ def usable_video(session: Session, name: str | uuid.UUID, root: MediaRoot | None
     """
     video = resolve_video(session, name, root)
     if video.missing_since is not None:
-        raise FileMissing(f"{video.path} was gone at the last scan; put it back and scan again.")
+        reason = f"{video.path} was gone at the last scan; put it back and scan again."
+        raise FileMissing(reason, video.path, Flaw.ABSENT)
     if not video.is_valid:
-        raise InputError(f"{video.path} is not a valid video: {video.validation_error}")
+        raise InputError(f"{video.path} is not a valid video: {video.validation_error}", video.path, Flaw.INVALID)
     return video
 
 

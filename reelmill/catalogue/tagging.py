@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, delete, select
 
 from reelmill.catalogue.models import Video, VideoTag
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 
 _NAME_MAX = 64
 
@@ -38,9 +38,9 @@ def set_by_person(session: Session, video_id: uuid.UUID, name: str, fits: bool =
     """Store the judgement of a person: that a tag fits, or that it does not.
 
     Raises:
-        UserError: it is no name for a tag.
+        WrongParameter: it is no name for a tag.
     """
     name = name.strip().lower()
     if not 0 < len(name) <= _NAME_MAX:
-        raise UserError(f"A tag has 1 to {_NAME_MAX} characters; {name[:80]!r} has {len(name)}.")
+        raise WrongParameter(f"A tag has 1 to {_NAME_MAX} characters; {name[:80]!r} has {len(name)}.", "tag", name)
     session.merge(VideoTag(video_id=video_id, name=name, by_person=True, confidence=1.0 if fits else 0.0))

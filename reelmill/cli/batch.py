@@ -10,8 +10,9 @@ import typer
 
 from reelmill.cli.catalogue_access import open_with_catalogue, require_catalogue
 from reelmill.cli.console import console
-from reelmill.cli.job_choice import YesOption, confirm
+from reelmill.cli.job_choice import ReasonOption, YesOption, confirm
 from reelmill.cli.output import Output, OutputOption, print_json, print_record, print_table
+from reelmill.cli.server import this_person
 from reelmill.cli.times import ago, with_ago
 from reelmill.queue.job import JobStatus, canonical
 from reelmill.queue.parameter_text import parse_parameters
@@ -65,7 +66,7 @@ def submit_batch(prefect: Dispatcher, request: BatchRequest, *, dry_run: bool, y
             print_json({"preview": preview})
         return
     confirm(f"Hand in {preview.matched} job(s) as one batch?", yes)
-    made = prefect.batches.submit(request.job_type, request.where, parameters, options)
+    made = prefect.batches.submit(request.job_type, request.where, parameters, options, this_person())
     if output == "json":
         print_json({"preview": preview, "batch": made.model_dump(mode="json")})
     else:
@@ -95,26 +96,28 @@ def status(batch_id: IdArgument, output: OutputOption = "table") -> None:
 
 
 @batch.command()
-def pause(batch_id: IdArgument, output: OutputOption = "table") -> None:
+def pause(batch_id: IdArgument, reason: ReasonOption = None, output: OutputOption = "table") -> None:
     """Hand in nothing more, and pause the jobs that wait; those that run go on to their end."""
     with open_with_catalogue() as prefect:
-        _show(prefect.batches.pause(batch_id), output)
+        _show(prefect.batches.pause(batch_id, this_person(reason)), output)
 
 
 @batch.command()
-def resume(batch_id: IdArgument, output: OutputOption = "table") -> None:
+def resume(batch_id: IdArgument, reason: ReasonOption = None, output: OutputOption = "table") -> None:
     """Let a paused batch go on where it was."""
     with open_with_catalogue() as prefect:
-        _show(prefect.batches.resume(batch_id), output)
+        _show(prefect.batches.resume(batch_id, this_person(reason)), output)
 
 
 @batch.command()
-def cancel(batch_id: IdArgument, yes: YesOption = False, output: OutputOption = "table") -> None:
+def cancel(
+    batch_id: IdArgument, reason: ReasonOption = None, yes: YesOption = False, output: OutputOption = "table"
+) -> None:
     """Hand in nothing more, cancel the jobs that wait, and stop those that run."""
     with open_with_catalogue() as prefect:
         before = prefect.batches.status(batch_id)
         confirm(f"Cancel {before.under_way} job(s), and {before.to_come} video(s) that are to come?", yes)
-        _show(prefect.batches.cancel(batch_id), output)
+        _show(prefect.batches.cancel(batch_id, this_person(reason)), output)
 
 
 def _print_preview(job_type: str, preview: BatchPreview) -> None:

@@ -10,15 +10,13 @@ from urllib.parse import urlsplit
 from reelmill.cli.server import open_dispatcher
 from reelmill.errors import UserError
 from reelmill.settings import get_settings
-from reelmill.site_discovery import accepts_connections, running_site
+from reelmill.site_discovery import LOOPBACK, accepts_connections, running_site
 
 if TYPE_CHECKING:
     from reelmill.dispatch import Dispatcher
 
 #: Only these choose a server for a command; without them Prefect, which takes a second to import, need not be asked.
 _CHOOSING: Final = ("PREFECT_API_URL", "PREFECT_PROFILE")
-
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def require_catalogue() -> None:
@@ -58,6 +56,6 @@ def _of_this_node(url: str) -> bool:
     """Whether this is the address of this node's site, up or not."""
     address, site = urlsplit(url), running_site()
     if site is None:  # a server that answers nevertheless is another account's, or at the other end of a tunnel
-        return address.hostname in _LOOPBACK and not accepts_connections(url)
+        return address.hostname in LOOPBACK and not accepts_connections(url)
     ours = urlsplit(site.api_url)
-    return address.port == ours.port and address.hostname in {ours.hostname, *_LOOPBACK}
+    return address.port == ours.port and address.hostname in {ours.hostname, *LOOPBACK}

@@ -22,6 +22,7 @@ from reelmill.cli.console import open_console
 from reelmill.cli.demo_plan import Stage
 from reelmill.cli.demo_plan import stages as plan
 from reelmill.cli.demo_report import show_report, videos
+from reelmill.cli.server import this_person
 from reelmill.cli.steps import Steps
 from reelmill.dispatch import Dispatcher, dispatcher
 from reelmill.dispatch import Progress as JobProgress
@@ -150,7 +151,9 @@ def _submit(prefect: Dispatcher, bars: Progress, stage: Stage) -> None:
     total = len(stage.parameters)
     stage.bar = bars.add_task(stage.job_type, total=total or 1, shown=f"0/{total}")
     # A demo shows what happens now: nobody waits minutes for a second try.
-    stage.ids = [job.id for job in prefect.jobs.submit_many(stage.job_type, stage.parameters, max_retries=0)]
+    stage.ids = [
+        job.id for job in prefect.jobs.submit_many(stage.job_type, stage.parameters, this_person(), max_retries=0)
+    ]
 
 
 def _finish(prefect: Dispatcher, bars: Progress, stage: Stage) -> Stage:

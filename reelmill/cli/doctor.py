@@ -48,7 +48,7 @@ class _Lines(Report):
         if not self._silent:
             typer.echo(f"  {text}")
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         """Nothing: a check of one folder or of ten thousand files ends when it ends."""
 
 

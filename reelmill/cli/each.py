@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import typer
 
+from reelmill.classification import classify
 from reelmill.cli.output import Output, print_json
-from reelmill.errors import ReelmillError, classify
+from reelmill.errors import ReelmillError
 
 Found = TypeVar("Found")
 Named = TypeVar("Named", str, Path)

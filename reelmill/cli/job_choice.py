@@ -14,12 +14,14 @@ import typer
 from reelmill.cli.completion import job_types, lane_names, pool_names
 from reelmill.cli.console import print_error
 from reelmill.cli.exit_codes import ExitCode
-from reelmill.cli.job_view import jobs_json, print_in_full, print_jobs
+from reelmill.cli.job_view import entry_json, jobs_json, print_in_full, print_jobs
 from reelmill.cli.output import Output, print_json
 from reelmill.errors import UserError
+from reelmill.queue.bulk_action import BulkPreview
 from reelmill.queue.job import LEVELS, Job, JobStatus
 
 if TYPE_CHECKING:
+    from reelmill.catalogue.models import AuditEntry
     from reelmill.dispatch import Dispatcher, JobFilter, Progress
 
 JobsArgument = Annotated[
@@ -34,6 +36,7 @@ PoolOption = Annotated[
     str | None, typer.Option("--pool", help="Jobs of this pool; or the pool to use.", autocompletion=pool_names)
 ]
 LaneOption = Annotated[str | None, typer.Option("--lane", help="One lane alone.", autocompletion=lane_names)]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why, for the log of the job and the audit.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 PriorityOption = Annotated[
     str | None, typer.Option("--priority", help="1 (first) to 10; or high, medium, low within the queue.")
@@ -55,22 +58,30 @@ class Deeds:
     errors: list[tuple[str, UserError]] = field(default_factory=list)
 
     def show(
-        self, output: Output, progress: Mapping[uuid.UUID, Progress] | None = None, *, in_full: bool = False
+        self,
+        output: Output,
+        progress: Mapping[uuid.UUID, Progress] | None = None,
+        *,
+        in_full: Mapping[uuid.UUID, Sequence[AuditEntry]] | None = None,
     ) -> None:
         """Print both.
 
         Args:
             output: table or json.
             progress: of the jobs.
-            in_full: a list of everything known of each job, rather than a row.
+            in_full: who did what to each job, for a list of everything known of it; None: a row for each job.
 
         Raises:
             typer.Exit: something could not be done.
         """
         if output == "json":
-            print_json({"jobs": jobs_json(self.jobs, progress), "errors": self.errors_json()})
-        elif in_full:
-            print_in_full(self.jobs, progress or {})
+            shown = jobs_json(self.jobs, progress)
+            if in_full is not None:
+                for job, record in zip(self.jobs, shown, strict=True):
+                    record["audit"] = [entry_json(entry) for entry in in_full[job.id]]
+            print_json({"jobs": shown, "errors": self.errors_json()})
+        elif in_full is not None:
+            print_in_full(self.jobs, progress or {}, in_full)
         elif self.jobs:
             print_jobs(self.jobs, progress)
         self.exit_over_errors(silent=output == "json")
@@ -169,13 +180,39 @@ def before(age: str | None) -> datetime | None:
     """
     if age is None:
         return None
-    found = _AGE.fullmatch(age.strip())
-    if found is None:
-        raise UserError(f"{age!r} is no age; write it as 30min, 12h, 7d or 2w.")
     try:
-        return datetime.now(UTC) - timedelta(**{_UNITS[found[2]]: int(found[1])})
-    except (OverflowError, ValueError):  # before the first year, or of more digits than Python reads
+        return datetime.now(UTC) - parse_age(age)
+    except OverflowError:  # before the first year
         raise UserError(f"{age[:60]!r} is longer ago than time is counted; no job is so old.") from None
+
+
+def parse_age(text: str) -> timedelta:
+    """How long ago something is.
+
+    Args:
+        text: such as ``30min``, ``12h``, ``7d``.
+
+    Returns:
+        The time since.
+
+    Raises:
+        UserError: it is no such age.
+    """
+    found = _AGE.fullmatch(text.strip())
+    if found is None:
+        raise UserError(f"{text!r} is no age; write it as 30min, 12h, 7d or 2w.")
+    try:
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    except (OverflowError, ValueError):  # or of more digits than Python reads
+        raise UserError(f"{text[:60]!r} is longer ago than time is counted; no job is so old.") from None
+
+
+def in_words(preview: BulkPreview) -> str:
+    """What an action would touch, as the rest of a question."""
+    statuses = ", ".join(f"{count} {status}" for status, count in preview.by_status.items())
+    left = ", ".join(f"{count} {reason}" for reason, count in preview.untouched.items())
+    more = f"; left alone: {left}" if left else ""
+    return f"{preview.would_change} job(s)? {preview.total} are chosen: {statuses}{more}"
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from reelmill.cli.output import print_record, print_table
-from reelmill.cli.times import ago, with_ago
+from reelmill.cli.times import ago, local, with_ago
 from reelmill.queue.job import Job, JobStatus
 from reelmill.wording import beginnings
 
 if TYPE_CHECKING:
+    from reelmill.catalogue.models import AuditEntry
     from reelmill.dispatch import Progress
 
 _HEADER: Final = ("id", "job", "status", "lane", "since", "note")
@@ -44,20 +45,23 @@ def note(job: Job) -> str:
 
 def print_jobs(jobs: Sequence[Job], progress: Mapping[uuid.UUID, Progress] | None = None) -> None:
     """A row for each job."""
-    shown = short_ids([job.id for job in jobs])
+    shown = short_ids([job.public_id for job in jobs])
     rows = [
-        (shown[job.id], job_name(job), _status(job, progress or {}), job.lane, ago(_since(job)), note(job))
+        (shown[job.public_id], job_name(job), _status(job, progress or {}), job.lane, ago(_since(job)), note(job))
         for job in jobs
     ]
     print_table(_HEADER, rows, whole=_WHOLE)
 
 
-def print_in_full(jobs: Sequence[Job], progress: Mapping[uuid.UUID, Progress]) -> None:
+def print_in_full(
+    jobs: Sequence[Job], progress: Mapping[uuid.UUID, Progress], deeds: Mapping[uuid.UUID, Sequence[AuditEntry]]
+) -> None:
     """Everything known of each of these jobs."""
     for number, job in enumerate(jobs):
         if number:
             typer.echo("")
         _print_job(job, progress.get(job.id))
+        print_record([(f"  {local(entry.at)}", _deed(entry)) for entry in reversed(deeds.get(job.id, ()))])
 
 
 def _print_job(job: Job, progress: Progress | None) -> None:
@@ -65,7 +69,7 @@ def _print_job(job: Job, progress: Progress | None) -> None:
     place = f"{job.pool}, lane {job.lane} (priority {job.priority})" if job.pool is not None else None
     print_record(
         [
-            ("id", job.id),
+            ("id", job.public_id),
             ("job", job_name(job)),
             ("status", f"{job.status} ({job.state})"),
             ("progress", f"{progress.fraction:.0%} {progress.text}" if progress and not job.over else None),
@@ -84,10 +88,26 @@ def _print_job(job: Job, progress: Progress | None) -> None:
     )
 
 
+def _deed(entry: AuditEntry) -> str:
+    return f"{entry.action} by {entry.actor}" + (f": {entry.reason}" if entry.reason else "")
+
+
+def entry_json(entry: AuditEntry) -> dict[str, Any]:
+    """An entry of the audit for programs: its columns."""
+    return {name: getattr(entry, name) for name in type(entry).model_fields}
+
+
 def job_json(job: Job, progress: Progress | None = None) -> dict[str, Any]:
-    """A job for programs: the fields of ``Job``, with how long it took and how far it is."""
-    fields = {name: getattr(job, name) for name in job.__dataclass_fields__}
-    return {**fields, "seconds": job.seconds, "over": job.over, "progress": None if job.over else progress}
+    """A job for programs: the fields of ``Job``, its public id as ``id``, with how long it took and how far it is."""
+    fields = {name: getattr(job, name) for name in job.__dataclass_fields__ if name != "public_id"}
+    return {
+        **fields,
+        "id": job.public_id,
+        "run_id": job.id,
+        "seconds": job.seconds,
+        "over": job.over,
+        "progress": None if job.over else progress,
+    }
 
 
 def jobs_json(jobs: Iterable[Job], progress: Mapping[uuid.UUID, Progress] | None = None) -> list[dict[str, Any]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reelmill.cli import steering
+from reelmill.cli import archiving, steering
 from reelmill.cli.batch import BatchRequest, DryRunOption, WhereOption, submit_batch
 from reelmill.cli.completion import job_types
 from reelmill.cli.exit_codes import ExitCode
@@ -29,8 +29,12 @@ from reelmill.cli.job_view import jobs_json, print_jobs
 from reelmill.cli.output import OutputOption, print_json, print_table
 from reelmill.cli.server import open_dispatcher
 from reelmill.cli.times import local
-from reelmill.errors import UserError
+from reelmill.errors import PlatformError, UserError
 from reelmill.queue.job import JobStatus
+
+if TYPE_CHECKING:
+    from reelmill.catalogue.models import AuditEntry
+    from reelmill.dispatch import Dispatcher
 
 jobs = typer.Typer(name="jobs", no_args_is_help=True, help="Jobs: submit, list, look at, follow, steer.")
 
@@ -137,9 +141,19 @@ def status(
             after = do_to_each(prefect, list(map(str, ids)), prefect.jobs.read)
             named = Deeds(after.jobs, named.errors + after.errors)
         progress = prefect.jobs.progress(ids)
-    named.show(output, progress, in_full=True)
+        deeds = {job.id: _deeds(prefect, job.public_id) for job in named.jobs}
+    named.show(output, progress, in_full=deeds)
     if follow and any(job.status is not JobStatus.COMPLETED for job in named.jobs):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _deeds(prefect: Dispatcher, job_id: uuid.UUID) -> list[AuditEntry]:
+    """Who did what to a job; nothing where the site's catalogue cannot be read from here."""
+    try:
+        return prefect.audit.entries(job_id, size=_PAGE).entries
+    except (UserError, PlatformError) as error:
+        typer.echo(f"who did what is not known: {error}", err=True)
+        return []
 
 
 @jobs.command()
@@ -192,5 +206,6 @@ def stats(
 
 for command in (steering.cancel, steering.pause, steering.resume, steering.retry, steering.dead, steering.clear):
     jobs.command()(command)
+jobs.command()(archiving.archive)
 jobs.command("prioritize")(steering.prioritize)
 jobs.command("prioritise", hidden=True)(steering.prioritize)

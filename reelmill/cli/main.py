@@ -11,15 +11,18 @@ from typing import Any, Final
 import typer
 
 from reelmill.cli import files, library, site
+from reelmill.cli.audit import audit
 from reelmill.cli.batch import batch
 from reelmill.cli.console import print_error
 from reelmill.cli.exit_codes import ExitCode, exit_code, in_words
 from reelmill.cli.jobs import jobs
+from reelmill.cli.launch import launch
 from reelmill.cli.nodes import nodes
 from reelmill.cli.notify import notify
 from reelmill.cli.pool import pool
 from reelmill.cli.rules import rules
 from reelmill.cli.run import run
+from reelmill.cli.token import token
 from reelmill.cli.videos import videos
 from reelmill.errors import ReelmillError
 
@@ -32,13 +35,14 @@ app = typer.Typer(
 
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     run,
+    launch,
     *(site.up, site.join, site.login, site.deploy, site.demo),
-    *(library.doctor, library.plan),
+    *(library.doctor, library.plan, audit),
     *(files.probe, files.verify, files.scenes, files.similar),
 )
 for command in _COMMANDS:
     app.command()(command)
-for nested in (jobs, batch, videos, pool, nodes, rules, notify):
+for nested in (jobs, batch, videos, pool, nodes, rules, notify, token):
     app.add_typer(nested, name=nested.info.name)
 
 

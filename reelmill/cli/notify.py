@@ -9,7 +9,7 @@ import typer
 
 from reelmill.cli.console import console
 from reelmill.cli.output import OutputOption, print_json, print_table
-from reelmill.cli.server import open_dispatcher
+from reelmill.cli.server import open_dispatcher, this_person
 from reelmill.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def add(
         raise UserError(f"--every is a number of seconds, such as 60, and {every} is none.")
     address = typer.get_text_stream("stdin").readline().strip() if url == "-" else url
     with open_dispatcher() as prefect:
-        added = prefect.notifications.add(name, address, _occasions(on or ["failure"]), every=every)
+        added = prefect.notifications.add(name, address, _occasions(on or ["failure"]), every=every, by=this_person())
     _show([added], output)
     console().print(f"`reelmill notify test {name}` sends one now", markup=False)
 
@@ -68,7 +68,7 @@ def send_test(name: NameArgument, output: OutputOption = "table") -> None:
 def remove(name: NameArgument, output: OutputOption = "table") -> None:
     """Remove a notification and its address."""
     with open_dispatcher() as prefect:
-        prefect.notifications.remove(name)
+        prefect.notifications.remove(name, this_person())
     if output == "json":
         print_json({"removed": name})
         return

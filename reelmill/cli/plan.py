@@ -88,7 +88,7 @@ class _OnScreen(NullReport):
     def __init__(self, shown: Status):
         self._shown = shown
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         self._shown.update(Text(f"{fraction:.0%} {text}"))
 
 

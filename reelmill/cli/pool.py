@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reelmill.cli.completion import pool_names
-from reelmill.cli.job_choice import LaneOption
+from reelmill.cli.job_choice import LaneOption, ReasonOption
 from reelmill.cli.output import OutputOption, print_json, print_table
-from reelmill.cli.server import open_dispatcher
+from reelmill.cli.server import open_dispatcher, this_person
+
+if TYPE_CHECKING:
+    from reelmill.dispatch import Actor
 
 pool = typer.Typer(name="pool", no_args_is_help=True, help="Work pools: list, drain, pause, resume.")
 
@@ -48,34 +51,38 @@ def list_pools(
 
 
 @pool.command()
-def drain(name: _PoolArgument, output: OutputOption = "table") -> None:
+def drain(name: _PoolArgument, reason: ReasonOption = None, output: OutputOption = "table") -> None:
     """Let a pool take nothing new; what runs is left to end."""
-    _pause(name, None, output)
+    _pause(name, None, this_person(reason), output)
 
 
 @pool.command()
-def pause(name: _PoolArgument, lane: LaneOption = None, output: OutputOption = "table") -> None:
+def pause(
+    name: _PoolArgument, lane: LaneOption = None, reason: ReasonOption = None, output: OutputOption = "table"
+) -> None:
     """Let one lane of a pool start nothing more; without --lane the whole pool, as `drain` does."""
-    _pause(name, lane, output)
+    _pause(name, lane, this_person(reason), output)
 
 
 @pool.command()
-def resume(name: _PoolArgument, lane: LaneOption = None, output: OutputOption = "table") -> None:
+def resume(
+    name: _PoolArgument, lane: LaneOption = None, reason: ReasonOption = None, output: OutputOption = "table"
+) -> None:
     """Let a pool, or one lane of it, take jobs again."""
     with open_dispatcher() as prefect:
         if lane is None:
-            prefect.pools.undrain(name)
+            prefect.pools.undrain(name, this_person(reason))
         else:
-            prefect.lanes.resume(name, lane)
+            prefect.lanes.resume(name, lane, this_person(reason))
     _print_state(name, lane, "open", output)
 
 
-def _pause(name: str, lane: str | None, output: str) -> None:
+def _pause(name: str, lane: str | None, by: Actor, output: str) -> None:
     with open_dispatcher() as prefect:
         if lane is None:
-            prefect.pools.drain(name)
+            prefect.pools.drain(name, by)
         else:
-            prefect.lanes.pause(name, lane)
+            prefect.lanes.pause(name, lane, by)
     _print_state(name, lane, "drained" if lane is None else "paused", output)
 
 

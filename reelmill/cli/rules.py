@@ -10,7 +10,7 @@ import typer
 from reelmill.cli.catalogue_access import open_with_catalogue
 from reelmill.cli.console import console
 from reelmill.cli.output import OutputOption, print_json, print_table
-from reelmill.cli.server import open_dispatcher
+from reelmill.cli.server import open_dispatcher, this_person
 from reelmill.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def add(
 
     with open_dispatcher() as prefect:
         parsed = tuple(_job(prefect, text) for text in jobs)
-        state = prefect.rules.add(Rule(name, directory_type, parsed))
+        state = prefect.rules.add(Rule(name, directory_type, parsed), this_person())
     _show([state], output)
     console().print(
         f"off until `reelmill rules on {shlex.quote(name)}`; `reelmill rules dry-run` shows what it is about"
@@ -71,7 +71,7 @@ def show(name: NameArgument, output: OutputOption = "table") -> None:
 def on(name: NameArgument, output: OutputOption = "table") -> None:
     """Turn a rule on: from now on it does its jobs for videos that scans find new."""
     with open_dispatcher() as prefect:
-        state = prefect.rules.turn(name, on=True)
+        state = prefect.rules.turn(name, on=True, by=this_person())
     _show([state], output)
 
 
@@ -79,7 +79,7 @@ def on(name: NameArgument, output: OutputOption = "table") -> None:
 def off(name: NameArgument, output: OutputOption = "table") -> None:
     """Turn a rule off; jobs that it has submitted stay."""
     with open_dispatcher() as prefect:
-        state = prefect.rules.turn(name, on=False)
+        state = prefect.rules.turn(name, on=False, by=this_person())
     _show([state], output)
 
 
@@ -87,7 +87,7 @@ def off(name: NameArgument, output: OutputOption = "table") -> None:
 def remove(name: NameArgument, output: OutputOption = "table") -> None:
     """Remove a rule; jobs that it has submitted stay."""
     with open_dispatcher() as prefect:
-        prefect.rules.remove(name)
+        prefect.rules.remove(name, this_person())
     if output == "json":
         print_json({"removed": name})
         return

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reelmill.errors import PlatformError
 
 if TYPE_CHECKING:
-    from reelmill.dispatch import Dispatcher
+    from reelmill.dispatch import Actor, Dispatcher
 
 Opener = Callable[[], AbstractContextManager["Dispatcher"]]
 
@@ -30,6 +31,20 @@ def open_dispatcher() -> AbstractContextManager[Dispatcher]:
         PlatformError: there is none.
     """
     return _opener.get()()
+
+
+def this_person(reason: str | None = None) -> Actor:
+    """Whoever types a command, for the audit and for the logs of jobs.
+
+    Args:
+        reason: why, as they gave it.
+
+    Returns:
+        The actor.
+    """
+    from reelmill.dispatch.control import this_user  # late: Prefect takes a second to import
+
+    return replace(this_user("cli"), reason=(reason or "").strip())
 
 
 @contextmanager

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reelmill.cli.console import MediaRootOption, console, interrupt, print_step, set_setting, use_media_root
 from reelmill.cli.output import OutputOption, print_json
 from reelmill.cli.server import site_chosen
+from reelmill.cli.token import this_actor
 from reelmill.errors import PlatformError, UserError
+
+if TYPE_CHECKING:
+    from deployments.site import Site
 
 
 def up(
@@ -28,20 +32,37 @@ def up(
     use_media_root(media_root)
     if listen is not None:
         set_setting("REELMILL_LISTEN", listen)
-    from deployments.announcement import announce  # late: Prefect takes a second to import
+    from deployments.announcement import announce, announce_token  # late: Prefect takes a second to import
     from deployments.site import Site
+    from reelmill.api.access.tokens import FIRST_DAYS
 
     signal.signal(signal.SIGTERM, interrupt)
     with Site(notify=print_step, take_over=take_over) as site:
-        announce(site, print_step, private=console().is_terminal)
+        private = console().is_terminal
+        announce(site, print_step, private=private)
+        token = _first_token(site) if private or output == "json" else None
+        if site.rest_url is not None and site.settings.login == "on":
+            announce_token(token if private else None, FIRST_DAYS, print_step)
         console().print("[bold]up[/bold], Ctrl-C ends it")
         if output == "json":
-            print_json({"api_url": site.api_url, "ui_url": site.ui_url, "media_root": site.settings.media_root})
+            urls = {"api_url": site.api_url, "ui_url": site.ui_url, "rest_url": site.rest_url}
+            first = {} if token is None else {"token": token}
+            print_json({**urls, **first, "media_root": site.settings.media_root})
         try:
             while True:
                 site.watch(60)
         except KeyboardInterrupt:
             console().print("")
+
+
+def _first_token(site: Site) -> str | None:
+    """A token for whoever brings a site up for the first time; None where its REST API asks for none, or had one."""
+    if site.rest_url is None or site.settings.login == "off":
+        return None
+    from reelmill.api.access.tokens import issue_first
+
+    issued = issue_first(this_actor())
+    return None if issued is None else issued.text
 
 
 def join(

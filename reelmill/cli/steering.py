@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from reelmill.cli.console import print_error
+from reelmill.cli.exit_codes import ExitCode
 from reelmill.cli.job_choice import (
     JobsArgument,
     PoolOption,
     PriorityOption,
     QueueOption,
+    ReasonOption,
     StatusOption,
     TypeOption,
     YesOption,
@@ -19,15 +22,21 @@ from reelmill.cli.job_choice import (
     confirm,
     do_to_each,
     filter_of,
+    in_words,
     place,
 )
 from reelmill.cli.job_view import jobs_json, print_jobs
-from reelmill.cli.output import OutputOption, print_json
-from reelmill.cli.server import open_dispatcher
+from reelmill.cli.output import Output, OutputOption, print_json
+from reelmill.cli.server import open_dispatcher, this_person
 from reelmill.errors import UserError
-from reelmill.queue.job import FINAL, Job, JobStatus
+from reelmill.queue.bulk_action import CHANGES, BulkAction, BulkResult
+from reelmill.queue.job import FINAL, Job, JobStatus, resolve_lane
 
-_NamesArgument = Annotated[list[str], typer.Argument(metavar="JOB…", help="Ids, beginnings of ids, or names of runs.")]
+if TYPE_CHECKING:
+    from reelmill.dispatch import Actor, Dispatcher, JobFilter
+
+#: A filter chose no job.
+_NOTHING: Final = BulkResult(0, 0, ())
 
 #: Statuses of jobs that can be cancelled.
 _ALIVE = tuple(status for status in JobStatus if status not in FINAL)
@@ -38,20 +47,19 @@ def cancel(
     status: StatusOption = None,
     job_type: TypeOption = None,
     pool: PoolOption = None,
+    reason: ReasonOption = None,
     yes: YesOption = False,
     output: OutputOption = "table",
 ) -> None:
     """Cancel jobs that are named, or all that --status, --type and --pool choose, which are counted first."""
     chosen = filter_of(_of(status, _ALIVE, "cancelled"), job_type, pool)
-    by_filter = _by_filter(names, (status, job_type, pool))
+    by, by_filter = this_person(reason), _by_filter(names, (status, job_type, pool))
     with open_dispatcher() as prefect:
         if not by_filter:
-            do_to_each(prefect, names or [], prefect.jobs.cancel).show(output)
+            do_to_each(prefect, names or [], lambda job_id: prefect.jobs.cancel(job_id, by)).show(output)
             return
-        count = prefect.bulk.count(chosen)
-        if count:
-            confirm(f"Cancel {count} job(s)?", yes)
-        cancelled = prefect.bulk.cancel(prefect.bulk.ids(chosen)) if count else 0
+        count = _confirmed(prefect, chosen, BulkAction.CANCEL, yes)
+        cancelled = prefect.bulk.cancel(chosen, by) if count else 0
     if output == "json":
         print_json({"chosen": count, "cancelled": cancelled})
     else:
@@ -64,19 +72,20 @@ def clear(
     job_type: TypeOption = None,
     pool: PoolOption = None,
     older_than: Annotated[str | None, typer.Option(help="Only what was due before that, such as 7d.")] = None,
+    reason: ReasonOption = None,
     yes: YesOption = False,
     output: OutputOption = "table",
 ) -> None:
     """Delete jobs that are over from the server, with their logs; files and the catalogue stay as they are."""
     chosen = filter_of(_of(status, tuple(FINAL), "cleared"), job_type, pool, until=before(older_than))
-    by_filter = _by_filter(names, (status, job_type, pool, older_than))
+    by, by_filter = this_person(reason), _by_filter(names, (status, job_type, pool, older_than))
     with open_dispatcher() as prefect:
         named = do_to_each(prefect, names or [], lambda job_id: _over(prefect.jobs.read(job_id)))
         ids = list(dict.fromkeys(job.id for job in named.jobs))
         count = prefect.bulk.count(chosen) if by_filter else len(ids)
         if count:
             confirm(f"Delete {count} job(s) that are over, with their logs?", yes)
-        cleared = prefect.bulk.clear(prefect.bulk.ids(chosen) if by_filter else ids) if count else 0
+        cleared = prefect.bulk.clear(chosen if by_filter else ids, by) if count else 0
     if output == "json":
         print_json({"chosen": count, "cleared": cleared} | ({} if by_filter else {"errors": named.errors_json()}))
     else:
@@ -84,51 +93,112 @@ def clear(
     named.exit_over_errors(silent=output == "json")
 
 
-def pause(names: _NamesArgument, output: OutputOption = "table") -> None:
+def pause(
+    names: JobsArgument = None,
+    status: StatusOption = None,
+    job_type: TypeOption = None,
+    pool: PoolOption = None,
+    reason: ReasonOption = None,
+    yes: YesOption = False,
+    output: OutputOption = "table",
+) -> None:
     """Pause jobs: one that waits keeps its place, one that runs is stopped and goes on from its finished chunks."""
+    chosen = filter_of(_of(status, _changed(BulkAction.PAUSE), "paused"), job_type, pool)
+    by, by_filter = this_person(reason), _by_filter(names, (status, job_type, pool))
     with open_dispatcher() as prefect:
-        do_to_each(prefect, names, prefect.jobs.pause).show(output)
+        if by_filter:
+            count = _confirmed(prefect, chosen, BulkAction.PAUSE, yes)
+            _show_bulk(count, prefect.bulk.pause(chosen, by) if count else _NOTHING, "paused", output)
+            return
+        do_to_each(prefect, names or [], lambda job_id: prefect.jobs.pause(job_id, by)).show(output)
 
 
-def resume(names: _NamesArgument, output: OutputOption = "table") -> None:
+def resume(
+    names: JobsArgument = None,
+    job_type: TypeOption = None,
+    pool: PoolOption = None,
+    reason: ReasonOption = None,
+    yes: YesOption = False,
+    output: OutputOption = "table",
+) -> None:
     """Let paused jobs go on, in the places that they had."""
+    chosen = filter_of(_changed(BulkAction.RESUME), job_type, pool)
+    by, by_filter = this_person(reason), _by_filter(names, (job_type, pool))
     with open_dispatcher() as prefect:
-        do_to_each(prefect, names, prefect.jobs.resume).show(output)
+        if by_filter:
+            count = _confirmed(prefect, chosen, BulkAction.RESUME, yes)
+            _show_bulk(count, prefect.bulk.resume(chosen, by) if count else _NOTHING, "resumed", output)
+            return
+        do_to_each(prefect, names or [], lambda job_id: prefect.jobs.resume(job_id, by)).show(output)
 
 
 def prioritize(
-    names: _NamesArgument,
+    names: JobsArgument = None,
     priority: PriorityOption = None,
     queue: QueueOption = None,
     front: Annotated[bool, typer.Option("--front", help="To the front of its own lane, instead.")] = False,
+    status: StatusOption = None,
+    job_type: TypeOption = None,
+    pool: PoolOption = None,
+    reason: ReasonOption = None,
+    yes: YesOption = False,
     output: OutputOption = "table",
 ) -> None:
-    """Move waiting jobs to another lane; each then has a new id, which is shown."""
+    """Move waiting jobs to another lane; they keep their ids and logs."""
     if front == (priority is not None or queue is not None):
         raise UserError("Give --priority or --queue, or --front alone.")
-    lane = place(priority, queue)
+    lane, by = place(priority, queue), this_person(reason)
+    by_filter = _by_filter(names, (status, job_type, pool))
+    if by_filter and front:
+        raise UserError("Only jobs that are named can be moved to the front.")
+    chosen = filter_of(_of(status, _changed(BulkAction.PRIORITISE), "moved"), job_type, pool)
     with open_dispatcher() as prefect:
+        if by_filter:
+            count = _confirmed(prefect, chosen, BulkAction.PRIORITISE, yes)
+            moved = prefect.bulk.prioritise(chosen, resolve_lane(**lane), by) if count else _NOTHING
+            _show_bulk(count, moved, "moved", output)
+            return
 
         def move(job_id: uuid.UUID) -> Job:
-            return prefect.jobs.move_to_front(job_id) if front else prefect.jobs.prioritise(job_id, **lane)
+            return prefect.jobs.move_to_front(job_id, by) if front else prefect.jobs.prioritise(job_id, **lane, by=by)
 
-        do_to_each(prefect, names, move).show(output)
+        do_to_each(prefect, names or [], move).show(output)
 
 
 def retry(
     names: JobsArgument = None,
     dead_letters: Annotated[bool, typer.Option("--dead", help="Every job that is out of retries.")] = False,
+    status: StatusOption = None,
+    job_type: TypeOption = None,
+    pool: PoolOption = None,
+    reason: ReasonOption = None,
+    yes: YesOption = False,
     output: OutputOption = "table",
 ) -> None:
     """Send failed or cancelled jobs back at once, with a fresh count of retries."""
-    if dead_letters == bool(names):
-        raise UserError("Name jobs, or give --dead for all that are out of retries.")
+    by = this_person(reason)
+    if dead_letters:
+        if names or status or job_type or pool:
+            raise UserError("Name jobs, or give --dead for all that are out of retries.")
+        _retry_dead_letters(by, output, yes)
+        return
+    by_filter = _by_filter(names, (status, job_type, pool))
+    chosen = filter_of(_of(status, _changed(BulkAction.RETRY), "sent back"), job_type, pool)
     with open_dispatcher() as prefect:
-        if names:
-            do_to_each(prefect, names, prefect.jobs.retry).show(output)
+        if by_filter:
+            count = _confirmed(prefect, chosen, BulkAction.RETRY, yes)
+            _show_bulk(count, prefect.bulk.retry(chosen, by) if count else _NOTHING, "sent back", output)
             return
-        refused: list[UserError] = []
-        sent = prefect.jobs.retry_dead_letters(on_refused=refused.append)
+        do_to_each(prefect, names or [], lambda job_id: prefect.jobs.retry(job_id, by)).show(output)
+
+
+def _retry_dead_letters(by: Actor, output: Output, yes: bool) -> None:
+    refused: list[UserError] = []
+    with open_dispatcher() as prefect:
+        count = prefect.bulk.count(filter_of((JobStatus.FAILED,), None, None, dead_letter=True))
+        if count:
+            confirm(f"Send {count} job(s) back that are out of retries?", yes)
+        sent = prefect.jobs.retry_dead_letters(by, on_refused=refused.append)
     if output == "json":
         print_json({"jobs": jobs_json(sent), "refused": [str(reason) for reason in refused]})
     else:
@@ -151,6 +221,42 @@ def dead(
     print_jobs(page.jobs)
     if len(page.jobs) < page.total:
         typer.echo(f"{len(page.jobs)} of {page.total}; --limit shows more", err=True)
+
+
+def _changed(action: BulkAction) -> tuple[JobStatus, ...]:
+    """Statuses of the jobs that an action changes."""
+    return tuple(status for status in JobStatus if status in CHANGES[action])
+
+
+def _confirmed(prefect: Dispatcher, chosen: JobFilter, action: BulkAction, yes: bool) -> int:
+    """Count what an action would touch, and ask.
+
+    Returns:
+        How many jobs are chosen; nothing is asked where there are none.
+
+    Raises:
+        typer.Exit: the reply is no.
+    """
+    preview = prefect.bulk.preview(chosen, action)
+    if preview.total:
+        confirm(f"{str(action).capitalize()} {in_words(preview)}", yes)
+    return preview.total
+
+
+def _show_bulk(chosen: int, result: BulkResult, done: str, output: Output) -> None:
+    """Print what was done to jobs that a filter chose.
+
+    Raises:
+        typer.Exit: it could not be done to some.
+    """
+    if output == "json":
+        print_json({"chosen": chosen, "done": result.done, "refused": result.refused, "reasons": list(result.reasons)})
+    else:
+        typer.echo(f"{result.done} {done}" + (f", {result.refused} refused" if result.refused else ""))
+        for reason in result.reasons:
+            print_error(reason)
+    if result.refused:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _over(job: Job) -> Job:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reelmill.cli.catalogue_access import require_catalogue
 from reelmill.cli.job_choice import Deeds
+from reelmill.cli.server import this_person
 from reelmill.errors import UserError
 from reelmill.queue.job import canonical
 from reelmill.queue.parameter_text import parse_parameters, resolved
@@ -50,7 +51,8 @@ def submit_jobs(
     found, errors = _with_ids(parameters, schema)
     if errors and len(parameters) == 1:
         raise errors[0][1]
-    return Deeds(prefect.jobs.submit_many(job_type, found, **options) if found else [], errors)
+    jobs = prefect.jobs.submit_many(job_type, found, this_person(), **options) if found else []
+    return Deeds(jobs, errors)
 
 
 def with_videos(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.verify import Expectation, Proof, Source, examine
@@ -30,12 +31,19 @@ def examined(file: Path, against: Path | None) -> Proof:
     with briefly_readable(Transcoder(), against, probe(against)) as (path, info, fault):
         source = Source(path, info, tone_mapped=None)
         proof = examine(file, replace(_OPEN, source=source))
-    return replace(proof, notes=(f"the source is read from a mended copy: {fault}", *proof.notes)) if fault else proof
+    return replace(proof, notes=(Finding(FindingKind.SOURCE_MENDED, text=fault), *proof.notes)) if fault else proof
 
 
 def as_json(file: Path, proof: Proof) -> dict[str, Any]:
     """What a program reads: the file, whether it is good, why not, and what was found of it."""
-    return {"file": str(file), "ok": proof.ok, "reasons": list(proof.findings), "facts": facts(proof)}
+    return {
+        "file": str(file),
+        "ok": proof.ok,
+        "reasons": [finding.sentence for finding in proof.findings],
+        "findings": [finding.to_json() for finding in proof.findings],
+        "notes": [note.to_json() for note in proof.notes],
+        "facts": facts(proof),
+    }
 
 
 def facts(proof: Proof) -> dict[str, Any]:
@@ -65,17 +73,17 @@ def facts(proof: Proof) -> dict[str, Any]:
         "subtitles": [{"codec": s.codec, "language": s.language, "lines": len(s.lines)} for s in companions.subtitles],
         "chapters": [{"start": c.start, "end": c.end, "title": c.title} for c in companions.chapters],
         "offsets": offsets,
-        "notes": list(proof.notes),
+        "notes": [note.sentence for note in proof.notes],
     }
 
 
 def as_text(file: Path, proof: Proof) -> list[str]:
     """What a person reads, line by line; of what does not open, why."""
     if proof.info is None:
-        return list(proof.findings)
+        return [f"{finding.sentence}." for finding in proof.findings]
     lines = [f"{file.name} {'is good' if proof.ok else 'is not good'}"]
-    lines += [f"  wrong: {finding}" for finding in proof.findings]
-    lines += [f"  note:  {note}" for note in proof.notes]
+    lines += [f"  wrong: {finding.sentence}" for finding in proof.findings]
+    lines += [f"  note:  {note.sentence}" for note in proof.notes]
     for name, value in facts(proof).items():
         if name not in ("notes", "offsets"):
             lines.append(f"  {name:13} {_plain(value)}")

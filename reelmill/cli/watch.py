@@ -11,6 +11,7 @@ import typer
 
 from reelmill.cli.console import console
 from reelmill.cli.job_view import job_name, note, short_ids
+from reelmill.cli.server import this_person
 from reelmill.clock import SYSTEM, Clock
 from reelmill.errors import PlatformError
 from reelmill.queue.job import Job, JobStatus
@@ -87,7 +88,7 @@ def interrupted(prefect: Dispatcher, job_ids: Sequence[uuid.UUID]) -> list[Job]:
     """
     alive = [job.id for job in prefect.jobs.wait(job_ids, until_over=False) if not job.over]
     if alive and _agreed(f"Cancel {_jobs(len(alive))}?"):
-        prefect.bulk.cancel(alive)
+        prefect.bulk.cancel(alive, this_person())
         return prefect.jobs.wait(job_ids)
     if alive:
         shown = short_ids(alive)

@@ -6,7 +6,10 @@ pools         pools are listed with their lanes, and drained
 lanes         lanes are paused
 nodes         the nodes and their workers
 numbers       the site in numbers
-bulk          many jobs at once: counted, cancelled, cleared away
+reader        jobs read at size, from the site's database: see ``tables``
+bulk          many jobs at once: counted, cancelled, cleared away, sent back, paused, moved
+audit         who did what
+archive       old jobs leave the server, and are counted for ever
 batches       the same job for every video that a filter chooses
 health        the server itself, and who has which runs and GPU memory
 automations   rules: what is done by itself for each new video; messages to people when jobs fail or are done
@@ -15,12 +18,16 @@ What the services stand on:
 
 server_choice which server is meant: somebody's choice, this node's site, or a temporary one
 connection    the server: one client, whole lists, errors as people read them
+statistics    the site in numbers, as values (pure)
+snapshot      the site at this moment, read once for all who ask
 site_state    pools, lanes and workers at this moment
+job_chains    which run stands for a job now
 job_views     runs as jobs, each with the reason why it waits
 job_filter    which jobs are meant, in the server's words (pure)
 deployments   the deployment that a job type's runs are made from
 duplicates    when two jobs are the same (pure)
 submission    jobs go in: checked, folded, many at once
+intake        jobs go in, for those who report on each
 reading       jobs, their progress and states come out
 job_log       their logs, to the end or as they come
 job_naming    which job a person means
@@ -29,7 +36,8 @@ control       retry, cancel, pause, resume
 ranking       another lane, or the front of this one
 
 Comes in: whatever asks the Prefect server; nothing that touches a video.
-Uses: catalogue, clock, dispatch.automations, errors, queue, settings, site_discovery.
+Uses: catalogue, clock, dispatch.automations, dispatch.tables, errors, queue, settings, site_discovery,
+storage.
 """
 
 from __future__ import annotations
@@ -42,11 +50,12 @@ from reelmill.dispatch.health import ActiveRun, ServerState, VramLimit
 from reelmill.dispatch.job_filter import JobFilter
 from reelmill.dispatch.job_log import LogLine
 from reelmill.dispatch.nodes import Node, NodeStatus, WorkerState
-from reelmill.dispatch.numbers import Budget, Statistics, TypeStatistics
 from reelmill.dispatch.pools import LaneState, PoolState
 from reelmill.dispatch.reading import JobPage, Progress, StateChange
+from reelmill.dispatch.statistics import Budget, Statistics, TypeStatistics
 from reelmill.dispatch.submission import SubmitOptions
 from reelmill.queue.actor import Actor
+from reelmill.queue.bulk_action import BulkAction, BulkPreview, BulkResult
 
 __all__ = [
     "ActiveRun",
@@ -54,6 +63,9 @@ __all__ = [
     "BatchPreview",
     "BatchStatus",
     "Budget",
+    "BulkAction",
+    "BulkPreview",
+    "BulkResult",
     "Dispatcher",
     "JobFilter",
     "JobPage",

@@ -96,7 +96,7 @@ class BatchFeeder:
 
     def _cancel(self, batch_id: str) -> None:
         chosen = JobFilter(statuses=_UNDER_WAY, tag=batch_tag(batch_id), include_not_due=True)
-        self._bulk.cancel(self._bulk.ids(chosen), with_batch(batch_id))
+        self._bulk.cancel(chosen, with_batch(batch_id, this_user("worker")))
 
     def _feed_page(self, batch_id: str, *, at_most_waiting: int) -> bool:
         """Hand in one page of a batch, unless more jobs of it wait.
@@ -161,7 +161,7 @@ class BatchFeeder:
     def _submitted(self, batch: Batch, videos: Sequence[BatchVideo]) -> PageResult:
         parameters = [{**batch.parameters, batch.video_parameter: str(video.id)} for video in videos]
         options: Any = {**batch.options, "file_names": {str(video.id): video.filename for video in videos}}
-        runs = self._submission.submit_many(batch.job_type, parameters, options, batch.tag)
+        runs = self._submission.submit_many(batch.job_type, parameters, options, batch.tag).runs
         own = sum(batch.tag in run.tags for run in runs)
         return PageResult(own, len(runs) - own)
 
@@ -176,9 +176,9 @@ class BatchFeeder:
         return self._bulk.count(chosen)
 
 
-def with_batch(batch_id: str) -> Actor:
+def with_batch(batch_id: str, by: Actor) -> Actor:
     """Whoever steers a batch, as its jobs name them."""
-    return replace(this_user(), reason=f"with all jobs of the batch {batch_id}")
+    return replace(by, reason=": ".join(filter(None, (f"with all jobs of the batch {batch_id}", by.reason))))
 
 
 def _check_options(batch: Batch) -> None:

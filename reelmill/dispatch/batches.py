@@ -7,7 +7,7 @@ tag of its batch. ``batch_feeder`` hands them in.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -18,10 +18,11 @@ from reelmill.catalogue.filter_conditions import And, Missing, Not
 from reelmill.catalogue.models import Batch, BatchState
 from reelmill.catalogue.video_filter import parse_filter, usable
 from reelmill.catalogue.video_parameters import single_video_parameters
+from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.batch_feeder import BatchFeeder, with_batch
 from reelmill.dispatch.bulk import Bulk
 from reelmill.dispatch.connection import Connection, translates_errors
-from reelmill.dispatch.control import Control, this_user
+from reelmill.dispatch.control import this_user
 from reelmill.dispatch.job_filter import JobFilter
 from reelmill.dispatch.submission import Submission, SubmitOptions
 from reelmill.errors import UserError
@@ -81,9 +82,9 @@ class BatchStatus:
 class Batches:
     """Everything that can be done with batches."""
 
-    def __init__(self, connection: Connection):
-        self._connection = connection
-        self._submission, self._bulk, self._control = Submission(connection), Bulk(connection), Control(connection)
+    def __init__(self, connection: Connection, bulk: Bulk, audit: Audit):
+        self._connection, self._submission = connection, Submission(connection)
+        self._bulk, self._audit = bulk, audit
         self._feeder = BatchFeeder(self._submission, self._bulk, connection.clock)
 
     @translates_errors
@@ -140,7 +141,7 @@ class Batches:
             FilterError, PlatformError: as ``preview``.
             UserError: as ``preview``, or a running batch does the same, and this one is not forced.
         """
-        condition = usable(parse_filter(where))
+        condition, who = usable(parse_filter(where)), by or this_user()
         video_parameter = self._video_parameter(job_type, parameters, options)
         values = {
             "job_type": canonical(job_type),
@@ -148,7 +149,7 @@ class Batches:
             "parameters": dict(parameters),
             "options": _with_lane({name: value for name, value in options.items() if value is not None}),
             "filter": str(condition),
-            "created_by": (by or this_user()).name,
+            "created_by": who.name,
         }
         with session() as opened:
             first = None if options.get("force") else batches.same_running(opened, values)
@@ -156,7 +157,11 @@ class Batches:
                 raise UserError(
                     f"The batch {first.id} does just that already; wait for it, cancel it, or force this one."
                 )
-            return batches.create_batch(opened, {**values, "matched": batches.count_matching(opened, condition)})
+            batch = batches.create_batch(opened, {**values, "matched": batches.count_matching(opened, condition)})
+        # Its jobs carry its tag, and so need no entries of their own.
+        what: dict[str, Any] = {"type": batch.job_type, "filter": batch.filter, "videos": batch.matched}
+        self._audit.record("batch.submit", who, batch=batch.id, **what)
+        return batch
 
     @translates_errors
     def feed(self) -> None:
@@ -191,7 +196,7 @@ class Batches:
             Its jobs by status, and how long it will take.
 
         Raises:
-            UserError: there is none of this id.
+            UnknownName: there is none of this id.
             PlatformError: the server or the database is away.
         """
         with session() as opened:
@@ -199,11 +204,12 @@ class Batches:
         return self._status(batch)
 
     @translates_errors
-    def pause(self, batch_id: str) -> BatchStatus:
+    def pause(self, batch_id: str, by: Actor | None = None) -> BatchStatus:
         """Hand in nothing more, and pause the jobs of the batch that wait; what runs goes on to its end.
 
         Args:
             batch_id: the batch.
+            by: who wants that; None: whoever runs this process.
 
         Returns:
             How it is doing.
@@ -214,16 +220,16 @@ class Batches:
         """
         batch = self._change(batch_id, BatchState.PAUSED, (BatchState.RUNNING, BatchState.PAUSED))
         waiting = (JobStatus.PENDING, JobStatus.QUEUED)
-        by = with_batch(batch.id)
-        self._each(batch, waiting, lambda job_id: self._control.pause(job_id, by))
+        self._bulk.pause(_jobs(batch, waiting), self._with_all(batch, "pause", by))
         return self._status(batch)
 
     @translates_errors
-    def resume(self, batch_id: str) -> BatchStatus:
+    def resume(self, batch_id: str, by: Actor | None = None) -> BatchStatus:
         """Let a paused batch go on, its paused jobs in the places that they had.
 
         Args:
             batch_id: the batch.
+            by: who wants that; None: whoever runs this process.
 
         Returns:
             How it is doing.
@@ -233,16 +239,16 @@ class Batches:
             PlatformError: the server or the database is away.
         """
         batch = self._change(batch_id, BatchState.RUNNING, (BatchState.PAUSED, BatchState.RUNNING))
-        by = with_batch(batch.id)
-        self._each(batch, (JobStatus.PAUSED,), lambda job_id: self._control.resume(job_id, by))
+        self._bulk.resume(_jobs(batch, (JobStatus.PAUSED,)), self._with_all(batch, "resume", by))
         return self._status(batch)
 
     @translates_errors
-    def cancel(self, batch_id: str) -> BatchStatus:
+    def cancel(self, batch_id: str, by: Actor | None = None) -> BatchStatus:
         """Hand in nothing more, and cancel the jobs of the batch: those that wait at once, those that run are stopped.
 
         Args:
             batch_id: the batch; one that is cancelled already is looked through again.
+            by: who wants that; None: whoever runs this process.
 
         Returns:
             How it is doing.
@@ -253,8 +259,18 @@ class Batches:
         """
         batch = self._change(batch_id, BatchState.CANCELLED, tuple(set(BatchState) - {BatchState.FINISHED}))
         under_way = tuple(set(JobStatus) - set(_OVER))
-        self._bulk.cancel(self._bulk.ids(_jobs(batch, under_way)), with_batch(batch.id))
+        self._bulk.cancel(_jobs(batch, under_way), self._with_all(batch, "cancel", by))
         return self._status(batch)
+
+    def _with_all(self, batch: Batch, action: str, by: Actor | None) -> Actor:
+        """Write down what is done to a batch.
+
+        Returns:
+            Who does it, as its jobs name them.
+        """
+        who = by or this_user()
+        self._audit.record(f"batch.{action}", who, batch=batch.id)
+        return with_batch(batch.id, who)
 
     def _video_parameter(self, job_type: str, parameters: Mapping[str, Any], options: SubmitOptions) -> str:
         """The one parameter that a video is handed in as, once the job is known to be one that can be submitted."""
@@ -272,13 +288,6 @@ class Batches:
             batch.state, batch.reason = state, None
             batch.ended_at = self._connection.clock.now() if state is BatchState.CANCELLED else None
             return batch
-
-    def _each(self, batch: Batch, statuses: tuple[JobStatus, ...], change: Callable[[uuid.UUID], None]) -> None:
-        for job_id in self._bulk.ids(_jobs(batch, statuses)):
-            try:
-                change(job_id)
-            except UserError:  # it has started, ended or gone on meanwhile
-                continue
 
     def _status(self, batch: Batch) -> BatchStatus:
         jobs = {status: self._bulk.count(_jobs(batch, (status,))) for status in JobStatus}

@@ -22,6 +22,9 @@ from reelmill.errors import PlatformError, UnknownName, UserError
 #: The most items of a list that the server returns at once.
 PAGE: Final = 200
 
+#: What OpenSSL calls a certificate that it does not trust.
+_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
+
 Arguments = ParamSpec("Arguments")
 Item = TypeVar("Item")
 Returned = TypeVar("Returned")
@@ -63,6 +66,11 @@ def server_errors() -> Iterator[None]:
 
 def _translated(error: httpx.TransportError | PrefectHTTPStatusError) -> PlatformError | UserError:
     if isinstance(error, httpx.TransportError):
+        if _UNTRUSTED in str(error):
+            return PlatformError(
+                f"The Prefect server's certificate is not trusted here ({error}): set PREFECT_API_SSL_CERT_FILE to the "
+                "file of its CA, and PREFECT_API_URL to the name that the certificate is for."
+            )
         return PlatformError("The Prefect server does not answer; is the site up? (`reelmill up`)")
     code = error.response.status_code
     if code >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -127,6 +135,11 @@ class Connection:
     def post(self, path: str, **body: Any) -> Any:
         """The response to a POST whose body has these fields."""
         return self.request("POST", path, body)
+
+    def pool_ids(self) -> set[uuid.UUID]:
+        """The ids of the server's pools, by which its database is known."""
+        read = self.client.read_work_pools
+        return {pool.id for pool in read_pages(lambda limit, offset: read(limit=limit, offset=offset))}
 
     def read_run(self, job_id: uuid.UUID) -> FlowRun:
         """Read one run.

@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from reelmill.clock import SYSTEM, Clock
+from reelmill.dispatch.archive import archive_of
+from reelmill.dispatch.audit import Audit, CatalogueTrail, Trail
 from reelmill.dispatch.automations.notifications import Notifications
 from reelmill.dispatch.automations.rules import Rules
 from reelmill.dispatch.batches import Batches
 from reelmill.dispatch.bulk import Bulk
 from reelmill.dispatch.connection import Connection, server_errors
 from reelmill.dispatch.health import Health
+from reelmill.dispatch.intake import Intake
 from reelmill.dispatch.job_views import JobViews
 from reelmill.dispatch.jobs import Jobs
 from reelmill.dispatch.lanes import Lanes
@@ -22,6 +25,8 @@ from reelmill.dispatch.numbers import Numbers
 from reelmill.dispatch.pools import Pools
 from reelmill.dispatch.server_choice import chosen_server
 from reelmill.dispatch.site_state import SiteState
+from reelmill.dispatch.snapshot import SiteSnapshot
+from reelmill.dispatch.tables.job_reader import JobReader
 
 
 class Dispatcher:
@@ -30,22 +35,29 @@ class Dispatcher:
     Args:
         client: of the site's Prefect server.
         clock: what time it is, and how it is waited.
+        trail: where it is written down who did what; None: in the site's catalogue.
     """
 
-    def __init__(self, client: SyncPrefectClient, clock: Clock = SYSTEM):
+    def __init__(self, client: SyncPrefectClient, clock: Clock = SYSTEM, trail: Trail | None = None):
         connection = Connection(client, clock)
         site = SiteState(connection)
         views = JobViews(connection, site)
-        self.jobs = Jobs(connection, views)
-        self.bulk = Bulk(connection)
-        self.batches = Batches(connection)
-        self.pools = Pools(connection, site)
-        self.lanes = Lanes(connection, site)
+        self.audit = Audit(trail or CatalogueTrail(str(client.api_url)), views.chains, clock)
+        self.jobs = Jobs(connection, views, self.audit)
+        self.intake = Intake(connection, views, self.audit)
+        # What explains why a job waits is asked when one is read, and by then it is there.
+        self.reader = JobReader(lambda: self.snapshot.waiting(), clock)
+        self.bulk = Bulk(connection, views, self.reader, self.audit)
+        self.batches = Batches(connection, self.bulk, self.audit)
+        self.archive = archive_of(connection, self.reader, self.audit)
+        self.pools = Pools(connection, site, self.reader, self.audit)
+        self.lanes = Lanes(connection, site, self.audit)
         self.nodes = Nodes(site)
-        self.numbers = Numbers(connection)
+        self.numbers = Numbers(connection, self.reader)
         self.health = Health(connection, views)
-        self.rules = Rules(connection)
-        self.notifications = Notifications(connection)
+        self.rules = Rules(connection, self.audit)
+        self.notifications = Notifications(connection, self.audit)
+        self.snapshot = SiteSnapshot(connection, self.numbers, self.audit)
 
 
 @contextmanager
@@ -58,7 +70,7 @@ def dispatcher() -> Iterator[Dispatcher]:
 
     Yields:
         The dispatcher; its services are ``jobs``, ``bulk``, ``batches``, ``pools``, ``lanes``, ``nodes``, ``numbers``,
-        ``health``, ``rules`` and ``notifications``.
+        ``health``, ``rules``, ``notifications``, ``audit``, ``archive``, ``reader`` and ``snapshot``.
 
     Raises:
         PlatformError: the server does not answer.

@@ -9,16 +9,17 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+import httpx
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import StateType
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from reelmill.dispatch.connection import Connection, read_pages, translates_errors
 from reelmill.dispatch.job_views import JobViews
-from reelmill.dispatch.numbers import VRAM_PREFIX
-
-#: Prefect's label of the worker that has a run.
-WORKER_LABEL: Final = "prefect.worker.name"
+from reelmill.dispatch.statistics import VRAM_PREFIX
+from reelmill.queue.worker_facts import WORKER_LABEL
 
 _ACTIVE: Final = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
 _HALF_A_SECOND: Final = 0.5  # the HTTP header has whole seconds, cut off
@@ -77,6 +78,22 @@ class Health:
         between = (before + time.time()) / 2
         its_clock = parsedate_to_datetime(response.headers["date"]).timestamp() + _HALF_A_SECOND
         return ServerState(version=str(response.json()), ahead=its_clock - between)
+
+    def responds(self, seconds: float = 2.0) -> bool:
+        """Whether the server responds just now: asked once, while every other question is asked anew for a minute.
+
+        Args:
+            seconds: that it may take.
+
+        Returns:
+            Whether it is well.
+        """
+        route: Any = "/health"
+        try:
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+                return self._connection.client.request("GET", route, timeout=seconds).is_success
+        except (httpx.TransportError, PrefectHTTPStatusError):
+            return False
 
     @translates_errors
     def active_runs(self) -> list[ActiveRun]:

@@ -43,9 +43,9 @@ class JobLog:
 
     def read(self, job_id: uuid.UUID, tail: int | None, after: datetime | None = None) -> list[LogLine]:
         """See ``Jobs.log``."""
-        self._connection.read_run(job_id)
+        runs = [run.id for run in self._views.chains.runs(job_id)]
         since = None if after is None else LogFilterTimestamp(after_=after)
-        chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[job_id]), timestamp=since)
+        chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=runs), timestamp=since)
         read = self._connection.client.read_logs
         newest_first = read_pages(
             lambda limit, offset: read(log_filter=chosen, sort=LogSort.TIMESTAMP_DESC, limit=limit, offset=offset),
@@ -60,7 +60,7 @@ class JobLog:
         after: datetime | None = None
         clock, ended = self._connection.clock, None
         while ended is None or clock.monotonic() - ended < _LAST_SECONDS + _POLL_SECONDS:
-            over = self._views.of([self._connection.read_run(job_id)])[0].over
+            over = self._views.of([self._views.chains.present(job_id)])[0].over
             lines = self.read(job_id, tail if after is None else None, after)
             new = [line for line in lines if line.id not in seen]
             if new:

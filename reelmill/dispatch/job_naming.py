@@ -10,6 +10,7 @@ from typing import Any, Final
 from prefect.client.schemas.objects import FlowRun
 
 from reelmill.dispatch.connection import Connection
+from reelmill.dispatch.job_chains import successor_id
 from reelmill.dispatch.job_views import JobViews
 from reelmill.errors import UserError
 
@@ -29,9 +30,10 @@ class JobNaming:
         """See ``Jobs.find``."""
         digits = name.strip().lower().replace("-", "")
         if len(digits) == _DIGITS and _BEGINNING.fullmatch(digits):
-            return self._connection.read_run(uuid.UUID(digits)).id
+            self._views.chains.present(uuid.UUID(digits))
+            return uuid.UUID(digits)
         runs = self._beginning_with(digits) if _BEGINNING.fullmatch(digits) else []
-        runs = runs or self._named(name)
+        runs = _without_replaced(runs or self._named(name))
         if len(runs) == 1:
             return runs[0].id
         if not runs:
@@ -73,5 +75,11 @@ class JobNaming:
         return [FlowRun.model_validate(run) for run in self._connection.post("/flow_runs/filter", **body)]
 
     def _listed(self, runs: Sequence[FlowRun]) -> str:
-        shown = [f"{job.id} ({job.name}, {job.status})" for job in self._views.of(runs[:_LISTED])]
+        shown = [f"{job.public_id} ({job.name}, {job.status})" for job in self._views.of(runs[:_LISTED])]
         return ", ".join(shown) + (", …" if len(runs) > _LISTED else "")
+
+
+def _without_replaced(runs: Sequence[FlowRun]) -> list[FlowRun]:
+    """These runs without those whose place another of them has taken: they are the same job."""
+    there = {run.id for run in runs}
+    return [run for run in runs if successor_id(run) not in there]

@@ -11,6 +11,7 @@ from typing import Any, Final
 from prefect.client.schemas.objects import FlowRun
 
 from reelmill.dispatch.connection import Connection, read_pages
+from reelmill.dispatch.job_chains import JobChains
 from reelmill.dispatch.site_state import SiteState
 from reelmill.queue.job import Job, RunFacts, job_view
 from reelmill.queue.job_variables import form_defaults, merged
@@ -25,6 +26,7 @@ class JobViews:
 
     def __init__(self, connection: Connection, site: SiteState):
         self._connection, self._site = connection, site
+        self.chains = JobChains(connection)
         self._flow_names: dict[uuid.UUID, str] = {}
         self._of_pool: dict[str, dict[str, Any]] = {}
         self._of_deployment: dict[uuid.UUID, dict[str, Any]] = {}
@@ -58,8 +60,8 @@ class JobViews:
         ]
 
     def read(self, job_id: uuid.UUID) -> Job:
-        """One job as the server has it now, with the reason why it waits."""
-        return self.explained([self._connection.read_run(job_id)])[0]
+        """One job as the server has it now, by any of its ids, with the reason why it waits."""
+        return self.explained([self.chains.present(job_id)])[0]
 
     def _facts(self, run: FlowRun) -> RunFacts:
         # A run without a state exists for the moment between its two insertions.

@@ -1,4 +1,4 @@
-"""The jobs of a site: submitted, read, steered."""
+"""The jobs of a site: submitted, read, steered; each by its public id, or by that of any run it has had."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Unpack
 
+from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.connection import Connection, server_errors, translates_errors
 from reelmill.dispatch.control import Control, this_user
 from reelmill.dispatch.job_filter import JobFilter
@@ -18,23 +19,27 @@ from reelmill.dispatch.reading import JobPage, OnPoll, Progress, Reading, StateC
 from reelmill.dispatch.submission import Submission, SubmitOptions
 from reelmill.errors import UnknownName, UserError, WrongStatus
 from reelmill.queue.actor import Actor
-from reelmill.queue.job import Job, resolve_lane
+from reelmill.queue.job import Job, canonical, resolve_lane
 
 
 class Jobs:
     """Everything that can be done with jobs; each operation returns them as they are after it."""
 
-    def __init__(self, connection: Connection, views: JobViews):
-        self._views = views
+    def __init__(self, connection: Connection, views: JobViews, audit: Audit):
+        self._views, self._audit = views, audit
         self._submission = Submission(connection)
         self._reading = Reading(connection, views)
         self._log = JobLog(connection, views)
         self._naming = JobNaming(connection, views)
-        self._control = Control(connection)
+        self._control = Control(connection, views.chains)
         self._ranking = Ranking(connection, views, self._control)
 
     def submit(
-        self, job_type: str, parameters: Mapping[str, Any] | None = None, **options: Unpack[SubmitOptions]
+        self,
+        job_type: str,
+        parameters: Mapping[str, Any] | None = None,
+        by: Actor | None = None,
+        **options: Unpack[SubmitOptions],
     ) -> Job:
         """Put a job into its lane; the same work, where it waits or runs already, is not done twice.
 
@@ -46,6 +51,7 @@ class Jobs:
         Args:
             job_type: name of the job type, an older one included.
             parameters: of its flow.
+            by: who wants it; None: whoever runs this process.
             **options: pool, priority or queue and level, vram_mb, max_retries, force, delay: see
                 ``SubmitOptions``.
 
@@ -56,17 +62,22 @@ class Jobs:
             UserError: no such job type, pool or lane, or parameters the flow does not take.
             PlatformError: the server is away.
         """
-        return self.submit_many(job_type, [parameters or {}], **options)[0]
+        return self.submit_many(job_type, [parameters or {}], by, **options)[0]
 
     @translates_errors
     def submit_many(
-        self, job_type: str, parameters: Sequence[Mapping[str, Any]], **options: Unpack[SubmitOptions]
+        self,
+        job_type: str,
+        parameters: Sequence[Mapping[str, Any]],
+        by: Actor | None = None,
+        **options: Unpack[SubmitOptions],
     ) -> list[Job]:
         """Put many jobs of one type into a lane, in order; either all are taken or, where one is wrong, none.
 
         Args:
             job_type: name of the job type, an older one included.
             parameters: of its flow, for each job.
+            by: who wants them; None: whoever runs this process.
             **options: as of ``submit``, for all of them.
 
         Returns:
@@ -76,7 +87,10 @@ class Jobs:
             UserError: as ``submit``; of wrong parameters the first are named.
             PlatformError: the server is away.
         """
-        return self._views.of(self._submission.submit_many(job_type, parameters, options))
+        runs, folded = self._submission.submit_many(job_type, parameters, options)
+        jobs = self._views.of(runs)
+        self._audit.record_submitted(canonical(job_type), jobs, folded, by or this_user())
+        return jobs
 
     @translates_errors
     def schema(self, job_type: str, pool: str | None = None) -> dict[str, Any]:
@@ -100,7 +114,7 @@ class Jobs:
         """One job, with the reason why it waits.
 
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
 
         Returns:
             The job.
@@ -150,7 +164,7 @@ class Jobs:
         """The last lines of a job's log.
 
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
             tail: how many lines at most; None: all.
             after: only lines of that moment and later.
 
@@ -167,7 +181,7 @@ class Jobs:
         """The lines of a job's log as they come, until the job is over.
 
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
             tail: how many of the lines there are already, at most; None: all.
 
         Yields:
@@ -185,7 +199,7 @@ class Jobs:
         """Every state a job has been in.
 
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
 
         Returns:
             The states, the first first.
@@ -206,7 +220,7 @@ class Jobs:
         """The result card of a job, as markdown without its images.
 
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
 
         Returns:
             That of its last run; None where it has made none: it is not over, or has failed.
@@ -246,19 +260,17 @@ class Jobs:
         """Send a failed or cancelled job back at once, with its log and a fresh count of retries.
 
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
             by: who wants that; None: whoever runs this process.
 
         Returns:
             The job, which waits.
 
         Raises:
-            UserError: there is none of this id, it waits, runs, has completed or was replaced, or its deployment is
-                gone.
+            UserError: there is none of this id, it is under way or has completed, or its deployment is gone.
             PlatformError: the server is away.
         """
-        self._control.retry(job_id, by or this_user())
-        return self._views.read(job_id)
+        return self._views.read(self._audit.steer("retry", self._control.retry, job_id, by).run_id)
 
     @translates_errors
     def retry_dead_letters(
@@ -292,7 +304,7 @@ class Jobs:
         """Cancel a job: at once where it waits; where it runs its worker stops it, and it is running until then.
 
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
             by: who wants that; None: whoever runs this process.
 
         Returns:
@@ -302,15 +314,14 @@ class Jobs:
             UserError: there is none of this id, or it is over.
             PlatformError: the server is away.
         """
-        self._control.cancel(job_id, by or this_user())
-        return self._views.read(job_id)
+        return self._views.read(self._audit.steer("cancel", self._control.cancel, job_id, by).run_id)
 
     @translates_errors
     def pause(self, job_id: uuid.UUID, by: Actor | None = None) -> Job:
         """Suspend a job: a waiting one keeps its place, a running one is stopped and later begun again.
 
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
             by: who wants that; None: whoever runs this process.
 
         Returns:
@@ -320,15 +331,14 @@ class Jobs:
             UserError: there is none of this id, it is over or being cancelled, or the server refuses to suspend it.
             PlatformError: the server is away.
         """
-        self._control.pause(job_id, by or this_user())
-        return self._views.read(job_id)
+        return self._views.read(self._audit.steer("pause", self._control.pause, job_id, by).run_id)
 
     @translates_errors
     def resume(self, job_id: uuid.UUID, by: Actor | None = None) -> Job:
         """Let a paused job go on, in the place in its lane that it had.
 
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
             by: who wants that; None: whoever runs this process.
 
         Returns:
@@ -338,8 +348,7 @@ class Jobs:
             UserError: there is none of this id, or it is not paused.
             PlatformError: the server is away.
         """
-        self._control.resume(job_id, by or this_user())
-        return self._views.read(job_id)
+        return self._views.read(self._audit.steer("resume", self._control.resume, job_id, by).run_id)
 
     @translates_errors
     def prioritise(
@@ -353,31 +362,32 @@ class Jobs:
     ) -> Job:
         """Move a waiting job to another lane.
 
-        Prefect cannot change a run's queue, so the same job is put there and the old one cancelled, naming the new.
-
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
             priority: 1 (first) to 10,
             queue: or the same said as live, default, batch or idle,
             level: and high, medium or low.
             by: who wants that; None: whoever runs this process.
 
         Returns:
-            The job that now stands for it, of another id.
+            The job, with the id of the run that now stands for it.
 
         Raises:
             UserError: there is no such job or lane, it does not wait, or it has started meanwhile.
             PlatformError: the server is away.
         """
-        lane = resolve_lane(priority, queue, level)
-        return self._views.read(self._ranking.move_to_lane(job_id, lane, by or this_user()))
+        lane, who = resolve_lane(priority, queue, level), by or this_user()
+        moved = self._ranking.move_to_lane(job_id, lane, who)
+        if moved.changed:
+            self._audit.record("prioritise", who, moved.public_id, lane=lane, run=str(moved.run_id))
+        return self._views.read(moved.run_id)
 
     @translates_errors
     def move_to_front(self, job_id: uuid.UUID, by: Actor | None = None) -> Job:
         """Make a waiting job the next of its lane.
 
         Args:
-            job_id: the job.
+            job_id: the job: its public id, or that of any of its runs.
             by: who wants that; None: whoever runs this process.
 
         Returns:
@@ -387,5 +397,4 @@ class Jobs:
             UserError: there is none of this id, or it does not wait in a lane.
             PlatformError: the server is away.
         """
-        self._ranking.move_to_front(job_id, by or this_user())
-        return self._views.read(job_id)
+        return self._views.read(self._audit.steer("move_to_front", self._ranking.move_to_front, job_id, by).run_id)

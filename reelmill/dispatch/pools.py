@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,10 +10,14 @@ from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 
+from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.connection import Connection, translates_errors
+from reelmill.dispatch.control import this_user
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.site_state import SiteState, lane_paused
+from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.errors import UnknownName, UserError
+from reelmill.queue.actor import Actor
 from reelmill.queue.job import JobStatus, priority_of
 
 _WAITING: Final = (JobStatus.PENDING, JobStatus.QUEUED)
@@ -44,8 +48,8 @@ class PoolState:
 class Pools:
     """What an admin does with whole pools."""
 
-    def __init__(self, connection: Connection, site: SiteState):
-        self._connection, self._site = connection, site
+    def __init__(self, connection: Connection, site: SiteState, reader: JobReader, audit: Audit):
+        self._connection, self._site, self._reader, self._audit = connection, site, reader, audit
 
     @translates_errors
     def all(self) -> list[PoolState]:
@@ -57,54 +61,71 @@ class Pools:
         Raises:
             PlatformError: the server is away.
         """
-        queues = self._site.queues()
-        return [self._pool_state(pool, queues.get(name, [])) for name, pool in sorted(self._site.pools().items())]
+        queues, pools = self._site.queues(), self._site.pools()
+        waiting = self._reader.waiting() if self._reader.serves([pool.id for pool in pools.values()]) else None
+        return [self._pool_state(pool, queues.get(name, []), waiting) for name, pool in sorted(pools.items())]
 
     @translates_errors
-    def drain(self, pool: str) -> None:
+    def drain(self, pool: str, by: Actor | None = None) -> None:
         """Let a pool take nothing new; what runs is left to end.
 
         Args:
             pool: its name.
+            by: who wants that; None: whoever runs this process.
 
         Raises:
             UserError: there is no such pool.
             PlatformError: the server is away.
         """
         self._set_paused(pool, True)
+        self._audit.record("pool.drain", by or this_user(), pool=pool)
 
     @translates_errors
-    def undrain(self, pool: str) -> None:
+    def undrain(self, pool: str, by: Actor | None = None) -> None:
         """Let a pool take jobs again.
 
         Args:
             pool: its name.
+            by: who wants that; None: whoever runs this process.
 
         Raises:
             UserError: there is no such pool.
             PlatformError: the server is away.
         """
         self._set_paused(pool, False)
+        self._audit.record("pool.undrain", by or this_user(), pool=pool)
 
     def _set_paused(self, pool: str, paused: bool) -> None:
+        known = self._site.pools()
+        if pool not in known:  # a name that no pool has never becomes a URL
+            raise no_pool(pool, known)
         try:
             self._connection.client.update_work_pool(pool, WorkPoolUpdate(is_paused=paused))
         except ObjectNotFound as error:
             raise no_pool(pool, self._site.pools()) from error
 
-    def _pool_state(self, pool: WorkPool, queues: Sequence[WorkQueue]) -> PoolState:
-        waiting = self._count(JobFilter(statuses=_WAITING, pool=pool.name))
+    def _pool_state(
+        self, pool: WorkPool, queues: Sequence[WorkQueue], counted: Mapping[tuple[str, str], int] | None
+    ) -> PoolState:
+        by_lane = (
+            self._waiting(pool, queues)
+            if counted is None
+            else {lane: n for (of, lane), n in counted.items() if of == pool.name}
+        )
         lanes = tuple(
-            LaneState(
-                name=queue.name,
-                priority=priority_of(queue.name),
-                paused=lane_paused(queue),
-                # An empty pool is the usual case and costs one question, not eleven.
-                waiting=self._count(JobFilter(statuses=_WAITING, pool=pool.name, lane=queue.name)) if waiting else 0,
-            )
+            LaneState(queue.name, priority_of(queue.name), lane_paused(queue), by_lane.get(queue.name, 0))
             for queue in queues
         )
-        return PoolState(pool.name, pool.concurrency_limit, pool.active_slots or 0, pool.is_paused, waiting, lanes)
+        active, waiting = pool.active_slots or 0, sum(by_lane.values())
+        return PoolState(pool.name, pool.concurrency_limit, active, pool.is_paused, waiting, lanes)
+
+    def _waiting(self, pool: WorkPool, queues: Sequence[WorkQueue]) -> dict[str, int]:
+        """How many jobs wait in each lane, by the server's own counting."""
+        if not self._count(JobFilter(statuses=_WAITING, pool=pool.name)):
+            return {}  # an empty pool is the usual case and costs one question, not eleven
+        return {
+            queue.name: self._count(JobFilter(statuses=_WAITING, pool=pool.name, lane=queue.name)) for queue in queues
+        }
 
     def _count(self, job_filter: JobFilter) -> int:
         return int(self._connection.post("/flow_runs/count", **request_body(job_filter, self._connection.clock.now())))

@@ -10,15 +10,14 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelled, Scheduled, Suspended
 
 from reelmill.dispatch.connection import Connection, new_state
-from reelmill.dispatch.control import REPLACED, Control, rescheduled, waits
+from reelmill.dispatch.control import Control, SteeredJob, rescheduled, waits
+from reelmill.dispatch.job_chains import public_id
 from reelmill.dispatch.job_views import JobViews
 from reelmill.errors import UserError, WrongStatus
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import SUSPENDED
+from reelmill.queue.job_chain import JOB_LABEL, REPLACED, later_tags, replaced_message, takes_place_message
 from reelmill.queue.retry_policy import CLASS_LABEL, RETRIES_LABEL
-
-#: What the tag begins with that names the job which a job replaces.
-REPLACES: Final = "replaces:"
 
 _TRIES: Final = 5
 _BETWEEN: Final = 0.1  # seconds
@@ -33,54 +32,58 @@ class Ranking:
     def __init__(self, connection: Connection, views: JobViews, control: Control):
         self._connection, self._views, self._control = connection, views, control
 
-    def move_to_lane(self, job_id: uuid.UUID, lane: str, by: Actor) -> uuid.UUID:
+    def move_to_lane(self, job_id: uuid.UUID, lane: str, by: Actor) -> SteeredJob:
         """Put a waiting job into another lane; see ``Jobs.prioritise``.
 
         Args:
-            job_id: the job.
+            job_id: the job, by any of its ids.
             lane: one that exists.
             by: who wants that.
 
         Returns:
-            The id of the job that now stands for it; its own where it is in that lane already.
+            The job, with the run that now stands for it; unchanged where it is in that lane already.
 
         Raises:
             UserError: there is no such job, it does not wait, or it has started meanwhile.
         """
         run, state = self._waiting(job_id)
         if run.work_queue_name == lane:
-            return job_id
+            return SteeredJob(public_id(run), run.id, changed=False)
         if run.deployment_id is None:
             raise UserError(f"The job {job_id} was started without a deployment and is in no lane.")
         # Suspended until the old one is cancelled, so that the two never run both; whatever ends us in between leaves
         # a paused job that a person finds and resumes.
         new_id = self.create_suspended(run, lane)
-        if not self._cancel_replaced(job_id, state, Cancelled(message=f"{REPLACED} {new_id} in the lane {lane}")):
-            message = f"{REPLACES}{job_id} came to nothing: that job has started"
-            self._connection.client.set_flow_run_state(new_id, Cancelled(message=message), force=True)
+        place = self._control.lane_state(run) if state.name != SUSPENDED else None
+        moved = by.did(f"moved from the lane {run.work_queue_name} to {lane}")
+        if not self._cancel_replaced(run.id, state, _replaced(new_id, moved)):
+            back = _replaced(run.id, "it has started meanwhile")
+            self._connection.client.set_flow_run_state(new_id, back, force=True)
             raise UserError(f"The job {job_id} has started meanwhile; it stays in the lane {run.work_queue_name}.")
-        if state.name != SUSPENDED:
-            place = self._control.lane_state(run)
+        if place is not None:
             self._connection.set_state_if(new_id, ["PAUSED"], place, force=True, named=SUSPENDED)
-        moved = f"moved from the lane {run.work_queue_name} to {lane}"
-        self._connection.log_line([job_id, new_id], f"{by.did(moved)}; the job {new_id} takes the place of {job_id}")
-        return new_id
+        # The old run's state has the same sentence, so that the log of the job, which is that of both, has it once.
+        self._connection.log_line([new_id], f"{moved}; the run {new_id} takes the place of {run.id}")
+        return SteeredJob(public_id(run), new_id)
 
-    def move_to_front(self, job_id: uuid.UUID, by: Actor) -> None:
+    def move_to_front(self, job_id: uuid.UUID, by: Actor) -> SteeredJob:
         """See ``Jobs.move_to_front``."""
         run, state = self._waiting(job_id)
+        unchanged = SteeredJob(public_id(run), run.id, changed=False)
+        job_id = unchanged.public_id  # by which messages name it
         if state.type is not StateType.SCHEDULED:
             raise UserError(f"The job {job_id} is not in its lane any more: it is {state.name}.")
         first, now = self._first(run), self._connection.clock.now()
         if first.id == run.id and _due(run, now):
-            return
+            return unchanged
         at = min(first.next_scheduled_start_time or now, now) - timedelta(seconds=1)
-        if not self._connection.set_state_if(job_id, ["SCHEDULED"], rescheduled(state, at), named=state.name or ""):
+        if not self._connection.set_state_if(run.id, ["SCHEDULED"], rescheduled(state, at), named=state.name or ""):
             raise UserError(f"The job {job_id} has started meanwhile.")
-        self._connection.log_line([job_id], by.did("moved to the front of its lane"))
+        self._connection.log_line([run.id], by.did("moved to the front of its lane"))
+        return unchanged._replace(changed=True)
 
     def _waiting(self, job_id: uuid.UUID) -> tuple[FlowRun, State[Any]]:
-        run = self._connection.read_run(job_id)
+        run = self._views.chains.present(job_id)
         (job,), state = self._views.of([run]), run.state or Scheduled()
         if job.not_due:
             raise UserError(f"The job {job_id} is not due before {job.scheduled:%d %B %H:%M}; change its schedule.")
@@ -102,16 +105,18 @@ class Ranking:
 
     def create_suspended(self, run: FlowRun, lane: str) -> uuid.UUID:
         """Create the same job in another lane, suspended; its id."""
-        tags = [tag for tag in run.tags if not tag.startswith(REPLACES)]
         created = self._connection.post(
             f"/deployments/{run.deployment_id}/create_flow_run",
             name=run.name,
             parameters=run.parameters,
-            tags=[*tags, f"{REPLACES}{run.id}"],
-            labels={name: value for name, value in run.labels.items() if name in _CARRIED},
+            tags=later_tags(public_id(run), run.id, run.tags),
+            labels={
+                **{name: value for name, value in run.labels.items() if name in _CARRIED},
+                JOB_LABEL: str(public_id(run)),
+            },
             job_variables=run.job_variables or {},
             work_queue_name=lane,
-            state=new_state(Suspended(timeout_seconds=None, message=f"takes the place of {run.id}")),
+            state=new_state(Suspended(timeout_seconds=None, message=takes_place_message(run.id))),
         )
         return uuid.UUID(created["id"])
 
@@ -125,6 +130,10 @@ class Ranking:
             if not waits(state):
                 return False
         return False
+
+
+def _replaced(run_id: uuid.UUID, why: str) -> State[Any]:
+    return Cancelled(name=REPLACED, message=replaced_message(run_id, why))
 
 
 def _due(run: FlowRun, now: datetime) -> bool:

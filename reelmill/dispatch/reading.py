@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -22,6 +22,7 @@ from reelmill.dispatch.connection import PAGE, Connection
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.job_views import JobViews
 from reelmill.errors import UserError
+from reelmill.queue import progress_pace
 from reelmill.queue.job import Job, JobStatus, plain_reason, status_of
 from reelmill.queue.result_key import result_key, without_images
 
@@ -46,7 +47,9 @@ class Progress:
     """How far a job is."""
 
     fraction: float  # 0 to 1
-    text: str  # such as speed and time left
+    text: str  # of what is being done
+    speed: float | None = None  # seconds of video a second; None where it has none, or is not known yet
+    eta_seconds: float | None = None  # that are left, as they were estimated when it was reported
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Reading:
     """Reads what the server knows of jobs; ``Jobs`` documents each operation."""
 
     def __init__(self, connection: Connection, views: JobViews):
-        self._connection, self._views = connection, views
+        self._connection, self._views, self._chains = connection, views, views.chains
 
     def search(self, job_filter: JobFilter, page: int, size: int) -> JobPage:
         """See ``Jobs.search``."""
@@ -80,34 +83,48 @@ class Reading:
 
     def states(self, job_id: uuid.UUID) -> list[StateChange]:
         """See ``Jobs.states``."""
-        self._connection.read_run(job_id)
-        history = sorted(self._connection.client.read_flow_run_states(job_id), key=lambda state: state.timestamp)
+        read = self._connection.client.read_flow_run_states
+        history = [state for run in self._chains.runs(job_id) for state in read(run.id)]
         return [
             StateChange(state.timestamp, status_of(state.type.value, name), name, plain_reason(state.message))
-            for state in history
+            for state in sorted(history, key=lambda state: state.timestamp)
             for name in [state.name or state.type.value.capitalize()]
         ]
 
     def progress(self, job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Progress]:
         """See ``Jobs.progress``."""
-        if not job_ids:
+        found = self._reported(job_ids)
+        # A job that runs has reported; only of the others it is asked whether another run stands for them now.
+        silent = [job_id for job_id in job_ids if job_id not in found]
+        moved = {run.id: job_id for job_id, run in self._chains.present_of(silent).items() if run.id != job_id}
+        return found | {moved[run_id]: progress for run_id, progress in self._reported(list(moved)).items()}
+
+    def _reported(self, run_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+        if not run_ids:
             return {}
         artifacts = self._connection.client.read_artifacts(
             artifact_filter=ArtifactFilter(type=ArtifactFilterType(any_=["progress"])),
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[*job_ids])),
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[*run_ids])),
             sort=ArtifactSort.UPDATED_DESC,
             limit=PAGE,
         )
         found: dict[uuid.UUID, Progress] = {}
         for artifact in artifacts[::-1]:  # of a job's bars the one that moved last counts
-            if artifact.flow_run_id is not None and isinstance(artifact.data, (int, float)):
-                found[artifact.flow_run_id] = Progress(float(artifact.data) / 100, artifact.description or "")
+            progress = progress_of(artifact.data, artifact.description, artifact.metadata_)
+            if artifact.flow_run_id is not None and progress is not None:
+                found[artifact.flow_run_id] = progress
         return found
 
     def result_card(self, job_id: uuid.UUID) -> str | None:
         """See ``Jobs.card``."""
+        shown = self._result_card(job_id)
+        present = {} if shown is not None else self._chains.present_of([job_id])
+        moved = [run.id for run in present.values() if run.id != job_id]
+        return self._result_card(moved[0]) if moved else shown
+
+    def _result_card(self, run_id: uuid.UUID) -> str | None:
         found = self._connection.client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[result_key(job_id)])),
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[result_key(run_id)])),
             sort=ArtifactSort.CREATED_DESC,
             limit=1,
         )
@@ -118,12 +135,30 @@ class Reading:
     ) -> list[Job]:
         """See ``Jobs.wait``."""
         while True:
-            runs = self._connection.read_runs(job_ids)
+            present = self._chains.present_of(job_ids)
+            runs = list({run.id: run for run in present.values()}.values())
             views = self._views.explained(runs) if explain else self._views.of(runs)
             jobs = dict(zip([run.id for run in runs], views, strict=True))
-            current = [jobs[job_id] for job_id in job_ids if job_id in jobs]
+            current = [jobs[present[job_id].id] for job_id in job_ids if job_id in present]
             if on_poll is not None:
-                on_poll(current, self.progress(job_ids))
+                on_poll(current, self._reported([job.id for job in current]))
             if all(job.over for job in current) or not until_over:
                 return current
             self._connection.clock.sleep(_POLL_SECONDS * (2 if explain else 1))  # explaining takes more questions
+
+
+def progress_of(data: object, description: str | None, metadata: Mapping[str, Any] | None) -> Progress | None:
+    """The progress that a run's progress bar shows (pure).
+
+    Args:
+        data: of the artifact: percent.
+        description: of it: the text.
+        metadata: of it: speed and seconds left, as text, which is all that Prefect takes there.
+
+    Returns:
+        The progress; None for an artifact that holds none.
+    """
+    if not isinstance(data, (int, float)):
+        return None
+    pace = progress_pace.from_metadata(metadata or {})
+    return Progress(float(data) / 100, description or "", pace.speed, pace.eta_seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 
 from prefect.client.schemas.objects import Worker, WorkPool, WorkQueue
 
@@ -61,6 +62,17 @@ class SiteState:
             for name in names
             if name in pools
         }
+
+
+class SiteReading(SiteState):
+    """The same state, each list of it read once: for one look at the whole site."""
+
+    def __init__(self, connection: Connection):
+        super().__init__(connection)
+        self.pools = cache(super().pools)  # type: ignore[method-assign]
+        self.queues = cache(super().queues)  # type: ignore[method-assign]
+        self.workers = cache(super().workers)  # type: ignore[method-assign]
+        self.worker_facts = cache(super().worker_facts)  # type: ignore[method-assign]
 
 
 def lane_paused(queue: WorkQueue) -> bool:

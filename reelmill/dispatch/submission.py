@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
+from jsonschema import ValidationError as JSONSchemaError
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Scheduled
@@ -16,13 +17,14 @@ from prefect.utilities.schema_tools.validation import CircularSchemaRefError, Va
 from reelmill.dispatch import duplicates
 from reelmill.dispatch.connection import Connection, new_state
 from reelmill.dispatch.deployments import Deployments
-from reelmill.errors import PlatformError, UnknownName, UserError
+from reelmill.errors import PlatformError, UnknownName, UserError, WrongParameter
 from reelmill.queue.job import canonical, resolve_lane
 from reelmill.queue.job_variables import MAX_RETRIES, VRAM
 from reelmill.queue.run_name import first_video, run_name
 
 _AT_ONCE: Final = 100  # the most runs the server creates in one go
 _ROUNDS: Final = 10
+_KEY: Final = "key-"  # what the tag begins with that names the key a job was handed in under
 
 
 @dataclass
@@ -35,25 +37,49 @@ class _Request:
     folds: bool  # whether the same work under way will do
     later: bool = False  # only what has not begun will do
     batch: str | None = None  # tag of the batch it belongs to
+    given_key: str | None = None  # by whoever hands it in
     generation: int = 0
     run_id: uuid.UUID | None = None
+    folded: bool = False  # its work was under way
+
+    @property
+    def key_tag(self) -> str | None:
+        """Tag of work that folds and was handed in under a key: its idempotency key is that of the work."""
+        return f"{_KEY}{duplicates.digest(self.given_key)[:12]}" if self.folds and self.given_key is not None else None
+
+    @property
+    def tags(self) -> list[str]:
+        """Tags of a run that is created for it."""
+        return [tag for tag in (self.tag, self.batch, self.key_tag) if tag is not None]
 
     @property
     def key(self) -> str | None:
         """Idempotency key, the same for two that submit the same at one instant.
 
-        Prefect keeps used keys, so it counts up; but a batch hands in each job once, whatever became of it.
+        Prefect keeps used keys, so it counts up; but a batch hands in each job once, whatever became of it, and so does
+        whoever gives a key to work that never folds.
         """
         if self.batch is not None:
             return f"{self.batch}:{duplicates.digest(self.parameters)}"
-        return f"{self.tag}:{self.generation}" if self.folds else None
+        return f"{self.tag}:{self.generation}" if self.folds else self.given_key
 
     def is_done_by(self, run: FlowRun) -> bool:
-        """Whether this run, of the same work, will do; one of the same batch does, whatever became of it."""
-        if self.batch is not None and self.batch in run.tags:
+        """Whether this run, of the same work, will do; one of the same batch or key does, whatever became of it."""
+        if self.was_handed_in_as(run):
             return True
         state = run.state
         return state is None or (state.is_scheduled() if self.later else not state.is_final())
+
+    def was_handed_in_as(self, run: FlowRun) -> bool:
+        """Whether this run, of the same work, was created when this very request was handed in before."""
+        return not {self.batch, self.key_tag}.isdisjoint(run.tags)
+
+
+class SubmittedRuns(NamedTuple):
+    """What became of jobs that were handed in."""
+
+    runs: list[FlowRun]  # one for each, the same one for the same work
+    folded: set[uuid.UUID]  # those that were under way already
 
 
 class SubmitOptions(TypedDict, total=False):
@@ -67,6 +93,8 @@ class SubmitOptions(TypedDict, total=False):
     max_retries: how often a job is tried again.
     force: a new job even if the same work is under way.
     delay: seconds before which a job does not start; it folds only with another such one that has not begun.
+    keys: one for each job, unlike any other: handed in again under its key, as after a connection that broke, a job is
+        the one that it was, unless it was folded with one that somebody else had handed in.
     file_names: of videos, by what the parameters call them: a job that is given an id is then named after the file.
     """
 
@@ -78,6 +106,7 @@ class SubmitOptions(TypedDict, total=False):
     max_retries: int | None
     force: bool
     delay: float | None
+    keys: Sequence[str]
     file_names: Mapping[str, str]
 
 
@@ -93,7 +122,7 @@ class Submission:
         parameters: Sequence[Mapping[str, Any]],
         options: SubmitOptions,
         batch: str | None = None,
-    ) -> list[FlowRun]:
+    ) -> SubmittedRuns:
         """See ``Jobs.submit_many``.
 
         Args:
@@ -115,6 +144,8 @@ class Submission:
         requests = [self._checked(job_type, deployment, given, options) for given in parameters]
         for request in requests:
             request.batch = batch
+        for request, key in zip(requests, options.get("keys", ()), strict=False):
+            request.given_key = key
         # What the deployment has anyway, and what we have checked, the server need not look up for each of them.
         shared: dict[str, Any] = {"enforce_parameter_schema": False}
         if lane != deployment.work_queue_name:
@@ -130,7 +161,8 @@ class Submission:
         ids = [request.run_id for request in requests if request.run_id is not None]
         missing = [run_id for run_id in ids if run_id not in runs]
         runs |= {run.id: run for run in self._connection.read_runs(missing)}
-        return [runs[run_id] for run_id in ids]
+        folded = {request.run_id for request in requests if request.folded and request.run_id is not None}
+        return SubmittedRuns([runs[run_id] for run_id in ids], folded)
 
     def schema(self, job_type: str, pool: str | None) -> dict[str, Any]:
         """See ``Jobs.schema``."""
@@ -141,6 +173,15 @@ class Submission:
         self.submit_many(job_type, [], options)
         deployment = self._deployments.of(canonical(job_type), options.get("pool"))
         self._checked(canonical(job_type), deployment, parameters, options)
+
+    def refusals(
+        self, job_type: str, parameters: Sequence[Mapping[str, Any]], options: SubmitOptions
+    ) -> list[UserError | None]:
+        """See ``Intake.refusals``."""
+        self.submit_many(job_type, [], options)
+        job_type = canonical(job_type)
+        deployment = self._deployments.of(job_type, options.get("pool"))
+        return [_refusal(job_type, deployment, given) for given in parameters]
 
     def _checked(
         self, job_type: str, deployment: DeploymentResponse, given: Mapping[str, Any], options: SubmitOptions
@@ -171,7 +212,7 @@ class Submission:
         Raises:
             PlatformError: the server creates none of a request's runs, again and again.
         """
-        runs: dict[uuid.UUID, FlowRun] = self._fold(requests)
+        runs: dict[uuid.UUID, FlowRun] = self._fold(deployment, requests)
         refusal = "the same work was handed in and ended over and over"
         for _ in range(_ROUNDS):
             new = [request for request in requests if request.run_id is None]
@@ -193,16 +234,21 @@ class Submission:
             runs |= created
         raise PlatformError(f"The Prefect server does not take the job: {refusal}; try again.")
 
-    def _fold(self, requests: Sequence[_Request]) -> dict[uuid.UUID, FlowRun]:
+    def _fold(self, deployment: DeploymentResponse, requests: Sequence[_Request]) -> dict[uuid.UUID, FlowRun]:
         """Set the run of each request whose work is under way, and the generation of the others; those runs by id."""
-        known = self._known({request.tag: request for request in requests if request.folds and request.tag is not None})
-        runs: dict[uuid.UUID, FlowRun] = {}
+        wanted: dict[str, _Request] = {}
+        for request in requests:
+            if request.folds and request.tag is not None:  # of the same work the first is created, and has the key
+                wanted.setdefault(request.tag, request)
+        known = self._known(wanted)
+        keyed = [request for request in requests if not request.folds and request.given_key is not None]
+        runs = self._find_keys(deployment.flow_id, keyed) if keyed else {}
         for request in requests:
             if request.folds and request.tag in known:
                 request.generation, alive = known[request.tag]
                 if alive is not None:
                     runs[alive.id] = alive
-                    request.run_id = alive.id
+                    request.run_id, request.folded = alive.id, True
         return runs
 
     def _known(self, wanted: Mapping[str, _Request]) -> dict[str, tuple[int, FlowRun | None]]:
@@ -223,8 +269,20 @@ class Submission:
             for tag in wanted.keys() & set(run.tags):
                 count, alive = known.get(tag, (0, None))
                 generation = max(count, _generation(run, tag)) + 1
-                known[tag] = (generation, run if wanted[tag].is_done_by(run) else alive)
+                better = wanted[tag].is_done_by(run) and (alive is None or wanted[tag].was_handed_in_as(run))
+                known[tag] = (generation, run if better else alive)
         return known
+
+    def _find_keys(self, flow_id: uuid.UUID, requests: Sequence[_Request]) -> dict[uuid.UUID, FlowRun]:
+        """Set the run of each request whose key was used before; those runs by id."""
+        keys = sorted({request.key for request in requests if request.key is not None})
+        spec = {"flow_runs": {"idempotency_key": {"any_": keys}}}
+        found = [run for run in self._connection.filter_runs(spec) if run.flow_id == flow_id] if keys else []
+        by_key = {run.idempotency_key: run.id for run in found}
+        for request in requests:
+            request.run_id = by_key.get(request.key)
+            request.folded = request.run_id is not None
+        return {run.id: run for run in found}
 
     def _create(self, deployment: DeploymentResponse, new: Sequence[_Request], shared: Mapping[str, Any]) -> str | None:
         """Create runs in their order, one for each key; the id of each request's run is set.
@@ -245,7 +303,7 @@ class Submission:
                 **shared,
                 "name": first.name,
                 "parameters": dict(first.parameters),
-                "tags": [tag for tag in (first.tag, first.batch) if tag is not None],
+                "tags": first.tags,
                 "idempotency_key": first.key,
             }
             for first, *_ in by_key.values()
@@ -258,6 +316,14 @@ class Submission:
             for request in requests:
                 request.run_id = uuid.UUID(result["flow_run_id"]) if result["status"] == "CREATED" else None
         return refusal
+
+
+def _refusal(job_type: str, deployment: DeploymentResponse, given: Mapping[str, Any]) -> UserError | None:
+    try:
+        check_parameters(job_type, deployment, given)
+    except UserError as error:
+        return error
+    return None
 
 
 def _generation(run: FlowRun, tag: str) -> int:
@@ -276,7 +342,7 @@ def check_parameters(job_type: str, deployment: DeploymentResponse, given: Mappi
 
     Raises:
         UnknownName: there is no such parameter.
-        UserError: it takes no such value.
+        WrongParameter: it takes no such value.
     """
     schema = deployment.parameter_openapi_schema or {}
     known = schema.get("properties", {})
@@ -287,7 +353,18 @@ def check_parameters(job_type: str, deployment: DeploymentResponse, given: Mappi
     try:
         validate({**deployment.parameters, **given}, schema, raise_on_error=True)
     except (ValidationError, CircularSchemaRefError) as error:
-        raise UserError(f"{job_type} does not take these parameters: {error}") from error
+        message = f"{job_type} does not take these parameters: {error}"
+        raise WrongParameter(message, _wrong_parameter(error.__cause__)) from error
+
+
+def _wrong_parameter(error: BaseException | None) -> str:
+    """Which parameter a schema's validator means; one that is missing stands in its message alone."""
+    if not isinstance(error, JSONSchemaError):
+        return ""
+    if error.absolute_path:
+        return str(error.absolute_path[0])
+    wanted = error.validator_value if error.validator == "required" else ()
+    return next((str(name) for name in wanted if name not in error.instance), "")
 
 
 def _check_names(options: SubmitOptions) -> None:

@@ -28,7 +28,8 @@ def find_ffmpeg(wanted: Path | None = None) -> Path:
     """
     if wanted is not None:
         if not wanted.is_file() or not os.access(wanted, os.X_OK):
-            raise CapabilityError(f"The ffmpeg named in the settings, {wanted}, is not a program that can be run.")
+            reason = f"The ffmpeg named in the settings, {wanted}, is not a program that can be run."
+            raise CapabilityError(reason, str(wanted))
         return wanted
     on_path = shutil.which("ffmpeg")
     return Path(on_path) if on_path else Path(imageio_ffmpeg.get_ffmpeg_exe())

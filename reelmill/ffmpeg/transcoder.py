@@ -83,14 +83,14 @@ class Transcoder:
         else:
             chosen = next((row for row in codec.encoders if row.backend.choice == choice), None)
             if chosen is None:
-                raise CapabilityError(f"There is no {choice} encoder of {codec.title}; choose encoder=auto.")
+                raise CapabilityError(f"There is no {choice} encoder of {codec.title}; choose encoder=auto.", choice)
             row = chosen
         # Asked for with its GPU there, an encoder gets its chance: a trial now may meet other jobs on all sessions, and
         # a GPU that cannot do it is what ``encode`` falls back from.
         able = row.name in encoders(self.ffmpeg) if row in here else usable(self.ffmpeg, row.name)
         if not able:
             raise CapabilityError(
-                f"The encoder {row.name} does not work with {self.ffmpeg} on this node; choose encoder=auto."
+                f"The encoder {row.name} does not work with {self.ffmpeg} on this node; choose encoder=auto.", row.name
             )
         return row.name
 
@@ -113,7 +113,8 @@ class Transcoder:
         """
         if info.video.hdr and not {"zscale", "tonemap"} <= filters(self.ffmpeg):
             raise CapabilityError(
-                f"The source is HDR and {self.ffmpeg} lacks the filter zscale (libzimg); use the bundled ffmpeg."
+                f"The source is HDR and {self.ffmpeg} lacks the filter zscale (libzimg); use the bundled ffmpeg.",
+                "zscale",
             )
 
     def encode(
@@ -233,7 +234,7 @@ class Transcoder:
             for observe in observers:
                 observe()
             speed = "" if now.speed is None else f", {in_speed(now.speed)}"
-            report.progress(now.fraction_of(length), f"{in_seconds(float(now.out_time))}{speed}")
+            report.progress(now.fraction_of(length), f"{in_seconds(float(now.out_time))}{speed}", now.speed)
 
         limits = Limits(stall=self.options.stall_timeout, total=self.options.total_timeout, disk=self.disk)
         try:

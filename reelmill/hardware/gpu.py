@@ -36,6 +36,8 @@ class Gpu:
     gpu_percent: int | None = None  # of the last sampling period, 1 s or less
     encoder_percent: int | None = None
     energy_mj: int | None = None  # millijoules since the driver came up; GPUs before Volta do not report it
+    temperature: int | None = None  # °C of the chip
+    power: float | None = None  # watts now
     vendor: str = "nvidia"  # as ``backends.Backend.vendor`` has it
 
     @property
@@ -130,6 +132,8 @@ class NvmlDevices:
             rates = self._reported(nvml.nvmlDeviceGetUtilizationRates, handle)
             encoder = self._reported(nvml.nvmlDeviceGetEncoderUtilization, handle)
             energy = self._reported(nvml.nvmlDeviceGetTotalEnergyConsumption, handle)
+            temperature = self._reported(nvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU)
+            milliwatts = self._reported(nvml.nvmlDeviceGetPowerUsage, handle)
             processes = self._processes(handle)
         except pynvml.NVMLError:  # lost, or it does not even report its uuid
             return None
@@ -144,6 +148,8 @@ class NvmlDevices:
             gpu_percent=None if rates is None else rates.gpu,
             encoder_percent=None if encoder is None else encoder[0],
             energy_mj=energy,
+            temperature=temperature,
+            power=None if milliwatts is None else milliwatts / 1000,
         )
 
     def _processes(self, handle: Any) -> tuple[tuple[int, int | None], ...]:

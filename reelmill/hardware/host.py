@@ -9,9 +9,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
+
 from reelmill.hardware.gpu import NVML, Devices
 
 _MEMINFO: Final = Path("/proc/meminfo")
+
+#: The kernel's names for the temperature sensors of processors: Intel, AMD, and boards with an ARM.
+_PROCESSORS: Final = ("coretemp", "k10temp", "zenpower", "cpu_thermal")
 
 
 def hardware(devices: Devices = NVML) -> dict[str, Any]:
@@ -33,7 +38,7 @@ def live_load(media_root: Path, devices: Devices = NVML) -> dict[str, Any]:
     """What changes from minute to minute; JSON as it stands, memory and disk in MB of 2**20 bytes.
 
     Args:
-        media_root: whose disk is meant; its free space is None while it is not there.
+        media_root: whose disk is meant; its size is None while it is not there.
         devices: the GPUs.
 
     Returns:
@@ -42,13 +47,17 @@ def live_load(media_root: Path, devices: Devices = NVML) -> dict[str, Any]:
     return {
         "load_per_core": round(os.getloadavg()[0] / (os.cpu_count() or 1), 2),  # of the last minute
         "memory_available_mb": meminfo(_MEMINFO.read_text())["MemAvailable"],
-        "disk_free_mb": _disk_free_mb(media_root),
+        **_disk(media_root),
+        "temperature": _temperature(),
         "gpus": [
             {
+                "index": gpu.index,
                 "uuid": gpu.uuid,
                 "used_mb": gpu.used_mb,
                 "gpu_percent": gpu.gpu_percent,
                 "encoder_percent": gpu.encoder_percent,
+                "temperature": gpu.temperature,
+                "power": gpu.power,
             }
             for gpu in devices.gpus()
         ],
@@ -61,11 +70,18 @@ def meminfo(text: str) -> dict[str, int]:
     return {row[0].rstrip(":"): int(row[1]) // 1024 for row in rows if len(row) == 3 and row[2] == "kB"}
 
 
-def _disk_free_mb(folder: Path) -> int | None:
+def _disk(folder: Path) -> dict[str, int | None]:
     try:
-        return shutil.disk_usage(folder).free // 2**20
+        usage = shutil.disk_usage(folder)
     except OSError:  # not there, or a network share that is away
-        return None
+        return {"disk_free_mb": None, "disk_total_mb": None}
+    return {"disk_free_mb": usage.free // 2**20, "disk_total_mb": usage.total // 2**20}
+
+
+def _temperature() -> float | None:
+    """The hottest of the processor's sensors, in °C; None where the kernel shows none, as in most virtual ones."""
+    found = psutil.sensors_temperatures()
+    return max((sensor.current for chip in _PROCESSORS for sensor in found.get(chip, [])), default=None)
 
 
 def _version(package: str) -> str | None:

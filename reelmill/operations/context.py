@@ -21,6 +21,7 @@ from reelmill.report import LogReport, Report
 from reelmill.settings import get_settings
 from reelmill.storage.disk import Disk, disk_of
 from reelmill.storage.media_root import MediaRoot
+from reelmill.troubles import Flaw
 
 
 def local_media_root() -> MediaRoot:
@@ -67,10 +68,11 @@ class Workbench:
         path = self.root.resolve(video.path)
         if not path.exists():
             self.root.require()
-            raise FileMissing(f"{video.path} is not there any more; put it back, or scan again.")
-        reason = unfit(video.path, path.stat().st_mtime_ns)
-        if reason is not None:  # what is found in it could not be kept
-            raise Unstorable(reason)
+            reason = f"{video.path} is not there any more; put it back, or scan again."
+            raise FileMissing(reason, video.path, Flaw.ABSENT)
+        unfit_for = unfit(video.path, path.stat().st_mtime_ns)
+        if unfit_for is not None:  # what is found in it could not be kept
+            raise Unstorable(unfit_for, video.path)
         return path
 
     def content_id(self, video: Video) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.reading.decode import decoded_seek_point
 from reelmill.ffmpeg.reading.seeking import SeekPoint
 
@@ -27,11 +27,11 @@ def reached(name: str, source: Path, at: Fraction, length: Fraction | None) -> S
         Where to seek to, and what is to be decoded from there.
 
     Raises:
-        UserError: a video of unknown length has ended by then.
+        WrongParameter: a video of unknown length has ended by then.
         NotAVideo: no frame decodes.
     """
     seek_point = decoded_seek_point(source, at)
     if length is None and seek_point.following is None and at - seek_point.shown >= _STANDS:
         shown = f"the last frame of {name} is shown at {float(seek_point.shown):.2f} s"
-        raise UserError(f"There is nothing to show at {float(at):g} s: {shown}.")
+        raise WrongParameter(f"There is nothing to show at {float(at):g} s: {shown}.", "timestamp", float(at))
     return seek_point

@@ -19,10 +19,12 @@ from sqlalchemy import URL
 from reelmill.catalogue import site_identity
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import utc_now
-from reelmill.errors import DISK_TROUBLE, CapabilityError, DiskFull, ReelmillError, SiteError, Unreadable
+from reelmill.classification import DISK_TROUBLE
+from reelmill.errors import CapabilityError, DiskFull, ReelmillError, SiteError, Unreadable
 from reelmill.settings import get_settings
 from reelmill.storage import atomic_files
 from reelmill.storage.media_root import MediaRoot
+from reelmill.troubles import SiteTrouble
 
 #: The marker, relative to the media root.
 MARKER: Final = ".reelmill/site.json"
@@ -77,7 +79,9 @@ def owner(root: MediaRoot) -> Owner | None:
 def _illegible(root: MediaRoot, why: str) -> SiteError:
     return SiteError(
         f"Nobody can tell which site the media root {root.path} belongs to: its {MARKER} cannot be read ({why}); "
-        f"restore it, or, if no other site uses this library, take it over with {_TAKE_OVER}."
+        f"restore it, or, if no other site uses this library, take it over with {_TAKE_OVER}.",
+        SiteTrouble.UNREADABLE_MARK,
+        root.path,
     )
 
 
@@ -107,7 +111,9 @@ def require_ours(root: MediaRoot, *, claim: bool = True) -> None:
     if found.site != _site_id():
         raise SiteError(
             f"The media root {root.path} belongs to another site, since {found.since:%Y-%m-%d} by {found.node}: work "
-            f"for that one with `reelmill join`, or, if it is gone for good, take its library over with {_TAKE_OVER}."
+            f"for that one with `reelmill join`, or, if it is gone for good, take its library over with {_TAKE_OVER}.",
+            SiteTrouble.OTHER_SITE,
+            root.path,
         )
     if seen is not None:  # as it was before it was read: a change in between shows at the next look
         _ours[key] = seen
@@ -122,7 +128,9 @@ def require_joined(root: MediaRoot) -> None:
     if owner(root) is None:
         raise SiteError(
             f"The media root {root.path} carries no site's id ({MARKER}), so it is not the library of the site to "
-            "join; mount that one there. The site's own `reelmill up` writes the id."
+            "join; mount that one there. The site's own `reelmill up` writes the id.",
+            SiteTrouble.NO_SITE,
+            root.path,
         )
     require_ours(root, claim=False)
 
@@ -182,12 +190,13 @@ def _signature(path: Path) -> _Signature | None:
 def _in_words(root: MediaRoot, error: OSError) -> ReelmillError:
     reason = error.strerror or str(error)
     if error.errno in DISK_TROUBLE:
-        return Unreadable(f"A disk of the media root {root.path} does not answer ({reason}): look after it.")
+        return Unreadable(f"A disk of the media root {root.path} does not answer ({reason}): look after it.", root.path)
     if error.errno in _FULL:
-        return DiskFull(f"The disk of the media root {root.path} is full ({reason}); free some space.")
+        return DiskFull(f"The disk of the media root {root.path} is full ({reason}); free some space.", root.path)
     if error.errno in _FORBIDDEN:
         return CapabilityError(
             f"The media root {root.path} cannot be marked as this site's ({reason}): mount it for writing, or give "
-            "the user Reelmill runs as the right to write there."
+            "the user Reelmill runs as the right to write there.",
+            f"rights on {root.path}",
         )
     return CapabilityError(f"The media root {root.path} cannot be marked as this site's: {reason}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from reelmill.ffmpeg.process.cost import Cost
 from reelmill.wording import in_seconds, in_speed, plural
@@ -101,6 +101,14 @@ class JobResult(Protocol):
 
     def result_card(self) -> ResultCard:
         """The result for people."""
+
+
+@runtime_checkable
+class EncodingResult(Protocol):
+    """The result of a job that may have encoded: it gives what that cost."""
+
+    def run_cost(self) -> Cost | None:
+        """What this run's encodes cost together; None where it encoded nothing, or an earlier run had."""
 
 
 def plain(text: str) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+#: Through what somebody steers a job.
+Origin = Literal["api", "cli", "python", "worker"]
 
 #: What the message of a cancelled job begins with.
 _CANCELLED: Final = "Cancelled by "
@@ -11,10 +14,11 @@ _CANCELLED: Final = "Cancelled by "
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who steers a job, and why."""
+    """Somebody who steers a job or the site, and why."""
 
     name: str  # alice@nas
     reason: str = ""
+    origin: Origin = "python"
 
     def did(self, what: str) -> str:
         """A line of the job's log: ``cancelled by alice@nas: the wrong preset``.
@@ -25,7 +29,8 @@ class Actor:
         Returns:
             The line, which is also the message of a state once it begins with a capital letter.
         """
-        return f"{what} by {self.name}" + (f": {self.reason}" if self.reason else "")
+        line = f"{what} by {self.name}" + (f": {self.reason}" if self.reason else "")
+        return "".join(each if each.isprintable() else " " for each in line)  # a reason forges no further lines
 
 
 #: Prefect's UI and command line set a state without a name.

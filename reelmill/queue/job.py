@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from reelmill.errors import FailureClass, UnknownName, UserError
+from reelmill.errors import FailureClass, UnknownName, WrongParameter
+from reelmill.queue import job_chain
 from reelmill.queue.actor import UNNAMED
 from reelmill.queue.job_variables import VRAM, retry_limit, whole_number
 from reelmill.queue.retry_policy import CLASS_LABEL, DEAD_LETTER, RETRIES_LABEL, RETRYABLE_LABEL
@@ -114,10 +115,11 @@ def lane_of(priority: int) -> str:
         The name of the lane.
 
     Raises:
-        UserError: it is not in that range.
+        WrongParameter: it is not in that range.
     """
     if not 1 <= priority <= len(LANES):
-        raise UserError(f"Priority {priority} does not exist; it goes from 1 (first) to {len(LANES)} (last).")
+        reason = f"Priority {priority} does not exist; it goes from 1 (first) to {len(LANES)} (last)."
+        raise WrongParameter(reason, "priority", priority)
     return LANES[priority - 1]
 
 
@@ -138,11 +140,12 @@ def resolve_lane(priority: int | None = None, queue: str | None = None, level: s
         The name of the lane.
 
     Raises:
-        UserError: both were given.
+        WrongParameter: both were given.
         UnknownName: no lane is named so.
     """
     if priority is not None and (queue is not None or level is not None):
-        raise UserError("Give either a priority or a queue with its level, not both: they are the same thing.")
+        reason = "Give either a priority or a queue with its level, not both: they are the same thing."
+        raise WrongParameter(reason, "priority", priority)
     if priority is not None:
         return lane_of(priority)
     if queue in LANES and level is None:
@@ -156,7 +159,7 @@ def resolve_lane(priority: int | None = None, queue: str | None = None, level: s
     if queue == "idle":
         if level is None:
             return queue
-        raise UserError("The queue idle has no levels; leave the level out.")
+        raise WrongParameter("The queue idle has no levels; leave the level out.", "level", level)
     return f"{queue or 'default'}-{level or 'medium'}"
 
 
@@ -188,7 +191,8 @@ class RunFacts:
 class Job:
     """One job, as people see it."""
 
-    id: uuid.UUID
+    id: uuid.UUID  # of the run that stands for it now
+    public_id: uuid.UUID  # which it keeps when another run takes its place; every operation takes either
     name: str
     type: str
     status: JobStatus
@@ -211,6 +215,8 @@ class Job:
     created: datetime | None
     started: datetime | None
     ended: datetime | None
+    replaces: uuid.UUID | None = None  # the run that stood for it before
+    replaced_by: uuid.UUID | None = None  # the run that stands for it now, where this one is past
     settling: bool = False  # it failed, and its worker is about to decide whether it is tried again
     waiting_reason: str | None = None
 
@@ -246,6 +252,7 @@ def job_view(run: RunFacts, now: datetime, max_retries: int) -> Job:
     retrying = run.state_name == AWAITING_RETRY
     return Job(
         id=run.id,
+        public_id=job_chain.public_id(run.id, run.labels),
         name=run.name,
         type=run.type,
         status=what,
@@ -268,6 +275,8 @@ def job_view(run: RunFacts, now: datetime, max_retries: int) -> Job:
         created=run.created,
         started=run.started,
         ended=run.ended if what in FINAL else None,
+        replaces=job_chain.replaces(run.tags),
+        replaced_by=job_chain.replaced_by(run.message) if what is JobStatus.CANCELLED else None,
         settling=what is JobStatus.FAILED and not is_settled(run.tags, run.labels, run.ended, now),
     )
 

@@ -9,6 +9,9 @@ from typing import Final
 #: What the keys of all result cards begin with, and of nothing else.
 RESULT: Final = "result-"
 
+#: Type of the artifact that is a job's result as data, for programs.
+RESULT_DATA: Final = "result"
+
 #: An image within the markdown itself, on a line of its own or in a cell.
 _IMAGE: Final = re.compile(r"!\[(?:\\.|[^\]\\])*\]\(data:[^)]*\)\n*")
 

@@ -11,6 +11,9 @@ from typing import Any, Final
 #: What the names of the Prefect variables begin with that workers keep; one variable a worker.
 VARIABLE_PREFIX = "reelmill-worker-"
 
+#: Prefect's label of the worker that has a run.
+WORKER_LABEL: Final = "prefect.worker.name"
+
 
 @dataclass(frozen=True)
 class VirtualGpu:

@@ -39,7 +39,10 @@ class Disk:
         if free is not None and free - self.reserve < need:
             raise DiskFull(
                 f"The disk of {self.folder} is too full: this needs about {in_bytes(need)}, {in_bytes(free)} are free "
-                f"and {in_bytes(self.reserve)} are to stay free; free {in_bytes(need + self.reserve - free)} more."
+                f"and {in_bytes(self.reserve)} are to stay free; free {in_bytes(need + self.reserve - free)} more.",
+                self.folder,
+                need,
+                free,
             )
 
     def require_reserve(self) -> None:
@@ -55,7 +58,10 @@ class Disk:
         if free is not None and free < self.reserve:
             raise DiskFull(
                 f"The disk of {self.folder} is nearly full: {in_bytes(free)} are free and {in_bytes(self.reserve)} are "
-                "to stay free, so the work was stopped; free some space and run the job again."
+                "to stay free, so the work was stopped; free some space and run the job again.",
+                self.folder,
+                0,
+                free,
             )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
-from reelmill.errors import NotMounted, OutsideMediaRoot, UserError
+from reelmill.errors import FileMissing, NotMounted, OutsideMediaRoot, UserError
 
 INBOX: Final = "inbox"
 PUBLIC: Final = "public"
@@ -53,7 +55,8 @@ class MediaRoot:
             NotMounted: nothing is there.
         """
         if not self.mounted:
-            raise NotMounted(f"The media root {self.path} is empty or not there; mount it and run the job again.")
+            reason = f"The media root {self.path} is empty or not there; mount it and run the job again."
+            raise NotMounted(reason, self.path)
 
     @property
     def work(self) -> Path:
@@ -97,16 +100,48 @@ class MediaRoot:
             OutsideMediaRoot: it leads out of the root, by ``..``, by being absolute, or through a symbolic link.
         """
         if "\0" in str(written):
-            raise OutsideMediaRoot(f"The path {str(written)!r} holds a NUL character, which no file name may.")
+            reason = f"The path {str(written)!r} holds a NUL character, which no file name may."
+            raise OutsideMediaRoot(reason, str(written))
         root = self.path.resolve()
         real = Path(os.path.realpath(root / written))  # Path.resolve raises RuntimeError for links in a circle
         if os.path.islink(real):  # noqa: PTH114 - Path.is_symlink raises where a name is too long
-            raise OutsideMediaRoot(f"The path {str(written)!r} is a link in a circle; it leads to no file.")
+            reason = f"The path {str(written)!r} is a link in a circle; it leads to no file."
+            raise OutsideMediaRoot(reason, str(written))
         if not real.is_relative_to(root):
             raise OutsideMediaRoot(
-                f"The path {str(written)!r} leads out of the media root {root}; use a path inside it."
+                f"The path {str(written)!r} leads out of the media root {root}; use a path inside it.", str(written)
             )
         return real
+
+    def open_file(self, written: str | Path) -> BinaryIO:
+        """Open a file of the library for reading; what is open lies in the root, whatever is renamed meanwhile.
+
+        Args:
+            written: see ``resolve``.
+
+        Returns:
+            The file, unbuffered.
+
+        Raises:
+            OutsideMediaRoot: see ``resolve``; also where a link was put on the way since it was resolved.
+            NotMounted: nothing is there at all.
+            FileMissing: no file is there, or none that may be read.
+        """
+        path = self.resolve(written)
+        try:
+            # Not blocking: who opens a named pipe would wait for its writer.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            self.require()
+            raise FileMissing(f"{written} cannot be read: {error.strerror}; scan its folder.") from error
+        with ExitStack() as unless_it_is_fit:
+            unless_it_is_fit.callback(os.close, descriptor)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise FileMissing(f"{written} is no file; scan its folder.")
+            if not Path(f"/proc/self/fd/{descriptor}").readlink().is_relative_to(self.path.resolve()):
+                raise OutsideMediaRoot(f"The path {str(written)!r} led out of the media root while it was opened.")
+            unless_it_is_fit.pop_all()
+        return os.fdopen(descriptor, "rb", 0)
 
     def directory_type(self, relative: str) -> str:
         """The directory type that a path belongs to.
@@ -118,16 +153,15 @@ class MediaRoot:
             ``inbox``, ``playback``, … or the name of a folder of ``library/``.
 
         Raises:
-            UserError: it lies in none.
+            OutsideMediaRoot: it lies in none.
         """
         names = PurePosixPath(relative).parts
         if len(names) > 1 and names[0] in OWN_FOLDERS:
             return names[0]
         if len(names) > 2 and names[0] == LIBRARY:
             return names[1]
-        raise UserError(
-            f"{relative!r} is in no folder of the library; try {COMPILATIONS}/{PurePosixPath(relative).name}."
-        )
+        reason = f"{relative!r} is in no folder of the library; try {COMPILATIONS}/{PurePosixPath(relative).name}."
+        raise OutsideMediaRoot(reason, relative)
 
     def relative(self, path: Path) -> str:
         """``path`` as the catalogue keeps it: relative to the root, with forward slashes."""

@@ -19,6 +19,7 @@ from reelmill.errors import CapabilityError
 from reelmill.ffmpeg.reading.probe import probe
 from tests.analysis.tiny_clip import SENTENCES, tiny_clip
 from tests.clips import clip, ffmpeg
+from tests.refusals import refused
 
 
 def subject(path: Path) -> Subject:
@@ -48,7 +49,7 @@ def test_with_one_the_model_is_believed_first(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_model_is_an_error_and_not_silently_classical(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the extra [ai] is not installed: make ai")
-    with pytest.raises(CapabilityError, match="REELMILL_MODELS"):
+    with refused(CapabilityError, missing=str(tmp_path)):
         choose(tmp_path)
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-pytest.importorskip("torch", reason="the extra [ai] is not installed: make ai")
-
+from reelmill.analysis.tagging.fitting import fitting_tags, softmax
 from reelmill.analysis.tagging.labels import Label, LabelSet
-from reelmill.analysis.tagging.zero_shot import fitting_tags, softmax
 
 PLACE = LabelSet("place", (Label("beach", "a beach"), Label("forest", "a forest"), Label(None, "elsewhere")))
 TIME = LabelSet("time", (Label("night", "at night"), Label("beach", "sand")))

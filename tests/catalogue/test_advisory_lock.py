@@ -19,6 +19,7 @@ from reelmill.catalogue.engine import get_engine
 from reelmill.errors import LockLost, PlatformError
 from tests.catalogue.others import Other, database_away, other
 from tests.patience import PATIENCE, until
+from tests.refusals import refused
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_it_is_noticed_though_nobody_asks(them: Other, monkeypatch: pytest.Monke
 def test_a_lock_that_somebody_else_has_got_is_lost_and_the_others_hold(them: Other) -> None:
     lock, untouched = _taken("a"), _taken("b")
     them.takes_over("a")
-    with pytest.raises(LockLost, match=r"The lock on a was lost .* another run has taken over"):
+    with refused(LockLost):
         lock.holds()
     with pytest.raises(LockLost):
         lock.check()
@@ -172,9 +173,9 @@ def test_a_database_that_is_away_is_waited_for(them: Other, monkeypatch: pytest.
         assert not lock.holds()
         with monkeypatch.context() as patch:
             patch.setattr(guard, "PATIENCE_SECONDS", 0.1)
-            with pytest.raises(PlatformError, match=r"did not answer for 0\.1 s"):
+            with refused(PlatformError):
                 lock.confirm()
-        with pytest.raises(PlatformError, match="database does not answer"):
+        with refused(PlatformError):
             try_acquire("b")
         confirmed = threading.Event()
 

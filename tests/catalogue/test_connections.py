@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
-from reelmill.catalogue.connections import POOL, allowed, most
+from reelmill.catalogue import engine
+from reelmill.catalogue.connections import API_POOL, POOL, allowed, most
 from reelmill.catalogue.engine import database_errors, get_engine
 from reelmill.errors import PlatformError
+from reelmill.settings import get_settings
 from tests.patience import PATIENCE
 
 
 def test_what_twenty_nodes_of_32_cores_open() -> None:
-    """By hand: a node has 24 jobs, 3 workers, 2 processes more, each with 2 + 1 connections, the workers with 4."""
-    assert most(20, 32) == 15 + 3 + 20 + 20 * (24 * 3 + 3 * 4 + 2 * 3)
-    assert most(1, 1) == 15 + 3 + 20 + (3 * 3 + 3 * 4 + 2 * 3)
+    """By hand: a node has 24 jobs, 3 workers, 2 processes more, each with 2 + 1 connections, the workers with 4;
+    the API has 13.
+    """
+    assert most(20, 32) == 15 + 3 + 20 + 13 + 20 * (24 * 3 + 3 * 4 + 2 * 3)
+    assert most(1, 1) == 15 + 3 + 20 + 13 + (3 * 3 + 3 * 4 + 2 * 3)
 
 
 def test_the_embedded_server_takes_as_many(catalogue: str) -> None:
@@ -59,6 +65,53 @@ def test_who_waits_in_vain_is_told_and_tried_again(catalogue: str) -> None:
         engine.connect()
     assert told.value.retryable
     engine.dispose()
+
+
+def _at_another_url(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same database by another URL, for which this process has no engine yet."""
+    url = catalogue.replace("+psycopg", "")
+    monkeypatch.setenv("REELMILL_DATABASE_URL", f"{url}&application_name={uuid.uuid4()}")
+    get_settings.cache_clear()
+
+
+def test_threads_that_come_first_make_one_engine(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, migrate = threading.Barrier(4), engine.migrate
+    made: list[Engine] = []
+
+    def slowly(one: Engine) -> None:
+        made.append(one)
+        migrate(one)
+
+    def work() -> Engine:
+        begin.wait(PATIENCE)
+        return get_engine()
+
+    monkeypatch.setattr(engine, "migrate", slowly)
+    _at_another_url(catalogue, monkeypatch)
+    with ThreadPoolExecutor(4) as threads:
+        found = {id(one.result(PATIENCE)) for one in [threads.submit(work) for _ in range(4)]}
+    assert found == {id(one) for one in made}
+    assert len(made) == 1
+    made[0].dispose()
+
+
+def test_a_process_that_serves_has_more_connections_and_less_patience(
+    catalogue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_pool", engine._pool)  # as it was, afterwards
+    engine.serve_many()
+    _at_another_url(catalogue, monkeypatch)
+    served = get_engine()
+    opened = [served.connect() for _ in range(API_POOL)]
+    try:
+        monkeypatch.setattr(served.pool, "_timeout", 0.01)
+        with pytest.raises(PlatformError), database_errors():
+            served.connect()
+    finally:
+        for connection in opened:
+            connection.close()
+        served.dispose()
+    assert engine._pool.seconds <= 10
 
 
 def test_a_forked_process_opens_connections_of_its_own(catalogue: str) -> None:

@@ -18,7 +18,9 @@ from sqlalchemy.exc import OperationalError
 
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.errors import SiteError
+from reelmill.troubles import SiteTrouble
 from tests.patience import PATIENCE
+from tests.refusals import refused
 
 _USER = """
 import sys
@@ -198,9 +200,9 @@ def _owner(path: Path) -> tuple[int, int]:
 def test_root_is_told_which_folder_is_closed(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    with pytest.raises(SiteError, match="REELMILL_DATA_DIR") as refusal:
+    with refused(SiteError, trouble=SiteTrouble.DATA_FOLDER) as refusal:
         EmbeddedPostgres(closed / "site").acquire()
-    assert str(tmp_path.parents[0]).startswith(str(refusal.value).split(" enter ")[1].split(":")[0])
+    assert str(tmp_path.parents[0]).startswith(refusal.error.about)
 
 
 def test_nobody_else_may_connect(server: EmbeddedPostgres) -> None:
@@ -224,9 +226,7 @@ def test_a_socket_folder_that_somebody_else_made_is_refused(open_folder: Path, t
         else:
             server.socket_folder.mkdir(mode=0o777)
             os.chown(server.socket_folder, 12_345, 12_345)
-        with pytest.raises(
-            SiteError, match=f"{server.socket_folder}, which the database needs for itself, was made by"
-        ):
+        with refused(SiteError, trouble=SiteTrouble.DATA_FOLDER, about=str(server.socket_folder)):
             server.acquire()
         assert not server.running()
         assert (target.stat().st_uid, target.stat().st_mode & 0o777) == (0, 0o755)

@@ -75,7 +75,12 @@ def test_a_list_is_chosen_and_counted(reelmill: Shell) -> None:
     reelmill.client.request("POST", "/artifacts/", json=body)
     listed = reelmill.json("jobs", "list", "--limit", "1")
     assert (listed["total"], [job["id"] for job in listed["jobs"]]) == (2, [str(two.id)])
-    assert listed["jobs"][0]["progress"] == {"fraction": 0.42, "text": "3.1x, 20 s left"}
+    assert listed["jobs"][0]["progress"] == {
+        "fraction": 0.42,
+        "text": "3.1x, 20 s left",
+        "speed": None,
+        "eta_seconds": None,
+    }
     assert [job["id"] for job in reelmill.json("jobs", "list", "--status", "pending")["jobs"]] == [str(one.id)]
     assert reelmill.json("jobs", "list", "--type", "scan", "--status", "pending", "--pool", "cpu")["total"] == 0
     rows = reelmill("jobs", "list").stdout.splitlines()
@@ -189,7 +194,10 @@ def test_dead_letters_are_listed_and_sent_back(reelmill: Shell) -> None:
     assert reelmill.json("jobs", "stats")["dead_letters"] == 1
     assert "1 out of retries" in reelmill("jobs", "stats").stdout
     assert [job["id"] for job in reelmill.json("jobs", "dead")["jobs"]] == [str(dead.id)]
-    assert [job["id"] for job in reelmill.json("jobs", "retry", "--dead")["jobs"]] == [str(dead.id)]
+    asked = reelmill("jobs", "retry", "--dead", stdin="n\n", code=130)
+    assert "Send 1 job(s) back" in asked.stderr
+    assert [job["id"] for job in reelmill.json("jobs", "dead")["jobs"]] == [str(dead.id)]
+    assert [job["id"] for job in reelmill.json("jobs", "retry", "--dead", "--yes")["jobs"]] == [str(dead.id)]
     assert reelmill.json("jobs", "dead")["jobs"] == []
     found = reelmill.json("jobs", "stats")
     assert (found["by_status"]["pending"], found["by_type"]["validate"]["by_status"]) == (2, {"pending": 2})
@@ -201,7 +209,7 @@ def test_dead_letters_that_cannot_be_sent_back_are_said(reelmill: Shell) -> None
     gone = reelmill.client.read_flow_run(dead.id).deployment_id
     assert gone is not None
     reelmill.client.delete_deployment(gone)
-    failed = reelmill("jobs", "retry", "--dead", code=1)
+    failed = reelmill("jobs", "retry", "--dead", "--yes", code=1)
     assert isinstance(failed.exception, UserError)
     assert str(dead.id) in str(failed.exception)
 

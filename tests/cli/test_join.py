@@ -78,7 +78,7 @@ class _Node:
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 ["ip", "netns", "exec", namespace, "sh", "-c", command],
-                env={**environment, "COLUMNS": "400", **env},
+                env={**environment, "REELMILL_API": "off", "COLUMNS": "400", **env},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -143,7 +143,12 @@ def test_ctrl_c_asks_who_can_be_asked(
 
 
 def test_each_kind_of_error_has_its_exit_code() -> None:
-    assert [exit_code(error) for error in (DamagedVideo(), UserError(), PlatformError(), SiteError())] == [1, 2, 3, 1]
+    assert [exit_code(error) for error in (DamagedVideo(""), UserError(""), PlatformError(""), SiteError(""))] == [
+        1,
+        2,
+        3,
+        1,
+    ]
     assert MEANING.keys() == set(ExitCode)
     documented = re.findall(r"^\| (\d+) \| (.+) \|$", (ROOT / "docs" / "USING.md").read_text(), re.MULTILINE)
     assert documented == [(str(code.value), words) for code, words in MEANING.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -66,6 +67,12 @@ class Up:
     def said(self) -> str:
         return self.log.read_text()
 
+    def rest_url(self) -> str:
+        """Where it prints that its REST API is."""
+        found = re.search(r"REST API\s+(\S+)", self.said())
+        assert found is not None
+        return found[1]
+
     def exported(self, name: str) -> str:
         """What it prints to export."""
         found = re.search(rf"export {name}=(\S+)", self.said())
@@ -86,6 +93,8 @@ def env(open_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         "REELMILL_DATA_DIR": str(folder / "data"),
         "REELMILL_MEDIA_ROOT": str(folder / "media"),
         "REELMILL_PREFECT_PORT": "4400",
+        "REELMILL_API": "on",
+        "REELMILL_API_PORT": "4450",
         "HOME": str(tmp_path / "home"),
         "COLUMNS": "200",
     }.items():
@@ -123,7 +132,7 @@ def start(env: dict[str, str], tmp_path: Path) -> Iterator[Callable[[], Up]]:
 def test_sites_that_come_up_at_once_do_not_share_a_server(env: dict[str, str], tmp_path: Path) -> None:
     other = {**env, **{name: f"{env[name]}-other" for name in ("REELMILL_DATA_DIR", "REELMILL_MEDIA_ROOT")}}
     other["REELMILL_LOGIN"] = "off"
-    both = [Up(env, tmp_path / "one.log"), Up(other, tmp_path / "other.log")]
+    both = [Up({**env, "REELMILL_API": "off"}, tmp_path / "one.log"), Up(other, tmp_path / "other.log")]
     try:
         urls = [up.ready() for up in both]
         assert len(set(urls)) == 2
@@ -131,6 +140,11 @@ def test_sites_that_come_up_at_once_do_not_share_a_server(env: dict[str, str], t
             (server,) = _processes(up.process.pid, f"--port {url.rpartition(':')[2]}")
             assert url.endswith(f":{server.net_connections(kind='tcp')[0].laddr.port}")
         _closed_to_web_pages(both[1])
+        assert "REST API" not in both[0].said()
+        session_url = f"{both[1].rest_url()}/api/media/session"
+        assert httpx.get(session_url).json()["role"] == "SUPER_ADMIN"
+        for foreign in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+            assert httpx.get(session_url, headers=foreign).status_code == 403
     finally:
         for up in both:
             os.killpg(up.process.pid, signal.SIGTERM)
@@ -180,13 +194,24 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_p
     )
     assert result.status_code == 200
 
+    rest_url, headers = first.rest_url(), _token(env)
+    assert httpx.get(f"{rest_url}/readyz").json() == {"ready": True, "missing": []}
+    assert httpx.get(f"{rest_url}/api/media/nodes").status_code == 401
+    assert httpx.get(f"{rest_url}/api/media/nodes", headers=headers).json()["data"][0]["status"] != "offline"
+
     # Its parts are looked after: killed, they are there again.
-    for process in [*_processes(first.process.pid, "server start"), *_processes(first.process.pid, "--pool cpu")]:
+    looked_after = ("server start", "--pool cpu", "reelmill.api.asgi")
+    for process in [each for words in looked_after for each in _processes(first.process.pid, words)]:
         process.kill()
     _postgres(Path(env["REELMILL_DATA_DIR"]))[0].kill()
-    for name in ("server", "worker-cpu", "the database"):
+    for name in ("server", "worker-cpu", "api", "the database"):
         first.until(rf"{name} .*started again")
     until(lambda: accepts_connections(url), first.said)
+    until(lambda: _serves(f"{rest_url}/readyz"), first.said)
+    job = {"type": "scan", "params": {"directoryType": "inbox"}}
+    assert httpx.post(f"{rest_url}/api/media/jobs", json=job).status_code == 401
+    made = httpx.post(f"{rest_url}/api/media/jobs", json=job, headers=headers, timeout=PATIENCE)
+    assert (made.status_code, made.json()["type"]) == (201, "scan"), made.text
 
     # The profile that `up` wrote is how Prefect's own command line finds the site, from any terminal.
     folder = Path(env["REELMILL_MEDIA_ROOT"]) / "library" / "videos"
@@ -210,6 +235,7 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_p
         assert first.process.wait(PATIENCE) == 0, first.said()
     assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
+    env["REELMILL_API"] = "off"  # it was seen, and each start of it takes seconds
     again = start()
     assert again.ready() == url
     with _family(again.process) as family:
@@ -236,6 +262,20 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_p
     refused = _run(env, REELMILL, "up")
     assert refused.returncode == 1
     assert "is empty, and the catalogue knows 1 videos in it; mount it first." in refused.stderr
+
+
+def _token(env: dict[str, str]) -> dict[str, str]:
+    """The headers of somebody who may do everything."""
+    made = _run(env, REELMILL, "token", "create", "tester", "--role", "SUPER_ADMIN", "--output", "json")
+    assert made.returncode == 0, made.stderr
+    return {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
+
+
+def _serves(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=PATIENCE).is_success
+    except httpx.TransportError:
+        return False
 
 
 def _processes(up: int, words: str) -> list[psutil.Process]:

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from deployments.guard import Guard
+from reelmill.origin_guard import OriginGuard
 
 _ORIGINS = ("http://127.0.0.1:4200", "http://localhost:4200")
 
@@ -34,7 +34,9 @@ async def _socket(opened: WebSocket) -> None:
 def port() -> Iterator[int]:
     """Where a guarded application listens."""
     app = Starlette(routes=[Route("/", _page, methods=["GET", "POST"]), WebSocketRoute("/socket", _socket)])
-    server = uvicorn.Server(uvicorn.Config(Guard(app, _ORIGINS), port=0, ws="websockets-sansio", log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(OriginGuard(app, _ORIGINS), port=0, ws="websockets-sansio", log_level="warning")
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -10,6 +10,8 @@ from prefect.states import Pending
 from deployments.pool_type import put_back, take_down_if_of_another_type
 from deployments.site import Site
 from reelmill.errors import SiteError
+from reelmill.troubles import SiteTrouble
+from tests.refusals import refused
 from workpools.pools import Pool
 
 pytestmark = pytest.mark.site
@@ -25,7 +27,7 @@ def test_a_pool_of_an_older_type_is_made_anew_with_what_waited_in_it(on_site: Si
         waits = client.create_flow_run_from_deployment(deployment, parameters={"n": 1}, work_queue_name="live-high")
         runs = client.create_flow_run_from_deployment(deployment)
         client.set_flow_run_state(runs.id, Pending())
-        with pytest.raises(SiteError, match="1 of its jobs run; let them end"):
+        with refused(SiteError, trouble=SiteTrouble.JOBS_RUNNING, about=pool.name):
             take_down_if_of_another_type(client, pool, said.append)
         client.delete_flow_run(runs.id)
 

@@ -28,6 +28,7 @@ from reelmill.clock import FakeClock
 from reelmill.dispatch import Dispatcher, JobFilter, SubmitOptions, batch_feeder
 from reelmill.dispatch.batch_feeder import BatchFeeder
 from reelmill.dispatch.batches import seconds_left, video_parameter
+from reelmill.dispatch.submission import SubmittedRuns
 from reelmill.dispatch.testing.memory_server import MemoryServer
 from reelmill.errors import FilterError, PlatformError, UserError
 from reelmill.queue.actor import Actor
@@ -500,14 +501,14 @@ class _Counting:
         self.seen: set[str] = set()
         self.pages = self.waiting = self.most = 0
 
-    def submit_many(self, _type: str, parameters: list[dict[str, str]], _options: object, tag: str) -> list[FlowRun]:
+    def submit_many(self, _type: str, parameters: list[dict[str, str]], _options: object, tag: str) -> SubmittedRuns:
         before = len(self.seen)
         self.seen |= {one["video_id"] for one in parameters}
         assert len(self.seen) == before + len(parameters), "a video came twice"
         self.pages, self.waiting = self.pages + 1, self.waiting + len(parameters)
         self.most = max(self.most, self.waiting)
         run = FlowRun(flow_id=uuid.uuid4(), tags=[tag])
-        return [run] * len(parameters)
+        return SubmittedRuns([run] * len(parameters), set())
 
     def count(self, job_filter: JobFilter) -> int:
         return self.waiting if job_filter.ended_since is None else 0

@@ -16,10 +16,10 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Runni
 
 from flows.validate import validate
 from reelmill.clock import FakeClock
-from reelmill.dispatch import Actor, Dispatcher, JobFilter, Progress
+from reelmill.dispatch import Actor, BulkAction, Dispatcher, JobFilter, Progress
 from reelmill.dispatch.control import this_user
 from reelmill.dispatch.testing import MemorySite
-from reelmill.errors import UnknownName, UserError, WrongStatus
+from reelmill.errors import UnknownName, UserError, WrongParameter, WrongStatus
 from reelmill.operations.result_card import ResultCard, ResultImage
 from reelmill.queue.job import INVALID, LANES, QUEUE_TYPES, Job, JobStatus
 from reelmill.queue.result_key import result_key
@@ -67,7 +67,7 @@ def test_a_job_is_where_it_was_put(queue: Queue) -> None:
     ("job_type", "parameters", "options", "refusal"),
     [
         ("dance", {}, {}, refused(UnknownName, name="dance")),
-        ("validate", {}, {}, refused(UserError)),
+        ("validate", {}, {}, refused(WrongParameter, parameter="video_id")),
         ("validate", {"video_id": "x", "speed": 3}, {}, refused(UnknownName, name="speed")),
         ("validate", {"video_id": "x"}, {"queue": "urgent"}, refused(UnknownName, name="urgent", known=QUEUE_TYPES)),
     ],
@@ -102,6 +102,34 @@ def test_the_same_work_is_one_job_until_it_is_over(queue: Queue) -> None:
         queue.put(job, Completed())
     again = jobs.submit("validate", first.parameters)
     assert (again.status, again.id == first.id) == (JobStatus.PENDING, False)
+
+
+def test_work_handed_in_again_under_its_key_is_that_job_whatever_became_of_it(queue: Queue) -> None:
+    jobs, work = queue.prefect.jobs, [{"video_id": str(uuid.uuid4())}] * 2
+    keys = [uuid.uuid4().hex for _ in work]
+    first = jobs.submit_many("validate", work, force=True, keys=keys)
+    assert first[0].id != first[1].id
+    queue.put(first[0], Completed())
+    again = jobs.submit_many("validate", work, force=True, keys=keys)
+    assert [job.id for job in again] == [job.id for job in first]
+    (another,) = jobs.submit_many("validate", work[:1], force=True, keys=[uuid.uuid4().hex])
+    assert another.id not in {job.id for job in first}
+
+
+def test_what_is_handed_in_again_under_its_key_is_called_old(queue: Queue) -> None:
+    intake, work = queue.prefect.intake, [{"video_id": str(uuid.uuid4())} for _ in range(2)]
+    keys = [uuid.uuid4().hex for _ in work]
+    for force in (True, False):
+        first = intake.submit("validate", work, force=force, keys=keys)
+        assert [each.is_new for each in first] == [True, True]
+        queue.put(first[0].job, Completed())  # before its like is sent again
+        again = intake.submit("validate", work, force=force, keys=keys)
+        assert [each.job.id for each in again] == [each.job.id for each in first]
+        assert [each.is_new for each in again] == [False, False]
+        for each in first:
+            queue.put(each.job, Completed())
+    (other,) = intake.submit("validate", work[:1], keys=[uuid.uuid4().hex])
+    assert (other.is_new, other.job.status) == (True, JobStatus.PENDING)
 
 
 def test_a_job_that_was_put_off_folds_until_it_begins(queue: Queue) -> None:
@@ -211,16 +239,18 @@ def test_a_log_names_who_did_what(queue: Queue) -> None:
     assert jobs.pause(job.id, alice).waiting_reason == "paused by alice@nas: the wrong preset"
     jobs.resume(job.id)
     assert _log(queue, job) == [
-        "cancelled by alice@nas: the wrong preset", "sent back by bob@nas",
+        "cancelled by alice@nas: the wrong preset", "--- JOB CANCELLED BY ADMIN ---",
+        "sent back by bob@nas", "--- RETRY ATTEMPT 1 ---",
         "paused by alice@nas: the wrong preset", f"resumed by {this_user().name}",
     ]  # fmt: skip
     jobs.move_to_front(third.id, Actor("bob@nas"))
     moved = jobs.prioritise(third.id, 1, by=Actor("bob@nas"))
-    place = f"moved from the lane idle to live-high by bob@nas; the job {moved.id} takes the place of {third.id}"
-    assert _log(queue, third) == ["moved to the front of its lane by bob@nas", place]
-    assert _log(queue, moved) == [place]
+    place = f"moved from the lane idle to live-high by bob@nas; the run {moved.id} takes the place of {third.id}"
+    assert _log(queue, third) == _log(queue, moved) == ["moved to the front of its lane by bob@nas", place]
     assert queue.prefect.bulk.cancel([other.id, moved.id, uuid.uuid4()], alice) == 2
-    assert _log(queue, other) == _log(queue, moved)[1:] == ["cancelled by alice@nas: the wrong preset"]
+    assert _log(queue, other) == _log(queue, moved)[2:] == [
+        "cancelled by alice@nas: the wrong preset", "--- JOB CANCELLED BY ADMIN ---",
+    ]  # fmt: skip
 
 
 def test_who_cancels_in_prefects_ui_gives_no_name(queue: Queue) -> None:
@@ -251,12 +281,152 @@ def test_a_job_changes_its_place(queue: Queue) -> None:
     assert front.scheduled < first.scheduled
     moved = queue.prefect.jobs.prioritise(second.id, 1)
     assert (moved.lane, moved.parameters, moved.name) == ("live-high", second.parameters, second.name)
-    assert set(moved.tags) == {*second.tags, f"replaces:{second.id}"}
-    old = queue.prefect.jobs.read(second.id)
-    assert (old.status, old.message) == (JobStatus.CANCELLED, f"Replaced by {moved.id} in the lane live-high")
+    assert set(moved.tags) == {*second.tags, f"job:{second.id}", f"replaces:{second.id}"}
+    old = queue.client.read_flow_run(second.id).state
+    assert old is not None
+    why = f"moved from the lane idle to live-high by {this_user().name}"
+    assert (old.type.value, old.name, old.message) == ("CANCELLED", "Replaced", f"Replaced by {moved.id}: {why}")
     queue.put(first, Running())
     with refused(WrongStatus, status="running"):
         queue.prefect.jobs.prioritise(first.id, 1)
+
+
+def test_a_job_keeps_its_id_over_every_change_of_lane(queue: Queue) -> None:
+    jobs, began = queue.prefect.jobs, datetime.now(UTC)
+    first = queue.submit(queue="idle")
+    second = jobs.prioritise(first.id, 9)
+    third = jobs.prioritise(first.id, 2)  # by the id that it had when it was handed in
+    runs = (first.id, second.id, third.id)
+    assert len({*runs}) == 3
+    assert {job.public_id for job in (first, second, third)} == {first.id}
+    assert (third.replaces, third.replaced_by, third.lane) == (second.id, None, "live-medium")
+    for run_id in runs:
+        assert jobs.read(run_id).id == jobs.read(jobs.find(str(run_id))).id == third.id
+        assert [line.text.partition(" by ")[0] for line in jobs.log(run_id)] == [
+            "moved from the lane idle to batch-low", "moved from the lane batch-low to live-medium",
+        ]  # fmt: skip
+        assert [change.state for change in jobs.states(run_id)].count("Replaced") == 2
+    chosen = JobFilter(since=began, types=("validate",))
+    assert (queue.prefect.bulk.count(chosen), queue.prefect.bulk.ids(chosen)) == (1, [third.id])
+    assert jobs.find(third.name) == third.id
+    assert jobs.pause(first.id).id == third.id
+    assert jobs.resume(second.id).status is JobStatus.PENDING
+    body = {"type": "progress", "data": 42.0, "description": "3x", "flow_run_id": str(third.id)}
+    queue.client.request("POST", "/artifacts/", json=body)
+    assert jobs.progress([first.id])[first.id].fraction == 0.42
+    queue.put(third, Completed())
+    (done,) = jobs.wait([first.id])
+    assert (done.id, done.public_id, done.status) == (third.id, first.id, JobStatus.COMPLETED)
+    assert queue.prefect.bulk.clear([first.id]) == 1
+    for run_id in runs:  # its earlier runs went with it
+        with refused(UnknownName, name=str(run_id)):
+            jobs.read(run_id)
+
+
+def test_a_job_whose_first_run_was_deleted_is_found_by_its_id(queue: Queue) -> None:
+    first = queue.submit(queue="idle")
+    moved = queue.prefect.jobs.prioritise(first.id, 2)
+    route: Any = "/flow_runs/bulk_delete"
+    queue.client.request("POST", route, json={"flow_runs": {"id": {"any_": [str(first.id)]}}})
+    assert queue.prefect.jobs.read(first.id).id == moved.id
+    assert queue.prefect.jobs.cancel(first.id).status is JobStatus.CANCELLED
+
+
+@pytest.mark.parametrize("gone", ["the first", "one between", "all but the last"])
+def test_a_job_keeps_its_id_whichever_of_its_runs_are_gone(queue: Queue, gone: str) -> None:
+    jobs, first = queue.prefect.jobs, queue.submit(queue="idle")
+    runs = [first, jobs.prioritise(first.id, 9), jobs.prioritise(first.id, 2)]
+    last, deleted = runs[-1], {"the first": runs[:1], "one between": runs[1:2], "all but the last": runs[:2]}[gone]
+    route: Any = "/flow_runs/bulk_delete"
+    ids = [str(run.id) for run in deleted]
+    queue.client.request("POST", route, json={"flow_runs": {"id": {"any_": ids}}})
+    assert (jobs.read(first.id).id, jobs.read(first.id).public_id) == (last.id, first.id)
+    assert [job.id for job in jobs.wait([first.id], until_over=False)] == [last.id]
+    assert "moved from the lane batch-low to live-medium" in jobs.log(first.id)[-1].text
+    assert queue.prefect.bulk.cancel([first.id]) == 1
+    with refused(WrongStatus, status="cancelled") as refusal:
+        jobs.cancel(last.id)
+    assert str(first.id) in str(refusal.error)  # who knows a job by its public id is not given another
+    assert jobs.read(first.id).status is JobStatus.CANCELLED
+    assert jobs.retry(first.id).id == last.id
+    assert [entry.action for entry in queue.prefect.audit.entries(first.id).entries] == [
+        "retry", "cancel", "prioritise", "prioritise", "submit",
+    ]  # fmt: skip
+
+
+def test_it_is_written_down_who_did_what(queue: Queue) -> None:
+    jobs, audit, ann = queue.prefect.jobs, queue.prefect.audit, Actor("ann@nas", "too slow", "api")
+    job = queue.prefect.jobs.submit("validate", {"video_id": str(uuid.uuid4())}, ann, queue="idle")
+    jobs.submit("validate", job.parameters, ann)
+    moved = jobs.prioritise(job.id, 1, by=ann)
+    jobs.pause(moved.id, ann)
+    jobs.pause(moved.id, ann)  # it is paused already
+    with refused(WrongStatus, status="paused"):
+        jobs.retry(job.id, ann)
+    queue.prefect.bulk.cancel([job.id], ann)
+    entries = audit.entries(moved.id).entries
+    assert [entry.action for entry in entries] == ["cancel", "pause", "prioritise", "submit", "submit"]
+    assert {(entry.job_id, entry.actor, entry.reason, entry.origin) for entry in entries} == {
+        (job.id, "ann@nas", "too slow", "api")
+    }
+    assert (entries[2].details["lane"], entries[3].details) == ("live-high", {"type": "validate", "folded": True})
+    assert audit.entries(job.id, page=2, size=2).entries[0].action == "prioritise"
+
+
+def test_what_is_done_to_many_is_written_down_once_and_for_each(queue: Queue) -> None:
+    began, bob = datetime.now(UTC), Actor("bob@nas")
+    videos = [{"video_id": str(uuid.uuid4())} for _ in range(3)]
+    jobs = queue.prefect.jobs.submit_many("validate", [*videos, videos[0]], bob, priority=2)
+    chosen = JobFilter(since=began, types=("validate",))
+    assert queue.prefect.bulk.cancel(chosen, bob) == 3
+    entries = queue.prefect.audit.entries(size=8).entries
+    assert [entry.action for entry in entries] == [
+        "bulk.cancel", "cancel", "cancel", "cancel", "submit", "submit", "submit", "submit",
+    ]  # fmt: skip
+    assert (entries[0].details["chosen"], entries[0].details["done"]) == (3, 3)
+    assert entries[0].details["filter"] == {"types": ["validate"], "since": str(began)}
+    assert {entry.job_id for entry in entries[1:4]} == {job.public_id for job in jobs}
+    (of_all,) = (entry.details for entry in entries[4:] if entry.job_id is None)
+    assert of_all == {"type": "validate", "asked": 4, "new": 3}
+
+
+def test_pools_and_lanes_are_written_down(queue: Queue) -> None:
+    bob = Actor("bob@nas", origin="cli")
+    queue.prefect.lanes.pause("cpu", "idle", bob)
+    queue.prefect.lanes.resume("cpu", "idle", bob)
+    queue.prefect.pools.undrain("cpu", bob)
+    queue.prefect.pools.drain("cpu", bob)
+    with pytest.raises(UnknownName):
+        queue.prefect.pools.drain("gone", bob)
+    entries = queue.prefect.audit.entries(size=4).entries
+    assert [(entry.action, entry.details) for entry in entries] == [
+        ("pool.drain", {"pool": "cpu"}), ("pool.undrain", {"pool": "cpu"}),
+        ("lane.resume", {"pool": "cpu", "lane": "idle"}), ("lane.pause", {"pool": "cpu", "lane": "idle"}),
+    ]  # fmt: skip
+
+
+def test_many_are_counted_first_then_steered(queue: Queue) -> None:
+    began = datetime.now(UTC)
+    waiting, running, failed, done, paused = (queue.submit(priority=2) for _ in range(5))
+    queue.put(running, Running())
+    queue.put(failed, Failed())
+    queue.put(done, Completed())
+    queue.prefect.jobs.pause(paused.id)
+    bulk, chosen = queue.prefect.bulk, JobFilter(since=began, types=("validate",))
+    preview = bulk.preview(chosen, BulkAction.RETRY)
+    assert (preview.total, preview.would_change) == (5, 1)
+    assert preview.untouched == {"under way": 3, "completed": 1}
+    assert preview.by_status == dict.fromkeys(("pending", "running", "failed", "completed", "paused"), 1)
+    back = bulk.retry(chosen)
+    assert (back.done, back.refused, len(back.reasons)) == (1, 4, 4)
+    assert queue.prefect.jobs.read(failed.id).status is JobStatus.PENDING
+    moved = bulk.prioritise(chosen, "idle")
+    assert (moved.done, moved.refused) == (3, 2)
+    lanes = {job.public_id: job.lane for job in queue.prefect.jobs.search(chosen).jobs}
+    assert {lanes[job.id] for job in (waiting, failed, paused)} == {"idle"}
+    assert bulk.resume([paused.id]).done == 1
+    assert bulk.pause([waiting.id, paused.id, uuid.uuid4()]).done == 2
+    assert queue.prefect.jobs.read(paused.id).status is JobStatus.PAUSED
 
 
 def test_a_job_is_found_by_a_beginning_of_its_id_or_by_its_name(queue: Queue) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
@@ -14,6 +15,7 @@ from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Cras
 
 from reelmill.dispatch import Dispatcher, JobFilter
 from reelmill.dispatch.control import this_user
+from reelmill.dispatch.job_chains import successor_id
 from reelmill.errors import UserError, WrongStatus
 from reelmill.queue.job import Job, JobStatus
 from reelmill.queue.retry_policy import BY_HAND, made_by_rule
@@ -161,7 +163,7 @@ def test_what_cannot_be_paused_is_refused_with_the_reason(
     assert prefect.jobs.states(job.id)[-1].state == state.name
 
 
-def test_another_lane_is_another_job_and_the_old_one_names_it(
+def test_another_lane_is_another_run_and_the_old_one_names_it(
     prefect: Dispatcher, client: SyncPrefectClient, job: Job
 ) -> None:
     client.update_flow_run_labels(job.id, {"reelmill.retries": 2, "reelmill.failure-attempt": 3})
@@ -169,15 +171,16 @@ def test_another_lane_is_another_job_and_the_old_one_names_it(
     assert moved.id != job.id
     assert (moved.lane, moved.parameters, moved.name) == ("live-high", job.parameters, job.name)
     assert (moved.status, moved.scheduled, moved.vram_mb, moved.retries) == (JobStatus.PENDING, job.scheduled, 77, 2)
-    assert set(moved.tags) == {*job.tags, f"replaces:{job.id}"}
+    assert set(moved.tags) == {*job.tags, f"job:{job.id}", f"replaces:{job.id}"}
     assert "reelmill.failure-attempt" not in client.read_flow_run(moved.id).labels
-    old = prefect.jobs.read(job.id)
-    assert (old.status, old.message) == (JobStatus.CANCELLED, f"Replaced by {moved.id} in the lane live-high")
-    with pytest.raises(UserError, match=f"Replaced by {moved.id}"):
+    old = client.read_flow_run(job.id).state
+    assert old is not None
+    assert (old.name, successor_id(client.read_flow_run(job.id))) == ("Replaced", moved.id)
+    with refused(WrongStatus, status="pending"):
         prefect.jobs.retry(job.id)
     assert prefect.jobs.submit("validate", job.parameters).id == moved.id  # the same work is under way
     assert prefect.jobs.prioritise(moved.id, 1).id == moved.id
-    assert set(prefect.jobs.prioritise(moved.id, 10).tags) == {*job.tags, f"replaces:{moved.id}"}
+    assert set(prefect.jobs.prioritise(moved.id, 10).tags) == {*job.tags, f"job:{job.id}", f"replaces:{moved.id}"}
 
 
 def test_a_held_job_is_held_in_its_new_lane_too(prefect: Dispatcher, job: Job) -> None:
@@ -209,8 +212,11 @@ def test_a_job_that_starts_while_it_is_moved_stays_and_its_copy_goes(
     with pytest.raises(UserError, match="has started meanwhile; it stays in the lane batch-medium"):
         prefect.jobs.prioritise(job.id, 1)
     assert prefect.jobs.read(job.id).status is JobStatus.RUNNING
-    (left,) = prefect.jobs.search(JobFilter(tag=f"replaces:{job.id}")).jobs
-    assert left.status is JobStatus.CANCELLED
+    tagged: Any = {"flow_runs": {"tags": {"all_": [f"replaces:{job.id}"]}}}
+    route: Any = "/flow_runs/filter"
+    (left,) = client.request("POST", route, json=tagged).json()
+    assert (left["state_type"], left["state_name"]) == ("CANCELLED", "Replaced")
+    assert prefect.jobs.read(uuid.UUID(left["id"])).id == job.id  # the job that goes on
 
 
 def test_the_front_of_a_lane_is_due_before_all_others(prefect: Dispatcher, client: SyncPrefectClient) -> None:

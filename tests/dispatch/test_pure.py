@@ -11,7 +11,10 @@ from reelmill.dispatch.duplicates import complete_parameters, declared, work_tag
 from reelmill.dispatch.job_filter import JobFilter, request_body, state_filter
 from reelmill.dispatch.nodes import NodeStatus, WorkerState, nodes_of
 from reelmill.dispatch.numbers import of_history
+from reelmill.dispatch.statistics import Statistics, TypeStatistics
+from reelmill.queue.bulk_action import CHANGES, BulkAction, BulkPreview, preview_of
 from reelmill.queue.job import CLOCKS_APART, JobStatus
+from reelmill.queue.job_chain import REPLACED
 from reelmill.queue.job_type import JobType
 from reelmill.queue.worker_facts import VirtualGpu, WorkerFacts
 
@@ -52,24 +55,34 @@ def test_work_that_picks_anew_is_never_the_same(job_type: str, parameters: dict[
     assert declared(job_type, undeclared) == replace(declares, folder="")
 
 
+#: A run whose place another has taken is no job of its own.
+_STATE = {"state": {"name": {"not_any_": [REPLACED]}}}
+
+
 def test_statuses_in_the_words_of_the_server() -> None:
     slot = ["AwaitingConcurrencySlot"]
-    assert state_filter([JobStatus.PENDING]) == {"type": {"any_": ["SCHEDULED"]}, "name": {"not_any_": slot}}
+    assert state_filter([JobStatus.PENDING]) == {
+        "type": {"any_": ["SCHEDULED"]},
+        "name": {"not_any_": [*slot, REPLACED]},
+    }
     assert state_filter([JobStatus.QUEUED]) == {
         "operator": "or_",
         "type": {"any_": ["PENDING"]},
         "name": {"any_": slot},
     }
-    assert state_filter([JobStatus.QUEUED, JobStatus.PENDING]) == {"type": {"any_": ["PENDING", "SCHEDULED"]}}
-    assert state_filter([JobStatus.FAILED]) == {"type": {"any_": ["CRASHED", "FAILED"]}}
+    assert state_filter([JobStatus.QUEUED, JobStatus.PENDING]) == {
+        "type": {"any_": ["PENDING", "SCHEDULED"]},
+        **_STATE["state"],
+    }
+    assert state_filter([JobStatus.FAILED]) == {"type": {"any_": ["CRASHED", "FAILED"]}, **_STATE["state"]}
 
 
 def test_what_is_not_due_is_left_out_unless_asked_for() -> None:
     present = (NOW + CLOCKS_APART).isoformat()
-    assert request_body(JobFilter(), NOW)["flow_runs"] == {"expected_start_time": {"before_": present}}
+    assert request_body(JobFilter(), NOW)["flow_runs"] == {**_STATE, "expected_start_time": {"before_": present}}
     later = JobFilter(until=NOW + timedelta(days=1))
-    assert request_body(later, NOW)["flow_runs"] == {"expected_start_time": {"before_": present}}
-    assert request_body(JobFilter(include_not_due=True), NOW)["flow_runs"] == {}
+    assert request_body(later, NOW)["flow_runs"] == {**_STATE, "expected_start_time": {"before_": present}}
+    assert request_body(JobFilter(include_not_due=True), NOW)["flow_runs"] == _STATE
 
 
 def test_a_text_is_looked_for_as_it_is() -> None:
@@ -109,6 +122,25 @@ def test_the_mean_is_of_the_last_interval_and_the_counts_of_all() -> None:
     old = {**done, "sum_estimated_run_time": 5000.0}
     found = of_history([{"states": [old]}, {"states": []}, {"states": [done, failed]}])
     assert found.by_status == {JobStatus.COMPLETED: 4, JobStatus.FAILED: 1}
-    assert found.mean_seconds == 5.0
+    assert (found.mean_seconds, found.measured) == (5.0, 2)
     assert of_history([{"states": [old]}, {"states": []}]).mean_seconds is None
     assert of_history([]).mean_seconds is None
+
+
+def test_the_mean_over_all_types_is_of_the_jobs_that_were_measured_and_of_no_others() -> None:
+    many_old = TypeStatistics({JobStatus.COMPLETED: 1_000_000}, 10.0, measured=1)
+    few_new = TypeStatistics({JobStatus.COMPLETED: 3}, 2.0, measured=3)
+    none_lately = TypeStatistics({JobStatus.COMPLETED: 5}, None)
+    by_type = {"digest": many_old, "scan": few_new, "validate": none_lately}
+    assert Statistics({}, by_type, 0, 7, ()).mean_seconds == 4.0
+    assert Statistics({}, {"validate": none_lately}, 0, 7, ()).mean_seconds is None
+
+
+def test_every_job_that_is_left_alone_is_counted_with_a_reason() -> None:
+    counts = {status: number for number, status in enumerate(JobStatus, start=1)}
+    for action in BulkAction:
+        preview = preview_of(action, counts)
+        assert preview.would_change == sum(counts[status] for status in CHANGES[action])
+        assert preview.would_change + sum(preview.untouched.values()) == preview.total == 28
+    assert preview_of(BulkAction.PAUSE, counts).untouched == {"paused already": 7, "over": 4 + 5 + 6}
+    assert preview_of(BulkAction.CANCEL, {JobStatus.FAILED: 0}) == BulkPreview(BulkAction.CANCEL, 0, {}, 0, {})

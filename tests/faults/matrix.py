@@ -21,9 +21,10 @@ from typing import Any, Final
 
 from reelmill import guard
 from reelmill.catalogue.engine import get_engine
+from reelmill.classification import classify
 from reelmill.doctor.findings import Severity
 from reelmill.doctor.library import check_library, manifest
-from reelmill.errors import ReelmillError, classify
+from reelmill.errors import ReelmillError
 from reelmill.ffmpeg.transcoder import Transcoder
 from tests.faults.disks import Disks
 from tests.faults.harm import FAULTS, NEEDS_DISK, Database, Setting, Stopped, stop

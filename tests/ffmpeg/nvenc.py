@@ -64,5 +64,5 @@ class Lines:
     def line(self, text: str) -> None:
         self.lines.append(text)
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         assert 0 <= fraction <= 1

@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 from typing import Final
 
+from reelmill.troubles import Flaw
 from tests.conftest import REAL_MEDIA
 
 #: What each file that is no video must be called: the error, and a word of its reason.
 REFUSED: Final = {
-    "WrongFile.mp4": "cannot be opened as a video",
-    "broken.mp4": "cannot be opened as a video",
-    "no_moov.mp4": "cannot be opened as a video",
-    "text_renamed.mp4": "cannot be opened as a video",
-    "download_error.mp4": "cannot be opened as a video",
-    "zero_bytes.mp4": "is empty",
-    "photo_renamed.mp4": "is an image",
-    "video_without_video_stream.mp4": "only audio",
+    "WrongFile.mp4": Flaw.UNKNOWN_FORMAT,
+    "broken.mp4": Flaw.UNKNOWN_FORMAT,
+    "no_moov.mp4": Flaw.UNKNOWN_FORMAT,
+    "text_renamed.mp4": Flaw.UNKNOWN_FORMAT,
+    "download_error.mp4": Flaw.UNKNOWN_FORMAT,
+    "zero_bytes.mp4": Flaw.EMPTY,
+    "photo_renamed.mp4": Flaw.IMAGE,
+    "video_without_video_stream.mp4": Flaw.AUDIO_ONLY,
 }
 
 

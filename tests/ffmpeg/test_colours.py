@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.commands.filters import reencode
 from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import VideoTrack, probe
 from reelmill.ffmpeg.verify import Expectation, Source, examine, verify
 from reelmill.ffmpeg.verify.colours import bits, colour_faults
 from tests.clips import clip, ffmpeg
+from tests.refusals import rejected, the_one
 
 _BT709 = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 _FRONT = ("-movflags", "+faststart")
@@ -38,9 +39,13 @@ def hdr(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return path
 
 
-def _findings(source: Path, made: Path, *, tone_mapped: bool | None = None) -> tuple[str, ...]:
+def _findings(source: Path, made: Path, *, tone_mapped: bool | None = None) -> tuple[Finding, ...]:
     against = Source(source, probe(source), tone_mapped)
     return examine(made, Expectation(codec=None, pixel_format=None, source=against)).findings
+
+
+def _kinds(source: Path, made: Path, *, tone_mapped: bool | None = None) -> set[FindingKind]:
+    return {finding.kind for finding in _findings(source, made, tone_mapped=tone_mapped)}
 
 
 def test_what_is_tone_mapped_reports_so_and_is(hdr: Path, tmp_path: Path) -> None:
@@ -54,30 +59,29 @@ def test_what_is_kept_is_kept(hdr: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.mp4"
     ffmpeg("-i", hdr, "-c", "copy", *_FRONT, made)
     assert _findings(hdr, made) == ()
-    assert any("was to be tone-mapped" in text for text in _findings(hdr, made, tone_mapped=True))
+    assert FindingKind.HDR_NOT_MAPPED in _kinds(hdr, made, tone_mapped=True)
 
 
 def test_pixels_that_were_not_mapped_under_a_tag_that_reports_so_are_washed_out(hdr: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.mp4"
     ffmpeg("-i", hdr, "-vf", f"scale=80:46,format=yuv420p,{_BT709}", "-c:v", "libx264", *_FRONT, made)
-    (finding,) = [text for text in _findings(hdr, made) if "washed out" in text]
-    with pytest.raises(OutputRejected, match="washed out"):
+    assert FindingKind.WASHED_OUT in _kinds(hdr, made)
+    with rejected(FindingKind.WASHED_OUT):
         verify(made, Expectation(source=Source(hdr, probe(hdr))))
-    assert finding
 
 
 def test_tags_that_were_dropped_are_found(hdr: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.mp4"
     unset = "setparams=color_primaries=unknown:color_trc=unknown:colorspace=unknown"
     ffmpeg("-i", hdr, "-vf", f"format=yuv420p,{unset}", "-c:v", "libx264", *_FRONT, made)
-    assert any("does not declare BT.709" in text for text in _findings(hdr, made))
+    assert the_one(_findings(hdr, made), FindingKind.SDR_TAGS)["wanted"] == "1/1/1"
 
 
 def test_standard_range_that_declares_high(tmp_path: Path) -> None:
     source, made = clip(tmp_path / "source.mp4", sound=0), tmp_path / "made.mp4"
     ffmpeg("-i", source, "-vf", "setparams=color_trc=smpte2084", "-c:v", "libx264", *_FRONT, made)
-    assert "it declares HDR (PQ), and the source is not HDR" in _findings(source, made)
-    with pytest.raises(OutputRejected, match=r"declares HDR \(PQ\)"):
+    assert the_one(_findings(source, made), FindingKind.HDR_DECLARED)["got"] == "PQ"
+    with rejected(FindingKind.HDR_NOT_MAPPED):
         verify(made, Expectation())
 
 
@@ -106,32 +110,34 @@ _PQ = _track(transfer=16, primaries=9, matrix=9, pixel_format="yuv420p10le")
 
 
 @pytest.mark.parametrize(
-    ("source", "made", "tone_mapped", "said"),
+    ("source", "made", "tone_mapped", "found"),
     [
-        (_SDR, _SDR, True, ""),
-        (_PQ, _SDR, True, ""),
-        (_PQ, _SDR, None, ""),
-        (_PQ, _SDR, False, "does not declare it"),
-        (_PQ, _PQ, False, ""),
-        (_PQ, _PQ, None, ""),
-        (_PQ, _PQ, True, "was to be tone-mapped"),
-        (_PQ, replace(_PQ, transfer=18), None, "transfer is declared as 18, the source's is 16"),
-        (_PQ, replace(_PQ, primaries=1), None, "primaries is declared as 1, the source's is 9"),
-        (_PQ, replace(_PQ, matrix=2), None, "matrix is declared as 2, the source's is 9"),
-        (_PQ, replace(_PQ, pixel_format="yuv420p"), None, "needs 10 bits and it has 8"),
-        (_PQ, replace(_SDR, matrix=9), True, "does not declare BT.709"),
-        (_PQ, replace(_SDR, pixel_format="yuv420p10le"), True, "not 8 bit"),
-        (_PQ, replace(_SDR, full_range=True), True, "limited range"),
-        (_SDR, _PQ, None, "the source is not HDR"),
-        (_SDR, replace(_SDR, matrix=6), True, "another matrix"),
-        (replace(_SDR, matrix=2), replace(_SDR, matrix=6), True, ""),
-        (replace(_SDR, matrix=5), replace(_SDR, matrix=6), True, ""),
-        (replace(_SDR, matrix=0), replace(_SDR, matrix=6), True, ""),
+        (_SDR, _SDR, True, []),
+        (_PQ, _SDR, True, []),
+        (_PQ, _SDR, None, []),
+        (_PQ, _SDR, False, [(FindingKind.HDR_UNDECLARED, None, "PQ")]),
+        (_PQ, _PQ, False, []),
+        (_PQ, _PQ, None, []),
+        (_PQ, _PQ, True, [(FindingKind.HDR_NOT_MAPPED, "PQ", None)]),
+        (_PQ, replace(_PQ, transfer=18), None, [(FindingKind.HDR_TRANSFER, 18, 16)]),
+        (_PQ, replace(_PQ, primaries=1), None, [(FindingKind.HDR_PRIMARIES, 1, 9)]),
+        (_PQ, replace(_PQ, matrix=2), None, [(FindingKind.HDR_MATRIX, 2, 9)]),
+        (_PQ, replace(_PQ, pixel_format="yuv420p"), None, [(FindingKind.HDR_DEPTH, 8, 10)]),
+        (_PQ, replace(_SDR, matrix=9), True, [(FindingKind.SDR_TAGS, "1/1/9", "1/1/1")]),
+        (_PQ, replace(_SDR, pixel_format="yuv420p10le"), True, [(FindingKind.SDR_FORMAT, "yuv420p10le", None)]),
+        (_PQ, replace(_SDR, full_range=True), True, [(FindingKind.SDR_FORMAT, "yuv420p", None)]),
+        (_SDR, _PQ, None, [(FindingKind.HDR_DECLARED, "PQ", None)]),
+        (_SDR, replace(_SDR, matrix=6), True, [(FindingKind.MATRIX, 6, 1)]),
+        (replace(_SDR, matrix=2), replace(_SDR, matrix=6), True, []),
+        (replace(_SDR, matrix=5), replace(_SDR, matrix=6), True, []),
+        (replace(_SDR, matrix=0), replace(_SDR, matrix=6), True, []),
     ],
 )
-def test_what_is_declared(source: VideoTrack, made: VideoTrack, tone_mapped: bool | None, said: str) -> None:
-    found = "; ".join(colour_faults(source, made, tone_mapped=tone_mapped))
-    assert (said in found) if said else not found
+def test_what_is_declared(
+    source: VideoTrack, made: VideoTrack, tone_mapped: bool | None, found: list[tuple[FindingKind, Any, Any]]
+) -> None:
+    faults = colour_faults(source, made, tone_mapped=tone_mapped)
+    assert [(fault.kind, fault.got, fault.wanted) for fault in faults] == found
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,16 @@ from typing import Any
 import av
 import pytest
 
-from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.commands.filters import reencode
 from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.trials.subtitles import LEFT_OUT, usable_subtitles
 from reelmill.ffmpeg.verify import Expectation, Source, examine, verify
 from reelmill.ffmpeg.verify.companions import Chapter, Companions, Subtitle, companion_faults, companions_of
 from tests.clips import Notes, clip, ffmpeg
+from tests.refusals import rejected
 
 _LINES = """1
 00:00:00,200 --> 00:00:00,900
@@ -78,19 +79,25 @@ def test_they_are_kept(source: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made.mp4"]
 
 
+_AV = ("-map", "0:v", "-map", "0:a")
+
+
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "kind", "track", "got", "wanted"),
     [
-        (("-map", "0:v", "-map", "0:a"), "0 text subtitle tracks where the source has 2"),
-        (("-map", "0:v", "-map", "0:a", "-map", "0:s:1", "-map", "0:s:0"), "subtitle track 1 is in fre, not ger"),
-        (("-map", "0", "-map_chapters", "-1"), "0 chapters where the source has 2"),
+        (_AV, FindingKind.SUBTITLE_TRACKS, None, 0, 2),
+        ((*_AV, "-map", "0:s:1", "-map", "0:s:0"), FindingKind.SUBTITLE_LANGUAGE, 1, "fre", "ger"),
+        (("-map", "0", "-map_chapters", "-1"), FindingKind.CHAPTERS, None, 0, 2),
     ],
 )  # fmt: skip
-def test_what_is_lost_is_found(source: Path, tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+def test_what_is_lost_is_found(
+    source: Path, tmp_path: Path, options: tuple[str, ...], kind: FindingKind, track: int | None, got: Any, wanted: Any
+) -> None:
     made = tmp_path / "made.mp4"
     ffmpeg("-i", source, *options, "-c", "copy", "-c:s", "mov_text", "-movflags", "+faststart", made)
-    assert said in examine(made, Expectation(source=Source(source, probe(source)))).findings
-    with pytest.raises(OutputRejected):
+    found = examine(made, Expectation(source=Source(source, probe(source)))).findings
+    assert Finding(kind, got, wanted, track=track, against_source=True) in found
+    with rejected(kind):
         verify(made, Expectation(source=Source(source, probe(source))))
 
 
@@ -101,7 +108,8 @@ def test_subtitles_that_were_moved_are_found(source: Path, tmp_path: Path) -> No
         *("-map_chapters", "0", "-c:s", "mov_text", "-movflags", "+faststart", made),
     )
     (first, _) = examine(made, Expectation(source=Source(source, probe(source)))).findings
-    assert first == "subtitle track 1 shows a line at 0.70 s, where the source shows none"
+    assert (first.kind, first.track) == (FindingKind.SUBTITLE_LINE, 1)
+    assert first.at == pytest.approx(0.7)
 
 
 Change = Callable[["av.Packet[Any]"], bytes | None]
@@ -183,12 +191,20 @@ _ONE, _TWO = Chapter(0, 1, "One"), Chapter(1, 2, "Two")
 
 
 @pytest.mark.parametrize(
-    ("source_has", "made_has", "said"),
+    ("source_has", "made_has", "found"),
     [
         (_with(_ONE, _TWO), _with(_ONE, _TWO), []),
-        (_with(_ONE, _TWO), _with(_ONE), ["1 chapters where the source has 2"]),
-        (_with(_ONE), _with(Chapter(0.5, 1, "One")), ["chapter 'One' begins at 0.50 s, in the source at 0.00 s"]),
-        (_with(_ONE), _with(Chapter(0, 1, "Eins")), ["chapter 'One' of the source is called 'Eins'"]),
+        (_with(_ONE, _TWO), _with(_ONE), [Finding(FindingKind.CHAPTERS, 1, 2, against_source=True)]),
+        (
+            _with(_ONE),
+            _with(Chapter(0.5, 1, "One")),
+            [Finding(FindingKind.CHAPTER_TIME, 0.5, 0, limit=0.1, text="One", against_source=True)],
+        ),
+        (
+            _with(_ONE),
+            _with(Chapter(0, 1, "Eins")),
+            [Finding(FindingKind.CHAPTER_TITLE, "Eins", "One", against_source=True)],
+        ),
         (_with(_TWO, _ONE), _with(), []),  # out of order
         (_with(Chapter(-1, 1, "")), _with(), []),
         (_with(Chapter(1, 1, "")), _with(), []),
@@ -196,7 +212,7 @@ _ONE, _TWO = Chapter(0, 1, "One"), Chapter(1, 2, "Two")
         (
             Companions((Subtitle("subrip", None, (1.0,)),), ()),
             Companions((Subtitle("mov_text", "und", ()),), ()),
-            ["subtitle track 1 is empty, the source's is not"],
+            [Finding(FindingKind.SUBTITLE_EMPTY, track=1)],
         ),
         (  # a line that could not be read is no reason to throw the others away; mp4 has no language of two letters
             Companions((Subtitle("ass", "en", (1.0, 2.0)),), ()),
@@ -205,5 +221,5 @@ _ONE, _TWO = Chapter(0, 1, "One"), Chapter(1, 2, "Two")
         ),
     ],
 )
-def test_faults(source_has: Companions, made_has: Companions, said: list[str]) -> None:
-    assert list(companion_faults(source_has, made_has)) == said
+def test_faults(source_has: Companions, made_has: Companions, found: list[Finding]) -> None:
+    assert list(companion_faults(source_has, made_has)) == found

@@ -8,8 +8,9 @@ import av
 import numpy as np
 import pytest
 
+from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.raster import SIDE, Box, Planes, Raster, raster
-from reelmill.ffmpeg.verify.frames_match import Fault, Judge
+from reelmill.ffmpeg.verify.frames_match import Judge
 from tests.clips import ffmpeg
 
 _RANDOM = np.random.default_rng(1)
@@ -37,20 +38,20 @@ def _levels(slope: float, offset: float) -> Planes:
 _NOISE = _SCENE + _RANDOM.normal(0, 0.03, _SCENE.shape).astype(np.float32)
 
 #: A source's frame, the copy's, what is said.
-_CASES: dict[str, tuple[Planes, Planes, Fault | None]] = {
+_CASES: dict[str, tuple[Planes, Planes, FindingKind | None]] = {
     "the same": (_SCENE, _SCENE, None),
     "coded badly": (_SCENE, _NOISE, None),
     "a little brighter": (_SCENE, _levels(1, 0.1), None),
-    "black": (_SCENE, 0 * _SCENE, Fault.BLACK),
-    "grey": (_SCENE, np.stack([0 * _SCENE[0] + 0.4, *_SCENE[1:]]), Fault.PLAIN),
-    "negative": (_SCENE, np.stack([1 - _SCENE[0], *-_SCENE[1:]]), Fault.UPSIDE_DOWN),  # this scene's is like that
-    "upside down": (_SCENE, _SCENE[:, ::-1], Fault.UPSIDE_DOWN),
-    "colourless": (_SCENE, np.stack([_SCENE[0], 0 * _SCENE[1], 0 * _SCENE[2]]), Fault.COLOURLESS),
-    "colours swapped": (_SCENE, _SCENE[[0, 2, 1]], Fault.COLOURS),
-    "levels stretched": (_SCENE, _levels(255 / 219, -16 / 219), Fault.STRETCHED),
-    "levels squeezed": (_SCENE, _levels(219 / 255, 16 / 255), Fault.SQUEEZED),
-    "much darker": (_SCENE, _levels(0.4, 0), Fault.DARKER),
-    "much brighter": (_SCENE, _levels(0.5, 0.5), Fault.BRIGHTER),
+    "black": (_SCENE, 0 * _SCENE, FindingKind.BLACK),
+    "grey": (_SCENE, np.stack([0 * _SCENE[0] + 0.4, *_SCENE[1:]]), FindingKind.PLAIN),
+    "negative": (_SCENE, np.stack([1 - _SCENE[0], *-_SCENE[1:]]), FindingKind.UPSIDE_DOWN),  # this scene's is like that
+    "upside down": (_SCENE, _SCENE[:, ::-1], FindingKind.UPSIDE_DOWN),
+    "colourless": (_SCENE, np.stack([_SCENE[0], 0 * _SCENE[1], 0 * _SCENE[2]]), FindingKind.COLOURLESS),
+    "colours swapped": (_SCENE, _SCENE[[0, 2, 1]], FindingKind.OTHER_COLOURS),
+    "levels stretched": (_SCENE, _levels(255 / 219, -16 / 219), FindingKind.TOO_MUCH_CONTRAST),
+    "levels squeezed": (_SCENE, _levels(219 / 255, 16 / 255), FindingKind.TOO_LITTLE_CONTRAST),
+    "much darker": (_SCENE, _levels(0.4, 0), FindingKind.DARKER),
+    "much brighter": (_SCENE, _levels(0.5, 0.5), FindingKind.BRIGHTER),
     "all but black in the source": (_DARK, 0 * _DARK, None),
     "noise of the dark": (_DARK, np.abs(_NOISE - _SCENE), None),
     "black in both": (0 * _SCENE, 0 * _SCENE, None),
@@ -66,14 +67,14 @@ def test_a_pair(name: str) -> None:
 def test_one_right_frame_around_is_enough() -> None:
     around = [_raster(0 * _SCENE), _raster(_SCENE), _raster(_SCENE[:, ::-1])]
     assert Judge().fault(_raster(_SCENE), around) is None
-    assert Judge().fault(_raster(_SCENE), around[:1]) is Fault.BLACK
+    assert Judge().fault(_raster(_SCENE), around[:1]) is FindingKind.BLACK
 
 
 def test_a_tone_curve_is_no_fault_where_one_was_meant() -> None:
     mapped = _raster(np.stack([_SCENE[0] ** 0.3, *2 * _SCENE[1:]]))
     assert Judge(mapped=True).fault(_raster(_SCENE), [mapped]) is None
-    assert Judge().fault(_raster(_SCENE), [mapped]) is Fault.BRIGHTER
-    assert Judge(mapped=True).fault(_raster(_SCENE), [_raster(0 * _SCENE)]) is Fault.BLACK
+    assert Judge().fault(_raster(_SCENE), [mapped]) is FindingKind.BRIGHTER
+    assert Judge(mapped=True).fault(_raster(_SCENE), [_raster(0 * _SCENE)]) is FindingKind.BLACK
 
 
 #: How a frame that is white at the left and red at the right is stored.

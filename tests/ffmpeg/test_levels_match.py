@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,6 +17,7 @@ from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
 from reelmill.ffmpeg.verify.levels_match import level_faults
 from tests.clips import ffmpeg
+from tests.refusals import data_of
 
 Curve = NDArray[np.float64]
 
@@ -35,9 +37,13 @@ def _between(curve: Curve, begin: float, end: float, level: float = -120) -> Cur
     return np.where((begin <= _TIME) & (end > _TIME), level, curve)
 
 
+def _about(value: float) -> Any:
+    return pytest.approx(value, abs=0.01)
+
+
 _SOURCE = (_LEFT, _RIGHT)
-#: A copy's channels, by how much it was to be changed, what is said.
-_CASES: dict[str, tuple[tuple[Curve, ...], float | None, list[str]]] = {
+#: A copy's channels, by how much it was to be changed, what is found.
+_CASES: dict[str, tuple[tuple[Curve, ...], float | None, list[dict[str, Any]]]] = {
     "the same": (_SOURCE, 0, []),
     "coded": ((_LEFT + _NOISE[0], _RIGHT + _NOISE[1]), 0, []),
     "half a step late": ((np.interp(_TIME - 0.05, _TIME, _LEFT), np.interp(_TIME - 0.05, _TIME, _RIGHT)), 0, []),
@@ -46,18 +52,18 @@ _CASES: dict[str, tuple[tuple[Curve, ...], float | None, list[str]]] = {
     "muted": (
         (_between(_LEFT, 11, 20), _between(_RIGHT, 11, 20)),
         0,
-        ["is silent from 11.0 to 20.0 s, where the source sounds"],
+        [{"kind": "muted", "at": _about(11), "until": _about(20)}],
     ),
-    "silent": ((_NOTHING, _NOTHING), 0, ["is silent throughout, where the source sounds"]),
-    "too quiet": ((_LEFT - 40, _RIGHT - 40), 0, ["is 40 dB quieter than the source's"]),
-    "rather quiet": ((_LEFT - 15, _RIGHT - 15), 0, ["is 15 dB quieter than the source's"]),
-    "not made louder": (_SOURCE, 18, ["is 18 dB quieter than the source's"]),
-    "swapped": ((_RIGHT, _LEFT), 0, ["has its left and right channels swapped"]),
-    "a dead channel": ((_LEFT, _NOTHING), 0, ["has no right channel, where the source's sounds"]),
+    "silent": ((_NOTHING, _NOTHING), 0, [{"kind": "silent"}]),
+    "too quiet": ((_LEFT - 40, _RIGHT - 40), 0, [{"kind": "quieter", "got": _about(-40), "limit": 30}]),
+    "rather quiet": ((_LEFT - 15, _RIGHT - 15), 0, [{"kind": "quieter", "got": _about(-15), "limit": 12}]),
+    "not made louder": (_SOURCE, 18, [{"kind": "quieter", "got": _about(-18), "limit": 12}]),
+    "swapped": ((_RIGHT, _LEFT), 0, [{"kind": "swapped_channels", "channels": ["left", "right"]}]),
+    "a dead channel": ((_LEFT, _NOTHING), 0, [{"kind": "dead_channel", "channels": ["right"]}]),
     "one channel muted": (
         (_between(_LEFT, 5, 8), _RIGHT),
         0,
-        ["has a silent left channel from 5.0 to 8.0 s, where the source's sounds"],
+        [{"kind": "muted_channel", "channels": ["left"], "at": _about(5), "until": _about(8)}],
     ),
     "a click of silence": ((_between(_LEFT, 5, 5.2), _between(_RIGHT, 5, 5.2)), 0, []),
 }
@@ -65,9 +71,9 @@ _CASES: dict[str, tuple[tuple[Curve, ...], float | None, list[str]]] = {
 
 @pytest.mark.parametrize("name", _CASES)
 def test_a_copy(name: str) -> None:
-    channels, gain, said = _CASES[name]
-    found = level_faults((_levels(*_SOURCE), 0.0), (_levels(*channels), 0.0), 30.0, 0.0, gain)
-    assert list(found) == said
+    channels, gain, found = _CASES[name]
+    faults = level_faults((_levels(*_SOURCE), 0.0), (_levels(*channels), 0.0), 30.0, 0.0, gain)
+    assert [data_of(fault) for fault in faults] == found
 
 
 def test_what_was_silent_may_be_so() -> None:
@@ -87,8 +93,8 @@ def test_channels_of_other_names_are_compared_together_only() -> None:
 def test_times_are_those_of_people() -> None:
     late = Levels("stereo", ("FL", "FR"), 50, tuple(array("f", 10 ** (one / 10)) for one in _SOURCE))
     muted = _levels(*(_between(one, 11, 20) for one in _SOURCE))
-    found = level_faults((late, 5.0), (muted, 0.0), 30.0, 2.0)
-    assert list(found) == ["is silent from 13.0 to 22.0 s, where the source sounds"]
+    (found,) = level_faults((late, 5.0), (muted, 0.0), 30.0, 2.0)
+    assert data_of(found) == {"kind": "muted", "at": _about(13), "until": _about(22)}
 
 
 @pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_u8", "pcm_f32le", "pcm_s24le", "flac", "aac"])

@@ -3,8 +3,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
-
 from reelmill.errors import CapabilityError
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.geometry import web_size
@@ -13,6 +11,7 @@ from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.ffmpeg.trials.vmaf import comparison, require_vmaf, vmaf
 from reelmill.report import LogReport
 from tests.clips import clip, ffmpeg
+from tests.refusals import refused
 
 
 def _vmaf(copy: Path, source: Path) -> float:
@@ -51,5 +50,5 @@ def test_an_ffmpeg_without_it(tmp_path: Path) -> None:
     program = tmp_path / "ffmpeg"
     program.write_text(f"""#!/bin/bash\n"{find_ffmpeg()}" "$@" | grep -v libvmaf\n""")
     program.chmod(0o755)
-    with pytest.raises(CapabilityError, match="libvmaf"):
+    with refused(CapabilityError, missing="libvmaf"):
         require_vmaf(Transcoder(options=TranscoderOptions(binary=program)))

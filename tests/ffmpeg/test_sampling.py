@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from reelmill.clock import FakeClock
-from reelmill.errors import FfmpegFailed, InputError
+from reelmill.errors import FfmpegFailed, NotAVideo
 from reelmill.ffmpeg.commands import filters
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import EncodeResult, Transcoder
 from reelmill.ffmpeg.trials.encode_prediction import EncodedSample, places, predict, predict_from, start_up
 from reelmill.report import NullReport
+from reelmill.troubles import Flaw
 from tests.clips import cut_off, ffmpeg
+from tests.refusals import refused
 
 
 def _noisy(path: Path, seconds: int, *, strength: int = 8, gop: int = 50) -> Path:
@@ -142,7 +144,7 @@ def test_a_video_that_cannot_be_sampled(tmp_path: Path) -> None:
         predict(Transcoder(), source, probe(source), Encoding(preset="as well as can be"))
     info = probe(source)
     cut_off(source, source, keep=0.0001)
-    with pytest.raises(InputError, match=r"a\.avi"):
+    with refused(NotAVideo, path=str(source), flaw=Flaw.UNKNOWN_FORMAT):
         predict(Transcoder(), source, info, Encoding())
 
 

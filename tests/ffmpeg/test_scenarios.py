@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.loadtest.scenarios import SCENARIOS, bitrate, scenario_named
 from reelmill.ffmpeg.loadtest.sink import Sink, sink
+from tests.refusals import refused
 
 
 def test_the_table_holds_what_was_promised() -> None:
@@ -44,22 +45,12 @@ def test_names(name: str, size: tuple[int, int], rate: int, codec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("fast", "480p30-vp9.*<height>p<rate>-<codec>"),
-        ("1080p30-av1", "no load scenario"),
-        ("1080p30", "no load scenario"),
-        ("4k60-h264; rm -rf", "no load scenario"),
-        ("121p30-h264", "even number from 16 to 4320"),
-        ("14p30-h264", "even number from 16"),
-        ("4322p30-h264", "to 4320"),
-        ("720p0-h264", "1 to 240"),
-        ("720p241-h264", "1 to 240"),
-        ("٧٢٠p30-h264", "no load scenario"),
-    ],
-)
-def test_names_that_are_none(name: str, words: str) -> None:
-    with pytest.raises(UserError, match=words):
+    "name",
+    ["fast", "1080p30-av1", "1080p30", "4k60-h264; rm -rf", "121p30-h264", "14p30-h264", "4322p30-h264", "720p0-h264",
+     "720p241-h264", "٧٢٠p30-h264"],
+)  # fmt: skip
+def test_names_that_are_none(name: str) -> None:
+    with refused(WrongParameter, parameter="scenario", value=name):
         scenario_named(name)
 
 
@@ -78,7 +69,7 @@ def test_bit_rates(written: str, kbit: int) -> None:
 
 @pytest.mark.parametrize("written", ["", "6", "6 M", "-1M", "0k", "15k", "401M", "6Mb", "1e3k", "nan"])
 def test_bit_rates_that_are_none(written: str) -> None:
-    with pytest.raises(UserError, match="bit rate"):
+    with refused(WrongParameter, parameter="bitrate", value=written):
         bitrate(scenario_named("1080p30-h264"), written)
 
 
@@ -112,7 +103,7 @@ def test_where_a_load_may_go(written: str, kind: str) -> None:
     ],
 )
 def test_a_load_goes_to_no_other_node(written: str) -> None:
-    with pytest.raises(UserError, match=r"a load goes to this machine only \(localhost\)"):
+    with refused(WrongParameter, parameter="output", value=written):
         sink(written, "h264")
 
 
@@ -131,17 +122,17 @@ def test_a_load_goes_to_no_other_node(written: str) -> None:
     ],
 )
 def test_an_address_two_programs_could_read_differently_is_none(written: str) -> None:
-    with pytest.raises(UserError, match="is no output"):
+    with refused(WrongParameter, parameter="output", value=written):
         sink(written, "h264")
 
 
 def test_a_load_does_not_listen() -> None:
-    with pytest.raises(UserError, match="waits for a caller"):
+    with refused(WrongParameter, parameter="output"):
         sink("srt://127.0.0.1:9000?mode=listener", "h264")
 
 
 @pytest.mark.parametrize("codec", ["vp8", "vp9"])
 @pytest.mark.parametrize("url", ["rtmp://localhost/live/a", "srt://localhost:9000"])
 def test_what_a_sink_cannot_carry(url: str, codec: str) -> None:
-    with pytest.raises(UserError, match=f"cannot carry {codec}"):
+    with refused(WrongParameter, parameter="output", value=url):
         sink(url, codec)

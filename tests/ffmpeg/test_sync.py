@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from reelmill.ffmpeg.commands.filters import reencode
 from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import Expectation, Source, examine
 from reelmill.ffmpeg.verify.audio_lag import NoLag, lag_of
 from tests.clips import clip, ffmpeg
+from tests.refusals import the_one
 
 _SECONDS = 12
 #: Something like speech: noise that comes and goes, and a tone that wanders.
@@ -34,8 +37,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _findings(source: Path, made: Path) -> tuple[str, ...]:
+def _findings(source: Path, made: Path) -> tuple[Finding, ...]:
     return examine(made, Expectation(source=Source(source, probe(source)))).findings
+
+
+def _late(findings: Iterable[Finding]) -> dict[str | None, Any]:
+    """By how many seconds audio is late, by place."""
+    return {finding.place: finding.got for finding in findings if finding.kind is FindingKind.OUT_OF_SYNC}
 
 
 def _copy(source: Path, made: Path, *options: str, before: Sequence[str] = ()) -> Path:
@@ -68,28 +76,26 @@ def test_our_own_copy_is_in_sync(source: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("milliseconds", "late"), [(0, False), (15, False), (40, True), (200, True)])
 def test_audio_that_is_late_everywhere(source: Path, tmp_path: Path, milliseconds: int, late: bool) -> None:
     made = _copy(source, tmp_path / "made.mp4", "-af", _delayed(milliseconds))
-    wanted = [
-        f"its audio is {milliseconds} ms late {where}" for where in ("at the start", "in the middle", "at the end")
-    ]
-    assert list(_findings(source, made)) == (wanted if late else [])
+    found = _findings(source, made)
+    assert all(finding.kind is FindingKind.OUT_OF_SYNC for finding in found)
+    everywhere = dict.fromkeys(("start", "middle", "end"), pytest.approx(milliseconds / 1000, abs=0.002))
+    assert _late(found) == (everywhere if late else {})
 
 
 @pytest.mark.parametrize(("milliseconds", "late"), [(15, False), (40, True)])
 def test_audio_that_is_late_at_the_start_only(source: Path, tmp_path: Path, milliseconds: int, late: bool) -> None:
     made = _copy(source, tmp_path / "made.mp4", "-filter_complex", _late_at_the_start(milliseconds))
     found = _findings(source, made)
-    assert [text for text in found if text.endswith("at the start")] == (
-        [f"its audio is {milliseconds} ms late at the start"] if late else []
-    )
-    assert not any("at the end" in text for text in found)
+    assert _late(found).get("start") == (pytest.approx(milliseconds / 1000, abs=0.002) if late else None)
+    assert "end" not in _late(found)
 
 
 def test_audio_that_drifts(source: Path, tmp_path: Path) -> None:
     """Half a percent slower is 60 ms at the end: a sampling rate that was mistaken."""
     made = _copy(source, tmp_path / "made.mp4", "-af", f"asetrate=43880,aresample=44100,atrim=duration={_SECONDS}")
     found = _findings(source, made)
-    assert any("late at the end" in text for text in found)
-    assert any("late in the middle" in text for text in found)
+    late = _late(found)
+    assert 0.02 < late["middle"] < late["end"]
 
 
 def test_an_edit_that_moves_the_audio(source: Path, tmp_path: Path) -> None:
@@ -99,7 +105,7 @@ def test_an_edit_that_moves_the_audio(source: Path, tmp_path: Path) -> None:
         *("-i", source, "-itsoffset", "0.05", "-i", source, "-map", "0:v", "-map", "1:a"),
         *("-c:v", "copy", "-c:a", "aac", "-movflags", "+faststart", made),
     )
-    assert "its audio is 50 ms late at the start" in _findings(source, made)
+    assert _late(_findings(source, made))["start"] == pytest.approx(0.05, abs=0.002)
 
 
 def test_audio_and_video_that_are_late_together_are_in_sync(source: Path, tmp_path: Path) -> None:
@@ -111,17 +117,19 @@ def test_audio_and_video_that_are_late_together_are_in_sync(source: Path, tmp_pa
 
 def test_audio_that_ends_early(source: Path, tmp_path: Path) -> None:
     made = _copy(source, tmp_path / "made.mp4", "-af", "atrim=end=7")
-    assert any("silent" in text and "where the source sounds" in text for text in _findings(source, made))
+    assert FindingKind.MUTED in {finding.kind for finding in _findings(source, made)}
 
 
 def test_a_hole_filled_with_silence_in_the_middle(source: Path, tmp_path: Path) -> None:
     made = _copy(source, tmp_path / "made.mp4", "-af", "volume=0:enable='between(t,3.5,8.5)'")
-    assert _findings(source, made) == ("its audio is silent 5.00 s in, where the source sounds",)
+    (finding,) = _findings(source, made)
+    assert finding.kind is FindingKind.MUTED
+    assert finding.at == pytest.approx(5, abs=0.01)
 
 
 def test_another_audio(source: Path, tmp_path: Path) -> None:
     made = _copy(source, tmp_path / "made.mp4", "-af", "areverse")
-    assert any("is not that of the source" in text for text in _findings(source, made))
+    assert FindingKind.OTHER_AUDIO in {finding.kind for finding in _findings(source, made)}
 
 
 def test_a_steady_tone_has_no_place_and_is_no_fault(tmp_path: Path) -> None:
@@ -144,8 +152,8 @@ def test_frames_that_drift_are_named(source: Path, tmp_path: Path) -> None:
         *("-c:v", "copy", "-c:a", "aac", "-movflags", "+faststart", made),
     )
     found = _findings(source, made)
-    assert any(text.startswith("its last frame begins after 12.0") for text in found)
-    assert any("early at the end" in text for text in found)
+    assert the_one(found, FindingKind.LAST_FRAME)["got"] == pytest.approx(12.0, abs=0.1)
+    assert _late(found)["end"] < 0
 
 
 @pytest.mark.parametrize("later", [-3000, -160, 0, 160, 3000])
@@ -177,4 +185,5 @@ def test_a_hole_that_the_source_has_is_no_fault(source: Path, tmp_path: Path) ->
     assert heard.hole > 0.1
     assert _findings(holed, made) == ()
     whole = _copy(source, tmp_path / "whole.mp4")
-    assert any("has a hole of" in text for text in _findings(whole, made))
+    hole = the_one(_findings(whole, made), FindingKind.AUDIO_HOLE)
+    assert (hole["got"], hole["at"]) == (pytest.approx(heard.hole), pytest.approx(5, abs=0.1))

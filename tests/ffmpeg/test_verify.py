@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.binary import find_ffmpeg
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import Expectation, Source, examine, faststart, lasts, verify, verify_intermediate
 from tests.clips import clip, cut_off, ffmpeg, hollow, overwritten
+from tests.refusals import data_of, rejected, the_one
 
 _FRONT = ("-movflags", "+faststart")
 _GOOD = Expectation(duration=Fraction(2), frames=50, size=(160, 120), audio_tracks=1, audio_throughout=True)
@@ -122,44 +125,61 @@ def _gone(good: Path, bad: Path) -> None:
     pass
 
 
-_SPOILT: list[tuple[Callable[[Path, Path], None], str]] = [
-    (_nothing, r"is empty"),
-    (_garbage, r"cannot be opened as a video"),
-    (_half, r"\d+ frames where 50 were encoded; it holds [01]\.\d\d s of the 2\.00 s wanted"),
-    (_without_index, r"cannot be opened as a video"),
-    (_holes, r"does not decode at|damaged frame at"),
-    (_scratched, r"does not decode at|damaged frame at"),
-    (_other_codec, r"its codec is mpeg4, not h264"),
-    (_smaller, r"it is 80x60, not 160x120"),
-    (_silent, r"0 audio tracks where 1 were wanted"),
-    (_second_audio, r"2 audio tracks where 1 were wanted"),
-    (_short, r"it holds 1\.5\d s of the 2\.00 s wanted"),
-    (_slow, r"it holds (2\.9|3\.0)\d s of the 2\.00 s wanted"),
-    (_late_index, r"its index stands at the end"),
-    (_more_colours, r"its pixels are yuv444p, not yuv420p"),
-    (_other_audio, r"its audio is mp3float, not aac|its audio is mp3, not aac"),
-    (_audio_ends_early, r"audio track 1 ends after 1\.\d\d s of 2\.00 s"),
-    (_audio_begins_late, r"audio track 1 begins 0\.\d\d s in"),
-    (_audio_with_a_hole, r"audio track 1 has a hole of 0\.\d\d s at 0\.\d\d s"),
-    (_one_missing, r"49 frames where 50 were encoded"),
-    (_audio_only, r"has only audio"),
-    (_gone, r"is not there"),
+def _about(value: float, by: float) -> Any:
+    return pytest.approx(value, abs=by)
+
+
+#: How a file is spoilt, and what is found of that: a kind, and what else is known.
+_SPOILT: list[tuple[Callable[[Path, Path], None], FindingKind, dict[str, Any]]] = [
+    (_nothing, FindingKind.NOT_A_VIDEO, {}),
+    (_garbage, FindingKind.NOT_A_VIDEO, {}),
+    (_half, FindingKind.TOO_SHORT, {"got": _about(1, 0.99), "wanted": 2.0, "limit": 0.1}),
+    (_without_index, FindingKind.NOT_A_VIDEO, {}),
+    (_holes, FindingKind.DAMAGED, {}),
+    (_scratched, FindingKind.DAMAGED, {}),
+    (_other_codec, FindingKind.CODEC, {"got": "mpeg4", "wanted": "h264"}),
+    (_smaller, FindingKind.SIZE, {"got": [80, 60], "wanted": [160, 120]}),
+    (_silent, FindingKind.AUDIO_TRACKS, {"got": 0, "wanted": 1}),
+    (_second_audio, FindingKind.AUDIO_TRACKS, {"got": 2, "wanted": 1}),
+    (_short, FindingKind.TOO_SHORT, {"got": _about(1.55, 0.05), "wanted": 2.0, "limit": 0.1}),
+    (_slow, FindingKind.TOO_LONG, {"got": _about(3, 0.1), "wanted": 2.0, "limit": 0.1}),
+    (_late_index, FindingKind.INDEX_AT_END, {}),
+    (_more_colours, FindingKind.PIXEL_FORMAT, {"got": "yuv444p", "wanted": "yuv420p"}),
+    (_other_audio, FindingKind.AUDIO_CODEC, {"wanted": "aac"}),
+    (_audio_ends_early, FindingKind.AUDIO_END, {"got": _about(1.1, 0.2), "wanted": 2.0, "track": 1}),
+    (_audio_begins_late, FindingKind.AUDIO_BEGIN, {"got": _about(0.5, 0.2), "wanted": 0.0, "track": 1}),
+    (_audio_with_a_hole, FindingKind.AUDIO_HOLE, {"got": _about(0.4, 0.2), "at": _about(0.8, 0.2), "track": 1}),
+    (_one_missing, FindingKind.FRAME_COUNT, {"got": 49, "wanted": 50}),
+    (_audio_only, FindingKind.NOT_A_VIDEO, {}),
+    (_gone, FindingKind.MISSING, {}),
 ]
 
 
-@pytest.mark.parametrize(("spoil", "reason"), _SPOILT, ids=[spoil.__name__[1:] for spoil, _ in _SPOILT])
+@pytest.mark.parametrize(("spoil", "kind", "data"), _SPOILT, ids=[spoil.__name__[1:] for spoil, _, _ in _SPOILT])
 def test_a_bad_file_is_thrown_away_with_its_reason(
-    good: Path, tmp_path: Path, spoil: Callable[[Path, Path], None], reason: str
+    good: Path, tmp_path: Path, spoil: Callable[[Path, Path], None], kind: FindingKind, data: dict[str, Any]
 ) -> None:
     bad = tmp_path / "bad.mp4"
     spoil(good, bad)
-    with pytest.raises(OutputRejected, match=reason) as refusal:
+    with pytest.raises(OutputRejected) as refusal:
         verify(bad, _GOOD)
-    sentence = str(refusal.value)
-    assert sentence.startswith("bad.mp4, just made, was thrown away: ")
-    assert sentence.endswith(".")
-    assert not sentence.endswith("..")
+    found = next(finding for finding in refusal.value.findings if finding.kind is kind)
+    assert {name: data_of(found)[name] for name in data} == data
     assert refusal.value.retryable
+
+
+def test_the_sentence_names_the_file_and_all_that_is_wrong_with_it(good: Path, tmp_path: Path) -> None:
+    """And ends with one full stop, though some reasons have one of their own."""
+    gone, small = tmp_path / "gone.mp4", tmp_path / "small.mp4"
+    _smaller(good, small)
+    for path in (gone, small):
+        with pytest.raises(OutputRejected) as refusal:
+            verify(path, _GOOD)
+        sentence = str(refusal.value)
+        assert sentence.startswith(f"{path.name}, just made, was thrown away: ")
+        assert all(found.sentence in sentence for found in refusal.value.findings)
+        assert sentence.endswith(".")
+        assert not sentence.endswith("..")
 
 
 @pytest.mark.parametrize("spoil", [_half, _holes, _scratched, _garbage, _nothing])
@@ -176,8 +196,14 @@ def test_every_fault_is_named(good: Path) -> None:
     wanted = replace(_GOOD, codec="vp9", size=(2, 2), audio_tracks=3, frames=7, duration=Fraction(9))
     with pytest.raises(OutputRejected) as refusal:
         verify(good, wanted)
-    for clause in ("50 frames where 7", "not vp9", "not 2x2", "1 audio tracks where 3", "of the 9.00 s"):
-        assert clause in str(refusal.value)
+    assert {(found.kind, found.got, found.wanted) for found in refusal.value.findings} >= {
+        (FindingKind.FRAME_COUNT, 50, 7),
+        (FindingKind.CODEC, "h264", "vp9"),
+        (FindingKind.SIZE, (160, 120), (2, 2)),
+        (FindingKind.AUDIO_TRACKS, 1, 3),
+    }
+    assert FindingKind.TOO_SHORT in {found.kind for found in refusal.value.findings}
+    assert all(found.sentence in str(refusal.value) for found in refusal.value.findings)
 
 
 @pytest.mark.parametrize(
@@ -228,8 +254,8 @@ def test_an_intermediate_file_is_probed_and_not_decoded(good: Path, tmp_path: Pa
     _scratched(good, scratched)
     _other_codec(good, other)
     assert verify_intermediate(scratched, _GOOD, "part 1").video.codec == "h264"
-    for path, said in ((other, "its codec is mpeg4"), (tmp_path / "gone", "not there")):
-        with pytest.raises(OutputRejected, match=f"part 1, just made, cannot be used: .*{said}"):
+    for path, kind in ((other, FindingKind.CODEC), (tmp_path / "gone", FindingKind.MISSING)):
+        with rejected(kind):
             verify_intermediate(path, _GOOD, "part 1")
 
 
@@ -240,9 +266,10 @@ def test_a_copy_is_counted_against_its_source(good: Path, tmp_path: Path) -> Non
     ffmpeg("-i", good, "-vf", r"select=not(eq(n\,20))", "-fps_mode", "passthrough", *_FRONT, other)
     ffmpeg("-i", good, "-vf", "transpose", *_FRONT, turned)
     against = Expectation(source=Source(good, probe(good)))
-    assert "25 frames where the source has 50" in examine(shorter, against).findings
-    assert examine(other, against).findings == ("49 frames where the source has 50",)
-    assert examine(turned, against).findings == ("it is shown as 120x160, the source as 160x120",)
+    assert Finding(FindingKind.FRAME_COUNT, 25, 50, against_source=True) in examine(shorter, against).findings
+    assert examine(other, against).findings == (Finding(FindingKind.FRAME_COUNT, 49, 50, against_source=True),)
+    sizes = (120, 160), (160, 120)
+    assert examine(turned, against).findings == (Finding(FindingKind.SHAPE, *sizes, against_source=True),)
     assert examine(good, against).ok
 
 
@@ -253,8 +280,10 @@ def test_a_frame_at_another_time_is_found(good: Path, tmp_path: Path) -> None:
         *("-fps_mode", "passthrough", *_FRONT, made),
     )
     found = examine(made, Expectation(source=Source(good, probe(good)))).findings
-    assert "its last frame begins after 2.080 s, that of the source after 1.960 s" in found
-    assert any(text.startswith("a frame stands 120 ms away from where the source has it") for text in found)
+    last, moved = the_one(found, FindingKind.LAST_FRAME), the_one(found, FindingKind.FRAME_TIME)
+    assert (last["got"], last["wanted"]) == (pytest.approx(2.08), pytest.approx(1.96))
+    assert moved["got"] == pytest.approx(0.12)
+    assert moved["limit"] < moved["got"]
 
 
 def test_a_variable_rate_made_constant_is_a_note(tmp_path: Path) -> None:
@@ -268,7 +297,7 @@ def test_a_variable_rate_made_constant_is_a_note(tmp_path: Path) -> None:
     proof = examine(made, Expectation(source=Source(source, probe(source))))
     assert proof.findings == ()
     (note,) = proof.notes
-    assert note == "50 frames where the source has 25: its variable rate was made a constant 25.000 a second"
+    assert note == Finding(FindingKind.CONSTANT_RATE, 50, 25, rate=25.0, against_source=True)
 
 
 def test_a_damaged_source_is_noted_and_not_counted_against(good: Path, tmp_path: Path) -> None:
@@ -278,7 +307,7 @@ def test_a_damaged_source_is_noted_and_not_counted_against(good: Path, tmp_path:
     subprocess.run([str(find_ffmpeg()), "-v", "quiet", "-y", *ffmpeg_that_hides_it], check=False)
     proof = examine(made, Expectation(source=Source(bad, probe(bad))))
     assert proof.findings == ()
-    assert proof.notes[0].startswith("the source is damaged (")
+    assert proof.notes[0].kind is FindingKind.SOURCE_DAMAGED
 
 
 def test_nothing_is_changed(good: Path, tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ import flows.result
 import flows.thumbnail_generate
 from deployments.stanzas import stanzas
 from flows.result import show_result
+from reelmill.ffmpeg.process.cost import Cost
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived import previews
 from reelmill.operations.result_card import ResultCard, ResultImage
+from reelmill.queue.result_key import RESULT_DATA
 from tests.clips import Notes, clip, ffmpeg
 from tests.operations.library import add
 
@@ -41,10 +43,14 @@ class _Page:
     """A run's page that keeps what it shows."""
 
     def __init__(self) -> None:
-        self.shown: list[tuple[str, str, str, str | None]] = []
+        self.shown: list[tuple[str, Any, str, str | None]] = []
+        self.labels: dict[str, str | float] = {}
 
-    def add(self, kind: str, data: str, description: str, key: str | None = None) -> None:
+    def add(self, kind: str, data: Any, description: str, key: str | None = None) -> None:
         self.shown.append((kind, data, description, key))
+
+    def label(self, labels: dict[str, str | float]) -> None:
+        self.labels.update(labels)
 
 
 @pytest.fixture
@@ -100,7 +106,8 @@ def test_a_result_stands_when_it_cannot_be_shown(
     monkeypatch.setattr(module, "workbench", lambda: notes)
     given = asked if operation == "compile_random" else {"video_id": str(video.id), **asked}
     result = show_result(task.fn(**given))
-    ((kind, text, title, key),) = page.shown
+    (kind, text, title, key), (for_programs, data, *_) = page.shown
+    assert (for_programs, data["path"]) == (RESULT_DATA, result.path)
     assert (kind, key, text.count(_URL)) == ("markdown", "result-1234", not gone)
     assert isinstance(notes.report, Notes)
     assert title in notes.report.lines
@@ -150,3 +157,27 @@ def test_every_job_type_gives_a_result_card(entrypoint: str) -> None:
     ends = source[source.index("    with job(") :]
     shown = {"show_result", *re.findall(r"(\w+) = show_result\(", ends)}
     assert set(re.findall(r"return (\w+)", ends)) <= shown, entrypoint
+
+
+def test_what_a_runs_encodes_cost_becomes_its_labels(notes: Workbench, page: _Page) -> None:
+    cost = Cost(seconds=1.0, cpu_seconds=1.0, speed=2.0, bytes_in=9, bytes_out=4, joules_source="", encoder="libx264")
+    show_result(_Encoding(cost))
+    assert page.labels == {
+        "reelmill.engine": "software", "reelmill.speed": 2.0, "reelmill.bytes_in": 9, "reelmill.bytes_out": 4,
+    }  # fmt: skip
+
+
+def test_a_run_that_found_its_work_done_has_no_such_labels(notes: Workbench, page: _Page) -> None:
+    show_result(_Encoding(None))
+    assert page.labels == {}
+
+
+class _Encoding(_Result):
+    """A result with what its encodes cost."""
+
+    def __init__(self, cost: Cost | None):
+        super().__init__()
+        self._cost = cost
+
+    def run_cost(self) -> Cost | None:
+        return self._cost

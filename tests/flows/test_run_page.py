@@ -8,6 +8,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from flows.run_page import ProgressBar, RunPage
+from reelmill.queue.progress_pace import ProgressPace
 from tests.server_answers import answering
 
 
@@ -23,6 +24,6 @@ def test_what_a_server_in_trouble_was_shown_is_shown_again_and_what_it_refuses_i
 
 def test_a_server_that_is_away_costs_the_page_and_nothing_else() -> None:
     page = RunPage(uuid.uuid4(), SyncPrefectClient("http://127.0.0.1:9/api"))
-    page.progress(ProgressBar(), 50.0, "half")
+    page.progress(ProgressBar(), 50.0, "half", ProgressPace())
     page.add("markdown", "a", "first")
     assert page.close(patience=0.1) == 2

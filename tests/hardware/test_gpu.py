@@ -75,7 +75,7 @@ class _Nvml:
         return self.driver
 
     def __getattr__(self, name: str) -> Any:
-        def ask(card: int) -> Any:
+        def ask(card: int, *_: Any) -> Any:
             assert self.open == 1
             silent = card if name == "nvmlDeviceGetHandleByIndex" else _Fails(pynvml.NVML_ERROR_NOT_SUPPORTED)
             answer = self.cards[card].get(name, silent)
@@ -98,6 +98,8 @@ _FULL = {
     "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=37, memory=4),
     "nvmlDeviceGetEncoderUtilization": [81, 167000],
     "nvmlDeviceGetTotalEnergyConsumption": 123_456_789,
+    "nvmlDeviceGetTemperature": 61,
+    "nvmlDeviceGetPowerUsage": 43_200,
     "nvmlDeviceGetComputeRunningProcesses": [_process(40, 1000), _process(7, None)],
     "nvmlDeviceGetGraphicsRunningProcesses": [_process(40, 1000), _process(41, 20)],
 }
@@ -116,6 +118,8 @@ def test_all_that_a_card_tells() -> None:
         gpu_percent=37,
         encoder_percent=81,
         energy_mj=123_456_789,
+        temperature=61,
+        power=43.2,
     )
     assert gpu.used_mb == 3034
 

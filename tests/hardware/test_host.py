@@ -6,6 +6,7 @@ import platform
 import shutil
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -15,7 +16,17 @@ from reelmill.hardware.host import hardware, live_load, meminfo
 
 _CARDS = FakeDevices(
     (
-        Gpu(index=0, uuid="GPU-1", name="L4", total_mb=23034, free_mb=20000, gpu_percent=37, encoder_percent=81),
+        Gpu(
+            index=0,
+            uuid="GPU-1",
+            name="L4",
+            total_mb=23034,
+            free_mb=20000,
+            gpu_percent=37,
+            encoder_percent=81,
+            temperature=61,
+            power=43.2,
+        ),
         Gpu(index=1, uuid="GPU-2", name="Orin", total_mb=None, free_mb=None),
     ),
     driver="570.124.06",
@@ -57,13 +68,42 @@ def test_how_busy_it_is(tmp_path: Path) -> None:
 
 def test_how_busy_its_cards_are(tmp_path: Path) -> None:
     assert live_load(tmp_path, _CARDS)["gpus"] == [
-        {"uuid": "GPU-1", "used_mb": 3034, "gpu_percent": 37, "encoder_percent": 81},
-        {"uuid": "GPU-2", "used_mb": None, "gpu_percent": None, "encoder_percent": None},
+        {
+            "index": 0,
+            "uuid": "GPU-1",
+            "used_mb": 3034,
+            "gpu_percent": 37,
+            "encoder_percent": 81,
+            "temperature": 61,
+            "power": 43.2,
+        },
+        {
+            "index": 1,
+            "uuid": "GPU-2",
+            "used_mb": None,
+            "gpu_percent": None,
+            "encoder_percent": None,
+            "temperature": None,
+            "power": None,
+        },
     ]
 
 
 def test_a_media_root_that_is_not_there(tmp_path: Path) -> None:
     assert live_load(tmp_path / "unmounted", FakeDevices())["disk_free_mb"] is None
+
+
+def test_how_hot_its_processor_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hottest of the processor's own sensors; a disk's is none of them."""
+    sensors = {"coretemp": [_sensor(51.0), _sensor(63.0)], "nvme": [_sensor(80.0)]}
+    monkeypatch.setattr(psutil, "sensors_temperatures", lambda: sensors)
+    assert live_load(tmp_path, FakeDevices())["temperature"] == 63.0
+    monkeypatch.setattr(psutil, "sensors_temperatures", dict)
+    assert live_load(tmp_path, FakeDevices())["temperature"] is None
+
+
+def _sensor(current: float) -> SimpleNamespace:
+    return SimpleNamespace(current=current)
 
 
 def test_both_are_json_as_they_stand(tmp_path: Path) -> None:

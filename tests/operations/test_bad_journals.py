@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from reelmill.catalogue.models import Video
+from reelmill.classification import classify
 from reelmill.doctor.findings import Severity
 from reelmill.doctor.library import check_library
-from reelmill.errors import InputError, classify
+from reelmill.errors import InputError
 from reelmill.operations.context import Workbench
 from reelmill.operations.publishing import move_journal, publish_journal
 from reelmill.operations.publishing.workspace import reconcile, workspace

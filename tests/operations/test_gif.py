@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reelmill.errors import OutputRejected, UserError
+from reelmill.errors import WrongParameter
+from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived import previews
@@ -18,6 +20,7 @@ from reelmill.operations.jobs.compile_gif import GifResult, compile_gif, visible
 from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from tests.clips import Notes, clip, ffmpeg, three_colours
 from tests.operations.library import add
+from tests.refusals import refused, rejected
 
 _RED, _GREEN, _BLUE = 0, 1, 2
 
@@ -99,13 +102,13 @@ def test_a_folder_that_is_missing_is_made(bench: Workbench, colours: Path) -> No
 def test_a_found_one_that_is_broken_is_said_so(bench: Workbench, colours: Path) -> None:
     first = _gif(bench, colours, duration=1)
     (bench.root.path / first.path).write_bytes(b"GIF89a")
-    with pytest.raises(OutputRejected, match="remove it and run the job again"):
+    with rejected(FindingKind.NOT_A_VIDEO):
         _gif(bench, colours, duration=1)
 
 
 @pytest.mark.parametrize("start", [-1.0, 3.0, 1e9])
 def test_a_start_outside_the_video_is_refused(bench: Workbench, colours: Path, start: float) -> None:
-    with pytest.raises(UserError, match=r"There is nothing to show at .* s: inbox/colours\.mp4 is 3\.00 s long"):
+    with refused(WrongParameter, parameter="start", value=start):
         _gif(bench, colours, start=start)
     assert not list((bench.root.path / "gifs").iterdir())
 
@@ -114,7 +117,7 @@ def test_stretch() -> None:
     assert visible_range("x", Fraction(10), 8, 5) == (Fraction(8), Fraction(2))
     assert visible_range("x", Fraction(10), 0.1, 0.2) == (Fraction(1, 10), Fraction(1, 5))
     assert visible_range("x", None, 100, 5) == (Fraction(100), Fraction(5))
-    with pytest.raises(UserError, match="of unknown length"):
+    with refused(WrongParameter, parameter="start", value=-1):
         visible_range("x", None, -1, 5)
 
 
@@ -197,8 +200,9 @@ def test_a_limit_is_met_in_few_steps(notes: Workbench, noise: Path) -> None:
 
 def test_what_does_not_fit_is_said_with_numbers(bench: Workbench, noise: Path) -> None:
     words = r"inbox/noise\.mp4: 1\.5 s of it take \d+\.\d\d MB even as 64x36 at 4 frames a second, and 0\.001 MB are"
-    with pytest.raises(UserError, match=words):
+    with refused(WrongParameter, parameter="max_mb", value=0.001) as refusal:
         _gif(bench, noise, max_mb=0.001)
+    assert re.match(words, str(refusal.error))
     assert not list((bench.root.path / "gifs").iterdir())
     assert list(bench.root.work.iterdir()) == []
 

@@ -12,7 +12,7 @@ import pytest
 
 from reelmill.analysis.scoring.selection import Segment
 from reelmill.catalogue.models import Video
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.loudness import integrated_loudness
 from reelmill.ffmpeg.verify import faststart
@@ -21,6 +21,7 @@ from reelmill.operations.jobs.clip_generate import clip_generate
 from reelmill.operations.jobs.highlight_generate import FADE, highlight_generate, overlapped
 from tests.clips import ffmpeg
 from tests.operations.library import add
+from tests.refusals import refused
 
 RATE = 25
 SECONDS = 40
@@ -106,7 +107,7 @@ def test_of_a_video_no_longer_than_its_highlights_there_are_none(bench: Workbenc
 
 @pytest.mark.parametrize(("count", "length"), [(0, 5), (3, 0), (3, float("inf"))])
 def test_clips_that_cannot_be(bench: Workbench, video: Video, count: int, length: float) -> None:
-    with pytest.raises(UserError, match="cannot be made; ask for at least one"):
+    with refused(WrongParameter, parameter="count" if count < 1 else "length"):
         clip_generate(bench, str(video.id), count=count, length=length)
 
 

@@ -12,6 +12,7 @@ from reelmill.catalogue.engine import session
 from reelmill.errors import FileMissing, OutsideMediaRoot, UnknownVideo
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.validate import Depth, validate
+from reelmill.troubles import Flaw
 from tests.clips import clip, cut_off, overwritten, promising
 from tests.operations.library import add
 from tests.refusals import refused
@@ -73,7 +74,7 @@ def test_a_mended_file_is_valid_again(bench: Workbench, tmp_path: Path) -> None:
 def test_what_is_not_there(bench: Workbench) -> None:
     video = add(bench, clip(_inbox(bench, "gone.mp4")))
     _inbox(bench, "gone.mp4").unlink()
-    with pytest.raises(FileMissing, match=r"inbox/gone\.mp4 is not there any more"):
+    with refused(FileMissing, path="inbox/gone.mp4", flaw=Flaw.ABSENT):
         validate(bench, str(video.id))
     for name in (str(uuid.uuid4()), "0; drop table video"):
         with refused(UnknownVideo, name=name):
@@ -84,7 +85,7 @@ def test_a_file_that_became_a_link_out_of_the_root(bench: Workbench, tmp_path: P
     video = add(bench, clip(_inbox(bench, "a.mp4")))
     shutil.move(_inbox(bench, "a.mp4"), tmp_path / "outside.mp4")
     _inbox(bench, "a.mp4").symlink_to(tmp_path / "outside.mp4")
-    with pytest.raises(OutsideMediaRoot, match="leads out of the media root"):
+    with refused(OutsideMediaRoot, path="inbox/a.mp4"):
         validate(bench, str(video.id))
 
 

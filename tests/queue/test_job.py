@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from reelmill.errors import FailureClass, UserError
+from reelmill.errors import FailureClass, UnknownName, WrongParameter
 from reelmill.queue.job import (
     DEFAULT_PRIORITY,
     Job,
@@ -21,6 +21,7 @@ from reelmill.queue.job import (
     status_of,
 )
 from tests.queue.facts import NOW, RUN
+from tests.refusals import refused
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_a_priority_and_a_lane_are_the_same_thing_said_twice() -> None:
 
 @pytest.mark.parametrize("priority", [0, 11, -1])
 def test_a_priority_out_of_range_is_refused(priority: int) -> None:
-    with pytest.raises(UserError, match=f"Priority {priority} does not exist; it goes from 1"):
+    with refused(WrongParameter, parameter="priority", value=priority):
         lane_of(priority)
 
 
@@ -107,21 +108,21 @@ def test_what_is_left_out_of_a_lane_is_the_middle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("priority", "queue", "level", "words"),
+    ("priority", "queue", "level", "refusal"),
     [
-        (5, "live", None, "not both"),
-        (5, None, "high", "not both"),
-        (0, None, None, "Priority 0 does not exist"),
-        (None, "urgent", None, "'urgent' does not exist; there are live, default, batch, idle"),
-        (None, "live", "top", "'top' does not exist; there are high, medium, low"),
-        (None, "idle", "low", "idle has no levels"),
-        (None, "live-high", "low", "'live-high' does not exist"),
+        (5, "live", None, refused(WrongParameter, parameter="priority", value=5)),
+        (5, None, "high", refused(WrongParameter, parameter="priority", value=5)),
+        (0, None, None, refused(WrongParameter, parameter="priority", value=0)),
+        (None, "urgent", None, refused(UnknownName, name="urgent", known=("live", "default", "batch", "idle"))),
+        (None, "live", "top", refused(UnknownName, name="top", known=("high", "medium", "low"))),
+        (None, "idle", "low", refused(WrongParameter, parameter="level", value="low")),
+        (None, "live-high", "low", refused(UnknownName, name="live-high")),
     ],
 )
 def test_a_lane_that_makes_no_sense_is_refused(
-    priority: int | None, queue: str | None, level: str | None, words: str
+    priority: int | None, queue: str | None, level: str | None, refusal: refused
 ) -> None:
-    with pytest.raises(UserError, match=words):
+    with refusal:
         resolve_lane(priority, queue, level)
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from reelmill.errors import OutsideMediaRoot, UserError
+from reelmill.errors import FileMissing, NotMounted, OutsideMediaRoot, UserError
 from reelmill.storage.media_root import GIFS, OUTPUT_TYPES, OWN_FOLDERS, THUMBNAILS, MediaRoot
+from tests.refusals import refused
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,7 @@ def test_dots_that_stay_inside_are_fine(media_root: MediaRoot) -> None:
 
 
 def test_nul_is_refused(media_root: MediaRoot) -> None:
-    with pytest.raises(OutsideMediaRoot, match="NUL"):
+    with refused(OutsideMediaRoot, path="inbox/a\0b.mp4"):
         media_root.resolve("inbox/a\0b.mp4")
 
 
@@ -118,3 +120,43 @@ def test_relative_is_what_resolve_takes(media_root: MediaRoot) -> None:
 
 def test_outputs_are_folders_of_their_own() -> None:
     assert set(OUTPUT_TYPES) < set(OWN_FOLDERS)
+
+
+def test_a_file_of_the_library_is_opened(media_root: MediaRoot) -> None:
+    (media_root.path / "inbox" / "a.mp4").write_bytes(b"abc")
+    with media_root.open_file("inbox/a.mp4") as opened:
+        assert opened.read() == b"abc"
+
+
+def test_what_is_no_file_is_not_opened(media_root: MediaRoot) -> None:
+    os.mkfifo(media_root.path / "inbox" / "pipe.mp4")  # nobody writes into it: to wait would be for ever
+    for path in ("inbox", "inbox/pipe.mp4", "inbox/nothing.mp4", "inbox/" + "x" * 300):
+        with pytest.raises(FileMissing):
+            media_root.open_file(path)
+    opened = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    assert not [path for path in opened if path.startswith(str(media_root.path.resolve()))]
+
+
+def test_a_link_put_in_the_way_after_the_look_is_not_followed(
+    media_root: MediaRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = media_root.path.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a.mp4").write_bytes(b"secret")
+    inbox = media_root.path / "inbox"
+    (inbox / "a.mp4").touch()
+    resolved = media_root.resolve("inbox/a.mp4")
+
+    def swapped(root: MediaRoot, written: str) -> Path:
+        inbox.rename(inbox.with_name("inbox.away"))
+        inbox.symlink_to(elsewhere)
+        return resolved
+
+    monkeypatch.setattr(MediaRoot, "resolve", swapped)
+    with pytest.raises(OutsideMediaRoot):
+        media_root.open_file("inbox/a.mp4")
+
+
+def test_a_library_that_is_not_mounted_has_no_files(tmp_path: Path) -> None:
+    with pytest.raises(NotMounted):
+        MediaRoot(tmp_path / "gone").open_file("inbox/a.mp4")

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from reelmill.errors import SiteError
+from reelmill.troubles import SiteTrouble
+from tests.refusals import refused
 from tests.workpools.others import TAKE_AND_HOLD, other_process
 from workpools.processes.worker_lock import WorkerLock, alive
 
@@ -98,7 +100,7 @@ def test_a_hundred_workers_are_the_most(first_free: Take) -> None:
 def test_another_process_holds_its_name_and_sigkill_frees_it(by_name: Take, first_free: Take, tmp_path: Path) -> None:
     with other_process(TAKE_AND_HOLD, tmp_path / "workers", "here-cpu") as child:
         assert alive(tmp_path / "workers", "here-cpu")
-        with pytest.raises(SiteError, match="already up on this node"):
+        with refused(SiteError, trouble=SiteTrouble.NAME_TAKEN, about="here-cpu"):
             by_name("here-cpu")
         assert first_free("here-cpu").name == "here-cpu-2"
         child.kill()

@@ -8,6 +8,7 @@ from typing import Final
 
 from reelmill.errors import SiteError
 from reelmill.storage.file_lock import FileLock
+from reelmill.troubles import SiteTrouble
 
 _PAUSE_SECONDS: Final = 0.05  # between two tries
 _TRIES: Final = 5  # since somebody may hold the lock for the moment in which ``alive`` tries it
@@ -39,7 +40,11 @@ class WorkerLock:
             time.sleep(_PAUSE_SECONDS if tried else 0)
             if (lock := _try_acquire(folder, name)) is not None:
                 return cls(name, lock)
-        raise SiteError(f"A worker named {name} is already up on this node; give this one another --name.")
+        raise SiteError(
+            f"A worker named {name} is already up on this node; give this one another --name.",
+            SiteTrouble.NAME_TAKEN,
+            name,
+        )
 
     @classmethod
     def acquire_first_free(cls, folder: Path, name: str) -> WorkerLock:
@@ -59,7 +64,7 @@ class WorkerLock:
             numbered = name if number == 1 else f"{name}-{number}"
             if (lock := _try_acquire(folder, numbered)) is not None:
                 return cls(numbered, lock)
-        raise SiteError(f"{_MOST} workers named {name} are up on this node; stop some.")
+        raise SiteError(f"{_MOST} workers named {name} are up on this node; stop some.", SiteTrouble.NAME_TAKEN, name)
 
     def release(self) -> None:
         """Give the name up; a second call does nothing."""

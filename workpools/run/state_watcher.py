@@ -19,13 +19,14 @@ from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNam
 from prefect.states import Cancelled
 from websockets.exceptions import WebSocketException
 
+from reelmill.queue.job_chain import REPLACED
 from workpools.server_calls import SERVER_TROUBLE, absent
 
 _REFRESH_SECONDS: Final = 1.0
 _RECONNECT_SECONDS: Final = 5.0
 
 #: States after which there is something to do here at once: a run to take, or one to stop.
-_EVENTS: Final = ("Scheduled", "AwaitingRetry", "Resuming", "Cancelling", "Cancelled", "Suspended")
+_EVENTS: Final = ("Scheduled", "AwaitingRetry", "Resuming", "Cancelling", "Cancelled", "Suspended", REPLACED)
 
 #: What a run that is no more is treated as.
 _DELETED: Final[State] = Cancelled(message="The job was deleted.")

@@ -12,6 +12,7 @@ from prefect.settings import PREFECT_WORKER_QUERY_SECONDS
 from reelmill.errors import CapabilityError
 from reelmill.ffmpeg.binary import find_ffmpeg, forget_trials, version
 from reelmill.ffmpeg.encoders import working_encoders
+from reelmill.ffmpeg.loadtest.gstreamer import find_gst_launch
 from reelmill.hardware.host import hardware, live_load
 from reelmill.queue.vram_budget import serves_gpu_pools
 from reelmill.settings import Settings
@@ -28,7 +29,7 @@ class HostHealth:
         self._hardware: dict[str, Any] | None = None
 
     async def hardware(self) -> dict[str, Any]:
-        """What it has, with the encoders that passed a test encode, and how often its workers poll; read once."""
+        """What it has, with the engines and encoders that work here, and how often its workers poll; read once."""
         if self._hardware is None:
             self._hardware = await anyio.to_thread.run_sync(self._read_hardware)
         return self._hardware
@@ -36,10 +37,12 @@ class HostHealth:
     def _read_hardware(self) -> dict[str, Any]:
         found = hardware()
         found["poll_seconds"] = PREFECT_WORKER_QUERY_SECONDS.value()
+        found["engines"] = [] if find_gst_launch(self._settings.gst_launch) is None else ["gstreamer"]
         try:
             ffmpeg = find_ffmpeg(self._settings.ffmpeg)
             found["versions"]["ffmpeg"] = version(ffmpeg)
             found["encoders"] = list(working_encoders(ffmpeg))
+            found["engines"].insert(0, "ffmpeg")
         except CapabilityError as error:
             found["encoders"] = []
             found["trouble"] = str(error)

@@ -18,6 +18,7 @@ from reelmill.errors import InputError
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.stream_copy import shown_interval
 from reelmill.parallel import in_threads
+from reelmill.troubles import Flaw
 
 #: Which finding this is: another one's results are not this one's.
 VERSION: Final = "3"
@@ -92,7 +93,8 @@ def search_ranges(source: Path, info: MediaInfo) -> list[TimeRange]:
     """
     duration = info.video.duration or info.duration or sum(shown_interval(source))
     if duration <= 0:
-        raise InputError(f"{source.name} does not say when its frames are shown; re-encode it first.")
+        reason = f"{source.name} does not say when its frames are shown; re-encode it first."
+        raise InputError(reason, source, Flaw.NO_TIMES)
     return split_into_ranges(source, Fraction(duration))
 
 

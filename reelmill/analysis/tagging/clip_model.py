@@ -230,5 +230,6 @@ def _refuse(folder: Path, why: str, cause: Exception | None = None) -> NoReturn:
     raise CapabilityError(
         f"The folder {folder}, named by REELMILL_MODELS, holds no CLIP model that can be used ({why.rstrip('.')}); put "
         "one there as transformers saves it (config.json, model.safetensors, preprocessor_config.json, "
-        "tokenizer.json), or unset the setting."
+        "tokenizer.json), or unset the setting.",
+        str(folder),
     ) from cause

@@ -60,7 +60,8 @@ def vocabulary_of(folder: Path) -> tuple[LabelSet, ...]:
     except (OSError, ValidationError) as error:
         raise CapabilityError(
             f"{path} cannot be used ({_first(error)}); it holds {{group: {{tag: sentence}}}} in JSON, "
-            "or remove it for the built-in words."
+            "or remove it for the built-in words.",
+            str(path),
         ) from error
     return tuple(_labels(name, labels) for name, labels in own.items())
 

@@ -25,9 +25,12 @@ from prefect.exceptions import ObjectNotFound
 from prefect.types import SecretDict
 from pydantic import SecretStr
 
+from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.automations.job_events import DEAD_LETTER, FAILED
 from reelmill.dispatch.connection import Connection, read_pages, translates_errors
+from reelmill.dispatch.control import this_user
 from reelmill.errors import UserError
+from reelmill.queue.actor import Actor
 from reelmill.queue.job import INVALID
 from reelmill.queue.rule import check_rule_name
 
@@ -81,11 +84,13 @@ class SavedBlock:
 class Notifications:
     """Notifications are added, listed, tried out, removed."""
 
-    def __init__(self, connection: Connection):
-        self._client = connection.client
+    def __init__(self, connection: Connection, audit: Audit):
+        self._client, self._audit = connection.client, audit
 
     @translates_errors
-    def add(self, name: str, url: str, on: Sequence[Occasion], *, every: float = 60.0) -> Notification:
+    def add(
+        self, name: str, url: str, on: Sequence[Occasion], *, every: float = 60.0, by: Actor | None = None
+    ) -> Notification:
         """Have messages sent to an address.
 
         Args:
@@ -93,6 +98,7 @@ class Notifications:
             url: of a webhook, or any address that Apprise takes, such as ``mailto://`` or ``ntfy://``.
             on: of what.
             every: at most one message of each occasion is sent within so many seconds.
+            by: who wants them; None: whoever runs this process.
 
         Returns:
             The notification.
@@ -110,6 +116,8 @@ class Notifications:
         occasions = tuple(dict.fromkeys(on))
         for occasion in occasions:
             self._client.create_automation(notification_automation(name, occasion, saved, every))
+        named = [str(occasion) for occasion in occasions]  # the address is a secret
+        self._audit.record("notification.add", by or this_user(), notification=name, on=named)
         return Notification(name, occasions, every, True)
 
     @translates_errors
@@ -163,11 +171,12 @@ class Notifications:
             ) from None
 
     @translates_errors
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, by: Actor | None = None) -> None:
         """Remove a notification and its address.
 
         Args:
             name: its name.
+            by: who wants that; None: whoever runs this process.
 
         Raises:
             UserError: there is none of this name.
@@ -177,6 +186,7 @@ class Notifications:
             self._client.delete_automation(automation.id)
             for block_id in _block_ids(automation):
                 self._forget(block_id)
+        self._audit.record("notification.remove", by or this_user(), notification=name)
 
     def _forget(self, block_id: uuid.UUID) -> None:
         try:

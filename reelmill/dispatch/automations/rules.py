@@ -10,6 +10,7 @@ from typing import Any, Final
 from prefect.events import Automation
 from prefect.exceptions import ObjectNotFound
 
+from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.automations.rule_automation import (
     Target,
     core_of,
@@ -20,9 +21,11 @@ from reelmill.dispatch.automations.rule_automation import (
 )
 from reelmill.dispatch.batches import video_parameter
 from reelmill.dispatch.connection import Connection, read_pages, server_errors, translates_errors
+from reelmill.dispatch.control import this_user
 from reelmill.dispatch.deployments import REPLACED, Deployments
 from reelmill.dispatch.submission import check_parameters
 from reelmill.errors import UserError
+from reelmill.queue.actor import Actor
 from reelmill.queue.job import canonical
 from reelmill.queue.rule import Rule, RuleJob, check_rule_name
 
@@ -41,15 +44,16 @@ class RuleState:
 class Rules:
     """Rules are added, listed, turned on and off, removed."""
 
-    def __init__(self, connection: Connection):
-        self._connection, self._deployments = connection, Deployments(connection)
+    def __init__(self, connection: Connection, audit: Audit):
+        self._connection, self._deployments, self._audit = connection, Deployments(connection), audit
 
     @translates_errors
-    def add(self, rule: Rule) -> RuleState:
+    def add(self, rule: Rule, by: Actor | None = None) -> RuleState:
         """Put a rule on the server.
 
         Args:
             rule: off, unless it is on.
+            by: who wants it; None: whoever runs this process.
 
         Returns:
             The rule as it is there.
@@ -68,6 +72,8 @@ class Rules:
         rule = Rule(rule.name, rule.directory_type, jobs, rule.on)
         targets = [self._target(job, check=True) for job in jobs]
         automation_id = self._connection.client.create_automation(rule_automation(rule, targets))
+        what: dict[str, Any] = {"folder": rule.directory_type, "jobs": [str(job) for job in jobs], "on": rule.on}
+        self._audit.record("rule.add", by or this_user(), rule=rule.name, **what)
         return RuleState(rule, automation_id, ())
 
     @translates_errors
@@ -100,12 +106,13 @@ class Rules:
         return self._state(self._find(name), {})
 
     @translates_errors
-    def turn(self, name: str, *, on: bool) -> RuleState:
+    def turn(self, name: str, *, on: bool, by: Actor | None = None) -> RuleState:
         """Turn a rule on or off.
 
         Args:
             name: its name.
             on: whether it is to do anything.
+            by: who wants that; None: whoever runs this process.
 
         Returns:
             The rule as it is then.
@@ -119,20 +126,23 @@ class Rules:
             self._point_anew(automation, lost)
         client = self._connection.client
         (client.resume_automation if on else client.pause_automation)(automation.id)
+        self._audit.record("rule.turn", by or this_user(), rule=name, on=on)
         return self._state(self._find(name), {})
 
     @translates_errors
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, by: Actor | None = None) -> None:
         """Remove a rule; jobs it has submitted stay.
 
         Args:
             name: its name.
+            by: who wants that; None: whoever runs this process.
 
         Raises:
             UserError: there is none of this name.
             PlatformError: the server is away.
         """
         self._connection.client.delete_automation(self._find(name).id)
+        self._audit.record("rule.remove", by or this_user(), rule=name)
 
     @translates_errors
     def point_anew(self) -> list[str]:

@@ -103,6 +103,7 @@ def _text_fits(text: str, spec: Spec) -> bool:
 
 _CONDITIONS: Final[Mapping[str, Callable[[FlowRun, Spec], bool]]] = {
     "id": lambda run, spec: _value_fits(str(run.id), spec),
+    "idempotency_key": lambda run, spec: _value_fits(run.idempotency_key or "", spec),
     "deployment_id": lambda run, spec: _value_fits(str(run.deployment_id), spec),
     "name": lambda run, spec: _text_fits(run.name, spec),
     "tags": lambda run, spec: _tags_fit(run.tags, spec),

@@ -103,6 +103,8 @@ class MemoryServer:
         body = json.loads(request.content) if request.content else {}
         if path == "/csrf-token":
             return httpx.Response(422, json={"detail": "CSRF protection is disabled."})
+        if path == "/health":
+            return _response(True, self._clock.now())
         if path in _EMPTY or re.fullmatch(r"/work_pools/[^/]+/workers/filter", path):
             return _response([], self._clock.now())
         if path == "/flow_run_states/":

@@ -12,6 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from reelmill.clock import SYSTEM, Clock
 from reelmill.dispatch.dispatcher import Dispatcher
 from reelmill.dispatch.testing.memory_server import MemoryServer
+from reelmill.dispatch.testing.memory_trail import MemoryTrail
 
 
 class MemorySite:
@@ -33,7 +34,7 @@ class MemorySite:
     """
 
     def __init__(self, clock: Clock = SYSTEM):
-        self._clock, self._server = clock, MemoryServer(clock)
+        self._clock, self._server, self._trail = clock, MemoryServer(clock), MemoryTrail()
 
     def deploy(
         self,
@@ -66,4 +67,4 @@ class MemorySite:
     def dispatcher(self) -> Iterator[Dispatcher]:
         """The dispatcher of this site."""
         with self.client() as client:
-            yield Dispatcher(client, self._clock)
+            yield Dispatcher(client, self._clock, self._trail)

@@ -23,6 +23,7 @@ from reelmill.ffmpeg.commands.filters import (
 )
 from reelmill.ffmpeg.commands.segment_muxer import frame_times, start_time
 from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.finding import Finding, FindingKind, not_usable
 from reelmill.ffmpeg.planning.chunk_plan import Chunk, shape
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 from reelmill.ffmpeg.reading.stream_copy import delay
@@ -70,12 +71,16 @@ def check_chunk(path: Path, chunk: Chunk, time_base: Fraction, codec: Codec = WE
     try:
         times = [time / time_base for time in frame_times(path, codec)[0]]
     except (FFmpegError, InputError) as error:
-        raise OutputRejected(f"chunk {chunk.number + 1} is not what was to be made: {error}") from error
+        raise OutputRejected(
+            f"chunk {chunk.number + 1} is not what was to be made: {error}", (not_usable(error),)
+        ) from error
     if len(times) != chunk.frames:
-        raise OutputRejected(f"chunk {chunk.number + 1} holds {len(times)} frames where its source has {chunk.frames}")
+        found = Finding(FindingKind.FRAME_COUNT, len(times), chunk.frames, against_source=True)
+        raise OutputRejected(f"chunk {chunk.number + 1} holds {found.sentence}", (found,))
     ordered = sorted(times)
     if shape(ordered) != chunk.shape:
-        raise OutputRejected(f"the frames of chunk {chunk.number + 1} do not stand at their source's times")
+        found = Finding(FindingKind.FRAME_TIME)
+        raise OutputRejected(f"the frames of chunk {chunk.number + 1} do not stand at their source's times", (found,))
     places = {time: place for place, time in enumerate(ordered)}
     return delay([places[time] for time in times])
 

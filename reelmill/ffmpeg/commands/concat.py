@@ -27,6 +27,7 @@ from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.codecs import codec_named
 from reelmill.ffmpeg.commands.excerpt import excerpt
 from reelmill.ffmpeg.commands.filters import AAC, FASTSTART, arguments, fitted, levelled, mixable, seconds
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media
 from reelmill.ffmpeg.reading.seeking import SeekPoint
 from reelmill.ffmpeg.reading.stream_copy import Form
@@ -147,7 +148,9 @@ def join(files: Sequence[Path], timing: Timing, delay: int, target: Path) -> Non
         for file in files:
             places = _places(file)
             if before + len(places) > len(timing.times):
-                raise OutputRejected(f"{file.name} holds more frames than it should")
+                raise OutputRejected(
+                    f"{file.name} holds more frames than it should", (_counted(before + len(places), timing),)
+                )
             with open_media(file) as container, _damage_rejected(file):
                 video, begun = _video_track(container), film is not None
                 film = film or _film_track(output, video, timing.time_base)
@@ -158,7 +161,11 @@ def join(files: Sequence[Path], timing: Timing, delay: int, target: Path) -> Non
                     output.mux(packet)
             before += len(places)
     if before != len(timing.times):
-        raise OutputRejected(f"the segments hold {before} frames, not {len(timing.times)}")
+        raise OutputRejected(f"the segments hold {before} frames, not {len(timing.times)}", (_counted(before, timing),))
+
+
+def _counted(frames: int, timing: Timing) -> Finding:
+    return Finding(FindingKind.FRAME_COUNT, got=frames, wanted=len(timing.times))
 
 
 def _film_track(output: OutputContainer, template: VideoStream, time_base: Fraction) -> VideoStream:
@@ -184,7 +191,8 @@ def _damage_rejected(file: Path) -> Iterator[None]:
         blame_disk(error, file)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise OutputRejected(f"{file.name} cannot be joined to others ({error.strerror})") from error
+        damage = Finding(FindingKind.DAMAGED, text=error.strerror or str(error))
+        raise OutputRejected(f"{file.name} cannot be joined to others ({error.strerror})", (damage,)) from error
 
 
 def _video_track(container: InputContainer) -> VideoStream:

@@ -19,6 +19,7 @@ from reelmill.errors import InputError, OutputRejected
 from reelmill.ffmpeg.codecs import WEB, Codec
 from reelmill.ffmpeg.commands.filters import AAC, FASTSTART, arguments, seconds
 from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.finding import Finding, FindingKind, not_usable
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, media_url, open_media
 from reelmill.ffmpeg.reading.stream_copy import delay
 
@@ -102,9 +103,11 @@ def check_chunk(path: Path, frames: int, name: str, codec: Codec = WEB) -> int:
     except (FFmpegError, InputError) as error:
         if isinstance(error, FFmpegError):
             blame_disk(error, path)
-        raise OutputRejected(f"{name}, just made, cannot be used: {error}") from error
+        raise OutputRejected(f"{name}, just made, cannot be used: {error}", (not_usable(error),)) from error
     if len(times) != frames or not entered:
-        raise OutputRejected(f"{name}, just made, holds {len(times)} frames rather than {frames}, or no keyframe.")
+        counted = Finding(FindingKind.FRAME_COUNT, got=len(times), wanted=frames)
+        found = counted if len(times) != frames else Finding(FindingKind.NO_KEYFRAME)
+        raise OutputRejected(f"{name}, just made, cannot be used: {found.sentence}.", (found,))
     places = {time: place for place, time in enumerate(sorted(times))}
     return delay([places[time] for time in times])
 
@@ -148,8 +151,8 @@ def check_opens(path: Path, name: str) -> None:
     except (FFmpegError, InputError) as error:
         if isinstance(error, FFmpegError):
             blame_disk(error, path)
-        raise OutputRejected(f"{name}, just made, cannot be used: {error}") from error
-    raise OutputRejected(f"{name}, just made, is empty.")
+        raise OutputRejected(f"{name}, just made, cannot be used: {error}", (not_usable(error),)) from error
+    raise OutputRejected(f"{name}, just made, is empty.", (Finding(FindingKind.NOTHING),))
 
 
 def encode_audio(audio: Any, target: Path, **options: Any) -> tuple[str, ...]:

@@ -65,7 +65,8 @@ def require_gstreamer(wanted: Path | None = None) -> Path:
     if found is None:
         raise CapabilityError(
             f"GStreamer is not installed here: gst-launch-1.0 is missing; install {', '.join(PACKAGES)}, "
-            "or choose engine=ffmpeg."
+            "or choose engine=ffmpeg.",
+            "gst-launch-1.0",
         )
     return found
 
@@ -87,7 +88,8 @@ def require_elements(gst_launch: Path, load: Load) -> None:
         )
         if known.returncode != 0:
             package = f"gstreamer1.0-plugins-{packages[element]}"
-            raise CapabilityError(f"GStreamer lacks {element} here; install {package}, or choose engine=ffmpeg.")
+            reason = f"GStreamer lacks {element} here; install {package}, or choose engine=ffmpeg."
+            raise CapabilityError(reason, package)
 
 
 def arguments(load: Load) -> tuple[str, ...]:
@@ -106,7 +108,8 @@ def arguments(load: Load) -> tuple[str, ...]:
     scenario = load.scenario
     if load.sink.kind == "srt" or (load.sink.kind == "rtmp" and scenario.codec not in _IN_FLV):
         raise CapabilityError(
-            f"GStreamer cannot send {scenario.codec} over {load.sink.kind.upper()} whole; choose engine=ffmpeg."
+            f"GStreamer cannot send {scenario.codec} over {load.sink.kind.upper()} whole; choose engine=ffmpeg.",
+            load.sink.kind,
         )
     raw = f"video/x-raw,format=I420,width={scenario.width},height={scenario.height},framerate={scenario.rate}/1"
     codec = codec_called(scenario.codec)
@@ -132,7 +135,7 @@ def encoder(codec: str) -> GstEncoder:
     """
     gst = codec_called(codec).software.gst
     if gst is None:
-        raise CapabilityError(f"GStreamer has no encoder of {codec}; choose engine=ffmpeg.")
+        raise CapabilityError(f"GStreamer has no encoder of {codec}; choose engine=ffmpeg.", codec)
     return gst
 
 

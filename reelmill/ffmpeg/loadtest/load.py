@@ -64,10 +64,12 @@ def choose_encoder(transcoder: Transcoder, scenario: Scenario, wanted: LoadChoic
         if asked and row.backend.vendor in vendors and usable(transcoder.ffmpeg, row.name):
             return row.name
     if wanted not in ("auto", SOFTWARE.name):
-        raise CapabilityError(f"No GPU here encodes {scenario.codec}; choose encoder=software.")
+        raise CapabilityError(f"No GPU here encodes {scenario.codec}; choose encoder=software.", scenario.codec)
     name = codec.software.name
     if not usable(transcoder.ffmpeg, name):
-        raise CapabilityError(f"The encoder {name} does not work with {transcoder.ffmpeg}; use the bundled ffmpeg.")
+        raise CapabilityError(
+            f"The encoder {name} does not work with {transcoder.ffmpeg}; use the bundled ffmpeg.", name
+        )
     return name
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def scenario_named(name: str) -> Scenario:
         A row of the table, or one of its own.
 
     Raises:
-        UserError: it is neither, or out of bounds.
+        WrongParameter: it is neither, or out of bounds.
     """
     wanted = name.strip().lower()
     for listed in SCENARIOS:
@@ -75,13 +75,16 @@ def scenario_named(name: str) -> Scenario:
     parsed = _OWN.fullmatch(wanted)
     if parsed is None:
         known = ", ".join(listed.name for listed in SCENARIOS)
-        raise UserError(f"{name!r} is no load scenario; use one of {known}, or <height>p<rate>-<codec>.")
+        reason = f"{name!r} is no load scenario; use one of {known}, or <height>p<rate>-<codec>."
+        raise WrongParameter(reason, "scenario", name)
     size, rate, codec = parsed.groups()
     height = 2160 if size == "4k" else int(size[:-1])
     if not HEIGHTS[0] <= height <= HEIGHTS[1] or height % 2:
-        raise UserError(f"{name!r} is {height} pixels high; use an even number from {HEIGHTS[0]} to {HEIGHTS[1]}.")
+        reason = f"{name!r} is {height} pixels high; use an even number from {HEIGHTS[0]} to {HEIGHTS[1]}."
+        raise WrongParameter(reason, "scenario", name)
     if not RATES[0] <= int(rate) <= RATES[1]:
-        raise UserError(f"{name!r} shows {rate} frames a second; use {RATES[0]} to {RATES[1]}.")
+        reason = f"{name!r} shows {rate} frames a second; use {RATES[0]} to {RATES[1]}."
+        raise WrongParameter(reason, "scenario", name)
     return _scaled(wanted, height, int(rate), codec)
 
 
@@ -112,15 +115,17 @@ def bitrate(scenario: Scenario, written: str) -> int:
         kbit/s.
 
     Raises:
-        UserError: it is not one, or out of bounds.
+        WrongParameter: it is not one, or out of bounds.
     """
     if written.strip().lower() == _AUTO:
         return scenario.kbit
     parsed = _BITRATE.fullmatch(written.strip())
     if parsed is None:
-        raise UserError(f"{written!r} is not a bit rate; write auto, or a number with k or M such as 800k or 6M.")
+        reason = f"{written!r} is not a bit rate; write auto, or a number with k or M such as 800k or 6M."
+        raise WrongParameter(reason, "bitrate", written)
     number, unit = parsed.groups()
     kbit = round(float(number) * (1000 if unit.lower() == "m" else 1))
     if not KBITS[0] <= kbit <= KBITS[1]:
-        raise UserError(f"The bit rate {written} is out of bounds; use {KBITS[0]}k to {KBITS[1] // 1000}M.")
+        reason = f"The bit rate {written} is out of bounds; use {KBITS[0]}k to {KBITS[1] // 1000}M."
+        raise WrongParameter(reason, "bitrate", written)
     return kbit

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.codecs import codec_called
 from reelmill.ffmpeg.loadtest.scenarios import LOAD_CODECS
 
@@ -43,23 +43,27 @@ def sink(written: str, codec: str) -> Sink:
         Where the load goes.
 
     Raises:
-        UserError: it is none of these, leads to another node, or cannot carry the codec.
+        WrongParameter: it is none of these, leads to another node, or cannot carry the codec.
     """
     text = written.strip()
     found = Sink("file") if text == "file" else Sink("null") if text == "null" else _server(text)
     container = STREAMS.get(found.kind)
     if container is not None and container not in codec_called(codec).streamed_in:
         able = " or ".join(name for name in sorted(LOAD_CODECS) if container in codec_called(name).streamed_in)
-        raise UserError(f"{found.kind.upper()} cannot carry {codec}; use {able}, or the output file or null.")
+        reason = f"{found.kind.upper()} cannot carry {codec}; use {able}, or the output file or null."
+        raise WrongParameter(reason, "output", written)
     return found
 
 
 def _server(written: str) -> Sink:
     parsed = _URL.fullmatch(written)
     if parsed is None:
-        raise UserError(f"{written!r} is no output; use file, null, or a plain rtmp:// or srt:// address on localhost.")
+        reason = f"{written!r} is no output; use file, null, or a plain rtmp:// or srt:// address on localhost."
+        raise WrongParameter(reason, "output", written)
     if _LOOPBACK.fullmatch(parsed["host"]) is None:
-        raise UserError(f"The output {written} is on {parsed['host']}; a load goes to this machine only (localhost).")
+        reason = f"The output {written} is on {parsed['host']}; a load goes to this machine only (localhost)."
+        raise WrongParameter(reason, "output", written)
     if "mode=" in written and "mode=caller" not in written:
-        raise UserError(f"The output {written} waits for a caller; a load calls, so leave the mode out.")
+        reason = f"The output {written} waits for a caller; a load calls, so leave the mode out."
+        raise WrongParameter(reason, "output", written)
     return Sink("rtmp" if parsed["kind"] == "rtmp" else "srt", written)

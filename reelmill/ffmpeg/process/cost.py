@@ -32,6 +32,7 @@ class Cost(BaseModel):
     joules_source: str  # which counters
     vmaf: float | None = None  # mean over all frames, 0 to 100
     efficiency: float | None = None  # see ``efficiency``
+    encoder: str | None = None  # that did it, as its engine names it; None in records of before it was kept
 
 
 def efficiency(bytes_in: int | None, bytes_out: int | None, cpu_seconds: float, vmaf: float | None) -> float | None:
@@ -124,6 +125,7 @@ def total(costs: Sequence[Cost]) -> Cost | None:
         bytes_out=_sum_of([cost.bytes_out for cost in costs]),
         joules=_sum_of([cost.joules for cost in costs]),
         joules_source=costs[0].joules_source,
+        encoder=costs[0].encoder,
     )
 
 
@@ -136,3 +138,8 @@ def with_vmaf(cost: Cost, vmaf: float) -> Cost:
     """``cost`` with a VMAF that was measured later."""
     worth = efficiency(cost.bytes_in, cost.bytes_out, cost.cpu_seconds, vmaf)
     return cost.model_copy(update={"vmaf": vmaf, "efficiency": worth})
+
+
+def with_encoder(cost: Cost, encoder: str) -> Cost:
+    """``cost`` with the encoder that did it."""
+    return cost.model_copy(update={"encoder": encoder})

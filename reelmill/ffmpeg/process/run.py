@@ -5,11 +5,9 @@ Progress, last lines of stderr, time-outs, CPU seconds, no orphan left.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import selectors
-import signal
 import subprocess
 import time
 from collections import deque
@@ -20,6 +18,7 @@ from typing import Final, Protocol
 
 from reelmill import guard
 from reelmill.errors import DiskFull, FfmpegFailed, ProcessStalled
+from reelmill.ffmpeg.process.child import start_child
 from reelmill.ffmpeg.process.command_line import command_line
 from reelmill.ffmpeg.process.progress import Progress, ProgressReader
 from reelmill.storage.disk import Disk
@@ -38,8 +37,6 @@ _NOT_READ: Final = re.compile(
 
 _POLL: Final = 0.5  # seconds between checks of the time-outs
 _DISK_POLL: Final = 2.0  # seconds between checks of the disk
-_PR_SET_PDEATHSIG: Final = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -84,10 +81,6 @@ class Runner(Protocol):
 
     def describe(self, arguments: Sequence[str]) -> str:
         """The command as a line to paste into a shell."""
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 class FfmpegRunner:
@@ -140,13 +133,7 @@ def run_program(program: Program, limits: Limits, on_progress: OnProgress | None
         ProcessStalled: it made no progress, or took too long.
         DiskFull: the disk is.
     """
-    process = subprocess.Popen(
-        program.argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=_die_with_parent,
-    )
+    process = start_child(program.argv)
     try:
         return _read_to_end(program, process, limits, on_progress)
     finally:

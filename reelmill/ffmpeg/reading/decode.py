@@ -20,6 +20,7 @@ from reelmill.ffmpeg.reading.decode_request import NO_REQUEST, DecodeRequest
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 from reelmill.ffmpeg.reading.seeking import Footage, SeekPoint
 from reelmill.ffmpeg.reading.tracks import decodable_audio
+from reelmill.troubles import Flaw
 
 #: Seconds decoded at the start, in the middle and at the end by a quick check.
 WINDOW: Final = Fraction(2)
@@ -43,7 +44,7 @@ def fast_video_stream(path: Path, container: InputContainer) -> VideoStream:
     """
     found = main_video(container)
     if found is None:
-        raise NotAVideo(f"{path.name} has no video track.")
+        raise NotAVideo(f"{path.name} has no video track.", path, Flaw.NO_VIDEO_TRACK)
     _prepare_fast(found[1])
     return found[1]
 
@@ -150,5 +151,5 @@ def decoded_seek_point(path: Path, at: Fraction) -> SeekPoint:
     with Footage(path, _prepare_fast) as footage:
         found = footage.on_show(at)
     if found is None:
-        raise NotAVideo(f"{path.name} holds no frame that decodes.")
+        raise NotAVideo(f"{path.name} holds no frame that decodes.", path, Flaw.NO_FRAMES)
     return found[0]

@@ -15,7 +15,8 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from reelmill.errors import DISK_TROUBLE, EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
+from reelmill.classification import DISK_TROUBLE
+from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
 from reelmill.ffmpeg.reading.orientation import mirrored, rotation
 from reelmill.ffmpeg.reading.sample_entries import SampleEntry, sample_entries
 from reelmill.ffmpeg.reading.tracks import (
@@ -29,6 +30,7 @@ from reelmill.ffmpeg.reading.tracks import (
     omitted_tracks,
     unused_tracks,
 )
+from reelmill.troubles import Flaw
 
 __all__ = ["MediaInfo", "VideoTrack", "blame_disk", "main_video", "media_url", "open_media", "probe"]
 
@@ -151,25 +153,33 @@ def open_media(path: Path) -> InputContainer:
     name = path.name or str(path)
     try:
         if path.is_dir():
-            raise NotAVideo(f"{name} is a folder, not a video file.")
+            raise NotAVideo(f"{name} is a folder, not a video file.", path, Flaw.FOLDER)
         if path.stat().st_size == 0:
-            raise NotAVideo(f"{name} is empty (0 bytes); copy it again from where it came from.")
+            raise NotAVideo(f"{name} is empty (0 bytes); copy it again from where it came from.", path, Flaw.EMPTY)
         return av.open(media_url(path), metadata_errors="ignore")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileMissing(_absent(path)) from error
+        raise FileMissing(_absent(path), path, _absence(path)) from error
     except PermissionError as error:
-        raise InputError(f"{name} may not be read by this user; check its permissions.") from error
+        reason = f"{name} may not be read by this user; check its permissions."
+        raise InputError(reason, path, Flaw.FORBIDDEN) from error
     except FFmpegError as error:
         blame_disk(error, path)
         raise NotAVideo(
             f"{name} cannot be opened as a video ({error.strerror or error}): "
-            "it is cut off, damaged or another kind of file."
+            "it is cut off, damaged or another kind of file.",
+            path,
+            Flaw.UNKNOWN_FORMAT,
         ) from error
     except OSError as error:
         blame_disk(error, path)
         if error.strerror == "File name too long":
-            raise FileMissing(f"{name[:40]}… is longer than a file name may be.") from error
-        raise InputError(f"{name} cannot be read: {error.strerror or error}.") from error
+            reason = f"{name[:40]}… is longer than a file name may be."
+            raise FileMissing(reason, path, Flaw.NAME_TOO_LONG) from error
+        raise InputError(f"{name} cannot be read: {error.strerror or error}.", path, Flaw.UNREADABLE) from error
+
+
+def _absence(path: Path) -> Flaw:
+    return Flaw.ADDRESS if _ADDRESS.match(str(path)) else Flaw.ABSENT
 
 
 def _absent(path: Path) -> str:
@@ -195,7 +205,7 @@ def blame_disk(error: Exception, path: Path | str) -> None:
     met = _trouble(path) if isinstance(error, FFmpegError) else error
     if isinstance(met, OSError) and met.errno in DISK_TROUBLE:
         said = f"{path.name} cannot be read just now ({met.strerror}): look after its disk or share."
-        raise Unreadable(said) from error
+        raise Unreadable(said, path) from error
 
 
 def _trouble(path: Path) -> OSError | None:
@@ -268,13 +278,14 @@ def probe(path: Path) -> MediaInfo:
     """
     with open_media(path) as container:
         if any(mark in container.format.name for mark in _IMAGE_FORMATS):
-            raise NotAVideo(f"{path.name} is an image ({container.format.name}), not a video.")
+            reason = f"{path.name} is an image ({container.format.name}), not a video."
+            raise NotAVideo(reason, path, Flaw.IMAGE)
         entries = dict(enumerate(sample_entries(path))) if "mp4" in container.format.name else {}
         if any(entry.name == _ENCRYPTED_ENTRY for entry in entries.values()):
-            raise EncryptedVideo(f"{path.name} is encrypted (DRM); Reelmill has no key to it.")
+            raise EncryptedVideo(f"{path.name} is encrypted (DRM); Reelmill has no key to it.", path)
         found = main_video(container)
         if found is None or not found[1].codec_context.width:
-            raise NotAVideo(_no_video(path, container))
+            raise NotAVideo(*_no_video(path, container))
         names = {index: entry.name for index, entry in entries.items()}
         frames = _first_frames(container, found[1])
         audio = audio_tracks(container, frames)
@@ -296,11 +307,13 @@ def probe(path: Path) -> MediaInfo:
         )
 
 
-def _no_video(path: Path, container: InputContainer) -> str:
+def _no_video(path: Path, container: InputContainer) -> tuple[str, Path, Flaw]:
     if any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video):
-        return f"{path.name} has a video track that this build of ffmpeg cannot decode."
-    what = "only audio" if container.streams.audio else "no video track"
-    return f"{path.name} has {what}; Reelmill works on videos."
+        reason = f"{path.name} has a video track that this build of ffmpeg cannot decode."
+        return reason, path, Flaw.UNKNOWN_CODEC
+    if container.streams.audio:
+        return f"{path.name} has only audio; Reelmill works on videos.", path, Flaw.AUDIO_ONLY
+    return f"{path.name} has no video track; Reelmill works on videos.", path, Flaw.NO_VIDEO_TRACK
 
 
 def _first_frames(container: InputContainer, video: VideoStream) -> dict[int, Any]:

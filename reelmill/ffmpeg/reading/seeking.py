@@ -25,6 +25,7 @@ from av.video.stream import VideoStream
 
 from reelmill.errors import NotAVideo
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
+from reelmill.troubles import Flaw
 
 #: How far before the moment wanted a seek is tried, in seconds. Twice as far each time, so that no more than twice the
 #: GOP is decoded; a longer GOP is decoded from the beginning of the file.
@@ -131,7 +132,7 @@ class Footage:
         found = main_video(self.container)
         if found is None:
             self.container.close()
-            raise NotAVideo(f"{self._path.name} has no video track.")
+            raise NotAVideo(f"{self._path.name} has no video track.", self._path, Flaw.NO_VIDEO_TRACK)
         self.stream: VideoStream = found[1]
         self.offset = Fraction(self.container.start_time or 0, av.time_base)
         flags = Flags(self.container.format.flags)

@@ -24,7 +24,7 @@ def require_vmaf(transcoder: Transcoder) -> None:
         CapabilityError: this ffmpeg was built without it.
     """
     if "libvmaf" not in filters(transcoder.ffmpeg):
-        raise CapabilityError(f"{transcoder.ffmpeg} lacks the filter libvmaf; use the bundled ffmpeg.")
+        raise CapabilityError(f"{transcoder.ffmpeg} lacks the filter libvmaf; use the bundled ffmpeg.", "libvmaf")
 
 
 def comparison(

@@ -1,9 +1,10 @@
 """Is a finished file what it should be? ffmpeg's exit code is never proof, so the file itself is examined.
 
 Comes in: comparisons of a file with what it was made of.
-Uses: errors, ffmpeg.codecs, ffmpeg.commands, ffmpeg.reading.
+Uses: errors, ffmpeg.codecs, ffmpeg.commands, ffmpeg.finding, ffmpeg.reading.
 """
 
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.mp4_boxes import faststart
 from reelmill.ffmpeg.verify.content import content_of, shown_faults
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, lasts
@@ -15,6 +16,8 @@ __all__ = [
     "Decoder",
     "Expectation",
     "FilmSegment",
+    "Finding",
+    "FindingKind",
     "Proof",
     "Source",
     "content_of",

@@ -15,6 +15,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import MediaInfo, VideoTrack
 from reelmill.ffmpeg.reading.seeking import Footage
 
@@ -35,7 +36,7 @@ _NEAR: Final = 3.0
 _CONTRAST: Final = 12.0
 
 
-def colour_faults(source: VideoTrack, made: VideoTrack, *, tone_mapped: bool | None) -> Iterator[str]:
+def colour_faults(source: VideoTrack, made: VideoTrack, *, tone_mapped: bool | None) -> Iterator[Finding]:
     """What a copy declares wrongly (pure).
 
     Args:
@@ -44,41 +45,41 @@ def colour_faults(source: VideoTrack, made: VideoTrack, *, tone_mapped: bool | N
         tone_mapped: whether high dynamic range was to be mapped to standard; None: as the copy declares.
 
     Yields:
-        Each fault as a clause.
+        Each of them.
     """
     if made.hdr is not None and (tone_mapped or source.hdr is None):
-        meant = "the source is not HDR" if source.hdr is None else "it was to be tone-mapped"
-        yield f"it declares HDR ({made.hdr.upper()}), and {meant}"
+        kind = FindingKind.HDR_DECLARED if source.hdr is None else FindingKind.HDR_NOT_MAPPED
+        yield Finding(kind, got=made.hdr.upper())
     elif made.hdr is not None:
         yield from _hdr_faults(source, made)
     elif source.hdr is not None and tone_mapped is False:
-        yield f"the source is HDR ({source.hdr.upper()}) and it does not declare it"
+        yield Finding(FindingKind.HDR_UNDECLARED, wanted=source.hdr.upper(), against_source=True)
     elif source.hdr is not None:
         yield from _sdr_faults(made)
     else:
         stated = [_SAME.get(track.matrix, track.matrix) for track in (source, made)]
         if not {_UNSPECIFIED, _RGB} & set(stated) and stated[0] != stated[1]:
-            yield f"its colours are declared in another matrix ({made.matrix}) than the source's ({source.matrix})"
+            yield Finding(FindingKind.MATRIX, got=made.matrix, wanted=source.matrix, against_source=True)
 
 
-def _hdr_faults(source: VideoTrack, made: VideoTrack) -> Iterator[str]:
-    for what, wanted, got in (
-        ("transfer", source.transfer, made.transfer),
-        ("primaries", source.primaries, made.primaries),
-        ("matrix", source.matrix, made.matrix),
+def _hdr_faults(source: VideoTrack, made: VideoTrack) -> Iterator[Finding]:
+    for kind, wanted, got in (
+        (FindingKind.HDR_TRANSFER, source.transfer, made.transfer),
+        (FindingKind.HDR_PRIMARIES, source.primaries, made.primaries),
+        (FindingKind.HDR_MATRIX, source.matrix, made.matrix),
     ):
         if wanted not in (got, _UNSPECIFIED):
-            yield f"its HDR {what} is declared as {got}, the source's is {wanted}"
+            yield Finding(kind, got=got, wanted=wanted, against_source=True)
     if bits(made) < 10:
-        yield f"HDR needs 10 bits and it has {bits(made)}"
+        yield Finding(FindingKind.HDR_DEPTH, got=bits(made), wanted=10)
 
 
-def _sdr_faults(made: VideoTrack) -> Iterator[str]:
+def _sdr_faults(made: VideoTrack) -> Iterator[Finding]:
     if (made.primaries, made.transfer, made.matrix) != (_BT709, _BT709, _BT709):
         tags = f"{made.primaries}/{made.transfer}/{made.matrix}"
-        yield f"it was tone-mapped and does not declare BT.709 (primaries/transfer/matrix {tags}, not 1/1/1)"
+        yield Finding(FindingKind.SDR_TAGS, got=tags, wanted="1/1/1")
     if bits(made) > 8 or made.full_range:
-        yield f"it was tone-mapped and is not 8 bit in limited range ({made.pixel_format})"
+        yield Finding(FindingKind.SDR_FORMAT, got=made.pixel_format)
 
 
 def bits(track: VideoTrack) -> int:
@@ -86,7 +87,7 @@ def bits(track: VideoTrack) -> int:
     return av.VideoFormat(track.pixel_format).components[0].bits if track.pixel_format else 8
 
 
-def washed_out(source: Path, source_info: MediaInfo, made: Path, made_info: MediaInfo) -> str | None:
+def washed_out(source: Path, source_info: MediaInfo, made: Path, made_info: MediaInfo) -> Finding | None:
     """Whether a copy that declares standard range still holds the pixels of its HDR source.
 
     Brightness and both colour differences of a few frames are compared by their distributions, which neither scaling
@@ -100,7 +101,7 @@ def washed_out(source: Path, source_info: MediaInfo, made: Path, made_info: Medi
         made_info: its facts.
 
     Returns:
-        The fault as a clause; None where there is none.
+        What is wrong; None where nothing is.
     """
     if source_info.video.hdr is None or made_info.video.hdr is not None:
         return None
@@ -109,9 +110,7 @@ def washed_out(source: Path, source_info: MediaInfo, made: Path, made_info: Medi
     usable = [(a, b) for a, b in pairs if a is not None and b is not None and a[0][-1] - a[0][0] >= _CONTRAST]
     if not usable or any(np.abs(a - b).mean(axis=1).max() > _NEAR for a, b in usable):
         return None
-    return (
-        "its pixels are those of the HDR source, not tone-mapped, and it declares standard range: it looks washed out"
-    )
+    return Finding(FindingKind.WASHED_OUT)
 
 
 def percentiles(path: Path, at: Fraction) -> NDArray[np.float64] | None:

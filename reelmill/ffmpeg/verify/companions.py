@@ -12,6 +12,7 @@ from typing import Any, Final
 from av.error import FFmpegError
 
 from reelmill.ffmpeg.commands.filters import TEXT_SUBTITLES
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import open_media
 
 #: How far a chapter or a line of a subtitle may be off, in seconds.
@@ -84,19 +85,19 @@ def _codec(stream: Any) -> str:
     return context.codec.canonical_name if context is not None else "unknown"
 
 
-def companion_faults(source: Companions, made: Companions) -> Iterator[str]:
+def companion_faults(source: Companions, made: Companions) -> Iterator[Finding]:
     """What of a source's text subtitles and chapters its copy lacks (pure).
 
     Subtitles that are images cannot be kept and are not required, nor are chapters that make no sense: out of order,
     before the start, or without length.
 
     Yields:
-        Each fault as a clause.
+        Each of them.
     """
     wanted = [track for track in source.subtitles if track.text]
     got = [track for track in made.subtitles if track.text]
     if len(wanted) != len(got):
-        yield f"{len(got)} text subtitle tracks where the source has {len(wanted)}"
+        yield Finding(FindingKind.SUBTITLE_TRACKS, got=len(got), wanted=len(wanted), against_source=True)
     else:
         for number, (one, other) in enumerate(zip(wanted, got, strict=True), 1):
             yield from _track_faults(number, one, other)
@@ -104,15 +105,18 @@ def companion_faults(source: Companions, made: Companions) -> Iterator[str]:
         yield from _chapter_faults(source.chapters, made.chapters)
 
 
-def _track_faults(number: int, wanted: Subtitle, got: Subtitle) -> Iterator[str]:
+def _track_faults(number: int, wanted: Subtitle, got: Subtitle) -> Iterator[Finding]:
     language = wanted.language or _UNKNOWN
     if len(language) == _LETTERS and language != (got.language or _UNKNOWN):
-        yield f"subtitle track {number} is in {got.language or _UNKNOWN}, not {language}"
+        yield Finding(
+            FindingKind.SUBTITLE_LANGUAGE, got=got.language or _UNKNOWN, wanted=language, track=number,
+            against_source=True,
+        )  # fmt: skip
     if wanted.lines and not got.lines:
-        yield f"subtitle track {number} is empty, the source's is not"
+        yield Finding(FindingKind.SUBTITLE_EMPTY, track=number)
     strays = [line for line in got.lines if not _has_near(sorted(wanted.lines), line)]
     if strays:
-        yield f"subtitle track {number} shows a line at {strays[0]:.2f} s, where the source shows none"
+        yield Finding(FindingKind.SUBTITLE_LINE, track=number, at=strays[0], limit=_NEAR)
 
 
 def _has_near(times: list[float], time: float) -> bool:
@@ -125,12 +129,15 @@ def _sane(chapters: tuple[Chapter, ...]) -> bool:
     return all(b > a for a, b in pairwise(starts)) and all(0 <= c.start < c.end for c in chapters)
 
 
-def _chapter_faults(wanted: tuple[Chapter, ...], got: tuple[Chapter, ...]) -> Iterator[str]:
+def _chapter_faults(wanted: tuple[Chapter, ...], got: tuple[Chapter, ...]) -> Iterator[Finding]:
     if len(got) != len(wanted):
-        yield f"{len(got)} chapters where the source has {len(wanted)}"
+        yield Finding(FindingKind.CHAPTERS, got=len(got), wanted=len(wanted), against_source=True)
         return
     for one, other in zip(wanted, got, strict=True):
         if abs(one.start - other.start) > _NEAR:
-            yield f"chapter {one.title!r} begins at {other.start:.2f} s, in the source at {one.start:.2f} s"
+            yield Finding(
+                FindingKind.CHAPTER_TIME, got=other.start, wanted=one.start, limit=_NEAR, text=one.title,
+                against_source=True,
+            )  # fmt: skip
         elif one.title != other.title:
-            yield f"chapter {one.title!r} of the source is called {other.title!r}"
+            yield Finding(FindingKind.CHAPTER_TITLE, got=other.title, wanted=one.title, against_source=True)

@@ -6,10 +6,11 @@ Frames are taken from the sources before the film is decoded, so that those it m
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from reelmill.ffmpeg.finding import Finding
 from reelmill.ffmpeg.reading.audio_levels import Levels
 from reelmill.ffmpeg.reading.decode_report import DecodeReport
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
@@ -73,7 +74,7 @@ def whole_segment(source: Path, wanted: Timing, *, mapped: bool) -> list[FilmSeg
     return [FilmSegment(source, begin, end + _SOFT, at=0.0, mapped=mapped)]
 
 
-def shown_faults(film: Path, content: Content, report: DecodeReport, late: float = 0.0) -> Iterator[str]:
+def shown_faults(film: Path, content: Content, report: DecodeReport, late: float = 0.0) -> Iterator[Finding]:
     """What is wrong with the frames of a film.
 
     Args:
@@ -83,13 +84,13 @@ def shown_faults(film: Path, content: Content, report: DecodeReport, late: float
         late: how many seconds later than was thought the sources' frames begin.
 
     Yields:
-        A clause for each kind of fault.
+        One of each kind.
     """
     if report.frames:
         yield from frame_faults(film, content.expected_frames, report.rasters, late)
 
 
-def copy_audio_faults(source: Path, wanted: Timing, content: Content, made: DecodeReport) -> Iterator[str]:
+def copy_audio_faults(source: Path, wanted: Timing, content: Content, made: DecodeReport) -> Iterator[Finding]:
     """What is wrong with how loud the audio tracks of a copy are; its source has as many.
 
     Args:
@@ -99,7 +100,7 @@ def copy_audio_faults(source: Path, wanted: Timing, content: Content, made: Deco
         made: what decoding the copy found.
 
     Yields:
-        Each fault as a clause.
+        Each of them.
     """
     if not content.request.levels or made.start is None:
         return
@@ -113,10 +114,10 @@ def copy_audio_faults(source: Path, wanted: Timing, content: Content, made: Deco
         before = max(0.0, wanted.first - was.begin)  # what is heard before the first frame
         ends = was.end - wanted.first + before
         faults = level_faults((was, wanted.first - before), (now, float(made.start) - before), ends, -before)
-        yield from (f"{_name(track, len(decoding))} {fault}" for fault in faults)
+        yield from faults if len(decoding) == 1 else (replace(fault, track=track + 1) for fault in faults)
 
 
-def film_audio_faults(content: Content, made: DecodeReport) -> Iterator[str]:
+def film_audio_faults(content: Content, made: DecodeReport) -> Iterator[Finding]:
     """What is wrong with how loud the one audio track of a film is, segment by segment."""
     levels = made.levels[0] if made.levels else None
     if levels is None or made.start is None:
@@ -126,15 +127,10 @@ def film_audio_faults(content: Content, made: DecodeReport) -> Iterator[str]:
             yield from _segment_audio_faults(segment, content.layouts[0], levels, float(made.start))
 
 
-def _segment_audio_faults(segment: FilmSegment, layout: str | None, levels: Levels, first: float) -> Iterator[str]:
+def _segment_audio_faults(segment: FilmSegment, layout: str | None, levels: Levels, first: float) -> Iterator[Finding]:
     begin, end = segment.begin + _SOFT, segment.end - _SOFT
     found = levels_between(segment.path, begin, end, layout)
     if found is not None:
         was, start = found
         at = segment.shown(begin)
-        faults = level_faults((was, start + begin), (levels, first + at), end - begin, at, segment.gain)
-        yield from (f"its audio {fault}" for fault in faults)
-
-
-def _name(track: int, tracks: int) -> str:
-    return "its audio" if tracks == 1 else f"its audio track {track + 1}"
+        yield from level_faults((was, start + begin), (levels, first + at), end - begin, at, segment.gain)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from reelmill.ffmpeg.codecs import WEB
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.verify.film_segments import FilmSegment
@@ -45,48 +46,51 @@ class Expectation:
     segments: tuple[FilmSegment, ...] = ()  # where it was put together from others: what was taken from where
 
 
-def differences(info: MediaInfo, report: DecodeReport, expected: Expectation) -> Iterator[str]:
+def differences(info: MediaInfo, report: DecodeReport, expected: Expectation) -> Iterator[Finding]:
     """What of ``expected`` a file is not, by its facts and by what decoding it found; no source is read."""
     if expected.frames is not None and report.frames != expected.frames:
-        yield f"{report.frames} frames where {expected.frames} were encoded"
+        yield Finding(FindingKind.FRAME_COUNT, got=report.frames, wanted=expected.frames)
     yield from kind_faults(info, expected)
     content = _content(report, expected.hold)
     if expected.duration is not None and not lasts(content, expected.duration):
-        shown = "nothing" if content is None else f"{float(content):.2f} s"
-        yield f"it holds {shown} of the {float(expected.duration):.2f} s wanted"
+        held, wanted = float(content or 0), float(expected.duration)
+        kind = FindingKind.TOO_SHORT if held < wanted else FindingKind.TOO_LONG
+        yield Finding(kind, got=held, wanted=wanted, limit=float(_leeway(expected.duration)))
     if expected.audio_throughout and expected.duration is not None and report.start is not None:
         for track, timing in enumerate(report.audio, 1):
-            yield from _gaps(f"audio track {track}", timing, report.start, expected.duration)
+            yield from _gaps(track, timing, report.start, expected.duration)
 
 
-def _gaps(name: str, timing: AudioTiming | None, start: Fraction, length: Fraction) -> Iterator[str]:
+def _gaps(track: int, timing: AudioTiming | None, start: Fraction, length: Fraction) -> Iterator[Finding]:
     """Where an audio track has no samples between the first frame and the end."""
     if timing is None:
-        yield f"{name} does not decode"
+        yield Finding(FindingKind.AUDIO_UNDECODABLE, track=track)
         return
     begin, end = Fraction(timing.start) - start, Fraction(timing.end) - start
     if begin > _LEEWAY:
-        yield f"{name} begins {float(begin):.2f} s in"
+        yield Finding(FindingKind.AUDIO_BEGIN, got=float(begin), wanted=0.0, limit=float(_LEEWAY), track=track)
     if not lasts(end, length):
-        yield f"{name} ends after {float(end):.2f} s of {float(length):.2f} s"
+        limit = float(_leeway(length))
+        yield Finding(FindingKind.AUDIO_END, got=float(end), wanted=float(length), limit=limit, track=track)
     if timing.hole > _LEEWAY:
-        yield f"{name} has a hole of {timing.hole:.2f} s at {timing.hole_at:.2f} s"
+        hole_at = timing.hole_at - float(start)
+        yield Finding(FindingKind.AUDIO_HOLE, got=timing.hole, limit=float(_LEEWAY), track=track, at=hole_at)
 
 
-def kind_faults(info: MediaInfo, expected: Expectation) -> Iterator[str]:
+def kind_faults(info: MediaInfo, expected: Expectation) -> Iterator[Finding]:
     """What of ``expected`` a file is not by its facts alone: codec, pixels, size, audio."""
     video = info.video
     if expected.codec not in (None, video.codec):
-        yield f"its codec is {video.codec}, not {expected.codec}"
+        yield Finding(FindingKind.CODEC, got=video.codec, wanted=expected.codec)
     if expected.pixel_format not in (None, video.pixel_format):
-        yield f"its pixels are {video.pixel_format}, not {expected.pixel_format}"
+        yield Finding(FindingKind.PIXEL_FORMAT, got=video.pixel_format, wanted=expected.pixel_format)
     if expected.size is not None and (video.width, video.height) != expected.size:
-        yield f"it is {video.width}x{video.height}, not {expected.size[0]}x{expected.size[1]}"
+        yield Finding(FindingKind.SIZE, got=(video.width, video.height), wanted=expected.size)
     if expected.audio_tracks is not None and info.audio_tracks != expected.audio_tracks:
-        yield f"{info.audio_tracks} audio tracks where {expected.audio_tracks} were wanted"
+        yield Finding(FindingKind.AUDIO_TRACKS, got=info.audio_tracks, wanted=expected.audio_tracks)
     other = sorted(set(info.audio_codecs) - {expected.audio_codec})
     if expected.audio_codec is not None and other:
-        yield f"its audio is {' and '.join(other)}, not {expected.audio_codec}"
+        yield Finding(FindingKind.AUDIO_CODEC, got=tuple(other), wanted=expected.audio_codec)
 
 
 def _content(report: DecodeReport, hold: Fraction) -> Fraction | None:
@@ -98,7 +102,11 @@ def _content(report: DecodeReport, hold: Fraction) -> Fraction | None:
 
 def lasts(content: Fraction | None, wanted: Fraction) -> bool:
     """Whether ``content`` seconds are as good as ``wanted``: within 1 %, and a tenth of a second at least."""
-    return content is not None and abs(content - wanted) <= max(_LEEWAY, wanted / 100)
+    return content is not None and abs(content - wanted) <= _leeway(wanted)
+
+
+def _leeway(wanted: Fraction) -> Fraction:
+    return max(_LEEWAY, wanted / 100)
 
 
 def cut_short(promised: Fraction, content: Fraction) -> bool:

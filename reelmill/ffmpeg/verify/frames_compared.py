@@ -14,10 +14,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode_request import FrameRequest
 from reelmill.ffmpeg.reading.raster import WHOLE, Raster, raster
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, windows
-from reelmill.ffmpeg.verify.frames_match import Fault, Judge
+from reelmill.ffmpeg.verify.frames_match import Judge
 from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader, first_frame_time
 
 #: How far around a suspect the second comparison goes, in seconds, and how many frames it compares at most.
@@ -65,7 +66,7 @@ def expected_frames(segments: Sequence[FilmSegment]) -> list[ExpectedFrame]:
 
 def frame_faults(
     film: Path, frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raster]], late: float
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     """What is wrong with the frames of a film.
 
     Args:
@@ -75,7 +76,7 @@ def frame_faults(
         late: how many seconds later than was thought the sources' frames begin.
 
     Yields:
-        A clause for each kind of fault.
+        One of each kind, at the first frame that is so.
     """
     suspects = [
         expected
@@ -83,13 +84,12 @@ def frame_faults(
         if Judge(expected.segment.mapped).fault(expected.raster, around) is not None
     ]
     confirmed = list(_confirmed(film, suspects, late))
-    for fault in dict.fromkeys(fault for _, fault in confirmed):
-        times = [at for at, other in confirmed if other is fault]
-        more = f", and {len(times) - 1} more of the {len(frames)} compared" if len(times) > 1 else ""
-        yield f"its frame at {times[0]:.1f} s {fault.value}{more}"
+    for kind in dict.fromkeys(kind for _, kind in confirmed):
+        times = [at for at, other in confirmed if other is kind]
+        yield Finding(kind, at=times[0], frames=len(times), compared=len(frames))
 
 
-def _confirmed(film: Path, suspects: Iterable[ExpectedFrame], late: float) -> Iterator[tuple[float, Fault]]:
+def _confirmed(film: Path, suspects: Iterable[ExpectedFrame], late: float) -> Iterator[tuple[float, FindingKind]]:
     """Suspects that are wrong in a second comparison, too, with the time in the film."""
     first = first_frame_time(film)
     for expected in suspects:
@@ -109,11 +109,11 @@ def _thinned(frames: Sequence[SourceFrame]) -> Sequence[SourceFrame]:
 
 def _common_fault(
     expected: ExpectedFrame, at: float, wanted: Sequence[SourceFrame], got: Sequence[SourceFrame]
-) -> Fault | None:
+) -> FindingKind | None:
     """What most of the frames around a suspect show."""
     judge, near = Judge(expected.segment.mapped), _APART * max(_SHORTEST, _frame_length(wanted), _frame_length(got))
     small = [(frame.at, raster(frame.frame, expected.segment.box)) for frame in got]
-    found: Counter[Fault | None] = Counter()
+    found: Counter[FindingKind | None] = Counter()
     for frame in wanted:
         time = at + frame.at - expected.at
         around = [shown for other, shown in small if abs(other - time) <= near]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.raster import Planes, Raster
 
 #: Standard deviation of brightness from which on a frame can be distinguished from its negative or its mirror image.
@@ -50,32 +50,13 @@ _SQUEEZED: Final = (219 / 255, 16 / 255)
 _NEAR: Final = (0.06, 0.03)
 
 
-class Fault(Enum):
-    """What is wrong with a frame, as a clause that goes on from it."""
-
-    BLACK = "is black where the source's is not"
-    PLAIN = "is one plain colour where the source's is not"
-    NEGATIVE = "is the negative of the source's"
-    UPSIDE_DOWN = "is the source's upside down"
-    MIRRORED = "is the source's mirrored"
-    TURNED = "is the source's turned by half"
-    QUARTER = "is the source's turned by a quarter"
-    OTHER = "is not the source's"
-    COLOURLESS = "has no colour where the source's has"
-    COLOURS = "has other colours than the source's"
-    STRETCHED = "has too much contrast: its levels are of full range, and it declares limited"
-    SQUEEZED = "has too little contrast: its levels are of limited range, and it declares full"
-    DARKER = "is much darker than the source's"
-    BRIGHTER = "is much brighter than the source's"
-
-
 @dataclass(frozen=True)
 class Judge:
     """What may differ between a source and its copy."""
 
     mapped: bool = False  # from high dynamic range to standard: levels are no longer the source's
 
-    def fault(self, wanted: Raster, around: Sequence[Raster]) -> Fault | None:
+    def fault(self, wanted: Raster, around: Sequence[Raster]) -> FindingKind | None:
         """What is wrong with a frame.
 
         Args:
@@ -95,9 +76,9 @@ class Judge:
             found = found or fault
         return found
 
-    def _fault_of(self, wanted: Planes, got: Planes) -> Fault | None:
+    def _fault_of(self, wanted: Planes, got: Planes) -> FindingKind | None:
         if wanted[0].max() >= got[0].max() + _NOT_BLACK and got[0].max() <= _BLACK:
-            return Fault.BLACK
+            return FindingKind.BLACK
         contrast = float(wanted[0].std())
         if contrast >= _CONTRAST and (found := self._shape_fault(wanted[0], got[0])):
             return found
@@ -105,9 +86,9 @@ class Judge:
             return found
         return None if self.mapped else self._level_fault(wanted[0], got[0])
 
-    def _shape_fault(self, wanted: Planes, got: Planes) -> Fault | None:
+    def _shape_fault(self, wanted: Planes, got: Planes) -> FindingKind | None:
         if got.std() < _PLAIN:
-            return Fault.PLAIN
+            return FindingKind.PLAIN
         of = _ranks if self.mapped else np.asarray
         straight = _correlation(of(wanted), of(got))
         turned = {fault: _correlation(of(wanted), of(other)) for fault, other in _other_ways(got)}
@@ -115,41 +96,44 @@ class Judge:
         if turned[best] > max(straight + _NEARER, _ALIKE):
             return best
         if straight < _NEGATIVE:
-            return Fault.NEGATIVE
-        return Fault.OTHER if straight < (_ALIKE_MAPPED if self.mapped else _ALIKE) else None
+            return FindingKind.NEGATIVE
+        return FindingKind.OTHER_FRAME if straight < (_ALIKE_MAPPED if self.mapped else _ALIKE) else None
 
-    def _colour_fault(self, wanted: Planes, got: Planes) -> Fault | None:
+    def _colour_fault(self, wanted: Planes, got: Planes) -> FindingKind | None:
         strength, kept = (float(np.sqrt(np.mean(np.square(colours)))) for colours in (wanted, got))
         if strength < _COLOUR:
             return None
         if kept < _COLOURS_KEPT * strength:
-            return Fault.COLOURLESS
+            return FindingKind.COLOURLESS
         same = float(np.mean(wanted * got)) / (strength * kept)
-        return Fault.COLOURS if strength >= _COLOURS_CLEAR and same < _SAME_COLOURS else None
+        return FindingKind.OTHER_COLOURS if strength >= _COLOURS_CLEAR and same < _SAME_COLOURS else None
 
-    def _level_fault(self, wanted: Planes, got: Planes) -> Fault | None:
+    def _level_fault(self, wanted: Planes, got: Planes) -> FindingKind | None:
         off = float(got.mean() - wanted.mean())
         if abs(off) > _BRIGHTNESS:
-            return Fault.BRIGHTER if off > 0 else Fault.DARKER
+            return FindingKind.BRIGHTER if off > 0 else FindingKind.DARKER
         alike = _correlation(wanted, got)
         contrast = float(wanted.std())
         if contrast < _LEVELS[0] or alike < _LEVELS[1]:
             return None
         slope = alike * float(got.std()) / contrast
         offset = float(got.mean()) - slope * float(wanted.mean())
-        for fault, (its_slope, its_offset) in ((Fault.STRETCHED, _STRETCHED), (Fault.SQUEEZED, _SQUEEZED)):
+        for fault, (its_slope, its_offset) in (
+            (FindingKind.TOO_MUCH_CONTRAST, _STRETCHED),
+            (FindingKind.TOO_LITTLE_CONTRAST, _SQUEEZED),
+        ):
             if abs(slope - its_slope) < _NEAR[0] and abs(offset - its_offset) < _NEAR[1]:
                 return fault
         return None
 
 
-def _other_ways(got: Planes) -> list[tuple[Fault, Planes]]:
+def _other_ways(got: Planes) -> list[tuple[FindingKind, Planes]]:
     return [
-        (Fault.UPSIDE_DOWN, got[::-1]),
-        (Fault.MIRRORED, got[:, ::-1]),
-        (Fault.TURNED, got[::-1, ::-1]),
-        (Fault.QUARTER, got.T[::-1]),
-        (Fault.QUARTER, got.T[:, ::-1]),
+        (FindingKind.UPSIDE_DOWN, got[::-1]),
+        (FindingKind.MIRRORED, got[:, ::-1]),
+        (FindingKind.TURNED, got[::-1, ::-1]),
+        (FindingKind.QUARTER_TURNED, got.T[::-1]),
+        (FindingKind.QUARTER_TURNED, got.T[:, ::-1]),
     ]
 
 

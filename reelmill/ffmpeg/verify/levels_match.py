@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.audio_levels import STEP, UNKNOWN, Levels
 
 Decibels = NDArray[np.float64]
@@ -54,7 +55,7 @@ _NAMES: Final = {
 
 def level_faults(
     wanted: tuple[Levels, float], got: tuple[Levels, float], length: float, at: float, gain: float | None = 0.0
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     """What is wrong with how loud a film's audio track is.
 
     Args:
@@ -65,7 +66,7 @@ def level_faults(
         gain: by how many dB the film's was changed; None: by some.
 
     Yields:
-        Each fault as a clause that goes on from the track's name.
+        Each of them, of no track in particular.
     """
     steps = int(length / float(STEP))
     if steps < 1:
@@ -83,13 +84,14 @@ def level_faults(
     if wrong := [*_swapped(names, was, now, loud)] or [*_dead_channels(names, was, now, loud)]:
         yield from wrong
         return
-    yield from (f"is silent {_where(run, at)}, where the source sounds" for run in _runs(silent, loud, _SILENT_STEPS))
+    for begin, end in _runs(silent, loud, _SILENT_STEPS):
+        yield Finding(FindingKind.MUTED, at=at + begin, until=at + end)
     audible = loud & ~silent
     if audible.sum() >= _ENOUGH:
         yield from _level_fault(float(np.median((together[1] - together[0])[audible])), gain)
     for name, heard, gone in _judged_channels(names, was, now, audible):
-        for run in _runs(gone, heard, _SILENT_CHANNEL_STEPS):
-            yield f"has a silent {name} channel {_where(run, at)}, where the source's sounds"
+        for begin, end in _runs(gone, heard, _SILENT_CHANNEL_STEPS):
+            yield Finding(FindingKind.MUTED_CHANNEL, channels=(name,), at=at + begin, until=at + end)
 
 
 def _channels(wanted: Levels, got: Levels) -> tuple[str, ...]:
@@ -101,19 +103,19 @@ def _channels(wanted: Levels, got: Levels) -> tuple[str, ...]:
     return got.channels if plain[0] == plain[1] and UNKNOWN not in got.channels else ()
 
 
-def _all_gone(wanted: Decibels, got: Decibels) -> Iterator[str]:
+def _all_gone(wanted: Decibels, got: Decibels) -> Iterator[Finding]:
     if float(np.median(got)) < _NOTHING:
-        yield "is silent throughout, where the source sounds"
+        yield Finding(FindingKind.SILENT)
     else:
-        yield f"is {float(np.median(wanted - got)):.0f} dB quieter than the source's"
+        yield Finding(FindingKind.QUIETER, got=float(np.median(got - wanted)), limit=_GONE)
 
 
-def _level_fault(change: float, gain: float | None) -> Iterator[str]:
+def _level_fault(change: float, gain: float | None) -> Iterator[Finding]:
     off = change - (gain or 0.0)
     if off < -_QUIETER:
-        yield f"is {-off:.0f} dB quieter than the source's"
+        yield Finding(FindingKind.QUIETER, got=off, limit=_QUIETER)
     elif off > _LOUDER:
-        yield f"is {off:.0f} dB louder than the source's"
+        yield Finding(FindingKind.LOUDER, got=off, limit=_LOUDER)
 
 
 def _judged_channels(
@@ -128,13 +130,13 @@ def _judged_channels(
             yield _named(name), heard[number], gone[number]
 
 
-def _dead_channels(names: tuple[str, ...], wanted: Decibels, got: Decibels, loud: Steps) -> Iterator[str]:
+def _dead_channels(names: tuple[str, ...], wanted: Decibels, got: Decibels, loud: Steps) -> Iterator[Finding]:
     for name, heard, gone in _judged_channels(names, wanted, got, loud):
         if heard.sum() >= _ENOUGH and gone.sum() >= _DEAD * heard.sum():
-            yield f"has no {name} channel, where the source's sounds"
+            yield Finding(FindingKind.DEAD_CHANNEL, channels=(name,))
 
 
-def _swapped(names: tuple[str, ...], wanted: Decibels, got: Decibels, loud: Steps) -> Iterator[str]:
+def _swapped(names: tuple[str, ...], wanted: Decibels, got: Decibels, loud: Steps) -> Iterator[Finding]:
     """Pairs of channels each of which is louder when the other should be, and by as much."""
     wanted, got = (np.maximum(levels, _FLOOR) for levels in (wanted, got))
     judged = [number for number, name in enumerate(names) if name not in _NOT_JUDGED]
@@ -144,7 +146,7 @@ def _swapped(names: tuple[str, ...], wanted: Decibels, got: Decibels, loud: Step
         crossed = clear & (np.sign(crosswise) == np.sign(apart)) & (np.abs(crosswise) > _APART / 2)
         crossed &= np.abs(crosswise - apart) < _AS_MUCH
         if clear.sum() >= _SWAPPED_STEPS and crossed.sum() >= _SWAPPED * clear.sum():
-            yield f"has its {_named(names[one])} and {_named(names[other])} channels swapped"
+            yield Finding(FindingKind.SWAPPED_CHANNELS, channels=(_named(names[one]), _named(names[other])))
 
 
 def _named(channel: str) -> str:
@@ -169,7 +171,3 @@ def _runs(gone: Steps, heard: Steps, least: int) -> Iterator[tuple[float, float]
         places = list(run)
         if value and len(places) >= least:
             yield places[0] * float(STEP), (places[-1] + 1) * float(STEP)
-
-
-def _where(run: tuple[float, float], at: float) -> str:
-    return f"from {at + run[0]:.1f} to {at + run[1]:.1f} s"

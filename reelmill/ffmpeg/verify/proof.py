@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from reelmill.errors import InputError, OutputRejected
+from reelmill.ffmpeg.finding import Finding, FindingKind, in_words, not_usable
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import DecodeReport
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
@@ -30,7 +31,6 @@ from reelmill.ffmpeg.verify.sync import Offset, synchrony, unexplained_holes
 from reelmill.ffmpeg.verify.timing import Timing, decoded_timing, frame_length, packet_timing, time_faults, timing_of
 
 _BT709: Final = 1
-_INDEX_AT_END: Final = "its index stands at the end, so that no player can start before all of it has come"
 #: So many errors of decoding are named.
 _MOST_NAMED: Final = 3
 
@@ -47,8 +47,8 @@ class Proof:
 
     info: MediaInfo | None  # None where the file does not open
     report: DecodeReport | None
-    findings: tuple[str, ...]  # what is wrong, a clause each
-    notes: tuple[str, ...] = ()  # what is otherwise than in the source and why that is right, or nobody has promised
+    findings: tuple[Finding, ...]  # what is wrong
+    notes: tuple[Finding, ...] = ()  # what is otherwise than in the source and right, or not promised
     offsets: tuple[Offset, ...] = ()  # of audio, where there is a source
     companions: Companions = field(default=NOTHING, repr=False)
     faststart: bool | None = None  # None for what is no mp4
@@ -76,8 +76,8 @@ def verify(path: Path, expected: Expectation, name: str | None = None, decode: D
     """
     proof = examine(path, expected, decode)
     if proof.info is None or proof.findings:
-        faults = "; ".join(finding.rstrip(".") for finding in proof.findings)
-        raise OutputRejected(f"{name or path.name}, just made, was thrown away: {faults}.")
+        reason = f"{name or path.name}, just made, was thrown away: {in_words(proof.findings)}."
+        raise OutputRejected(reason, proof.findings)
     return proof.info
 
 
@@ -98,9 +98,9 @@ def verify_intermediate(path: Path, expected: Expectation, name: str) -> MediaIn
     try:
         info = probe(path)
     except InputError as error:
-        raise OutputRejected(f"{name}, just made, cannot be used: {error}") from error
-    if faults := list(kind_faults(info, expected)):
-        raise OutputRejected(f"{name}, just made, cannot be used: {'; '.join(faults)}.")
+        raise OutputRejected(f"{name}, just made, cannot be used: {error}", (not_usable(error),)) from error
+    if faults := tuple(kind_faults(info, expected)):
+        raise OutputRejected(f"{name}, just made, cannot be used: {in_words(faults)}.", faults)
     return info
 
 
@@ -118,19 +118,20 @@ def examine(path: Path, expected: Expectation, decode: Decoder = check_whole) ->
     try:
         info = probe(path)
     except InputError as error:
-        return Proof(None, None, (str(error),))
+        return Proof(None, None, (not_usable(error),))
     source = None if expected.source is None else _Original(expected.source, packet_timing(expected.source.path))
     content = content_of(path, expected.segments if source is None else source.segments(info))
     report = decode(path, content.request)
     findings = [*_decode_faults(report), *differences(info, report, expected)]
     in_front = faststart(path) if "mp4" in info.container else None
-    notes = list[str]()
+    notes = list[Finding]()
     if in_front is False:
-        (findings if expected.faststart else notes).append(_INDEX_AT_END)
+        (findings if expected.faststart else notes).append(Finding(FindingKind.INDEX_AT_END))
     if expected.tone_mapped:
-        findings += [] if info.video.transfer == info.video.matrix == _BT709 else ["it does not declare BT.709"]
+        if not info.video.transfer == info.video.matrix == _BT709:
+            findings.append(Finding(FindingKind.NO_BT709))
     elif expected.source is None and expected.pixel_format is not None and info.video.hdr is not None:
-        findings.append(f"it declares HDR ({info.video.hdr.upper()})")
+        findings.append(Finding(FindingKind.HDR_NOT_MAPPED, got=info.video.hdr.upper()))
     if expected.duration is None and expected.source is None:
         findings += _length_faults(info, report)
     if source is None:
@@ -154,18 +155,18 @@ class _Original:
         return whole_segment(self.source.path, self.times, mapped=mapped)
 
 
-def _decode_faults(report: DecodeReport) -> Iterator[str]:
-    yield from report.errors[:_MOST_NAMED]
+def _decode_faults(report: DecodeReport) -> Iterator[Finding]:
+    yield from (Finding(FindingKind.DAMAGED, text=error) for error in report.errors[:_MOST_NAMED])
     if report.frames == 0:
-        yield "no frame decodes"
+        yield Finding(FindingKind.NO_FRAMES)
     if not report.ordered:
-        yield "its frames go back in time"
+        yield Finding(FindingKind.DISORDERED)
 
 
-def _length_faults(info: MediaInfo, report: DecodeReport) -> Iterator[str]:
+def _length_faults(info: MediaInfo, report: DecodeReport) -> Iterator[Finding]:
     length, held = info.duration, report.reach
     if length is not None and held is not None and cut_short(length, held):
-        yield f"it promises {float(length):.1f} s and holds {float(held):.1f} s"
+        yield Finding(FindingKind.CUT_SHORT, got=float(held), wanted=float(length))
 
 
 def _compare_with_source(
@@ -179,14 +180,15 @@ def _compare_with_source(
         )  # packets prove neither frames nor silence
     findings, notes = [*proof.findings, *short], [*proof.notes]
     if wanted.errors:
-        notes.append(f"the source is damaged ({wanted.errors[0]}), so that frames and times cannot be compared with it")
+        notes.append(Finding(FindingKind.SOURCE_DAMAGED, text=wanted.errors[0]))
     else:
         counted, why = _frame_count(source.info, wanted, made, info)
         notes += why
         findings += [*counted, *([] if why else time_faults(wanted, made, frame_length(source.info)))]
     offsets: tuple[Offset, ...] = ()
     if info.audio_tracks != source.info.audio_tracks:
-        findings.append(f"{info.audio_tracks} audio tracks where the source has {source.info.audio_tracks}")
+        tracks = info.audio_tracks, source.info.audio_tracks
+        findings.append(Finding(FindingKind.AUDIO_TRACKS, *tracks, against_source=True))
     elif not wanted.errors:
         found = synchrony(source.path, wanted, path, made)
         findings, offsets = [*findings, *found.faults], found.offsets
@@ -201,20 +203,21 @@ def _compare_with_source(
     return replace(proof, findings=unique, notes=tuple(notes), offsets=offsets)
 
 
-def _shape_faults(source: MediaInfo, made: MediaInfo) -> Iterator[str]:
+def _shape_faults(source: MediaInfo, made: MediaInfo) -> Iterator[Finding]:
     """A copy may be smaller, and is neither stretched nor turned."""
     (width, height), (got_width, got_height) = source.video.display_size, made.video.display_size
     # Sides are whole and even: two pixels more or less are no stretching.
     if abs(width * got_height - height * got_width) > 2 * max(width, height, got_width, got_height):
-        yield f"it is shown as {got_width}x{got_height}, the source as {width}x{height}"
+        shapes = source.video.display_size, made.video.display_size
+        yield Finding(FindingKind.SHAPE, got=shapes[1], wanted=shapes[0], against_source=True)
 
 
-def _size_faults(source: MediaInfo, made: MediaInfo) -> Iterator[str]:
+def _size_faults(source: MediaInfo, made: MediaInfo) -> Iterator[Finding]:
     """A copy may be smaller, and still has to be one that somebody would watch."""
     wanted, got = (min(info.video.display_size) for info in (source, made))
     if got < _SMALLEST and 2 * got < wanted:
-        (width, height), (made_width, made_height) = source.video.display_size, made.video.display_size
-        yield f"it is only {made_width}x{made_height}, where the source is {width}x{height}"
+        shapes = source.video.display_size, made.video.display_size
+        yield Finding(FindingKind.TOO_SMALL, got=shapes[1], wanted=shapes[0], against_source=True)
 
 
 def _expected_companions(source: Source) -> Companions:
@@ -225,24 +228,26 @@ def _expected_companions(source: Source) -> Companions:
     return replace(found, subtitles=tuple(subtitles))
 
 
-def _source_faults(info: MediaInfo, wanted: Timing) -> list[str]:
+def _source_faults(info: MediaInfo, wanted: Timing) -> list[Finding]:
     if info.duration is None or wanted.reaches is None or not wanted.frames:
         return []
     begins = min([wanted.first, *(audio.start for audio in wanted.audio if audio is not None)])
     holds = Fraction(wanted.reaches - min(0.0, begins))  # Matroska's length counts from its clock's zero
     if not cut_short(info.duration, holds):
         return []
-    return [f"the source is cut short: it promises {float(info.duration):.1f} s and holds {float(holds):.1f} s"]
+    return [Finding(FindingKind.SOURCE_CUT_SHORT, got=float(holds), wanted=float(info.duration))]
 
 
-def _frame_count(source: MediaInfo, wanted: Timing, made: Timing, info: MediaInfo) -> tuple[list[str], list[str]]:
+def _frame_count(
+    source: MediaInfo, wanted: Timing, made: Timing, info: MediaInfo
+) -> tuple[list[Finding], list[Finding]]:
     """Findings and notes on the number of frames."""
-    counts = f"{len(made.frames)} frames where the source has {len(wanted.frames)}"
+    counted = len(made.frames), len(wanted.frames)
     if len(made.frames) == len(wanted.frames):
         return [], []
     rate = info.video.frame_rate
     if not wanted.steady and made.steady and rate is not None:
         length = wanted.last - wanted.first
         if abs(made.last - made.first - length) <= 2 / float(rate) + frame_length(source):
-            return [], [f"{counts}: its variable rate was made a constant {float(rate):.3f} a second"]
-    return [counts], []
+            return [], [Finding(FindingKind.CONSTANT_RATE, *counted, rate=float(rate), against_source=True)]
+    return [Finding(FindingKind.FRAME_COUNT, *counted, against_source=True)], []

@@ -8,10 +8,11 @@ found.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode_report import AudioTiming
 from reelmill.ffmpeg.verify.audio_lag import AudioPosition, NoLag, measured_lag
 from reelmill.ffmpeg.verify.timing import Timing, frame_shift
@@ -45,7 +46,7 @@ class SyncResult:
     """What comparing found."""
 
     offsets: tuple[Offset, ...]
-    faults: tuple[str, ...]
+    faults: tuple[Finding, ...]
 
 
 def synchrony(source_path: Path, source: Timing, made_path: Path, made: Timing) -> SyncResult:
@@ -61,21 +62,21 @@ def synchrony(source_path: Path, source: Timing, made_path: Path, made: Timing) 
         Every offset that could be measured, and what is wrong.
     """
     offsets: list[Offset] = []
-    faults: list[str] = []
+    faults: list[Finding] = []
     for track, (origin, wanted, got) in enumerate(_pairs(source, made)):
-        name = "its audio" if len(made.audio) == 1 else f"audio track {track + 1}"
+        number = None if len(made.audio) == 1 else track + 1
         if got is None:
-            faults.append(f"{name} does not decode")
+            faults.append(Finding(FindingKind.AUDIO_UNDECODABLE, track=number))
             continue
         files = _TrackOfFile(source_path, source, wanted, origin), _TrackOfFile(made_path, made, got, track)
         for place in ("start", "middle", "end"):
             found = _offset_at(place, *files)
-            if isinstance(found, str):
-                faults.append(f"{name} {found}")
+            if isinstance(found, Finding):
+                faults.append(replace(found, track=number))
             elif found is not None:
                 offsets.append(found)
-        faults += _holes(name, wanted, got)
-    faults += [_late_clause(offset, len(made.audio)) for offset in offsets if abs(offset.seconds) > _allowed(offset)]
+        faults += [replace(hole, at=got.hole_at - made.first) for hole in _holes(number, wanted, got)]
+    faults += [_late(offset, len(made.audio)) for offset in offsets if abs(offset.seconds) > _allowed(offset)]
     return SyncResult(tuple(offsets), tuple(faults))
 
 
@@ -89,21 +90,20 @@ def _allowed(offset: Offset) -> float:
     return LIMIT + offset.unsure
 
 
-def _late_clause(offset: Offset, tracks: int) -> str:
-    name = "its audio" if tracks == 1 else f"audio track {offset.track + 1}"
-    way = "late" if offset.seconds > 0 else "early"
-    where = {"start": "at the start", "middle": "in the middle", "end": "at the end"}[offset.place]
-    return f"{name} is {abs(1000 * offset.seconds):.0f} ms {way} {where}"
+def _late(offset: Offset, tracks: int) -> Finding:
+    track = None if tracks == 1 else offset.track + 1
+    return Finding(FindingKind.OUT_OF_SYNC, got=offset.seconds, limit=_allowed(offset), track=track, place=offset.place)
 
 
 def unexplained_holes(source: Timing, made: Timing) -> bool:
     """Whether an audio track of a copy has a hole that its source, so far as is known, has not."""
-    return any(got is not None and any(_holes("", wanted, got)) for _, wanted, got in _pairs(source, made))
+    return any(got is not None and any(_holes(None, wanted, got)) for _, wanted, got in _pairs(source, made))
 
 
-def _holes(name: str, wanted: AudioTiming, got: AudioTiming) -> Iterator[str]:
+def _holes(track: int | None, wanted: AudioTiming, got: AudioTiming) -> Iterator[Finding]:
     if got.hole > wanted.hole + LIMIT:
-        yield f"{name} has a hole of {1000 * got.hole:.0f} ms at {got.hole_at:.2f} s"
+        lengths = got.hole, wanted.hole
+        yield Finding(FindingKind.AUDIO_HOLE, *lengths, limit=LIMIT, track=track, against_source=True)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class _TrackOfFile:
     track: int  # among those that have a decoder, from 0
 
 
-def _offset_at(place: Place, source: _TrackOfFile, made: _TrackOfFile) -> Offset | str | None:
+def _offset_at(place: Place, source: _TrackOfFile, made: _TrackOfFile) -> Offset | Finding | None:
     """The offset at a place, what is wrong with the audio there, or None where nothing can be known."""
     for begin, length in _places_to_compare(source.timing, place):
         after = begin - source.times.first
@@ -128,9 +128,9 @@ def _offset_at(place: Place, source: _TrackOfFile, made: _TrackOfFile) -> Offset
         if lag in (NoLag.SILENT, NoLag.UNKNOWN):
             continue
         if lag is NoLag.GONE:
-            return f"is silent {after:.2f} s in, where the source sounds"
+            return Finding(FindingKind.MUTED, at=after, until=after + length)
         if lag is NoLag.OTHER:
-            return f"is not that of the source {after:.2f} s in, or far off"
+            return Finding(FindingKind.OTHER_AUDIO, at=after, until=after + length)
         shift = frame_shift(source.times, made.times, after + length / 2)
         return Offset(made.track, place, lag - shift, heard=True)
     return _offset_by_times(place, source, made)

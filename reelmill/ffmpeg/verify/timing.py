@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport
 from reelmill.ffmpeg.reading.probe import MediaInfo, main_video, open_media
@@ -151,7 +152,7 @@ def frame_length(info: MediaInfo) -> float:
     return float(1 / (info.video.frame_rate or Fraction(25)))
 
 
-def time_faults(source: Timing, made: Timing, length: float) -> Iterator[str]:
+def time_faults(source: Timing, made: Timing, length: float) -> Iterator[Finding]:
     """What is wrong with a copy's times (pure).
 
     Args:
@@ -160,15 +161,15 @@ def time_faults(source: Timing, made: Timing, length: float) -> Iterator[str]:
         length: seconds that a frame usually stands; no time may be off by more.
 
     Yields:
-        Each fault as a clause.
+        Each of them.
     """
     limit = length + ROUNDING
     wanted, got = source.last - source.first, made.last - made.first
     if abs(got - wanted) > limit:
-        yield f"its last frame begins after {got:.3f} s, that of the source after {wanted:.3f} s"
+        yield Finding(FindingKind.LAST_FRAME, got=got, wanted=wanted, limit=limit, against_source=True)
     if len(source.frames) != len(made.frames):
         return
     pairs = zip(source.frames, made.frames, strict=True)
     off, at = max(((abs((b - made.first) - (a - source.first)), a - source.first) for a, b in pairs), default=(0, 0))
     if off > limit:
-        yield f"a frame stands {1000 * off:.0f} ms away from where the source has it, at {at:.2f} s"
+        yield Finding(FindingKind.FRAME_TIME, got=off, limit=limit, at=at)

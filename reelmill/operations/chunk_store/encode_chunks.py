@@ -38,6 +38,7 @@ from reelmill.operations.remote_task import RemoteTask
 from reelmill.parallel import FanOut
 from reelmill.report import Report
 from reelmill.settings import get_settings
+from reelmill.troubles import Flaw
 from reelmill.wording import in_seconds, plural
 
 _POLL_SECONDS: Final = 2.0  # between two readings of how far the chunks are
@@ -68,10 +69,12 @@ class ChunkSource:
         path = bench.root.path / self.path
         if not path.exists():
             bench.root.require()
-            raise InputError(f"{self.path} is not there on {get_settings().node_name}; is the media root mounted?")
+            reason = f"{self.path} is not there on {get_settings().node_name}; is the media root mounted?"
+            raise InputError(reason, self.path, Flaw.ABSENT)
         stat = path.stat()
         if (stat.st_size, stat.st_mtime_ns) != (self.content_id["size"], self.content_id["mtime_ns"]):
-            raise InputError(f"{self.path} has been changed since the job began; run the job again.")
+            reason = f"{self.path} has been changed since the job began; run the job again."
+            raise InputError(reason, self.path, Flaw.CHANGED)
         return path
 
 
@@ -185,7 +188,8 @@ def _encode(bench: Workbench, task: ChunkTask, target: Path) -> dict[str, Any]:
     if build != task.build:
         raise CapabilityError(
             f"{node} has ffmpeg {build}, the job began with {task.build}; install the same build there, "
-            "or take that node out of the Dask cluster."
+            "or take that node out of the Dask cluster.",
+            task.build,
         )
     arguments, length = _command(task, task.source.resolve(bench), target)
     with slot(get_settings().slot_dir):
@@ -223,7 +227,7 @@ class _ProgressNote(Report):
     def line(self, text: str) -> None:
         """Drop the line: the job itself reports each chunk when it is done."""
 
-    def progress(self, fraction: float, text: str = "") -> None:
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
         """See ``Report.progress``."""
         self._path.write_text(f"{fraction:.4f}")
 
@@ -279,12 +283,18 @@ def _progress_reported(
     """Report, while the block runs, how far all chunks together are, by the frames of each."""
     weights = {task.key: task.chunk.frames for task in tasks if task.chunk is not None}
     total, ended = sum(weights.values()), threading.Event()
+    length = float(sum(task.chunk.ticks * task.source.time_base for task in tasks if task.chunk is not None))
+
+    def done() -> float:
+        return sum(weight * store.progress(key) for key, weight in weights.items())
 
     def poll() -> None:
+        started, before = time.monotonic(), done()  # an earlier try may have left chunks
         while not ended.wait(_POLL_SECONDS):
-            frames = sum(weight * store.progress(key) for key, weight in weights.items())
+            frames = done()
+            speed = (frames - before) / total * length / (time.monotonic() - started)
             on_progress()
-            report.progress(frames / total, f"{frames:.0f} of {total} frames")
+            report.progress(frames / total, f"{frames:.0f} of {total} frames", speed if speed > 0 else None)
 
     # In our context: a flow's report needs to know its run.
     poller = threading.Thread(target=copy_context().run, args=(poll,), daemon=True)

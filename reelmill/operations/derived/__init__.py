@@ -2,5 +2,5 @@
 
 Comes in: caches and images; nothing that is a video.
 Uses: analysis, catalogue, errors, ffmpeg, operations.context, operations.publishing, operations.remote_task,
-    operations.result_card, parallel, report, storage, wording.
+    operations.result_card, parallel, report, storage, troubles, wording.
 """

@@ -25,6 +25,7 @@ from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.reading.seeking import Footage
 from reelmill.operations.result_card import ResultImage
 from reelmill.report import Report
+from reelmill.troubles import Flaw
 
 #: Longer side of a preview, in pixels.
 SIDE: Final = 480
@@ -133,7 +134,7 @@ def of_keyframe(path: Path, at: float) -> bytes:
     with SeekingReader(path, keyframes(path).times) as reader:
         still = reader.at(Fraction(at))
     if still is None:
-        raise NotAVideo(f"{path.name} holds no frame that decodes.")
+        raise NotAVideo(f"{path.name} holds no frame that decodes.", path, Flaw.NO_FRAMES)
     return encode(draw(still.frame, track, tile_size(*track.display_size)), side=_SMALL_SIDE)
 
 
@@ -193,7 +194,7 @@ def _frame(path: Path, at: float) -> NDArray[np.uint8]:
     with Footage(path) as footage:
         found = footage.on_show(Fraction(at))
         if found is None:
-            raise NotAVideo(f"{path.name} holds no frame that decodes.")
+            raise NotAVideo(f"{path.name} holds no frame that decodes.", path, Flaw.NO_FRAMES)
         return _upright(found[1], footage.stream)
 
 

@@ -23,12 +23,14 @@ from reelmill.analysis.storyboard_layout import SHEET, Cue, Tile, place_of, plan
 from reelmill.catalogue.findings import STORYBOARD
 from reelmill.catalogue.models import Video
 from reelmill.errors import NotAVideo, OutputRejected
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.operations.context import Workbench, content_id, recipe
 from reelmill.operations.derived.analysis_cache import store
 from reelmill.operations.publishing.workspace import workspace
 from reelmill.storage.atomic_files import fsync, place
 from reelmill.storage.media_root import THUMBNAILS
+from reelmill.troubles import Flaw
 from reelmill.wording import plural
 
 #: Which way of making them; part of the recipe.
@@ -144,7 +146,9 @@ class _Sheets:
         target.write_bytes(jpeg.tobytes())
         read = cv2.imread(str(target))
         if read is None or read.shape != sheet.shape:
-            raise OutputRejected(f"The finished sheet {target.name} does not decode.")
+            raise OutputRejected(
+                f"The finished sheet {target.name} does not decode.", (Finding(FindingKind.NO_FRAMES),)
+            )
         fsync(target)
         self._waiting = []
 
@@ -171,7 +175,7 @@ def _write_files(bench: Workbench, source: Path, info: MediaInfo, folder: Path, 
             sheets.add(tile, image)
     sheets.write()
     if not sheets.names:
-        raise NotAVideo(f"{source.name} holds no frame that decodes.")
+        raise NotAVideo(f"{source.name} holds no frame that decodes.", source, Flaw.NO_FRAMES)
     off = tuple(round(float(seconds), 3) for seconds in sheets.off)
     result = StoryboardResult(
         path=f"{THUMBNAILS}/{name}.vtt",

@@ -40,6 +40,10 @@ class FilmResult(Effort):
     made: FileFacts | None = None  # the film; None in results of before it was kept
     skipped: str | None = None  # why nothing was made; all else is then of the source
 
+    def run_cost(self) -> Cost | None:
+        """See ``EncodingResult.run_cost``."""
+        return self.cost
+
     def film_result_card(self, what: str) -> ResultCard:
         """What the result cards of all films have in common.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reelmill.ffmpeg.encoding import Encoding
-from reelmill.ffmpeg.process.cost import cost_of_all
+from reelmill.ffmpeg.process.cost import cost_of_all, with_encoder
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.chunk_store.film_chunks import FilmChunks
 from reelmill.operations.context import Workbench
@@ -52,4 +52,5 @@ class FilmWork:
         video = publish(self.bench, staged, product)
         spent = [(encoded, encoded.energy) for encoded in chunks.spent]
         cost = cost_of_all(spent, expected.duration or Fraction(0), bytes_in=bytes_in, bytes_out=video.size)
-        return FilmOutput(video, cost, chunks.effort)
+        encoder = spent[0][0].encoder if spent else self.encoding.encoder
+        return FilmOutput(video, with_encoder(cost, encoder), chunks.effort)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from reelmill.catalogue.models import Video
-from reelmill.errors import InputError, UserError
+from reelmill.errors import InputError, WrongParameter
 from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.commands import filters
 from reelmill.ffmpeg.encoding import Encoding
@@ -23,6 +23,7 @@ from reelmill.operations.films.film_result import FilmOutput
 from reelmill.operations.films.film_segments import of_cells
 from reelmill.operations.films.film_work import FilmWork
 from reelmill.report import Share
+from reelmill.troubles import Flaw
 
 Length = Literal["shortest", "longest"]
 
@@ -63,16 +64,18 @@ def plan(cells: Sequence[filters.Cell], length: Length, audio: int | Literal["mi
 
     Raises:
         InputError: a video does not say how long it is.
-        UserError: there is no such cell.
+        WrongParameter: there is no such cell.
     """
     durations = []
     for cell in cells:
         duration = cell.info.video.duration or cell.info.duration
         if not duration or duration <= 0:
-            raise InputError(f"{cell.path.name} does not say how long it is; re-encode it first.")
+            reason = f"{cell.path.name} does not say how long it is; re-encode it first."
+            raise InputError(reason, cell.path, Flaw.NO_LENGTH)
         durations.append(duration)
     if audio != "mix" and not 0 <= audio <= len(cells):
-        raise UserError(f"There is no cell {audio} to hear: the grid has {len(cells)}; 0 is silence.")
+        reason = f"There is no cell {audio} to hear: the grid has {len(cells)}; 0 is silence."
+        raise WrongParameter(reason, "audio", audio)
     rates = [min(cell.info.video.frame_rate or Fraction(25), _MAX_RATE) for cell in cells]
     heard = range(len(cells)) if audio == "mix" else () if audio == 0 else (audio - 1,)
     wanted, rate = min(durations) if length == "shortest" else max(durations), max(rates)

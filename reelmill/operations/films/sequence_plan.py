@@ -19,6 +19,7 @@ from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.stream_copy import CopyableTrack, Form, NotCopyable, copyable_track, shown_interval
 from reelmill.operations.chunk_store.readable import readable
 from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.troubles import Flaw
 
 #: What every segment is levelled to, in LUFS: the middle of what AES TD1008 (2021) asks of streams.
 LOUDNESS: Final = -16.0
@@ -103,7 +104,8 @@ def read_source(bench: Workbench, video: Video) -> SequenceSource:
     bench.transcoder.require_tone_mapping(info)
     begin, seconds = shown_interval(path)
     if not seconds:
-        raise InputError(f"{video.path} does not say when its frames are shown; re-encode it first.")
+        reason = f"{video.path} does not say when its frames are shown; re-encode it first."
+        raise InputError(reason, video.path, Flaw.NO_TIMES)
     try:
         return SequenceSource(video, path, info, begin, seconds, copyable_track(path, info))
     except NotCopyable as error:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.analysis.scenes import transitions
 from reelmill.analysis.scoring.scoring import explain, scores
 from reelmill.analysis.scoring.selection import ScoredVideo, Segment, best_moments
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.process.cost import Cost, total
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
@@ -64,9 +64,12 @@ class ClipsResult(BaseModel):
     clips: tuple[Clip, ...]
     seconds: float  # wall time of this run
 
+    def run_cost(self) -> Cost | None:
+        """See ``EncodingResult.run_cost``."""
+        return total([clip.cost for clip in self.clips if clip.cost is not None])
+
     def result_card(self) -> ResultCard:
         """The result for people: a row for each clip, and why it was taken."""
-        costs = [clip.cost for clip in self.clips if clip.cost is not None]
         before = sum(clip.reused for clip in self.clips)
         rows = tuple(
             (clip.path, clock(clip.start), in_seconds(clip.end - clip.start), in_bytes(clip.size), clip.reason)
@@ -75,7 +78,7 @@ class ClipsResult(BaseModel):
         made = plural(len(self.clips), "clip")
         return ResultCard(
             title=f"{made} of {self.source}, {in_bytes(sum(clip.size for clip in self.clips))}",
-            rows=(("time", in_seconds(self.seconds)), *cost_rows(total(costs))),
+            rows=(("time", in_seconds(self.seconds)), *cost_rows(self.run_cost())),
             notes=(f"{before} of {made} were made by an earlier run and are still good",) if before else (),
             table=ItemTable(("clip", "at", "length", "size", "taken because"), rows),
             images=segment_images(self.source, "each clip", [(clip.start + clip.end) / 2 for clip in self.clips]),
@@ -99,13 +102,14 @@ def clip_generate(
 
     Raises:
         UnknownVideo, InputError: the source cannot be used.
-        UserError: the length or the count makes no sense.
+        WrongParameter: the length or the count makes no sense.
         GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: an encode went wrong; the clips before it
             stand.
     """
     started = time.monotonic()
     if not 0 < length < math.inf or count < 1:
-        raise UserError(f"{count} clips of {length:g} s cannot be made; ask for at least one of more than 0 s.")
+        reason = f"{count} clips of {length:g} s cannot be made; ask for at least one of more than 0 s."
+        raise WrongParameter(reason, *(("length", length) if count > 0 else ("count", count)))
     opened = open_video(bench, video_id)
     bench.transcoder.require_tone_mapping(opened.info)
     signals, duration = signals_of(bench, opened.video, opened.path, opened.info, fan_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.errors import InputError, OutputRejected, UserError
+from reelmill.errors import InputError, OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands import gif
 from reelmill.ffmpeg.commands.gif import GifSegment, Step
+from reelmill.ffmpeg.finding import Finding, FindingKind, in_words, not_usable
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import FilmSegment, content_of, shown_faults
@@ -92,13 +94,13 @@ def visible_range(name: str, length: Fraction | None, start: float, duration: fl
         Start and length.
 
     Raises:
-        UserError: the video has nothing there.
+        WrongParameter: the video has nothing there.
     """
     begin = Fraction(start).limit_denominator(1_000_000)
     wanted = Fraction(duration).limit_denominator(1_000_000)
     if begin < 0 or (length is not None and begin >= length):
         long = "of unknown length" if length is None else f"{float(length):.2f} s long"
-        raise UserError(f"There is nothing to show at {start:g} s: {name} is {long}.")
+        raise WrongParameter(f"There is nothing to show at {start:g} s: {name} is {long}.", "start", start)
     return begin, wanted if length is None else min(wanted, length - begin)
 
 
@@ -182,9 +184,11 @@ def _encode_to_fit(bench: Workbench, work: _Work, steps: tuple[Step, ...], limit
         takes = f"{work.name}: {float(work.segment.length):g} s of it take {size / _MB:.2f} MB"
         following = gif.smaller(steps, step, size, limit)
         if following is None:
-            raise UserError(
+            raise WrongParameter(
                 f"{takes} even as {step}, and {limit / _MB:g} MB are allowed; "
-                "ask for a shorter segment, or for a larger max_mb."
+                "ask for a shorter segment, or for a larger max_mb.",
+                "max_mb",
+                limit / _MB,
             )
         bench.report.line(f"{takes} as {step}, and {limit / _MB:g} MB are allowed: stepping down to {following}")
         step, done = following, (1 + done) / 2
@@ -201,29 +205,39 @@ def _encode(bench: Workbench, report: Report, work: _Work, step: Step, limit: in
     command = gif.film(*given, colours, work.film, stop=stop)
     finished = bench.transcoder.run(command, Share(report, 0.4, 1.0), work.segment.length)
     if not work.film.exists():
-        raise OutputRejected(f"ffmpeg made no GIF of {work.name}, and reported no error.")
+        gone = Finding(FindingKind.MISSING, text="ffmpeg made none")
+        raise OutputRejected(f"ffmpeg made no GIF of {work.name}, and reported no error.", (gone,))
     size, frames, wanted = work.film.stat().st_size, finished.last.frames, work.segment.frames(step.fps)
     return size * wanted // max(1, frames) if size >= stop and frames < wanted else size
 
 
 def _verify(work: _Work, step: Step) -> None:
     made, wanted = _read_gif(work.film), work.segment.frames(step.fps)
-    faults = [] if made.codec == _CODEC else [f"its codec is {made.codec}, not {_CODEC}"]
-    if made.frames != wanted:
-        faults.append(f"{made.frames} frames where {wanted} were encoded")
-    if (made.width, made.height) != (step.width, step.height):
-        faults.append(f"it is {made.width}x{made.height}, not {step.width}x{step.height}")
-    if abs(made.duration - Fraction(wanted, step.fps)) > Fraction(1, step.fps):
-        faults.append(f"it lasts {float(made.duration):.2f} s, not {wanted / step.fps:.2f} s")
-    if not made.forever:
-        faults.append("it does not loop")
+    faults = list(_facts_faults(made, wanted, step))
     segment, begin = work.segment, float(work.segment.start)
     mapped = segment.info.video.hdr is not None
     shown = FilmSegment(segment.source, begin, begin + float(segment.length), at=0.0, mapped=mapped, heard=False)
     content = content_of(work.film, (shown,))
     faults += shown_faults(work.film, content, check_whole(work.film, content.request))
     if faults:
-        raise OutputRejected(f"The GIF of {work.name}, just made, was thrown away: {'; '.join(faults)}.")
+        raise OutputRejected(f"The GIF of {work.name}, just made, was thrown away: {in_words(faults)}.", faults)
+
+
+def _facts_faults(made: _GifFacts, frames: int, step: Step) -> Iterator[Finding]:
+    """What is wrong with a GIF by its facts (pure)."""
+    if made.codec != _CODEC:
+        yield Finding(FindingKind.CODEC, got=made.codec, wanted=_CODEC)
+    if made.frames != frames:
+        yield Finding(FindingKind.FRAME_COUNT, got=made.frames, wanted=frames)
+    sizes = (made.width, made.height), (step.width, step.height)
+    if sizes[0] != sizes[1]:
+        yield Finding(FindingKind.SIZE, *sizes)
+    held, wanted, limit = float(made.duration), frames / step.fps, 1 / step.fps
+    if abs(made.duration - Fraction(frames, step.fps)) > Fraction(1, step.fps):
+        kind = FindingKind.TOO_SHORT if held < wanted else FindingKind.TOO_LONG
+        yield Finding(kind, got=held, wanted=wanted, limit=limit)
+    if not made.forever:
+        yield Finding(FindingKind.NO_LOOP)
 
 
 def _read_gif(path: Path) -> _GifFacts:
@@ -238,9 +252,13 @@ def _read_gif(path: Path) -> _GifFacts:
     try:
         info, report = probe(path), check_whole(path)
     except InputError as error:
-        raise OutputRejected(f"{path.name} is not a GIF; remove it and run the job again: {error}") from error
+        reason = f"{path.name} is not a GIF; remove it and run the job again: {error}"
+        raise OutputRejected(reason, (not_usable(error),)) from error
     if report.video_length is None or not report.clean:
-        raise OutputRejected(f"{path.name} does not decode; remove it and run the job again.")
+        damage = (
+            Finding(FindingKind.DAMAGED, text=report.errors[0]) if report.errors else Finding(FindingKind.NO_FRAMES)
+        )
+        raise OutputRejected(f"{path.name} does not decode; remove it and run the job again.", (damage,))
     with path.open("rb") as file:
         forever = _FOREVER in file.read(_HEADER)
     return _GifFacts(info.video.codec, info.video.width, info.video.height, report.frames, report.video_length, forever)

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from reelmill.catalogue import picking, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.context import Workbench, recipe
 from reelmill.operations.films import concatenate, grid
@@ -126,16 +126,18 @@ def how_many(layout: Layout, count: int | None, given: int | None) -> int:
         The number.
 
     Raises:
-        UserError: the numbers do not fit.
+        WrongParameter: the numbers do not fit.
     """
     cells = _CELLS.get(layout)
     if cells is None:
         if given is not None and count is not None and count != given:
-            raise UserError(f"{given} videos were given and a count of {count}; leave one of the two out.")
+            reason = f"{given} videos were given and a count of {count}; leave one of the two out."
+            raise WrongParameter(reason, "count", count)
         return given or count or _USUAL
     for number, what in ((given, "were given"), (count, "were asked for")):
         if number is not None and number != cells:
-            raise UserError(f"A grid of {layout} takes {cells} videos and {number} {what}; sequence takes any number.")
+            reason = f"A grid of {layout} takes {cells} videos and {number} {what}; sequence takes any number."
+            raise WrongParameter(reason, "layout", layout)
     return cells
 
 

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from reelmill.catalogue import picking, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.context import Workbench, content_id, recipe
 from reelmill.operations.films import grid
@@ -100,7 +100,6 @@ def _choose(bench: Workbench, video_ids: Sequence[str] | None, seed: int | None)
         if video_ids is None:
             return picking.pick_sources(opened, 4, bench.pick_seed(seed))
         if len(video_ids) != 4:
-            raise UserError(
-                f"A grid takes four videos and {len(video_ids)} were given; leave them out to have four picked."
-            )
+            reason = f"A grid takes four videos and {len(video_ids)} were given; leave them out to have four picked."
+            raise WrongParameter(reason, "video_ids", len(video_ids))
         return [searching.usable_video(opened, video_id, bench.root) for video_id in video_ids]

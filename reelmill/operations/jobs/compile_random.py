@@ -10,7 +10,7 @@ from typing import Final, Literal
 from reelmill.catalogue import picking
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.picking import Criteria
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.context import Workbench, recipe
 from reelmill.operations.films import concatenate
@@ -77,13 +77,14 @@ def compile_random(
 
     Raises:
         TooFewVideos: the library holds fewer that meet the criteria.
-        UserError: the times are the wrong way round, or another parameter makes no sense.
+        WrongParameter: the times are the wrong way round, or another parameter makes no sense.
         InputError: what was asked for cannot be done.
         GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: it went wrong; nothing was published.
     """
     started = time.monotonic()
     if not 0 <= min_duration <= max_duration:
-        raise UserError(f"No video lasts from {min_duration:g} to {max_duration:g} s; give the shorter time first.")
+        reason = f"No video lasts from {min_duration:g} to {max_duration:g} s; give the shorter time first."
+        raise WrongParameter(reason, "min_duration", min_duration)
     wanted = None if target is None else output_path(bench.root, target)
     criteria = Criteria(min_duration, max_duration, None if orientation == "any" else orientation)
     with session() as opened:

@@ -16,7 +16,7 @@ from reelmill.analysis.scenes import transitions
 from reelmill.analysis.scoring.scoring import explain, scores
 from reelmill.analysis.scoring.selection import ScoredVideo, Segment, best_segments, even_segments
 from reelmill.catalogue.models import Video
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
@@ -113,12 +113,13 @@ def digest(
 
     Raises:
         UnknownVideo, InputError: the source cannot be used.
-        UserError: the length makes no sense.
+        WrongParameter: the length makes no sense.
         GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
     """
     started = time.monotonic()
     if not 0 < target_length < math.inf:
-        raise UserError(f"A digest of {target_length:g} s cannot be made; ask for more than 0.")
+        reason = f"A digest of {target_length:g} s cannot be made; ask for more than 0."
+        raise WrongParameter(reason, "target_length", target_length)
     opened = open_video(bench, video_id)
     target = Fraction(target_length).limit_denominator(1000)
     if why := why_left_whole(opened.info, target):

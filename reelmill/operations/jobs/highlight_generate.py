@@ -17,7 +17,7 @@ from reelmill.analysis.scenes import transitions
 from reelmill.analysis.scoring.scoring import explain, scores
 from reelmill.analysis.scoring.selection import ScoredVideo, Segment, best_segments
 from reelmill.catalogue.models import Video
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.commands import montage
 from reelmill.ffmpeg.commands.montage import Montage, TimeRange
 from reelmill.ffmpeg.reading.loudness import integrated_loudness
@@ -110,12 +110,12 @@ def highlight_generate(
 
     Raises:
         UnknownVideo, InputError: the source cannot be used.
-        UserError: the length makes no sense.
+        WrongParameter: the length makes no sense.
         GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: the encode went wrong; nothing was published.
     """
     started = time.monotonic()
     if not 0 < length < math.inf:
-        raise UserError(f"Highlights of {length:g} s cannot be made; ask for more than 0.")
+        raise WrongParameter(f"Highlights of {length:g} s cannot be made; ask for more than 0.", "length", length)
     opened = open_video(bench, video_id)
     target = Fraction(length).limit_denominator(1000)
     if why := why_left_whole(opened.info, target):

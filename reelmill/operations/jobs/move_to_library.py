@@ -17,7 +17,15 @@ from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.naming import resolve_video
-from reelmill.errors import CapabilityError, DiskFull, FileMissing, OutputRejected, UserError, WorkError
+from reelmill.errors import (
+    CapabilityError,
+    ChangedMeanwhile,
+    DiskFull,
+    FileMissing,
+    OutputRejected,
+    WrongParameter,
+)
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.operations.context import Workbench, recipe
 from reelmill.operations.publishing.move_journal import Move, finish, identity, switched
 from reelmill.operations.publishing.workspace import workspace
@@ -27,6 +35,7 @@ from reelmill.storage.atomic_files import fsync, make_folder
 from reelmill.storage.disk import disk_of
 from reelmill.storage.file_copy import copy, digest
 from reelmill.storage.media_root import OUTPUT_TYPES, MediaRoot
+from reelmill.troubles import Flaw
 from reelmill.wording import in_bytes, in_seconds
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
@@ -72,16 +81,20 @@ def plan(root: MediaRoot, path: str, directory_type: str, directory_types: Seque
         The path relative to the root.
 
     Raises:
-        UserError: there is no such directory type, or what is made by jobs is to move, or to be mixed with originals.
+        WrongParameter: there is no such directory type, or what is made by jobs is to move, or to be mixed with
+            originals.
     """
     if directory_type in OUTPUT_TYPES:
-        raise UserError(f"{directory_type} is for what Reelmill makes itself; no video is moved there.")
+        reason = f"{directory_type} is for what Reelmill makes itself; no video is moved there."
+        raise WrongParameter(reason, "directory_type", directory_type)
     if directory_type not in directory_types:
         names = ", ".join(sorted(directory_types))
-        raise UserError(f"{directory_type!r} is not a directory type of this site; it has {names}.")
+        reason = f"{directory_type!r} is not a directory type of this site; it has {names}."
+        raise WrongParameter(reason, "directory_type", directory_type)
     now = root.directory_type(path)
     if now in OUTPUT_TYPES:
-        raise UserError(f"{path} was made by Reelmill and stays in {now}; only originals are moved.")
+        reason = f"{path} was made by Reelmill and stays in {now}; only originals are moved."
+        raise WrongParameter(reason, "video_id", path)
     if now == directory_type:
         return None
     below = (root.path / path).relative_to(root.folder(now))
@@ -144,7 +157,8 @@ def _source(bench: Workbench, video: Video) -> Path:
     bench.source(video)
     path = bench.root.path / video.path
     if path.is_symlink():
-        raise UserError(f"{video.path} is a link, not a file; move what it leads to instead.")
+        reason = f"{video.path} is a link, not a file; move what it leads to instead."
+        raise WrongParameter(reason, "video_id", video.path)
     return path
 
 
@@ -174,13 +188,14 @@ def _in_words(path: str, wanted: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise FileMissing(f"{path} went away as it was to be moved; scan again.") from error
+        raise FileMissing(f"{path} went away as it was to be moved; scan again.", path, Flaw.ABSENT) from error
     except OSError as error:
         if error.errno not in _FORBIDDEN:
             raise
         raise CapabilityError(
             f"{path} cannot be moved to {folder}: this user may not read it, or not write to one of the two "
-            f"folders ({error.strerror}); change their owner or rights."
+            f"folders ({error.strerror}); change their owner or rights.",
+            f"rights on {folder}",
         ) from error
 
 
@@ -204,14 +219,18 @@ def _copied(bench: Workbench, folder: Path, move: Move) -> Move:
         if error.errno not in _FULL:
             raise
         raise DiskFull(
-            f"The disk of {where} has no room for the {move.before.size} bytes of {move.source}; nothing was moved."
+            f"The disk of {where} has no room for the {move.before.size} bytes of {move.source}; nothing was moved.",
+            str(where),
+            move.before.size,
         ) from error
     fsync(staged.parent)
     same = digest(source, Share(bench.report, 0.5, 0.75)) == digest(staged, Share(bench.report, 0.75, 1.0))
     if identity(source) != move.before:
-        raise WorkError(f"{move.source} changed while it was being copied; nothing was moved, run the job again.")
+        reason = f"{move.source} changed while it was being copied; nothing was moved, run the job again."
+        raise ChangedMeanwhile(reason, move.source)
     if not same:
-        raise OutputRejected(f"The copy of {move.source} in {where} is not the same as the original: check the disks.")
+        reason = f"The copy of {move.source} in {where} is not the same as the original: check the disks."
+        raise OutputRejected(reason, (Finding(FindingKind.OTHER_BYTES),))
     copied = identity(staged)
     assert copied is not None
     if copied.mtime_ns != move.before.mtime_ns:

@@ -15,7 +15,7 @@ from reelmill.errors import DamagedVideo, OutputRejected
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import web_size
 from reelmill.ffmpeg.planning.chunk_plan import CHUNK_SECONDS
-from reelmill.ffmpeg.process.cost import Cost, cost_of, with_vmaf
+from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder, with_vmaf
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.ffmpeg.transcoder import Transcoder
@@ -211,7 +211,7 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
         reason = fault(copy.video.filename, info, check_whole(source))
         if reason is None:
             raise
-        raise DamagedVideo(reason) from error
+        raise DamagedVideo(reason, copy.video.path) from error
     claim.drop_chunks()
     return made, finished
 
@@ -222,7 +222,7 @@ def _cost(copy: WebCopy, finished: StagedCopy, vmaf_from: float | None) -> Cost:
     if vmaf_from is not None:
         share = Share(copy.bench.report, vmaf_from, 0.95)
         score = vmaf(copy.bench.transcoder, made, copy.source, copy.info, web_size(copy.info), share)
-    return cost_of(
+    cost = cost_of(
         finished.encoded,
         finished.encoded.energy,
         finished.encoded.last.out_time,
@@ -230,3 +230,4 @@ def _cost(copy: WebCopy, finished: StagedCopy, vmaf_from: float | None) -> Cost:
         bytes_out=made.stat().st_size if made.exists() else None,  # where it does not, ``publish`` raises
         vmaf=score,
     )
+    return with_encoder(cost, finished.encoded.encoder)

@@ -19,7 +19,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.scanning import KnownFile
-from reelmill.errors import FileMissing, ReelmillError, Unreadable, Unstorable, UserError
+from reelmill.errors import FileMissing, ReelmillError, Unreadable, Unstorable, WrongParameter
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
 from reelmill.operations.result_card import ItemTable, ResultCard
@@ -35,6 +35,7 @@ from reelmill.operations.scan_changes import (
 from reelmill.operations.walk import Walk, WalkedFile
 from reelmill.report import LogReport, Report
 from reelmill.storage.media_root import MediaRoot
+from reelmill.troubles import Flaw
 
 #: What counts as a video by its name; the ``MediaLibrary`` block may name others.
 EXTENSIONS: Final = (
@@ -250,14 +251,15 @@ def scan(
 
 def _folder(root: MediaRoot, directory_type: str, directory_types: Sequence[str]) -> Path:
     if directory_type not in directory_types:
-        raise UserError(
+        reason = (
             f"{directory_type!r} is not a directory type of this site; it has {', '.join(sorted(directory_types))}."
         )
+        raise WrongParameter(reason, "directory_type", directory_type)
     root.require()
     require_ours(root, claim=False)  # reading a library that is mounted for reading only needs no mark
     folder = root.folder(directory_type)
     if not folder.is_dir():
-        raise FileMissing(f"The folder {folder} is not there; is the media root mounted?")
+        raise FileMissing(f"The folder {folder} is not there; is the media root mounted?", folder, Flaw.ABSENT)
     return folder
 
 

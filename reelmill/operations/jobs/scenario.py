@@ -16,14 +16,15 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy, OutputRejected, UserError
+from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy, OutputRejected, WrongParameter
 from reelmill.ffmpeg.codecs import codec_called, runs_on_gpu
 from reelmill.ffmpeg.encoders import advice, gpu_trouble
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.loadtest import gstreamer, load
 from reelmill.ffmpeg.loadtest.load import Load
 from reelmill.ffmpeg.loadtest.scenarios import Scenario, bitrate, scenario_named
 from reelmill.ffmpeg.loadtest.sink import Sink, sink
-from reelmill.ffmpeg.process.cost import Cost, cost_of
+from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder
 from reelmill.ffmpeg.transcoder import EncodeResult, Transcoder
 from reelmill.ffmpeg.verify import Expectation, verify
 from reelmill.hardware.backends import SOFTWARE, LoadChoice
@@ -68,6 +69,10 @@ class ScenarioResult(BaseModel):
     bytes: int
     cost: Cost
     limit: Limit | None  # where it was asked for
+
+    def run_cost(self) -> Cost:
+        """See ``EncodingResult.run_cost``."""
+        return self.cost
 
     def result_card(self) -> ResultCard:
         """The result for people: how fast it was, and how many at once are best where that was asked for."""
@@ -129,7 +134,9 @@ class _Work:
                 raise
             raise GpuBusy(f"The GPU could not encode {self.scenario.name}: {trouble}{advice(trouble)}.") from error
         if done.last.frames != asked.frames:
-            raise OutputRejected(f"{done.last.frames} frames came out of {asked.frames} of {self.scenario.name}.")
+            reason = f"{done.last.frames} frames came out of {asked.frames} of {self.scenario.name}."
+            counted = Finding(FindingKind.FRAME_COUNT, got=done.last.frames, wanted=asked.frames)
+            raise OutputRejected(reason, (counted,))
         return done
 
 
@@ -160,13 +167,13 @@ def scenario(
         How fast it was and at what cost.
 
     Raises:
-        UserError: what was asked for is no scenario, or leads to another node.
+        WrongParameter: what was asked for is no scenario, or leads to another node.
         CapabilityError: no engine here has the encoder; names what to install.
         GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: the encode went wrong.
     """
     chosen = scenario_named(name)
     if not 0 < duration < math.inf:
-        raise UserError(f"A load of {duration:g} s cannot be made; ask for more than 0.")
+        raise WrongParameter(f"A load of {duration:g} s cannot be made; ask for more than 0.", "duration", duration)
     into = sink(output, chosen.codec)
     work = _work(bench.transcoder, chosen, bitrate(chosen, bitrate_wanted), engine, encoder, into)
     bench.report.line(
@@ -195,7 +202,7 @@ def _work(
             if engine == "ffmpeg" or on_gpu or gstreamer.find_gst_launch(get_settings().gst_launch) is None:
                 raise
     if encoder not in ("auto", SOFTWARE.name):
-        raise CapabilityError("GStreamer encodes in software here; choose engine=ffmpeg for the GPU.")
+        raise CapabilityError("GStreamer encodes in software here; choose engine=ffmpeg for the GPU.", "gstreamer")
     program = gstreamer.require_gstreamer(get_settings().gst_launch)
     runner = gstreamer.GstRunner(program, Fraction(chosen.rate))
     work = _Work(
@@ -267,7 +274,7 @@ def _at_once(work: _Work, asked: Load, streams: int) -> Step:
 
 
 def _result(work: _Work, asked: Load, done: EncodeResult, size: int, limit: Limit | None) -> ScenarioResult:
-    cost = cost_of(done, done.energy, asked.length, bytes_in=None, bytes_out=size)
+    cost = with_encoder(cost_of(done, done.energy, asked.length, bytes_in=None, bytes_out=size), work.encoder)
     return ScenarioResult(
         name=work.scenario.name,
         engine=work.engine,

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import utc_now
-from reelmill.errors import OutputRejected, UserError
+from reelmill.errors import OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands.still import still
+from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode import decoded_seek_point
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.seeking import seek_points
@@ -123,7 +124,7 @@ def _when(name: str, info: MediaInfo, timestamp: float | None) -> tuple[Fraction
     at = Fraction(timestamp).limit_denominator(1_000_000)
     if at < 0 or (duration is not None and at >= duration):
         length = "of unknown length" if duration is None else f"{float(duration):.2f} s long"
-        raise UserError(f"There is no frame at {timestamp:g} s: {name} is {length}.")
+        raise WrongParameter(f"There is no frame at {timestamp:g} s: {name} is {length}.", "timestamp", timestamp)
     return at, True
 
 
@@ -139,10 +140,12 @@ def _write_still(bench: Workbench, opened: ReadableVideo, target: Path, at: Frac
         seek_point = decoded_seek_point(source, at)
         bench.transcoder.run(still(source, info, seek_point, target, width=width, keyframe=False), bench.report)
     if not target.exists():
-        raise OutputRejected(f"ffmpeg made no image of {name} at {float(at):.3f} s.")
-    found, _ = _size(target)
+        reason = f"ffmpeg made no image of {name} at {float(at):.3f} s."
+        raise OutputRejected(reason, (Finding(FindingKind.MISSING, text=reason, at=float(at)),))
+    found, height = _size(target)
     if found != width:
-        raise OutputRejected(f"The image of {name}, just made, is {found} pixels wide, not {width}.")
+        reason = f"The image of {name}, just made, is {found} pixels wide, not {width}."
+        raise OutputRejected(reason, (Finding(FindingKind.SIZE, got=(found, height), wanted=(width, height)),))
 
 
 def _size(image: Path) -> tuple[int, int]:
@@ -157,9 +160,10 @@ def _size(image: Path) -> tuple[int, int]:
     data = image.read_bytes()
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if pixels is None:
-        raise OutputRejected(f"The finished image {image.name} does not decode.")
+        raise OutputRejected(f"The finished image {image.name} does not decode.", (Finding(FindingKind.NO_FRAMES),))
     # A decoder shows what is there of half an image, and any other kind of image too.
     if not (data.startswith(_BEGINS) and data.rstrip(b"\0").endswith(_ENDS)):
-        raise OutputRejected(f"The finished image {image.name} is no whole JPEG.")
+        reason = f"The finished image {image.name} is no whole JPEG."
+        raise OutputRejected(reason, (Finding(FindingKind.DAMAGED, text=reason),))
     height, width = pixels.shape[:2]
     return width, height

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
@@ -34,6 +34,12 @@ class ValidateResult(BaseModel):
     depth: Depth
     frames: int  # decoded
     left_out: tuple[str, ...] = ()  # audio and video tracks that cannot be decoded here, a sentence part each
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy does not know a property that is decorated
+    @property
+    def source(self) -> str:
+        """The file that was looked at, by the name that other results have for it."""
+        return self.path
 
     def result_card(self) -> ResultCard:
         """The result for people."""

@@ -1,6 +1,6 @@
 """The only door into the library: verified, journalled, placed without overwriting, recorded.
 
 Comes in: what places, records or recovers library files.
-Uses: catalogue, errors, ffmpeg, guard, hardware, operations.context, operations.ownership, operations.remote_task,
-    parallel, report, settings, storage, wording.
+Uses: catalogue, classification, errors, ffmpeg, guard, hardware, operations.context, operations.ownership,
+    operations.remote_task, parallel, report, settings, storage, wording.
 """

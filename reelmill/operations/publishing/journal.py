@@ -8,7 +8,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from reelmill.errors import DISK_TROUBLE, InputError
+from reelmill.classification import DISK_TROUBLE
+from reelmill.errors import InputError
 
 Journal = TypeVar("Journal", bound=BaseModel)
 Value = TypeVar("Value")

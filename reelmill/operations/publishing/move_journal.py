@@ -32,7 +32,14 @@ from reelmill.catalogue import merging, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.errors import CapabilityError, NotMounted, UnknownVideo, Unstorable, UserError, WorkError
+from reelmill.errors import (
+    CapabilityError,
+    ChangedMeanwhile,
+    NotMounted,
+    UnknownVideo,
+    Unstorable,
+    UserError,
+)
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import journal
 from reelmill.operations.publishing.journal import Inside
@@ -106,7 +113,7 @@ def switched(root: MediaRoot, folder: Path, move: Move, wanted: str) -> Move:
             continue
         reason = unfit(target, move.before.mtime_ns)
         if reason is not None:
-            raise Unstorable(reason)
+            raise Unstorable(reason, target)
         require_ours(root)
         attempt = move.model_copy(update={"target": target})
         attempt.write(folder)
@@ -128,7 +135,8 @@ def _candidates(wanted: str) -> Iterator[str]:
 def _rename(root: MediaRoot, move: Move) -> None:
     source = root.path / move.source
     if move.staged is not None and identity(source) not in (move.before, None):
-        raise WorkError(f"{move.source} changed while it was being copied; nothing was moved, run the job again.")
+        reason = f"{move.source} changed while it was being copied; nothing was moved, run the job again."
+        raise ChangedMeanwhile(reason, move.source)
     if not atomic_files.rename(root.path / (move.staged or move.source), root.path / move.target):
         raise FileExistsError(move.target)
 
@@ -158,7 +166,8 @@ def _switch(root: MediaRoot, move: Move, act: Callable[[], None]) -> None:
 def _rewrite(opened: Session, root: MediaRoot, move: Move) -> None:
     video = opened.get(Video, move.video_id, with_for_update=True)
     if video is None or video.path != move.source:
-        raise WorkError(f"The record of {move.source} changed while it was being moved; run the job again.")
+        reason = f"The record of {move.source} changed while it was being moved; run the job again."
+        raise ChangedMeanwhile(reason, move.source)
     result = move.result
     assert result is not None
     other = searching.by_path(opened, move.target)
@@ -216,7 +225,8 @@ def _source_gone(root: MediaRoot, move: Move) -> bool:
             return left is None
         there = identity(target)
         if there is None:
-            raise NotMounted(f"{move.target} is not there, so {move.source} stays; is every disk mounted?")
+            reason = f"{move.target} is not there, so {move.source} stays; is every disk mounted?"
+            raise NotMounted(reason, move.target)
         # Not copied, it can only be another name of the same file: a disk without a rename that replaces nothing.
         if there != move.result or (move.staged is None and not source.samefile(target)):
             return False
@@ -260,7 +270,8 @@ def settle(root: MediaRoot, folder: Path, report: Report) -> None:
     """
     move = read(folder)
     if move.apart and _device((root.path / move.source).parent) == _device((root.path / move.target).parent):
-        raise NotMounted(f"The move of {move.source} to {move.target} is unfinished and a disk of it not mounted.")
+        reason = f"The move of {move.source} to {move.target} is unfinished and a disk of it not mounted."
+        raise NotMounted(reason, move.target)
     with session() as opened:
         video = opened.get(Video, move.video_id)
     if video is None:
@@ -301,7 +312,8 @@ def _drop(root: MediaRoot, move: Move, staged: str) -> None:
             return
         if identity(root.path / video.path) is None:
             raise NotMounted(
-                f"{video.path} is not there, so the copy {staged}, maybe a part, stays; is every disk mounted?"
+                f"{video.path} is not there, so the copy {staged}, maybe a part, stays; is every disk mounted?",
+                video.path,
             )
         (root.path / staged).unlink(missing_ok=True)
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 from reelmill import guard
 from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video
-from reelmill.errors import NameTaken, UserError
+from reelmill.errors import NameTaken, WrongParameter
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.verify import Decoder, Expectation, verify
 from reelmill.operations.context import Workbench
@@ -63,7 +63,7 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
     Raises:
         OutputRejected: it is not what it should be; nothing entered the library.
         NameTaken: ``exact`` and the path is taken.
-        UserError: the catalogue cannot hold its record.
+        WrongParameter: the catalogue cannot hold its record.
     """
     info = verify(staged, product.expected, product.path, decode)
     fsync(staged)
@@ -79,7 +79,7 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
         video.details = product.details
         reason = unfit_record(video)
         if reason is not None:  # said now, not once the file is in its place
-            raise UserError(reason)
+            raise WrongParameter(reason, "target", relative)
         final.parent.mkdir(parents=True, exist_ok=True)
         guard.confirm()  # before the database is asked anything: one that is away is waited for
         require_ours(bench.root)  # once more: encoding may have taken hours
@@ -115,12 +115,14 @@ def output_path(root: MediaRoot, written: str) -> str:
 
     Raises:
         OutsideMediaRoot: it leads out of the root.
-        UserError: it is in no library folder, not an mp4, or longer than a name may be.
+        WrongParameter: it is in no library folder, not an mp4, or longer than a name may be.
     """
     relative: Any = root.resolve(written).relative_to(root.path.resolve()).as_posix()
     if not relative.lower().endswith(".mp4"):
-        raise UserError(f"The output path {written!r} must end in .mp4: that is what Reelmill writes.")
+        reason = f"The output path {written!r} must end in .mp4: that is what Reelmill writes."
+        raise WrongParameter(reason, "target", written)
     if any(len(os.fsencode(name)) > _NAME_MAX for name in relative.split("/")):
-        raise UserError(f"The output path {written!r} holds a name of more than {_NAME_MAX} bytes; give a shorter one.")
+        reason = f"The output path {written!r} holds a name of more than {_NAME_MAX} bytes; give a shorter one."
+        raise WrongParameter(reason, "target", written)
     root.directory_type(relative)
     return str(relative)

@@ -23,7 +23,8 @@ from reelmill import guard
 from reelmill.catalogue import advisory_lock
 from reelmill.catalogue.advisory_lock import AdvisoryLock
 from reelmill.catalogue.engine import database_errors
-from reelmill.errors import DISK_TROUBLE, DiskFull, InputError, PlatformError, ReelmillError, Unreadable
+from reelmill.classification import DISK_TROUBLE
+from reelmill.errors import DiskFull, InputError, PlatformError, ReelmillError, Unreadable
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import move_journal, publish_journal
 from reelmill.report import Report
@@ -188,12 +189,14 @@ def _disk_errors(root: MediaRoot) -> Iterator[None]:
     except OSError as error:
         if error.errno in DISK_TROUBLE:
             raise Unreadable(
-                f"A disk of the media root {root.path} does not answer ({error.strerror}): look after it, or its share."
+                f"A disk of the media root {root.path} does not answer ({error.strerror}): "
+                "look after it, or its share.",
+                root.path,
             ) from error
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DiskFull(
-            f"The disk of the media root {root.path} is full; free some space and run the job again."
+            f"The disk of the media root {root.path} is full; free some space and run the job again.", root.path
         ) from error
 
 

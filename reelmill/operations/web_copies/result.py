@@ -19,10 +19,11 @@ from reelmill.operations.context import Workbench, recipe
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.result_card import ResultCard, ResultImage, chunk_rows, cost_rows
 from reelmill.operations.web_copies import copy_changes
+from reelmill.queue.encode_labels import COPY
 from reelmill.wording import in_bytes, in_seconds, in_speed
 
 #: What stands for the encoder where none was used.
-COPIED: Final = "copy"
+COPIED: Final = COPY
 
 
 class Making(BaseModel):
@@ -62,6 +63,10 @@ class ReencodeResult(BaseModel):
     changed: tuple[str, ...] = ()  # what is otherwise in the copy, likewise
     before: FileFacts | None = None  # the source; None in results of before it was kept
     after: FileFacts | None = None  # the copy
+
+    def run_cost(self) -> Cost | None:
+        """See ``EncodingResult.run_cost``."""
+        return None if self.reused or self.skipped is not None else self.cost
 
     def result_card(self) -> ResultCard:
         """The result for people: what became of what, and at what cost."""

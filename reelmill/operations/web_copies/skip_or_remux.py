@@ -10,7 +10,7 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.commands import filters
 from reelmill.ffmpeg.planning.web_ready import Verdict, verdict, web_facts
-from reelmill.ffmpeg.process.cost import Cost, cost_of
+from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder
 from reelmill.ffmpeg.reading.decode import check_windows
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.trials.subtitles import usable_subtitles
@@ -140,6 +140,7 @@ def _remux(bench: Workbench, video: Video, source: Path, info: MediaInfo, staged
     finished = bench.transcoder.metered(arguments, COPIED, Share(bench.report, 0.0, 0.8), info.duration)
     size = staged.stat().st_size if staged.exists() else None  # where it does not, ``publish`` raises
     cost = cost_of(finished, finished.energy, finished.last.out_time, bytes_in=video.size, bytes_out=size)
+    cost = with_encoder(cost, COPIED)
     product = Product(
         path=f"{PLAYBACK}/{PurePosixPath(video.filename).stem}.mp4",
         recipe=key,

@@ -1,0 +1,57 @@
+"""What a site does on its server once an hour; each is a trouble of its own where it goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from prefect.client.orchestration import get_client
+
+from deployments import renaming
+from deployments.supervisor import Notify
+from reelmill.dispatch import dispatcher, server_errors
+from reelmill.settings import Settings
+
+#: Files of old jobs that are written in an hour, which takes some seconds each: a million jobs do not hold up the site.
+_PORTIONS: Final = 4
+
+
+def delete_replaced(_: Settings, notify: Notify) -> None:
+    """Delete deployments that others have replaced, once no job of theirs is left.
+
+    Args:
+        notify: called with a line on each.
+
+    Raises:
+        PlatformError: the server is away.
+    """
+    with server_errors(), get_client(sync_client=True) as client:
+        renaming.delete_replaced(client, notify)
+
+
+def archive_old_jobs(settings: Settings, notify: Notify) -> None:
+    """Archive some of the jobs that are older than the setting ``keep_jobs_days``; all stay where it is unset.
+
+    Args:
+        settings: of the site.
+        notify: called with a line where any were.
+
+    Raises:
+        UserError: another process is at it.
+        PlatformError: the server, the database or the disk is away.
+    """
+    days = settings.keep_jobs_days
+    if days is None:
+        return
+    with dispatcher() as prefect:
+        jobs = prefect.archive.write(timedelta(days=days), portions=_PORTIONS)
+    if jobs:
+        notify(f"{jobs} jobs older than {days} days archived in {settings.archive_dir}")
+
+
+#: By whose trouble it is.
+HOURLY: Final[Mapping[str, Callable[[Settings, Notify], None]]] = {
+    "deployments that were replaced": delete_replaced,
+    "archiving": archive_old_jobs,
+}

@@ -1,0 +1,31 @@
+"""The roles of the API, and what each of them may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Permission(StrEnum):
+    """What a route demands of whoever calls it."""
+
+    CREATE_JOBS = "create jobs"
+    MANAGE_JOBS = "read and steer jobs"
+    READ_VIDEOS = "read videos"
+    READ_METRICS = "read metrics"
+
+
+class Role(StrEnum):
+    """What somebody is to the API."""
+
+    SUPER_ADMIN = "SUPER_ADMIN"
+    AUTOMATION = "AUTOMATION"
+    VIEWER = "VIEWER"
+
+
+ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {
+    Role.SUPER_ADMIN: frozenset(Permission),
+    Role.AUTOMATION: frozenset({Permission.CREATE_JOBS}),
+    Role.VIEWER: frozenset({Permission.READ_VIDEOS, Permission.READ_METRICS}),
+}

@@ -1,0 +1,147 @@
+"""Videos as the API shows them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from fractions import Fraction
+from typing import Self
+
+from reelmill.analysis.scenes import transitions
+from reelmill.api.naming import ApiModel
+from reelmill.api.pagination import Pagination
+from reelmill.catalogue.models import Analysis, Video, VideoTag
+from reelmill.catalogue.video_details import VideoDetails
+
+
+class VideoItem(ApiModel):
+    """One video of a list."""
+
+    id: uuid.UUID
+    title: str
+    path: str  # relative to the media root
+    filename: str
+    directory_type: str
+    size: int  # bytes
+    duration: float | None  # seconds
+    container: str | None
+    video_codec: str | None
+    audio_codec: str | None
+    width: int | None  # pixels, as stored
+    height: int | None
+    rotation: int | None  # degrees clockwise for display
+    orientation: str | None
+    frame_rate: float | None  # frames per second
+    bit_rate: int | None  # bits per second
+    audio_tracks: int | None
+    subtitle_tracks: int | None
+    is_valid: bool
+    validation_error: str | None
+    missing_since: datetime | None
+    has_thumbnail: bool
+    source_video_id: uuid.UUID | None  # what a job made it of
+    made_by: uuid.UUID | None  # the run that made it
+    reencode_job_id: uuid.UUID | None  # the last run that re-encoded it
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, video: Video) -> Self:
+        """A record of the catalogue."""
+        same = {name: getattr(video, name) for name in cls.model_fields if name not in ("frame_rate", "has_thumbnail")}
+        rate = None if video.frame_rate is None else float(video.frame_rate)
+        return cls(**same, frame_rate=rate, has_thumbnail=video.thumbnail_path is not None)
+
+
+class VideoTagView(ApiModel):
+    """A word for a video."""
+
+    name: str
+    confidence: float  # 0 to 1
+    by_person: bool
+
+    @classmethod
+    def of(cls, tag: VideoTag) -> Self:
+        """A record of the catalogue."""
+        return cls(name=tag.name, confidence=tag.confidence, by_person=tag.by_person)
+
+
+class SceneView(ApiModel):
+    """From one cut or the middle of one fade to the next, in seconds."""
+
+    start: float
+    end: float
+
+
+class VideoDetail(VideoItem):
+    """Everything known of one video."""
+
+    source: VideoItem | None  # what a job made it of
+    products: tuple[VideoItem, ...]  # what jobs made of it, by path
+    tags: tuple[VideoTagView, ...]  # the surest first; those a person has refused are not among them
+    analyses: tuple[str, ...]  # kinds of what was found in it and kept
+
+    @classmethod
+    def of_details(cls, details: VideoDetails) -> Self:
+        """What the catalogue holds of a video."""
+        return cls(
+            **VideoItem.of(details.video).model_dump(by_alias=False),
+            source=None if details.source is None else VideoItem.of(details.source),
+            products=tuple(map(VideoItem.of, details.products)),
+            tags=fitting_tags(details.tags),
+            analyses=details.analyses,
+        )
+
+
+class VideoPage(ApiModel):
+    """A page of videos, by path."""
+
+    data: tuple[VideoItem, ...]
+    pagination: Pagination
+
+
+class TagList(ApiModel):
+    """The tags of a video, the surest first."""
+
+    data: tuple[VideoTagView, ...]
+
+
+class SceneList(ApiModel):
+    """The scenes of a video, in order."""
+
+    data: tuple[SceneView, ...]
+
+
+def fitting_tags(tags: Iterable[VideoTag]) -> tuple[VideoTagView, ...]:
+    """Tags as the API shows them (pure).
+
+    Args:
+        tags: of one video; 0 of confidence is the judgement of a person that one does not fit.
+
+    Returns:
+        Those that fit, the surest first.
+    """
+    fitting = sorted((tag for tag in tags if tag.confidence > 0), key=lambda tag: (-tag.confidence, tag.name))
+    return tuple(map(VideoTagView.of, fitting))
+
+
+def scenes_of(video: Video, found: Analysis) -> SceneList:
+    """The scenes between the cuts and fades that were found in a video (pure).
+
+    Args:
+        video: its record; without a duration, the last scene ends with the last cut.
+        found: what the search for its transitions left.
+
+    Returns:
+        The scenes.
+    """
+    read = transitions.unpacked(found.result)
+    bounds = [0.0, *(float(cut) for cut in read.cuts), *(float(end) for _, end in read.fades)]
+    end = max(bounds) if video.duration is None else video.duration
+    return SceneList(
+        data=tuple(
+            SceneView(start=float(first), end=float(last))
+            for first, last in transitions.scenes(read, Fraction(0), Fraction(end))
+        )
+    )
