@@ -11,6 +11,7 @@ class Flaw(StrEnum):
     EMPTY = "empty"
     FOLDER = "folder"
     IMAGE = "image"
+    PLAYLIST = "playlist"  # a text that names other files
     AUDIO_ONLY = "audio_only"
     NO_VIDEO_TRACK = "no_video_track"
     UNKNOWN_CODEC = "unknown_codec"  # this build of ffmpeg has no decoder for it

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo
+from reelmill.errors import EncryptedVideo, FfmpegFailed, FileMissing, InputError, NotAVideo
+from reelmill.ffmpeg.binary import find_ffmpeg
+from reelmill.ffmpeg.process.run import FfmpegRunner
 from reelmill.ffmpeg.reading.probe import probe, track_number
 from reelmill.troubles import Flaw
 from tests.clips import as_nobody, clip, ffmpeg, overwritten
@@ -282,3 +284,42 @@ def test_audio_and_subtitles_are_counted(tmp_path: Path) -> None:
     ffmpeg(*("-i", source, "-i", words, "-i", words, "-map", "0", "-map", "1", "-map", "2"), *("-c", "copy", path))
     info = probe(path)
     assert (info.audio_tracks, info.subtitle_codecs) == (2, ("subrip", "subrip"))
+
+
+_PLAYLISTS = {
+    "ffconcat": "ffconcat version 1.0\nfile secret.ts\n",
+    "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1.0,\nsecret.ts\n#EXT-X-ENDLIST\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+    "m=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"), [("ffconcat", "mp4"), ("ffconcat", "txt"), ("m3u8", "m3u8"), ("sdp", "mp4")]
+)
+def test_a_text_that_names_other_files_reads_none_of_them(tmp_path: Path, kind: str, ending: str) -> None:
+    clip(tmp_path / "secret.ts")
+    playlist = tmp_path / f"film.{ending}"
+    playlist.write_text(_PLAYLISTS[kind])
+    with refused(NotAVideo, path=str(playlist), flaw=Flaw.PLAYLIST) as refusal:
+        probe(playlist)
+    _names_it(str(refusal.error), playlist.name)
+    with pytest.raises(FfmpegFailed):  # nor does a command, which may come upon it hours after it was probed
+        FfmpegRunner(find_ffmpeg()).run(["-i", f"file:{playlist}", "-f", "null", "-"])
+
+
+def test_a_playlist_that_libav_itself_does_not_believe_is_no_video(tmp_path: Path) -> None:
+    clip(tmp_path / "secret.ts")
+    playlist = tmp_path / "film.mp4"
+    playlist.write_text(_PLAYLISTS["m3u8"])
+    with refused(NotAVideo):
+        probe(playlist)
+
+
+def test_an_image_whose_name_looks_like_a_series_is_that_image_alone(tmp_path: Path) -> None:
+    for name in ("%d.png", "1.png"):
+        ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=1:duration=1", "-update", "1", tmp_path / "image.png")
+        shutil.copy(tmp_path / "image.png", tmp_path / name)
+    (tmp_path / "1.png").write_bytes(b"")  # the first of the series
+    with refused(NotAVideo, flaw=Flaw.IMAGE):
+        probe(tmp_path / "%d.png")

@@ -14,6 +14,7 @@ import pytest
 
 from reelmill.errors import DiskFull, FfmpegFailed, ProcessStalled
 from reelmill.ffmpeg.binary import find_ffmpeg
+from reelmill.ffmpeg.demuxers import guarded
 from reelmill.ffmpeg.process.progress import Progress
 from reelmill.ffmpeg.process.run import STDERR_LINES, FfmpegRunner, Limits
 from reelmill.ffmpeg.reading.probe import probe
@@ -218,3 +219,13 @@ def test_a_described_command_can_be_pasted(runner: FfmpegRunner, tmp_path: Path,
     answer = subprocess.run(["bash", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     assert answer.returncode == 0, answer.stderr
     assert probe(target).video.frames == 5
+
+
+def test_each_input_of_ours_may_be_what_it_is_and_each_file_only_a_video() -> None:
+    command = ("-ss", "1", "-i", "file:/a.mp4", "-f", "concat", "-i", "file:/list", "-i", "file:/b", "-f", "null", "-")
+    line = guarded(command)
+    guards = [place for place, word in enumerate(line) if word == "-format_whitelist"]
+    assert [line[place + 2 : place + 4] for place in guards] == [("-i", "file:/a.mp4"), ("-i", "file:/b")]
+    assert not {"concat", "hls", "image2"} & {name for place in guards for name in line[place + 1].split(",")}
+    assert [word for place, word in enumerate(line) if not {place, place - 1} & set(guards)] == list(command)
+    assert guarded(("-version",)) == ("-version",)

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 from reelmill import guard
 from reelmill.errors import DiskFull, FfmpegFailed, ProcessStalled
+from reelmill.ffmpeg.demuxers import guarded
 from reelmill.ffmpeg.process.child import start_child
 from reelmill.ffmpeg.process.command_line import command_line
 from reelmill.ffmpeg.process.progress import Progress, ProgressReader
@@ -97,7 +98,7 @@ class FfmpegRunner:
         self, arguments: Sequence[str], *, limits: Limits = Limits(), on_progress: OnProgress | None = None
     ) -> ProcessResult:
         """See ``Runner.run``."""
-        argv = (str(self.ffmpeg), *_PROGRESS_FLAGS, *arguments)
+        argv = (str(self.ffmpeg), *_PROGRESS_FLAGS, *guarded(arguments))
         return run_program(Program("ffmpeg", argv, ProgressReader()), limits, on_progress)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,6 +18,7 @@ from av.video.stream import VideoStream
 
 from reelmill.classification import DISK_TROUBLE
 from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
+from reelmill.ffmpeg.demuxers import is_text, opening_options
 from reelmill.ffmpeg.reading.orientation import mirrored, rotation
 from reelmill.ffmpeg.reading.sample_entries import SampleEntry, sample_entries
 from reelmill.ffmpeg.reading.tracks import (
@@ -156,7 +158,7 @@ def open_media(path: Path) -> InputContainer:
             raise NotAVideo(f"{name} is a folder, not a video file.", path, Flaw.FOLDER)
         if path.stat().st_size == 0:
             raise NotAVideo(f"{name} is empty (0 bytes); copy it again from where it came from.", path, Flaw.EMPTY)
-        return av.open(media_url(path), metadata_errors="ignore")
+        return av.open(media_url(path), metadata_errors="ignore", options=opening_options())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileMissing(_absent(path), path, _absence(path)) from error
     except PermissionError as error:
@@ -164,6 +166,9 @@ def open_media(path: Path) -> InputContainer:
         raise InputError(reason, path, Flaw.FORBIDDEN) from error
     except FFmpegError as error:
         blame_disk(error, path)
+        if error.errno == errno.EINVAL and is_text(path):
+            reason = f"{name} is a text, such as a playlist that names other files, and not a video; use those files."
+            raise NotAVideo(reason, path, Flaw.PLAYLIST) from error
         raise NotAVideo(
             f"{name} cannot be opened as a video ({error.strerror or error}): "
             "it is cut off, damaged or another kind of file.",
