@@ -10,6 +10,7 @@ from blocks.stored import SiteBlock
 from reelmill.errors import UserError
 from reelmill.operations.jobs.scan import EXTENSIONS
 from reelmill.storage.media_root import INBOX, OWN_FOLDERS, MediaRoot
+from reelmill.storage.system_folders import SYSTEM_FOLDERS
 
 
 class MediaLibrary(SiteBlock):
@@ -29,6 +30,10 @@ class MediaLibrary(SiteBlock):
     )
     extensions: list[str] = Field(
         default=list(EXTENSIONS), min_length=1, description="Endings of video files, without the dot, in any case."
+    )
+    system_folders: list[str] = Field(
+        default=list(SYSTEM_FOLDERS),
+        description="Names of folders, with * and ?, that no scan looks into: bins, thumbnails, snapshots.",
     )
     settle_seconds: float = Field(
         default=30.0, ge=0, description="A file changed more recently is still being written and waits."

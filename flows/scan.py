@@ -35,6 +35,7 @@ def scan_folder(directory_type: str, skip_existing: bool, allowed: tuple[str, ..
         directory_type,
         directory_types=allowed,
         extensions=library.extensions,
+        system_folders=library.system_folders,
         settle_seconds=library.settle_seconds,
         skip_existing=skip_existing,
         report=bench.report,

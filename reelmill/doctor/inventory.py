@@ -14,6 +14,7 @@ from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.searching import Entry
 from reelmill.storage.folder_walk import entries
 from reelmill.storage.media_root import GIFS, LIBRARY, OUTPUT_TYPES, OWN_FOLDERS, THUMBNAILS, MediaRoot
+from reelmill.storage.system_folders import in_system_folder, is_system_folder
 
 #: Folders that hold videos, and those that hold what is made for people's eyes beside them.
 _VIDEO_FOLDERS: Final = (*OWN_FOLDERS, LIBRARY)
@@ -40,7 +41,7 @@ class Inventory:
 
 
 def walk(root: MediaRoot) -> Inventory:
-    """Walk through every folder of the library; hidden files that are not ours are left out."""
+    """Walk through every folder of the library but the system's; hidden files that are not ours are left out."""
     found = Inventory()
     prefix = len(os.fspath(root.path)) + 1
     folders = [os.fspath(root.path / folder) for folder in (*_VIDEO_FOLDERS, *IMAGE_FOLDERS)]
@@ -58,7 +59,7 @@ def existing_files(root: MediaRoot, paths: Iterable[str]) -> dict[str, File]:
 
 
 def _enters(entry: os.DirEntry[str]) -> bool:
-    return not entry.name.startswith(".") and _is_folder(entry)
+    return not entry.name.startswith(".") and not is_system_folder(entry.name) and _is_folder(entry)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -113,6 +114,8 @@ def compare(entries: Iterable[Entry], files: Mapping[str, File]) -> Differences:
     thumbnails: list[str] = []
     for entry in entries:
         ids.add(entry.id)
+        if in_system_folder(entry.path):  # where scans do not look either
+            continue
         if entry.thumbnail_path is not None:
             thumbnails.append(entry.thumbnail_path)
         what = _difference(entry, rest.pop(entry.path, None))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from reelmill.catalogue.limits import unfit
 from reelmill.report import printable
 from reelmill.storage.folder_walk import entries
 from reelmill.storage.media_root import MediaRoot
+from reelmill.storage.system_folders import SYSTEM_FOLDERS, is_system_folder
 
 
 class WalkedFile(NamedTuple):
@@ -32,8 +34,10 @@ class Walk:
 
     root: MediaRoot
     extensions: frozenset[str]  # in small letters, without dots
+    system_folders: Sequence[str] = SYSTEM_FOLDERS  # patterns of names of folders that are left out
     refused: list[str] = field(default_factory=list)  # a sentence on each file or folder
     unseen: list[str] = field(default_factory=list)  # what may be there as before; paths relative to the root
+    left_out: Counter[str] = field(default_factory=Counter)  # how many folders of the system there are, by their name
 
     def files(self, folder: Path) -> Iterator[WalkedFile]:
         """Files below ``folder`` with a wanted extension, hidden ones left out."""
@@ -45,6 +49,9 @@ class Walk:
     def _enters(self, entry: os.DirEntry[str]) -> bool:
         try:
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+                return False
+            if is_system_folder(entry.name, self.system_folders):
+                self.left_out[entry.name] += 1
                 return False
             self._check(entry)
         except OSError as error:

@@ -20,6 +20,7 @@ from reelmill.catalogue import searching
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.scanning import KnownFile
+from reelmill.doctor.findings import clean
 from reelmill.doctor.library import check_library
 from reelmill.errors import FileMissing, NotMounted, Unstorable, WrongParameter
 from reelmill.operations.context import Workbench
@@ -400,6 +401,39 @@ def test_only_wanted_endings_and_nothing_hidden(library: Library) -> None:
     assert library.scan() == {"new": 2}
     assert library.paths() == {"inbox/a.MP4", "inbox/b.mkv"}
     assert library.scan(extensions=["TXT", ".part"]) == {"new": 2, "missing": 2}
+
+
+_BIN = ("@eaDir", "#recycle", "$RECYCLE.BIN", "$Recycle.Bin", "lost+found", "System Volume Information", "@Recycle")
+
+
+def test_folders_of_the_system_are_left_out_at_any_depth(library: Library) -> None:
+    library.put("inbox/recycle/kept.mp4")
+    for name in _BIN:
+        library.put(f"inbox/{name}/a.mp4")
+        library.put(f"inbox/trip/{name}/deep/b.mp4")
+    assert library.scan() == {"new": 1}
+    assert library.paths() == {"inbox/recycle/kept.mp4"}
+    assert clean(check_library(library.root))
+    assert library.scan(system_folders=["rec*"]) == {"new": 2 * len(_BIN)}
+
+
+def test_what_was_catalogued_in_a_system_folder_is_withdrawn_and_not_reported_as_lost(
+    library: Library,
+) -> None:
+    library.put("inbox/a.mp4")
+    old = library.put("inbox/#recycle/b.mp4")
+    assert library.scan(system_folders=[]) == {"new": 2}
+    told: list[FileChange] = []
+    assert library.scan(listener=lambda changes, _: told.extend(changes)) == {"unchanged": 1}
+    assert told == []
+    assert library.record("inbox/#recycle/b.mp4").missing_since is not None
+    assert library.scan() == {"unchanged": 1}
+    assert clean(check_library(library.root))
+    old.rename(library.root.path / "inbox/b.mp4")
+    assert library.scan() == {"new": 1, "unchanged": 1}
+    library.put("inbox/#recycle/b.mp4")
+    assert library.scan(system_folders=[]) == {"unchanged": 3}  # it is back
+    assert library.record("inbox/#recycle/b.mp4").missing_since is None
 
 
 def test_a_type_the_site_does_not_have(library: Library) -> None:

@@ -33,9 +33,11 @@ from reelmill.operations.scan_changes import (
     table_rows,
 )
 from reelmill.operations.walk import Walk, WalkedFile
-from reelmill.report import LogReport, Report
+from reelmill.report import LogReport, Report, printable
 from reelmill.storage.media_root import MediaRoot
+from reelmill.storage.system_folders import SYSTEM_FOLDERS, in_system_folder
 from reelmill.troubles import Flaw
+from reelmill.wording import plural
 
 #: What counts as a video by its name; the ``MediaLibrary`` block may name others.
 EXTENSIONS: Final = (
@@ -103,6 +105,7 @@ class Plan:
     returned: tuple[str, ...]
     missing: tuple[str, ...]
     settled_in: float = 0.0  # seconds until the last of the waiting ones is taken for complete, if nothing changes it
+    withdrawn: tuple[str, ...] = ()  # no longer offered to jobs: they lie where no scan looks
 
     @property
     def changes(self) -> int:
@@ -132,6 +135,7 @@ def plan(
     settle_seconds: float,
     skip_existing: bool,
     unseen: Sequence[str] = (),
+    system_folders: Sequence[str] = SYSTEM_FOLDERS,
 ) -> Plan:
     """Decide what to open (pure).
 
@@ -142,6 +146,7 @@ def plan(
         settle_seconds: a file changed more recently than this is still being written.
         skip_existing: leave files alone whose size and modification time are as the catalogue has them.
         unseen: folders and files that could not be read or recorded; what the catalogue holds of them is not missing.
+        system_folders: patterns of names of folders that were left out; what the catalogue holds of them is withdrawn.
 
     Returns:
         What to open, and how many files are in each state.
@@ -170,12 +175,11 @@ def plan(
             changed += before is not None and not same
             unchanged += same
     hidden, exactly = tuple(f"{folder}/" for folder in unseen), frozenset(unseen)
-    missing = tuple(
-        path
-        for path, video in rest.items()
-        if not video.missing and path not in exactly and not path.startswith(hidden)
-    )
-    return Plan(tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in)
+    there = [path for path, video in rest.items() if not video.missing]
+    withdrawn = tuple(path for path in there if in_system_folder(path, system_folders))
+    kept = {*withdrawn, *exactly}
+    missing = tuple(path for path in there if path not in kept and not path.startswith(hidden))
+    return Plan(tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in, withdrawn)
 
 
 def scan(
@@ -184,6 +188,7 @@ def scan(
     *,
     directory_types: Sequence[str],
     extensions: Sequence[str] = EXTENSIONS,
+    system_folders: Sequence[str] = SYSTEM_FOLDERS,
     settle_seconds: float = 30.0,
     skip_existing: bool = True,
     report: Report | None = None,
@@ -196,6 +201,7 @@ def scan(
         directory_type: which folder.
         directory_types: those that may be scanned.
         extensions: without dots, any case.
+        system_folders: patterns of names of folders that are left out, any case.
         settle_seconds: a file changed more recently waits for the next scan.
         skip_existing: do not open files whose size and time are known.
         report: where progress goes.
@@ -218,12 +224,21 @@ def scan(
     # round it would be known, not found, and so called missing.
     with session() as opened:
         known = scanning.known_files(opened, directory_type)
-    walk = Walk(root, frozenset(extension.lower().lstrip(".") for extension in extensions))
+    walk = Walk(root, frozenset(extension.lower().lstrip(".") for extension in extensions), system_folders)
     found = list(walk.files(folder))
     decided = plan(
-        found, known, now=time.time(), settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=walk.unseen
+        found,
+        known,
+        now=time.time(),
+        settle_seconds=settle_seconds,
+        skip_existing=skip_existing,
+        unseen=walk.unseen,
+        system_folders=system_folders,
     )
     looked_at = time.monotonic()
+    if walk.left_out:
+        folders = plural(walk.left_out.total(), "system folder")
+        report.line(f"left out: {folders} ({', '.join(sorted(walk.left_out))}), as the MediaLibrary block has it")
     for reason in walk.refused:
         report.line(f"refused: {reason}")
     for path in decided.waiting:
@@ -300,6 +315,18 @@ class _Scan:
             with session() as opened:
                 gone = scanning.mark_missing(opened, decided.missing[start : start + _MARKED_AT_ONCE], utc_now())
             self._hand_on(marked_changes("missing", gone))
+        self._withdraw(decided.withdrawn)
+
+    def _withdraw(self, paths: Sequence[str]) -> None:
+        """Keep these from jobs; no event has it that a video is lost, since none is."""
+        for start in range(0, len(paths), _MARKED_AT_ONCE):
+            with session() as opened:
+                scanning.mark_missing(opened, paths[start : start + _MARKED_AT_ONCE], utc_now())
+        if paths:
+            what = (
+                f"{plural(len(paths), 'video')} in system folders that jobs take no more, {printable(paths[0])} first"
+            )
+            self._report.line(f"withdrawn: {what}; move out what is a video of yours, and scan")
 
     def _opened(self, file: WalkedFile) -> Video | None:
         try:
