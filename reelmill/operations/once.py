@@ -22,7 +22,7 @@ from reelmill.catalogue.models import Video
 from reelmill.operations.context import Workbench
 from reelmill.operations.publishing.records import clear_stale_recipe, find_by_recipe
 from reelmill.operations.publishing.workspace import workspace
-from reelmill.storage.atomic_files import fsync, place
+from reelmill.storage.atomic_files import drop_reservation, fsync, place
 
 Output = TypeVar("Output")
 
@@ -108,7 +108,7 @@ def files_once(
         SiteError, Unreadable, LockLost, PlatformError: see ``workspace``.
     """
     with workspace(bench.root, recipe, bench.report) as folder:
-        missing = [path for path in writers if not (bench.root.path / path).exists()]
+        missing = [path for path in writers if not _made(bench.root.path / path)]
         if missing and room is not None:
             bench.disk.require(room)
         for path in missing:
@@ -119,3 +119,8 @@ def files_once(
             final.parent.mkdir(parents=True, exist_ok=True)
             place(staged, final)
     return not missing
+
+
+def _made(path: Path) -> bool:
+    """Whether a file is there, rather than the name that a run which was killed has reserved for it."""
+    return path.exists() and not drop_reservation(path)

@@ -12,6 +12,10 @@ from reelmill import guard
 
 _RENAME_NOREPLACE: Final = 1
 _AT_FDCWD: Final = -100
+
+#: How file systems say that they have no hard links, or no rename that replaces nothing; FUSE (rclone) has neither.
+_NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_NO_SUCH_RENAME: Final = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -43,7 +47,9 @@ def write(path: Path, text: str) -> None:
 
 
 def place(staged: Path, final: Path) -> bool:
-    """Give ``staged`` its final name in one step.
+    """Give ``staged`` its final name in one step, or, where the file system has no such step, in two.
+
+    The second of these takes the place of an empty file that is the first: see ``drop_reservation``.
 
     Returns:
         Whether it has the name; False, and nothing done, where that name is taken.
@@ -58,18 +64,37 @@ def place(staged: Path, final: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+        if error.errno not in _NO_LINKS:
             raise
-        if not _rename_noreplace(staged, final):  # a file system without hard links
+        if not _renamed_without_links(staged, final):
             return False
     fsync(final.parent)
+    return True
+
+
+def drop_reservation(path: Path) -> bool:
+    """Remove an empty file, which a crash left between the two steps of ``place`` or ``rename``.
+
+    Args:
+        path: a name that work of ours was to give to a file that is not empty.
+
+    Returns:
+        Whether there was one.
+    """
+    try:
+        if path.is_symlink() or path.stat().st_size > 0:
+            return False
+        path.unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     return True
 
 
 def rename(old: Path, new: Path) -> bool:
     """Give a file another name on its file system.
 
-    On a file system that cannot rename without replacing (NFS), a crash may leave both names to the one file.
+    On a file system that cannot rename without replacing (NFS), a crash may leave both names to the one file; on one
+    without hard links either (FUSE), the file at its old name and an empty one at the new: see ``drop_reservation``.
 
     Returns:
         Whether it has the name; False, and nothing done, where that name is taken.
@@ -83,16 +108,49 @@ def rename(old: Path, new: Path) -> bool:
         if not _rename_noreplace(old, new):
             return False
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOSYS):
+        if error.errno not in _NO_SUCH_RENAME:
             raise
-        try:
-            os.link(old, new)
-        except FileExistsError:
+        if not _renamed_by_link(old, new):
             return False
-        fsync(new.parent)
-        old.unlink()
     fsync(new.parent)
     fsync(old.parent)
+    return True
+
+
+def _renamed_by_link(old: Path, new: Path) -> bool:
+    try:
+        os.link(old, new)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _renamed_over_reservation(old, new)
+    fsync(new.parent)
+    old.unlink()
+    return True
+
+
+def _renamed_without_links(staged: Path, final: Path) -> bool:
+    try:
+        return _rename_noreplace(staged, final)
+    except OSError as error:
+        if error.errno not in _NO_SUCH_RENAME:
+            raise
+        return _renamed_over_reservation(staged, final)
+
+
+def _renamed_over_reservation(old: Path, new: Path) -> bool:
+    """Reserve a name with an empty file, which is made only where the name is free, and rename over that."""
+    try:
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return False
+    try:
+        old.rename(new)
+    except BaseException:
+        drop_reservation(new)
+        raise
     return True
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -258,6 +259,23 @@ def test_a_disk_that_cannot_rename_without_replacing(
         raise OSError(22, "Invalid argument")
 
     monkeypatch.setattr(atomic_files, "_rename_noreplace", refuse)
+    video = _add(bench, original)
+    bench.root.folder("videos").mkdir()
+    theirs = bench.root.folder("videos") / "a.mp4"
+    theirs.write_bytes(b"theirs")
+    assert _move(bench, video).path == "library/videos/a-2.mp4"
+    theirs.unlink()
+    _is_moved(bench, video, "library/videos/a-2.mp4", original)
+
+
+def test_a_disk_that_can_only_rename_and_replace(
+    bench: Workbench, original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bool:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(atomic_files, "_rename_noreplace", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     video = _add(bench, original)
     bench.root.folder("videos").mkdir()
     theirs = bench.root.folder("videos") / "a.mp4"

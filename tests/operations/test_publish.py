@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scan import scan
 from reelmill.operations.jobs.validate import validate
+from reelmill.operations.once import files_once
 from reelmill.operations.publishing import publish_journal
 from reelmill.operations.publishing.publish import Product, fitting, output_path, publish
-from reelmill.operations.publishing.records import find_by_recipe
+from reelmill.operations.publishing.records import find_by_recipe, new_record
 from reelmill.operations.publishing.workspace import reconcile, workspace
-from reelmill.storage.atomic_files import _rename_noreplace, place
+from reelmill.storage import atomic_files
+from reelmill.storage.atomic_files import _rename_noreplace, place, rename
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, clip, cut_off, tiny_disk
 from tests.operations.crashes import PRODUCT, RECIPE, WANTED, make
@@ -259,6 +262,70 @@ def test_a_disk_without_hard_links(
     video = _publish(bench, original)
     assert _files(bench.root) == {WANTED: b"theirs", video.path: original.read_bytes()}
     assert [record.path for record in _records()] == [video.path]
+
+
+@pytest.fixture
+def plain_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system such as rclone's over FUSE: no hard links, and no rename that replaces nothing."""
+
+    def refuse(code: int, *_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", partial(refuse, errno.EPERM))
+    monkeypatch.setattr(atomic_files, "_rename_noreplace", partial(refuse, errno.EINVAL))
+
+
+def test_a_disk_that_can_only_rename(bench: Workbench, original: Path, plain_disk: None) -> None:
+    (bench.root.path / WANTED).write_bytes(b"theirs")
+    video = _publish(bench, original)
+    assert _files(bench.root) == {WANTED: b"theirs", video.path: original.read_bytes()}
+    assert [record.path for record in _records()] == [video.path]
+
+
+def test_a_name_is_reserved_before_it_is_taken_and_free_again_where_that_fails(
+    tmp_path: Path, plain_disk: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged, final, seen = tmp_path / "staged", tmp_path / "final", []
+
+    def fail(old: Path, new: Path) -> None:
+        seen.append((new, new.stat().st_size))
+        raise OSError(errno.EIO, "Input/output error")
+
+    staged.write_bytes(b"new")
+    monkeypatch.setattr(Path, "rename", fail)
+    for give in (place, rename):
+        with pytest.raises(OSError, match="Input/output error"):
+            give(staged, final)
+        assert seen.pop() == (final, 0)
+        assert not final.exists()
+    final.write_bytes(b"old")
+    assert not place(staged, final)
+    assert not rename(staged, final)
+    assert (staged.read_bytes(), final.read_bytes()) == (b"new", b"old")
+
+
+def test_a_name_that_a_killed_run_reserved_is_free_again(bench: Workbench, original: Path, tmp_path: Path) -> None:
+    staged, final = tmp_path / "staged.mp4", bench.root.path / WANTED
+    shutil.copyfile(original, staged)
+    video = new_record(WANTED, "compilations", staged.stat())
+    publish_journal.write(staged, video)
+    final.touch()
+    publish_journal.settle(bench.root, tmp_path, Notes())
+    assert not final.exists()
+    final.write_bytes(b"theirs")
+    publish_journal.settle(bench.root, tmp_path, Notes())
+    assert final.read_bytes() == b"theirs"
+
+
+def _image(path: Path) -> None:
+    path.write_bytes(b"image")
+
+
+def test_an_image_whose_name_was_only_reserved_is_made(bench: Workbench) -> None:
+    (bench.root.path / "thumbnails/a.jpg").touch()
+    made = files_once(bench, RECIPE, {"thumbnails/a.jpg": _image})
+    assert not made
+    assert (bench.root.path / "thumbnails/a.jpg").read_bytes() == b"image"
 
 
 def test_another_trouble_with_the_link_is_not_hidden(tmp_path: Path) -> None:

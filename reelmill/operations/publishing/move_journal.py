@@ -284,6 +284,8 @@ def settle(root: MediaRoot, folder: Path, report: Report) -> None:
             move, at = forward, forward.target
     if at == move.target:
         finish(root, move, report)
+    elif atomic_files.drop_reservation(root.path / move.target):
+        report.line(f"{move.target} was only reserved; {move.source} is where it was")
     elif move.copied is not None and identity(root.path / move.target) == move.copied:
         report.line(f"{move.target} is a copy of {move.source} as it was before; it stays, and the next scan takes it")
     if move.staged is not None:

@@ -137,6 +137,7 @@ def settle(root: MediaRoot, folder: Path, report: Report) -> None:
     inode, video = read(folder)
     final = root.path / video.path
     if not _there(root, video) or final.stat().st_ino != inode:
+        atomic_files.drop_reservation(final)
         return
     with session() as opened:
         known = searching.by_recipe(opened, video.recipe or "")
