@@ -22,12 +22,12 @@ from flows.run_names import job_run_name
 from flows.run_page import PATIENCE, ProgressBar, flow_run_id, open_page
 from reelmill.catalogue.naming import LONGEST
 from reelmill.catalogue.video_parameters import KEY as VIDEO_KEY
-from reelmill.classification import DISK_TROUBLE, classify
+from reelmill.classification import DISK_TROUBLE, classify, most_retries
 from reelmill.errors import PlatformError, ReelmillError, Unreadable
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.context import Workbench
 from reelmill.queue.progress_pace import ProgressPace
-from reelmill.queue.retry_policy import CLASS_LABEL, RETRYABLE_LABEL
+from reelmill.queue.retry_policy import AS_ALLOWED, CLASS_LABEL, MOST_RETRIES_LABEL, RETRYABLE_LABEL
 from reelmill.report import LogReport, Pace, RemainingTime, Report
 
 #: A parameter that takes whatever names a video; the form in the Prefect UI shows the example.
@@ -60,8 +60,14 @@ def record_failure(_flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> No
     if not isinstance(error, BaseException):
         return
     failure_class, retryable = classify(error)
+    most = most_retries(error)
+    labels = {
+        CLASS_LABEL: failure_class.value,
+        RETRYABLE_LABEL: retryable,
+        MOST_RETRIES_LABEL: AS_ALLOWED if most is None else most,
+    }
     with get_client(sync_client=True) as client:
-        client.update_flow_run_labels(run.id, {CLASS_LABEL: failure_class.value, RETRYABLE_LABEL: retryable})
+        client.update_flow_run_labels(run.id, labels)
 
 
 #: Options of every flow.

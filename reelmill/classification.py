@@ -38,6 +38,11 @@ def classify(error: BaseException) -> tuple[FailureClass, bool]:
     return FailureClass.RUNTIME, not isinstance(error, _BUGS)
 
 
+def most_retries(error: BaseException) -> int | None:
+    """How often any error is worth a retry, whatever a job allows; None: as often as that does."""
+    return error.most_retries if isinstance(error, ReelmillError) else None
+
+
 def _server_may_be_back(error: BaseException) -> bool:
     """Not where it answered, and the answer was no: the question was wrong, and stays so."""
     refused = getattr(getattr(error, "response", None), "status_code", 500) < 500

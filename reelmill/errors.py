@@ -25,8 +25,8 @@
     │   └── GpuBusy
     ├── ProcessStalled               timeout               yes   no progress for too long
     ├── WorkError                    runtime_error         yes   the work went wrong
-    │   ├── FfmpegFailed
-    │   ├── OutputRejected
+    │   ├── FfmpegFailed                                    no    but where the node kept it from its work
+    │   ├── OutputRejected                                        once
     │   └── ChangedMeanwhile
     └── PlatformError                platform_error        yes   a server we need is away
         ├── LockLost                                             another run has taken over the work meanwhile
@@ -38,11 +38,12 @@ The message of each is one sentence for a person: it names the thing and, where 
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from reelmill.troubles import Flaw, SiteTrouble
 
@@ -62,12 +63,15 @@ class FailureClass(StrEnum):
 class ReelmillError(Exception):
     """Base of all: ``failure_class`` is whose trouble it is, ``retryable`` whether waiting can help.
 
+    ``most_retries`` is how often it is worth a retry, whatever a job allows; None: as often as that does.
+
     Its first argument is the sentence; those after it are data, which its kind names. They are positional and have
     defaults, since errors are sent between nodes as their arguments, by some helpers the sentence alone.
     """
 
     failure_class: ClassVar[FailureClass] = FailureClass.RUNTIME
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
+    most_retries: int | None = None
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
@@ -290,17 +294,37 @@ class WorkError(ReelmillError):
     retryable = True
 
 
+#: Signals that come from outside: people, a site that stops, a kernel that is out of memory. Others are crashes.
+_FROM_OUTSIDE: Final = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM})
+
+#: Last lines of a program that its node, rather than its input, kept from its work. The first may also mean that the
+#: file is damaged.
+_NODE_TROUBLE: Final = re.compile(
+    r"Input/output error|Stale file handle|Connection timed out|Host is down|Cannot allocate memory"
+    r"|Resource temporarily unavailable|Too many open files|received signal \d+"
+)
+
+
 class FfmpegFailed(WorkError):
     """ffmpeg, or another program that encodes, ended with an error.
 
+    The same input fails the same way again. So only where it was killed is it retried as often as the job allows, and
+    once where its node may be the cause: it crashed, or what it said last is a trouble of the node.
+
     Carries ``argv``, ``exit_code`` and ``stderr_tail`` (its last lines) for the log.
     """
+
+    retryable = False
 
     def __init__(self, message: str, *, argv: tuple[str, ...], exit_code: int, stderr_tail: tuple[str, ...]):
         super().__init__(message)
         self.argv = argv
         self.exit_code = exit_code
         self.stderr_tail = stderr_tail
+        crashed = exit_code < 0 and -exit_code not in _FROM_OUTSIDE
+        troubled = any(_NODE_TROUBLE.search(line) for line in stderr_tail)
+        self.retryable = exit_code <= 0 or troubled  # 0: it was kept from reading its input to the end
+        self.most_retries = 1 if crashed or exit_code >= 0 else None
 
     def __reduce__(self) -> tuple[Callable[..., FfmpegFailed], tuple[Any, ...]]:
         # Exceptions travel between nodes as their positional arguments, and these have names.
@@ -311,8 +335,12 @@ class FfmpegFailed(WorkError):
 class OutputRejected(WorkError):
     """A finished file failed verification, so it never entered the library.
 
+    Its node may be the cause, once: memory or a disk that gave other bytes.
+
     Carries its ``findings``, each a ``reelmill.ffmpeg.finding.Finding``: what is wrong with it.
     """
+
+    most_retries = 1
 
     def __init__(self, message: str, findings: Sequence[Any] = ()):
         super().__init__(message, tuple(findings))

@@ -4,6 +4,7 @@ import copy
 import errno
 import pickle
 import re
+import signal
 from typing import Any
 
 import httpx
@@ -15,8 +16,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from reelmill import errors
-from reelmill.classification import classify
-from reelmill.errors import FailureClass, ReelmillError
+from reelmill.classification import classify, most_retries
+from reelmill.errors import DiskFull, FailureClass, FfmpegFailed, OutputRejected, ReelmillError
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.troubles import Flaw, SiteTrouble
 
@@ -143,6 +144,33 @@ def test_what_is_not_drawn_is_as_its_parent(name: str) -> None:
         return
     assert _classes()[name].failure_class == _classes()[parent].failure_class
     assert _classes()[name].retryable is _classes()[parent].retryable
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "said", "retryable", "most"),
+    [
+        pytest.param(1, "Invalid data found when processing input", False, 1, id="its input"),
+        pytest.param(187, "x.mp4: Input/output error", True, 1, id="a disk, or damage"),
+        pytest.param(244, "Cannot allocate memory", True, 1, id="memory"),
+        pytest.param(255, "Exiting normally, received signal 15.", True, 1, id="asked to end"),
+        pytest.param(0, "[in#0] Error during demuxing: Stale file handle", True, 1, id="cut off"),
+        pytest.param(-signal.SIGSEGV, "", True, 1, id="it crashed"),
+        pytest.param(-signal.SIGKILL, "", True, None, id="killed"),
+        pytest.param(-signal.SIGTERM, "", True, None, id="ended"),
+    ],
+)
+def test_ffmpeg_is_retried_where_its_node_may_be_the_cause(
+    exit_code: int, said: str, retryable: bool, most: int | None
+) -> None:
+    error = FfmpegFailed("ffmpeg failed", argv=("ffmpeg",), exit_code=exit_code, stderr_tail=("before", said))
+    for same in (error, pickle.loads(pickle.dumps(error))):
+        assert (classify(same)[1], most_retries(same)) == (retryable, most)
+
+
+def test_a_file_that_is_rejected_is_made_once_more_and_other_errors_bound_no_retries() -> None:
+    assert most_retries(OutputRejected("black")) == 1
+    assert most_retries(DiskFull("full")) is None
+    assert most_retries(OSError()) is None
 
 
 def test_every_failure_class_is_some_errors() -> None:

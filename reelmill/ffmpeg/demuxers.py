@@ -22,7 +22,7 @@ REFERRING: Final = frozenset(
     }
 )  # fmt: skip
 
-#: Opens all files of a numbered series where a name looks like one; libav is told that none does.
+#: Opens all files of a numbered series where a name looks like one; ``pattern_type`` has it that none does.
 IMAGE: Final = "image2"
 
 _INPUT: Final = "-i"

@@ -22,6 +22,9 @@ ANNOUNCED_LABEL: Final = "reelmill.announced"
 NOT_ANNOUNCED: Final = -1
 CLASS_LABEL: Final = "reelmill.failure-class"  # of the last failure, a FailureClass
 RETRYABLE_LABEL: Final = "reelmill.failure-retryable"  # whether waiting can help against it
+#: How often the last failure is worth a retry; ``AS_ALLOWED``: as often as the job may have, since no label goes away.
+MOST_RETRIES_LABEL: Final = "reelmill.failure-most-retries"
+AS_ALLOWED: Final = -1
 
 #: Tag of a job that is out of retries.
 DEAD_LETTER: Final = "dead-letter"
@@ -39,6 +42,7 @@ class Failure:
     failure_class: FailureClass
     retryable: bool
     message: str
+    most_retries: int | None = None  # however many a job may have
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def decide(
     Args:
         failure: how it ended.
         used: retries already made in the present count.
-        limit: how many there may be.
+        limit: how many there may be; fewer where the failure is worth no more.
         now: the time of the failure, with its zone.
         base: the unit the powers of two are counted in.
 
@@ -74,6 +78,8 @@ def decide(
     """
     if not failure.retryable:
         return GiveUp(dead_letter=False)
+    if failure.most_retries is not None:
+        limit = min(limit, failure.most_retries)
     if used >= limit:
         return GiveUp(dead_letter=True)
     retry = used + 1
@@ -100,3 +106,9 @@ def recorded(labels: Mapping[str, Any]) -> tuple[FailureClass, bool] | None:
         return FailureClass(labels[CLASS_LABEL]), retryable
     except ValueError:  # of a later version, whose word on whether waiting helps counts all the same
         return FailureClass.RUNTIME, retryable
+
+
+def recorded_most_retries(labels: Mapping[str, Any]) -> int | None:
+    """How often the flow's hook recorded that the failure is worth a retry; None where it set no bound."""
+    most = int(labels.get(MOST_RETRIES_LABEL, AS_ALLOWED))
+    return None if most == AS_ALLOWED else most

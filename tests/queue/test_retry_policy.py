@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from reelmill.errors import FailureClass
 from reelmill.queue.retry_policy import (
+    AS_ALLOWED,
     BY_HAND,
     CLASS_LABEL,
+    MOST_RETRIES_LABEL,
     RETRYABLE_LABEL,
     Again,
     Failure,
@@ -19,6 +21,7 @@ from reelmill.queue.retry_policy import (
     decide,
     made_by_rule,
     recorded,
+    recorded_most_retries,
 )
 
 NOW = datetime(2025, 3, 1, 10, 0, tzinfo=UTC)
@@ -43,6 +46,22 @@ def test_there_are_as_many_retries_as_the_limit_allows(limit: int) -> None:
 @pytest.mark.parametrize("used", range(4))
 def test_what_waiting_cannot_help_is_given_up_at_once_and_is_no_dead_letter(used: int) -> None:
     assert decide(NO_VIDEO, used=used, limit=3, now=NOW) == GiveUp(dead_letter=False)
+
+
+def test_a_failure_may_be_worth_fewer_retries_than_a_job_may_have() -> None:
+    rejected = Failure(FailureClass.RUNTIME, True, "It is black.", most_retries=1)
+    again = decide(rejected, used=0, limit=3, now=NOW)
+    assert isinstance(again, Again)
+    assert again.message.startswith("Retry 1 of 1 at ")
+    assert decide(rejected, used=1, limit=3, now=NOW) == GiveUp(dead_letter=True)
+    assert decide(rejected, used=0, limit=0, now=NOW) == GiveUp(dead_letter=True)
+
+
+@pytest.mark.parametrize(
+    ("label", "most"), [({}, None), ({MOST_RETRIES_LABEL: AS_ALLOWED}, None), ({MOST_RETRIES_LABEL: 1}, 1)]
+)
+def test_how_often_it_is_worth_one_is_read_back(label: dict[str, Any], most: int | None) -> None:
+    assert recorded_most_retries(label) == most
 
 
 def test_the_message_counts_and_names_the_time_and_the_cause() -> None:

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Crashed, Failed
 
 from reelmill.errors import FailureClass
-from reelmill.queue.retry_policy import CLASS_LABEL, RETRIES_LABEL, RETRYABLE_LABEL, Failure
+from reelmill.queue.retry_policy import CLASS_LABEL, MOST_RETRIES_LABEL, RETRIES_LABEL, RETRYABLE_LABEL, Failure
 from reelmill.settings import get_settings
 from workpools.run.finalizer import failure_of, retries_used, retry_limit
 
@@ -46,6 +46,12 @@ from workpools.run.finalizer import failure_of, retries_used, retry_limit
             {CLASS_LABEL: "resource_error", RETRYABLE_LABEL: True},
             Failure(FailureClass.RESOURCE, True, "too long"),
             id="the hook's word before the state's name",
+        ),
+        pytest.param(
+            Failed(message="It is black."),
+            {CLASS_LABEL: "runtime_error", RETRYABLE_LABEL: True, MOST_RETRIES_LABEL: 1},
+            Failure(FailureClass.RUNTIME, True, "It is black.", most_retries=1),
+            id="worth one retry",
         ),
         pytest.param(
             Crashed(),

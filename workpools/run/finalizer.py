@@ -264,7 +264,7 @@ def failure_of(state: State, labels: Mapping[str, Any]) -> Failure:
     message = plain_reason(state.message) or "it ended without a word"
     recorded = retry_policy.recorded(labels)
     if recorded is not None:
-        return Failure(*recorded, message)
+        return Failure(*recorded, message, retry_policy.recorded_most_retries(labels))
     if state.name == "TimedOut":
         return Failure(FailureClass.TIMEOUT, True, message)
     return Failure(FailureClass.RUNTIME, True, message)
