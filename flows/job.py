@@ -61,7 +61,7 @@ def record_failure(_flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> No
         return
     failure_class, retryable = classify(error)
     most = most_retries(error)
-    labels = {
+    labels: dict[str, bool | int | float | str] = {
         CLASS_LABEL: failure_class.value,
         RETRYABLE_LABEL: retryable,
         MOST_RETRIES_LABEL: AS_ALLOWED if most is None else most,

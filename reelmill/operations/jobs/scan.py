@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,13 +236,8 @@ def scan(
         system_folders=system_folders,
     )
     looked_at = time.monotonic()
-    if walk.left_out:
-        folders = plural(walk.left_out.total(), "system folder")
-        report.line(f"left out: {folders} ({', '.join(sorted(walk.left_out))}), as the MediaLibrary block has it")
-    for reason in walk.refused:
-        report.line(f"refused: {reason}")
-    for path in decided.waiting:
-        report.line(f"waiting: {path} is still being written")
+    for line in _first_lines(walk, decided):
+        report.line(line)
     report.line(f"{len(found)} files, {len(decided.probe)} to open")
     work = _Scan(root, directory_type, report, listener, decided.changes)
     work.read(decided.probe)
@@ -262,6 +257,15 @@ def scan(
         waiting_files=decided.waiting[:LISTED],
         again_in=again_in(decided.settled_in, passed, looked_at - started) if decided.waiting else None,
     )
+
+
+def _first_lines(walk: Walk, decided: Plan) -> Iterator[str]:
+    """What is not opened, and why."""
+    if walk.left_out:
+        folders = plural(walk.left_out.total(), "system folder")
+        yield f"left out: {folders} ({', '.join(sorted(walk.left_out))}), as the MediaLibrary block has it"
+    yield from (f"refused: {reason}" for reason in walk.refused)
+    yield from (f"waiting: {path} is still being written" for path in decided.waiting)
 
 
 def _folder(root: MediaRoot, directory_type: str, directory_types: Sequence[str]) -> Path:
