@@ -148,7 +148,7 @@ def _renamed_over_reservation(old: Path, new: Path) -> bool:
         return False
     try:
         old.rename(new)
-    except BaseException:
+    except OSError:
         drop_reservation(new)
         raise
     return True
