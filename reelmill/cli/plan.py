@@ -34,6 +34,7 @@ def run_plan(
     samples: bool,
     force: bool,
     target_bitrate: int,
+    max_height: int,
     crf: int,
     preset: str,
     encoder: str,
@@ -50,6 +51,7 @@ def run_plan(
     encoding = web_encoding(
         transcoder,
         target_bitrate=target_bitrate,
+        max_height=max_height,
         crf=crf,
         preset=cast(Preset, _one_of(preset, Preset, "preset")),
         encoder=cast(EncoderChoice, _one_of(encoder, EncoderChoice, "encoder")),

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.searching import Entry
 from reelmill.storage.folder_walk import entries
-from reelmill.storage.media_root import GIFS, LIBRARY, OUTPUT_TYPES, OWN_FOLDERS, THUMBNAILS, MediaRoot
+from reelmill.storage.media_root import GIFS, LIBRARY, OUTPUT_TYPES, OWN_FOLDERS, THUMBNAILS, MediaRoot, video_of_texts
 from reelmill.storage.system_folders import in_system_folder, is_system_folder
 
 #: Folders that hold videos, and those that hold what is made for people's eyes beside them.
@@ -121,7 +121,10 @@ def compare(entries: Iterable[Entry], files: Mapping[str, File]) -> Differences:
         what = _difference(entry, rest.pop(entry.path, None))
         if what is not None:
             seen.setdefault(what, []).append(entry.path)
+    stems = {path.rpartition(".")[0] for path in files}
     for path in rest:
+        if video_of_texts(path) in stems:
+            continue
         what = _unnamed(path, ids)
         if what is not None:
             seen.setdefault(what, []).append(path)

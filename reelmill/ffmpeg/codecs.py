@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from reelmill.ffmpeg.levels import HIGHEST, LEVELS, Level
 from reelmill.hardware.backends import NVENC, SOFTWARE, Backend
 
 
@@ -46,6 +47,7 @@ class VideoEncoder:
     fixed: Mapping[str, Any] = field(default_factory=dict)  # options of every encode at constant quality
     ceiling: Mapping[str, int] = field(default_factory=lambda: {"maxrate": 1, "bufsize": 2})  # times the kbit/s
     forced_keyframes: Mapping[str, Any] = field(default_factory=dict)  # options that make them whole
+    profile: str | None = None  # the most that its encodes use
     keyframe_interval: int = 250  # frames, by default, where no scene changes
     live: Mapping[str, Any] = field(default_factory=dict)  # options of an encode for a load
     least_size: tuple[int, int] = (2, 2)  # pixels
@@ -62,7 +64,8 @@ class Codec:
     encoders: tuple[VideoEncoder, ...]  # the one in software first
     bits_a_pixel: float  # of its software encoder at crf 23 of x264's scale; each 6 steps halve them
     profiles: tuple[str, ...] = ()  # that browsers play, by the family's name; empty: none
-    highest_level: int = 0  # that browsers play, as a decoder's context has it
+    highest_level: int = 0  # that browsers surely play, as a decoder's context has it
+    levels: tuple[Level, ...] = ()  # its own, of which an encode is given the lowest that holds it
     in_band: str = "null"  # bitstream filters that put parameter sets before each keyframe
     untagged: str | None = None  # bitstream filter that declares of colours that they are not known
     container: Literal["mp4", "webm"] = "mp4"  # of the file of a load
@@ -116,6 +119,7 @@ H264: Final = Codec(
             SOFTWARE,
             presets=_presets(*_X264_PRESETS),
             forced_keyframes=_WHOLE,
+            profile="high",
             live={"preset": "veryfast"},
             gst=GstEncoder("x264enc", "ugly", _X26X_GST % "veryfast", threads="as asked"),
         ),
@@ -129,6 +133,7 @@ H264: Final = Codec(
             quality=Quality("cq", offsets=((18, 1), (28, 3), (35, 2), (51, 1))),
             fixed=_NVENC_FIXED,
             forced_keyframes=_WHOLE,
+            profile="high",
             live=_NVENC_LIVE,
             least_size=_NVENC_LEAST,
         ),
@@ -136,7 +141,8 @@ H264: Final = Codec(
     bits_a_pixel=0.1,  # 2.8 Mbit/s at 720p30: our own figure, of films and of camera footage
     # "High 10" and "High 4:2:2" are others.
     profiles=("Constrained Baseline", "Baseline", "Main", "High", "Progressive High", "Constrained High"),
-    highest_level=52,  # above it few decoders go, in hardware none (ITU-T H.264, table A-1; ten times the level)
+    highest_level=HIGHEST.number,
+    levels=LEVELS,
     in_band="h264_mp4toannexb,dump_extra=freq=keyframe",
     untagged=f"h264_metadata={UNKNOWN_COLOURS}",
     streamed_in=frozenset({"flv", "mpegts"}),

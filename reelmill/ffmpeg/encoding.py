@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from fractions import Fraction
+from math import ceil
+from typing import Any, Final
 
 from reelmill.ffmpeg.codecs import WEB, Codec, VideoEncoder, codec_of, encoder_named
+from reelmill.ffmpeg.levels import level_for
+
+#: Seconds from one keyframe to the next at most, so that a player can seek, and a stream be cut, as finely at any frame
+#: rate. Source: Apple's HLS authoring specification, 1.10; YouTube's and Twitch's advice for streams.
+KEYFRAME_SECONDS: Final = 2
+#: The number of the way web copies are made; another one whenever their streams, tracks or tags come out otherwise, so
+#: that chunks and copies of two ways are never taken for one another.
+WEB_FORM: Final = 2
+#: How full of bits a decoder's buffer is where an encode begins: x264's ``vbv-init``.
+_FULL: Final = Fraction(9, 10)
+#: Seconds of a chunk's own buffer: half of the whole's, since those of two chunks meet where they are joined.
+_CHUNK_BUFFER: Final = Fraction(1)
+#: The most of its rate that a chunk gives for the bits it begins with.
+_GIVEN: Final = Fraction(1, 10)
 
 
 @dataclass(frozen=True)
@@ -17,6 +33,8 @@ class Encoding:
     crf: int = 23  # on x264's scale
     max_kbit: int | None = None  # kbit/s, over two seconds
     threads: int | None = None
+    max_height: int = 0  # of a web copy, see ``geometry.web_size``
+    surround: bool = False  # a web copy gets a further audio track of 5.1 for each of more channels
 
     @property
     def codec(self) -> Codec:
@@ -41,9 +59,56 @@ class Encoding:
             row.preset_option: row.presets.get(self.preset, self.preset),
             row.quality.option: row.quality.at(self.crf),
             **row.fixed,
+            "force_key_frames": f"expr:gte(t,n_forced*{KEYFRAME_SECONDS})",
+            **row.forced_keyframes,
         }
+        if row.profile is not None:
+            options["profile:v"] = row.profile
         if self.max_kbit is not None:
             options |= {option: f"{times * self.max_kbit}k" for option, times in row.ceiling.items()}
         if self.threads is not None:
             options["threads"] = self.threads
         return options
+
+    def of_copy(self) -> dict[str, Any]:
+        """What else a web copy depends on, for its recipe."""
+        return {"max_height": self.max_height, "surround": self.surround}
+
+    def bounds(self, size: tuple[int, int], rate: Fraction) -> dict[str, Any]:
+        """The level, where the codec's encodes are given one, and as many frames between keyframes as their time has.
+
+        Args:
+            size: of the frames, in pixels.
+            rate: of them, per second.
+
+        Returns:
+            ffmpeg's output options.
+        """
+        frames = ceil(KEYFRAME_SECONDS * rate)
+        options = {"g": frames} if frames > self.row.keyframe_interval else {}
+        if not self.codec.levels:
+            return options
+        kbit = self.max_kbit or 0
+        return options | {"level": level_for(size, rate, kbit, self.row.ceiling.get("bufsize", 0) * kbit).name}
+
+    def chunk_ceiling(self, seconds: Fraction) -> dict[str, Any]:
+        """The ceiling of a chunk, so that chunks in a row keep that of the whole.
+
+        Each encoder begins with bits in the buffer that the one before may have spent, too. With ``B`` seconds of the
+        ceiling as the buffer of a chunk of ``T`` seconds, and ``1 - 0.9 B / T`` of the ceiling as its rate, no chunk
+        takes more than the ceiling gives it, and two that meet never more than the whole's buffer besides.
+
+        Args:
+            seconds: of the chunk.
+
+        Returns:
+            ffmpeg's output options that replace those of ``options``; none where there is no ceiling with a buffer.
+        """
+        if self.max_kbit is None or "bufsize" not in self.row.ceiling or seconds <= 0:
+            return {}
+        given = min(_FULL * _CHUNK_BUFFER / seconds, _GIVEN)
+        buffer = given * seconds / _FULL
+        return {
+            "maxrate": f"{int(self.max_kbit * 1000 * (1 - given))}",
+            "bufsize": f"{int(self.max_kbit * 1000 * buffer)}",
+        }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 from reelmill.errors import CapabilityError, FfmpegFailed, GpuBusy
 from reelmill.ffmpeg.binary import encoders, filters, find_ffmpeg, usable
@@ -22,6 +23,9 @@ from reelmill.report import Report
 from reelmill.settings import get_settings
 from reelmill.storage.disk import Disk
 from reelmill.wording import in_seconds, in_speed
+
+#: The profile of Dolby Vision that has no layer of HDR10, HLG or SDR to fall back on.
+_NO_OTHER_LAYER: Final = 5
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,14 @@ class Transcoder:
         """An HDR source needs zscale and tonemap.
 
         Raises:
-            CapabilityError: this ffmpeg was built without them.
+            CapabilityError: this ffmpeg was built without them, or no ffmpeg can map it without a GPU.
         """
+        if info.video.dolby_vision == _NO_OTHER_LAYER:
+            raise CapabilityError(
+                "The source is Dolby Vision of profile 5, whose colours no ffmpeg can turn into others without a GPU: "
+                "export it as HDR10 or SDR first.",
+                "libplacebo",
+            )
         if info.video.hdr and not {"zscale", "tonemap"} <= filters(self.ffmpeg):
             raise CapabilityError(
                 f"The source is HDR and {self.ffmpeg} lacks the filter zscale (libzimg); use the bundled ffmpeg.",

@@ -70,7 +70,9 @@ def film(info: MediaInfo, length: Fraction | None, encoding: Encoding, *, tracks
         length = min(length, whole)
     audio = _AAC * float(length) * (info.audio_tracks if tracks is None else tracks)
     most = _OF_SOURCE * info.size * float(length / whole) if whole else float("inf")
-    return round(_MARGIN * (min(most, video_track(web_size(info), rate_of(info), length, encoding)) + audio))
+    return round(
+        _MARGIN * (min(most, video_track(web_size(info, encoding.max_height), rate_of(info), length, encoding)) + audio)
+    )
 
 
 def copies(length: Fraction, chunk: Fraction) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,32 @@ CHUNKS: Final = ".reelmill/chunks"
 #: Directory types that are folders of their own rather than folders of ``library/``.
 OUTPUT_TYPES: Final = (PLAYBACK, COMPILATIONS, DIGESTS, CLIPS, HIGHLIGHTS)
 OWN_FOLDERS: Final = (INBOX, PUBLIC, *OUTPUT_TYPES)
+
+#: What the name of a subtitle track beside a video ends with: its number from 1, and its language.
+_TEXTS: Final = re.compile(r"\.\d+\.[a-z]{2,3}\.vtt$")
+_LONGEST: Final = 255  # bytes of a name
+
+
+def texts_beside(video: str, number: int, language: str) -> str:
+    """The path of a subtitle track beside a video (pure).
+
+    Args:
+        video: its path.
+        number: of the track, from 1.
+        language: of the track, in two or three letters.
+
+    Returns:
+        The path; of a name that is too long as it is, the beginning is kept.
+    """
+    path, ending = PurePosixPath(video), f".{number}.{language}.vtt"
+    stem = path.stem.encode()[: _LONGEST - len(ending)].decode(errors="ignore")
+    return str(path.with_name(stem + ending))
+
+
+def video_of_texts(path: str) -> str | None:
+    """The video, without its extension, that a subtitle track of this path stands beside (pure); None where none is."""
+    found = _TEXTS.search(path)
+    return None if found is None else path[: found.start()]
 
 
 @dataclass(frozen=True)

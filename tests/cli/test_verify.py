@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from reelmill.cli.main import app
 from reelmill.errors import UserError
-from reelmill.ffmpeg.commands.filters import reencode
+from reelmill.ffmpeg.commands.web_copy import reencode
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder

@@ -11,7 +11,7 @@ import pytest
 
 from reelmill.ffmpeg import codecs
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.commands import filters, montage
+from reelmill.ffmpeg.commands import filters, montage, web_copy
 from reelmill.ffmpeg.commands.filters import Cell, GridForm
 from reelmill.ffmpeg.commands.montage import Montage
 from reelmill.ffmpeg.commands.still import still
@@ -33,11 +33,11 @@ _HDR_PHONE = info((), transfer=18, rotation=90, interlaced=True, width=161, heig
 _CELLS = [Cell(Path(f"/{index}.mp4"), info()) for index in range(4)]
 
 _COMMANDS = {
-    "reencode": filters.reencode(
+    "reencode": web_copy.reencode(
         _SOURCE, info(("aac", "ac3"), ("subrip", "hdmv_pgs_subtitle", "ass")), _TARGET, Encoding()
     ),
-    "reencode_hdr": filters.reencode(_SOURCE, _HDR_PHONE, _TARGET, Encoding()),
-    "reencode_nvenc": filters.reencode(_SOURCE, info(), _TARGET, Encoding(encoder="h264_nvenc", max_kbit=2500)),
+    "reencode_hdr": web_copy.reencode(_SOURCE, _HDR_PHONE, _TARGET, Encoding()),
+    "reencode_nvenc": web_copy.reencode(_SOURCE, info(), _TARGET, Encoding(encoder="h264_nvenc", max_kbit=2500)),
     "still_keyframe": still(_SOURCE, info(), SeekPoint(Fraction(1, 3)), _TARGET, width=320, keyframe=True),
     "still_first": still(_SOURCE, info(), SeekPoint(Fraction(0)), _TARGET, width=320, keyframe=False),
     "still_exact": still(_SOURCE, info(), SeekPoint(Fraction(1, 3)), _TARGET, width=320, keyframe=False),
@@ -144,7 +144,7 @@ def test_a_turned_phone_clip_comes_out_upright(tmp_path: Path) -> None:
     )
     ffmpeg("-display_rotation", "-90", "-i", shown, "-c", "copy", stored)
     assert probe(stored).video.rotation == 90
-    _run(filters.reencode(stored, probe(stored), tmp_path / "web.mp4", _FAST))
+    _run(web_copy.reencode(stored, probe(stored), tmp_path / "web.mp4", _FAST))
     _run(still(stored, probe(stored), SeekPoint(Fraction(0)), tmp_path / "still.jpg", width=96, keyframe=False))
     for result in (tmp_path / "web.mp4", tmp_path / "still.jpg"):
         frame = _frames(result)[0]
@@ -250,7 +250,7 @@ def test_montage_takes_the_segments_in_the_order_given(tmp_path: Path) -> None:
 def test_names_mean_nothing_to_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = clip(tmp_path / "-in:put %03d 'x'\n🎬.mkv", seconds=0.2)
     target = tmp_path / "-out:put %03d.mp4"
-    _run(filters.reencode(source, probe(source), target, _FAST))
+    _run(web_copy.reencode(source, probe(source), target, _FAST))
     assert probe(target).video.frames == 5
     frame = tmp_path / "100%d -still.jpg"
     _run(still(source, probe(source), SeekPoint(Fraction(0)), frame, width=32, keyframe=False))

@@ -11,7 +11,7 @@ import pytest
 
 from reelmill.ffmpeg import codecs
 from reelmill.ffmpeg.codecs import CODECS, Codec, Quality, VideoEncoder
-from reelmill.ffmpeg.commands import concat, filters, segment_muxer
+from reelmill.ffmpeg.commands import concat, filters, segment_muxer, web_copy
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import media_url, probe
@@ -99,7 +99,7 @@ def test_a_new_row_is_a_new_codec(tmp_path: Path) -> None:
     assert size_estimates.film(info, None, encoding) > size_estimates.film(info, None, Encoding(crf=20))
 
     whole = tmp_path / "whole.mp4"
-    done = transcoder.encode(lambda way: filters.reencode(source, info, whole, way), encoding, NullReport())
+    done = transcoder.encode(lambda way: web_copy.reencode(source, info, whole, way), encoding, NullReport())
     assert (done.encoder, done.last.frames) == ("mpeg4", 50)
     verify(whole, Expectation(codec="mpeg4", frames=50, audio_tracks=1, source=Source(source, info)), "whole")
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from reelmill.ffmpeg.commands.filters import reencode
+from reelmill.ffmpeg.commands.web_copy import reencode
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.process.command_line import command_line
 from tests.ffmpeg.golden import info

@@ -9,7 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from reelmill.ffmpeg.commands.filters import reencode
+from reelmill.ffmpeg.commands.web_copy import reencode
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import probe

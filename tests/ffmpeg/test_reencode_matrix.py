@@ -9,7 +9,7 @@ import av
 import pytest
 
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.commands import filters
+from reelmill.ffmpeg.commands import filters, web_copy
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.mending import fault_of, mended
 from reelmill.ffmpeg.process.run import FfmpegRunner, Limits
@@ -51,7 +51,7 @@ def _times(path: Path) -> tuple[list[Fraction], Fraction]:
 def test_real_clip(real_media: Path, tmp_path: Path, name: str) -> None:
     source, target = _as_jobs_read_it(real_media / name, tmp_path), tmp_path / "web.mp4"
     before = probe(source)
-    command = filters.reencode(source, before, target, Encoding(preset="ultrafast"))
+    command = web_copy.reencode(source, before, target, Encoding(preset="ultrafast"))
     FfmpegRunner(find_ffmpeg()).run(command, limits=Limits(stall=60))
 
     after, report = probe(target), check_whole(target)

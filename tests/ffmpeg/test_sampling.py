@@ -11,7 +11,7 @@ import pytest
 
 from reelmill.clock import FakeClock
 from reelmill.errors import FfmpegFailed, NotAVideo
-from reelmill.ffmpeg.commands import filters
+from reelmill.ffmpeg.commands import web_copy
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import EncodeResult, Transcoder
@@ -46,7 +46,7 @@ def test_the_size_is_foretold_within_a_third(tmp_path: Path, name: str, strength
     info = probe(source)
     found = predict(transcoder, source, info, encoding)
     assert found is not None
-    true = transcoder.encode(lambda way: filters.reencode(source, info, made, way), encoding, NullReport())
+    true = transcoder.encode(lambda way: web_copy.reencode(source, info, made, way), encoding, NullReport())
     size = made.stat().st_size
     assert 0.65 < found.size.likely / size < 1.35
     assert found.size.least <= found.size.likely <= found.size.most
@@ -61,7 +61,7 @@ def test_what_stands_still_costs_its_keyframes(tmp_path: Path) -> None:
     info, encoding = probe(source), Encoding(preset="veryfast")
     found = predict(transcoder, source, info, encoding)
     assert found is not None
-    transcoder.encode(lambda way: filters.reencode(source, info, made, way), encoding, NullReport())
+    transcoder.encode(lambda way: web_copy.reencode(source, info, made, way), encoding, NullReport())
     assert 0.65 < found.size.likely / made.stat().st_size < 1.35
 
 
@@ -70,7 +70,7 @@ def test_a_short_video_is_encoded_whole(tmp_path: Path) -> None:
     encoding, info, transcoder = Encoding(preset="veryfast"), probe(source), Transcoder()
     found = predict(transcoder, source, info, encoding)
     assert found is not None
-    transcoder.encode(lambda way: filters.reencode(source, info, made, way), encoding, NullReport())
+    transcoder.encode(lambda way: web_copy.reencode(source, info, made, way), encoding, NullReport())
     assert found.size.likely == pytest.approx(made.stat().st_size, rel=0.1)
     assert found.size.least == found.size.most == found.size.likely
     assert found.sampled == pytest.approx(3, abs=0.1)
@@ -162,8 +162,8 @@ def _sample(**given: float) -> EncodedSample:
 
 
 def test_what_samples_add_up_to() -> None:
-    found = predict_from([_sample()], 20, Encoding())  # 500 frames: 2 keyframes and 498 between them, of 1000 bytes
-    assert found.size.likely == 2 * 10_000 + 498 * 1000 + 10 * 32_000
+    found = predict_from([_sample()], 20, Encoding())  # 500 frames: 10 keyframes and 490 between them, of 1000 bytes
+    assert found.size.likely == 10 * 10_000 + 490 * 1000 + 10 * 32_000
     assert (found.seconds.likely, found.cpu_seconds.likely, found.sampled) == (10, 20, 2)
     capped = predict_from([_sample()], 20, Encoding(max_kbit=100))
     assert capped.size.likely == pytest.approx(100 * 125 * 21.8 + 320_000)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.commands import filters
+from reelmill.ffmpeg.commands import web_copy
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.planning.web_ready import Verdict, verdict, web_facts
 from reelmill.ffmpeg.process.run import FfmpegRunner
@@ -61,6 +61,11 @@ def test_only_the_container_is_wrong(tmp_path: Path, name: str, options: list[st
         ("a.mp4", ["-vf", "setparams=color_trc=smpte2084"], "it is HDR (pq)"),
         ("a.mp4", ["-c:a", "libmp3lame"], "its audio is mp3, not AAC"),
         ("a.mkv", ["-c:a", "libopus"], "its audio is opus, not AAC"),
+        ("a.mp4", ["-ac", "8"], "its audio has 8 channels"),
+        ("a.mp4", ["-ar", "96000"], "its audio has 96 kHz"),
+        ("a.mp4", ["-x264-params", "level=5.2"], "its H.264 level is 5.2"),
+        ("a.mp4", ["-bsf:v", "setts=ts=TS*10:duration=DURATION*10", "-g", "500"],
+         "its keyframes stand up to 20 s apart"),
     ],
 )  # fmt: skip
 def test_one_thing_no_browser_is_sure_to_play(tmp_path: Path, name: str, options: list[str], why: str) -> None:
@@ -98,6 +103,6 @@ def test_what_reencode_makes_is_ready_by_its_own_measure(tmp_path: Path, kbit: i
     noise = "testsrc2=s=320x240:r=25:d=3,noise=alls=60:allf=t"
     ffmpeg("-f", "lavfi", "-i", noise, "-f", "lavfi", "-i", "sine=d=3", "-c:v", "ffv1", "-c:a", "flac", source)
     encoding = Encoding(max_kbit=kbit, preset="veryfast", crf=10)
-    FfmpegRunner(find_ffmpeg()).run(filters.reencode(source, probe(source), made, encoding))
+    FfmpegRunner(find_ffmpeg()).run(web_copy.reencode(source, probe(source), made, encoding))
     assert _verdict(made, kbit).action == "skip"
     assert _verdict(made, kbit // 4).action == "encode"

@@ -42,8 +42,8 @@ _FRAMES: Final = "72e1b1784c4e042532aa5c6d1948b75b"
 @pytest.mark.parametrize(
     ("encoding", "keys"),
     [
-        (_SOFTWARE, ["385dfa09fd2ce658e1d7abfb6ec755ba", "cc614a069f5633d5c173647e6a6554d8"]),
-        (_GPU, ["a1c37008226201a404f0415bbe134ced", "49f7e34242935910e9ff99072eadd7e5"]),
+        (_SOFTWARE, ["f8fe5f2cea05896d0be5dfbc03948d9e", "73c47d1d25cf7d82887daa8bfdf6b589"]),
+        (_GPU, ["e222b2f18e7b22f5f72f20e53a1ecfa8", "f2e27a9183f732564b72e1b4d6da60ed"]),
     ],
 )
 @pytest.mark.parametrize("threads", [None, 3])
@@ -54,7 +54,7 @@ def test_of_an_encode(encoding: Encoding, keys: list[str], threads: int | None) 
     ]
     source = ChunkSource(_CONTENT_ID, "inbox/a.mp4", _INFO, Fraction(1, 12_800))
     tasks = chunk_tasks(source, chunks, replace(encoding, threads=threads), _BUILD)
-    assert [task.key for task in tasks] == ["fc35f3f730a045f0aaf8c8334312fc5f", *keys]
+    assert [task.key for task in tasks] == ["0b31131030bd9b2e3e3492be6260c127", *keys]
 
 
 def test_a_track_that_is_not_the_first_has_keys_of_its_own(tmp_path: Path) -> None:
@@ -87,17 +87,17 @@ def test_of_what_a_sequence_is_made_of() -> None:
         (
             Encoding(threads=2),
             [
-                "ee06966d613d1f3dc8c005e9211db2ab",
-                "e5a5c11f1d321be877af7f64d3068a27",
-                "90755df0f0c3f459f1a5e53d1dd1a20e",
+                "c8d94863cf985a849a3c572832d46743",
+                "843bb7e94a84352faa16ffe4e7425e61",
+                "bb7e3d5c37c911a5053fc783b26a7274",
             ],
         ),
         (
             Encoding(encoder="h264_nvenc"),
             [
-                "6de4f375feeb89865d3273acffc92c5d",
-                "c53b1685ed792c6ed8ffbe6387d841cf",
-                "df8eb5d6aeb11b2ebb2b824f02ff703b",
+                "8686b13adbf3fa2d9e928f04c278311e",
+                "703e6aaa7549c7c5fc014ec126b00c7f",
+                "013c49b0fbcf61759bbbcba453e0e576",
             ],
         ),
     ],

@@ -206,9 +206,9 @@ _LEFT_OUT: dict[Callable[[Path], Path], tuple[list[str], list[str]]] = {
     _everything_else: (
         ["attachment 1 (font.ttf) is left out: an mp4 has no attachments"],
         [
-            "its frames are deinterlaced", "its pixels become yuv420p from yuv422p",
+            "its frames are deinterlaced, each field a frame", "its pixels become yuv420p from yuv422p",
             "it is scaled from 160x128 to 320x128",
-            "audio track 1 (flac, 7.1) is encoded as AAC of 128kbit/s",
+            "audio track 1 (flac, 7.1) is encoded as AAC of 128kbit/s in two channels",
             "subtitle track 1 (ass) loses its styles and places",
         ],
     ),

@@ -96,13 +96,16 @@ class NewReencode(JobOptions):
     """A video to be re-encoded for the web."""
 
     video_id: Text = Field(description="its id, path, file name or title", examples=["chaplin.mp4"])
-    target_bitrate: _Number | None = Field(default=None, description="the most the video track may take, in kbit/s")
+    target_bitrate: _Number | None = Field(
+        default=None, description="the most the video track may take, in kbit/s; 0: what its size and rate are worth"
+    )
     preset: Text | None = Field(default=None, description="how hard x264 tries", examples=["medium"])
     crf: _Number | None = Field(default=None, description="quality, 0 (best, largest) to 51")
+    max_height: _Number | None = Field(default=None, description="the most lines of the copy; 0: its source's")
 
     def job(self) -> NewJob:
         """The same as a job of the type ``reencode``."""
-        own = {"videoId", "targetBitrate", "preset", "crf"}
+        own = {"videoId", "targetBitrate", "preset", "crf", "maxHeight"}
         given = self.model_dump(by_alias=True, exclude_none=True)
         params = {name: given.pop(name) for name in own & given.keys()}
         return NewJob(type="reencode", params=params, **given)

@@ -12,25 +12,26 @@ from av.error import FFmpegError
 from reelmill.errors import InputError, OutputRejected
 from reelmill.ffmpeg.codecs import WEB, Codec
 from reelmill.ffmpeg.commands.filters import (
-    AAC,
     FASTSTART,
     arguments,
-    audio_tracks,
     companions,
-    each_once,
-    for_the_web,
+    labels,
     seconds,
 )
 from reelmill.ffmpeg.commands.segment_muxer import frame_times, start_time
-from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.commands.web_audio import web_audio
+from reelmill.ffmpeg.commands.web_copy import each_once, for_the_web
+from reelmill.ffmpeg.encoding import KEYFRAME_SECONDS, Encoding
 from reelmill.ffmpeg.finding import Finding, FindingKind, not_usable
 from reelmill.ffmpeg.planning.chunk_plan import Chunk, shape
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 from reelmill.ffmpeg.reading.stream_copy import delay
 
 
-def encode_chunk(source: Path, info: MediaInfo, chunk: Chunk, target: Path, encoding: Encoding) -> tuple[str, ...]:
-    """The frames of one chunk, each encoded once, as ``filters.reencode`` would; its times count from its first.
+def encode_chunk(
+    source: Path, info: MediaInfo, chunk: Chunk, target: Path, encoding: Encoding, time_base: Fraction
+) -> tuple[str, ...]:
+    """The frames of one chunk, each encoded once, as ``web_copy.reencode`` would; its times count from its first.
 
     Args:
         source: the video.
@@ -38,6 +39,7 @@ def encode_chunk(source: Path, info: MediaInfo, chunk: Chunk, target: Path, enco
         chunk: which frames.
         target: the mp4 to write, which keeps the source's clock exactly.
         encoding: how to encode.
+        time_base: the source's, in seconds per tick.
 
     Returns:
         ffmpeg's arguments.
@@ -49,8 +51,14 @@ def encode_chunk(source: Path, info: MediaInfo, chunk: Chunk, target: Path, enco
         reading["threads"] = encoding.threads
     video = ffmpeg.input(media_url(source), **reading)[f"v:{info.video.index}"]
     bounds = {"start_pts": chunk.begin} if chunk.end is None else {"start_pts": chunk.begin, "end_pts": chunk.end}
-    video = for_the_web(info, video.filter("trim", **bounds).filter("setpts", "PTS-STARTPTS"))
-    return arguments(ffmpeg.output(video, media_url(target), **each_once(info, encoding), f="mp4"))
+    video = for_the_web(info, video.filter("trim", **bounds).filter("setpts", "PTS-STARTPTS"), encoding)
+    early = float(chunk.since * time_base % KEYFRAME_SECONDS)  # keyframes stand where one encode would have them
+    options = {
+        **each_once(info, encoding),
+        **encoding.chunk_ceiling(chunk.ticks * time_base),
+        "force_key_frames": f"expr:gte(t,n_forced*{KEYFRAME_SECONDS}-{early:.6f})",
+    }
+    return arguments(ffmpeg.output(video, media_url(target), **options, f="mp4"))
 
 
 def check_chunk(path: Path, chunk: Chunk, time_base: Fraction, codec: Codec = WEB) -> int:
@@ -85,19 +93,21 @@ def check_chunk(path: Path, chunk: Chunk, time_base: Fraction, codec: Codec = WE
     return delay([places[time] for time in times])
 
 
-def audio_and_subtitles(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
+def audio_and_subtitles(source: Path, info: MediaInfo, target: Path, encoding: Encoding) -> tuple[str, ...]:
     """Audio and subtitles that are text, in an mp4 of their own."""
     media = ffmpeg.input(media_url(source))
     texts, kept = companions(media, info)
-    options = kept | AAC if info.audio_tracks else kept
-    return arguments(ffmpeg.output(*audio_tracks(media, info), *texts, media_url(target), **options, f="mp4"))
+    heard, options = web_audio(media, info, encoding)
+    return arguments(ffmpeg.output(*heard, *texts, media_url(target), **kept, **options, f="mp4"))
 
 
-def complete(source: Path, video: Path, begin: Fraction, others: Path | None, target: Path) -> tuple[str, ...]:
+def complete(
+    source: tuple[Path, MediaInfo], video: Path, begin: Fraction, others: Path | None, target: Path
+) -> tuple[str, ...]:
     """The finished file: everything copied to its place, chapters and titles from the source.
 
     Args:
-        source: the video.
+        source: the video and its facts.
         video: all chunks, joined.
         begin: seconds from the source's beginning to its first frame.
         others: what ``audio_and_subtitles`` wrote; None where there is nothing.
@@ -111,7 +121,7 @@ def complete(source: Path, video: Path, begin: Fraction, others: Path | None, ta
         inputs.append(ffmpeg.input(media_url(others), itsoffset=seconds(start_time(others))))
     streams = [inputs[0]["v:0"], *(media for media in inputs[1:])]
     facts = len(inputs)
-    options = {"c": "copy", "map_metadata": facts, "map_chapters": facts, "write_tmcd": 0, **FASTSTART, "f": "mp4"}
+    options = {"c": "copy", **labels(source[1], facts), **FASTSTART, "f": "mp4"}
     line = arguments(ffmpeg.output(*streams, media_url(target), **options))
     after = line.index("-map")  # ffmpeg-python leaves out an input of which no stream is taken
-    return *line[:after], "-i", media_url(source), *line[after:]
+    return *line[:after], "-i", media_url(source[0]), *line[after:]

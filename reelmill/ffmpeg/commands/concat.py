@@ -1,8 +1,8 @@
 """The segments of a sequence, and one film of them.
 
-Files that agree in size, rate and colours are joined packet by packet, with the parameter sets of each before its
-keyframes, so that those of different encoders may follow one another. Segments are made and read one after the other:
-neither memory nor open files grow with their number.
+Files that agree in size, rate and colours are joined packet by packet, where their parameter sets differ with
+those of each before its keyframes, so that those of different encoders may follow one another. Segments are made and
+read one after the other: neither memory nor open files grow with their number.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def join(files: Sequence[Path], timing: Timing, delay: int, target: Path) -> Non
         OutputRejected: the packets of a file are damaged, or they are more or fewer than the film's frames.
         FFmpegError: the disk is full.
     """
-    before = 0
+    before, alike = 0, len({_parameter_sets(file) for file in files}) == 1
     with av.open(str(target), "w", format="mp4") as output:
         film: VideoStream | None = None
         for file in files:
@@ -154,7 +154,10 @@ def join(files: Sequence[Path], timing: Timing, delay: int, target: Path) -> Non
             with open_media(file) as container, _damage_rejected(file):
                 video, begun = _video_track(container), film is not None
                 film = film or _film_track(output, video, timing.time_base)
-                for number, pts, packet in _in_band_packets(container, video, None if begun else film):
+                packets = (
+                    _packets(container, video) if alike else _in_band_packets(container, video, None if begun else film)
+                )
+                for number, pts, packet in packets:
                     place = before + places[pts]
                     packet.pts, packet.dts = timing.pts(place), timing.dts(before + number, delay)
                     packet.duration, packet.time_base, packet.stream = timing.duration(place), timing.time_base, film
@@ -199,6 +202,18 @@ def _video_track(container: InputContainer) -> VideoStream:
     found = main_video(container)
     assert found is not None
     return found[1]
+
+
+def _parameter_sets(file: Path) -> bytes:
+    """What a decoder of a file's main video track is given before its first packet."""
+    with open_media(file) as container:
+        return bytes(_video_track(container).codec_context.extradata or b"")
+
+
+def _packets(container: InputContainer, video: VideoStream) -> Iterator[tuple[int, int | None, Packet[VideoStream]]]:
+    """Packets as they are, of a file that has the parameter sets of the film's header; see ``_in_band_packets``."""
+    for number, packet in enumerate(_filled(container, video)):
+        yield number, packet.pts, packet
 
 
 def _in_band_packets(

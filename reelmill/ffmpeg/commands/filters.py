@@ -14,23 +14,16 @@ from typing import Any, Final
 
 import ffmpeg
 
+from reelmill.ffmpeg.commands.colours import sdr, tone_mapped
 from reelmill.ffmpeg.encoding import Encoding
-from reelmill.ffmpeg.geometry import web_size
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 from reelmill.ffmpeg.reading.tracks import AudioTrack, by_position
 
 #: Subtitle codecs that are text and so can live in an mp4 as ``mov_text``; images (PGS, DVD) cannot.
 TEXT_SUBTITLES: Final = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "srt"})
 
-#: HDR (PQ or HLG) to SDR BT.709: linear light at 100 nits, hable curve, no extra desaturation.
-_TONE_MAP: Final = (
-    "zscale=transfer=linear:npl=100,format=gbrpf32le,zscale=primaries=bt709,"
-    "tonemap=hable:desat=0,zscale=transfer=bt709:matrix=bt709:range=limited"
-)
-
-_ASIDE: Final = Fraction(1, 10_000)
 #: Ceiling of samples that were levelled, of full scale: -1 dB, what lossy coding needs (EBU Tech 3343).
-_CEILING: Final = 0.891
+CEILING: Final = 0.891
 AAC: Final = {"c:a": "aac", "b:a": "128k"}
 FASTSTART: Final = {"movflags": "+faststart"}
 SDR_TAGS: Final = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
@@ -44,20 +37,29 @@ def arguments(*outputs: Any) -> tuple[str, ...]:
 
 def upright(info: MediaInfo, video: Any) -> Any:
     """Filters every frame needs first: deinterlaced, tone-mapped where it is HDR."""
-    if info.video.interlaced:
-        video = video.filter("bwdif", mode="send_frame", deint="interlaced")
-    if info.video.hdr:
-        for spec in _TONE_MAP.split(","):
-            name, _, options = spec.partition("=")
-            pairs = [option.partition("=") for option in options.split(":") if option]
-            positional = [key for key, equals, _ in pairs if not equals]
-            video = video.filter(name, *positional, **{key: value for key, equals, value in pairs if equals})
-    return video
+    video = deinterlaced(info, video)
+    return tone_mapped(info.video, video) if info.video.hdr else video
+
+
+def deinterlaced(info: MediaInfo, video: Any, *, fields: bool = False) -> Any:
+    """Whole frames; ``fields``: one for each field, so that what moved between two fields still does."""
+    if not info.video.interlaced:
+        return video
+    return video.filter("bwdif", mode="send_field" if fields else "send_frame", deint="interlaced")
+
+
+def shown(info: MediaInfo, video: Any, size: tuple[int, int], *, fields: bool = False) -> Any:
+    """``video`` in ``size``, upright, in square pixels and colours of standard range that are declared."""
+    video = deinterlaced(info, video, fields=fields)
+    if not info.video.hdr:
+        return sdr(info.video, video, size)
+    # Scaled before it is mapped: that is done in floating point, and costs most of what an encode does.
+    return tone_mapped(info.video, video.filter("scale", *size)).filter("setsar", 1)
 
 
 def levelled(stream: Any, gain: float) -> Any:
     """``stream`` of audio changed by ``gain`` dB, its peaks held under the ceiling without delaying it."""
-    return stream.filter("volume", f"{gain:.2f}dB").filter("alimiter", limit=_CEILING, level=0, latency=1)
+    return stream.filter("volume", f"{gain:.2f}dB").filter("alimiter", limit=CEILING, level=0, latency=1)
 
 
 def text_subtitles(info: MediaInfo) -> tuple[int, ...]:
@@ -77,44 +79,31 @@ def companions(media: Any, info: MediaInfo, number: int = 0) -> tuple[list[Any],
         The streams to add after those of video and audio, and the options.
     """
     texts = [media[f"s:{index}"] for index in text_subtitles(info)]
-    # No track of timecodes: an encode in chunks could not make one, and a copy is the same however it is made.
-    options: dict[str, Any] = {"map_metadata": number, "map_chapters": number, "write_tmcd": 0}
+    options = labels(info, number)
     return texts, options | ({"c:s": "mov_text"} if texts else {})
 
 
-def reencode(source: Path, info: MediaInfo, target: Path, encoding: Encoding) -> tuple[str, ...]:
-    """The web profile: H.264, AAC for every audio track, text subtitles and chapters kept, moov in front.
+def labels(info: MediaInfo, number: int = 0) -> dict[str, Any]:
+    """Output options for the labels of a copy: chapters, languages and titles, and nothing of whoever filmed it.
 
-    Every source frame is encoded once, at its own time, so variable frame rates stay what they are.
+    Places, devices, comments and names of programs stay behind; so do timecodes, which an encode in chunks could not
+    make: a copy is the same however it is made.
+
+    Args:
+        info: the facts of its source.
+        number: see ``companions``.
 
     Returns:
-        ffmpeg's arguments.
+        The options.
     """
-    media = ffmpeg.input(media_url(source))
-    texts, kept = companions(media, info)
-    streams = [for_the_web(info, media[f"v:{info.video.index}"]), *audio_tracks(media, info), *texts]
-    options = {**each_once(info, encoding), **FASTSTART, **kept, "f": "mp4"}
-    if info.audio_tracks:
-        options |= AAC
-    return arguments(ffmpeg.output(*streams, media_url(target), **options))
-
-
-def for_the_web(info: MediaInfo, video: Any) -> Any:
-    """``video`` in upright square pixels of ``web_size``; as it is where it is that already."""
-    if info.video.plain:
-        return video
-    return upright(info, video).filter("scale", *web_size(info), out_range="tv").filter("setsar", 1)
-
-
-def each_once(info: MediaInfo, encoding: Encoding) -> dict[str, Any]:
-    """Output options that encode every frame once, at its own time."""
-    options = {**encoding.options(), "fps_mode:v": "passthrough", "enc_time_base:v": "demux"}
-    return options | SDR_TAGS if info.video.hdr else options
-
-
-def audio_tracks(media: Any, info: MediaInfo) -> list[Any]:
-    """Every audio track that decodes of a video that is an input of ffmpeg-python and read from its beginning."""
-    return [_in_time(audio(media, track), track) for track in info.audio]
+    options: dict[str, Any] = {
+        "map_metadata:g": -1,
+        "map_chapters": number,
+        "write_tmcd": 0,
+        "metadata:s:v": "handler_name=VideoHandler",
+        "metadata:s:a": "handler_name=SoundHandler",
+    }
+    return options if info.title is None else options | {"metadata": f"title={info.title}"}
 
 
 def audio(media: Any, track: AudioTrack) -> Any:
@@ -134,22 +123,6 @@ def mixable(heard: Any, track: AudioTrack) -> Any:
         return heard
     layout, channels = taken
     return heard.filter("channelmap", map="|".join(map(str, range(channels))), channel_layout=layout)
-
-
-def _in_time(heard: Any, track: AudioTrack) -> Any:
-    """Without what a decoder gives before the track's own first time: ffmpeg would put that at the file's beginning."""
-    if not track.untimed or track.start is None or track.start <= _ASIDE:
-        return heard
-    return heard.filter("atrim", start=seconds(track.start - _ASIDE))
-
-
-def remux(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
-    """Video and audio as they are, text subtitles and chapters kept, into an mp4 with its moov in front."""
-    media = ffmpeg.input(media_url(source))
-    texts, kept = companions(media, info)
-    streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio), *texts]
-    options = {"c": "copy", **FASTSTART, **kept, "f": "mp4"}
-    return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 
 def seconds(time: Fraction) -> str:
@@ -175,7 +148,7 @@ def fitted_size(info: MediaInfo, width: int, height: int) -> tuple[int, int]:
 
 def fitted(info: MediaInfo, video: Any, width: int, height: int, rate: Fraction) -> Any:
     """``video`` scaled into ``width`` x ``height`` without distortion, padded black, at a constant rate."""
-    video = upright(info, video).filter("scale", *fitted_size(info, width, height), out_range="tv").filter("setsar", 1)
+    video = shown(info, video, fitted_size(info, width, height))
     video = video.filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2", color="black")
     return video.filter("fps", fps=str(rate)).filter("format", "yuv420p")
 

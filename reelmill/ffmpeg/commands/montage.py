@@ -20,7 +20,7 @@ from reelmill.ffmpeg.commands.filters import (
     levelled,
     mixable,
     seconds,
-    upright,
+    shown,
 )
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import web_size
@@ -148,7 +148,6 @@ def _from(video: Any, first: int) -> Any:
 def _segment(montage: Montage, segment: TimeRange, seek_point: SeekPoint, frames: int, *, soft: bool) -> list[Any]:
     """Video, and audio where there is any, of one segment; ``soft``: its audio's edges are."""
     info, rate, (start, end) = montage.info, montage.rate, segment
-    width, height = web_size(info)
     first = _first(start, seek_point, rate)
     # Frames to leave out at the start, where the frame on show began long before.
     late = round((start - first) * rate) if start - first > 1 / rate else 0
@@ -157,8 +156,7 @@ def _segment(montage: Montage, segment: TimeRange, seek_point: SeekPoint, frames
     # Frames of another size or depth go on through the same filters, the first of which scales them: filters that begin
     # anew would end what came before with a frame too many.
     media = excerpt(montage.source, seek_point, begin, end, threads=1, reinit_filter=0)
-    video = upright(info, media.video(info.video.index))
-    video = video.filter("scale", width, height, out_range="tv").filter("setsar", 1)
+    video = shown(info, media.video(info.video.index), web_size(info))
     video = video.filter("fps", fps=str(rate), start_time=0).filter("tpad", stop_mode="clone", stop=-1)
     if late:
         video = video.filter("trim", start_frame=late).filter("setpts", "PTS-STARTPTS")

@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from reelmill.errors import InputError, OutputRejected
 from reelmill.ffmpeg.codecs import WEB, Codec
 from reelmill.ffmpeg.commands.filters import AAC, FASTSTART, arguments, seconds
-from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.encoding import KEYFRAME_SECONDS, Encoding
 from reelmill.ffmpeg.finding import Finding, FindingKind, not_usable
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, media_url, open_media
 from reelmill.ffmpeg.reading.stream_copy import delay
@@ -73,9 +73,12 @@ def encode_in_chunks(
         "f": "segment", "segment_format": "matroska", "segment_frames": ",".join(map(str, cuts)),
         "segment_start_number": begin // each, "reset_timestamps": 1,
     }  # fmt: skip
-    keyframes = {"force_key_frames": f"expr:gte(n,n_forced*{each})", **encoding.row.forced_keyframes}
+    usual = max(1, int(KEYFRAME_SECONDS * rate))
+    keyframes = {"force_key_frames": f"expr:not(mod(n,{each}))+gte(n-prev_forced_n,{usual})"}
     pattern = media_url(folder).replace("%", "%%") + "/%06d.mkv"
-    return arguments(ffmpeg.output(video, pattern, r=str(rate), **encoding.options(), **keyframes, **muxing, **options))
+    return arguments(
+        ffmpeg.output(video, pattern, r=str(rate), **{**encoding.options(), **keyframes}, **muxing, **options)
+    )
 
 
 def chunk_path(folder: Path, first: int, each: int) -> Path:

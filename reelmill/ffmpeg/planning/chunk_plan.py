@@ -34,6 +34,7 @@ class Chunk:
     frames: int
     ticks: int  # from its first frame to its last one's beginning
     shape: str  # of its times, see ``shape``
+    since: int = 0  # ticks from the video's first frame to its own
 
 
 def shape(times: Sequence[int | Fraction]) -> str:
@@ -110,7 +111,8 @@ def _chunk(index: Index, number: int, begin: int, end: int | None, seek: Fractio
     first = bisect_left(index.times, begin)
     last = len(index.times) if end is None else bisect_left(index.times, end)
     times = index.times[first:last]
-    return Chunk(number, begin, end, seek, len(times), times[-1] - times[0], shape(times))
+    since = times[0] - index.times[0]
+    return Chunk(number, begin, end, seek, len(times), times[-1] - times[0], shape(times), since)
 
 
 def _seek(index: Index, cut: int, aside: Fraction) -> Fraction:

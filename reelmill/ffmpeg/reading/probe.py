@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from reelmill.classification import DISK_TROUBLE
 from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
 from reelmill.ffmpeg.demuxers import is_text, opening_options
+from reelmill.ffmpeg.reading.declared_light import declares_light, peak
 from reelmill.ffmpeg.reading.orientation import mirrored, rotation
 from reelmill.ffmpeg.reading.sample_entries import SampleEntry, sample_entries
 from reelmill.ffmpeg.reading.tracks import (
@@ -48,6 +49,8 @@ _ENCRYPTED_ENTRY: Final = "encv"
 #: Code points of ITU-T H.273, tables 2 and 3, that mean no more than "unspecified" does.
 _UNSPECIFIED: Final = 2
 _RESERVED: Final = (0, 3)
+#: Primaries, transfer and matrix of HDR10: BT.2020 and PQ.
+_HDR10: Final = (9, 16, 9)
 
 #: Bytes a second; no video takes less. A header that promises more seconds than that was never finished.
 _LEAST_RATE: Final = 100
@@ -83,6 +86,8 @@ class VideoTrack:
     matrix: int = 2
     mirrored: bool = False  # see ``orientation.upright``
     number: int = 0  # see ``main_video_number``
+    peak: int | None = None  # cd/m2 of the brightest, where it is HDR and declares that
+    dolby_vision: int | None = None  # its profile, where its container has one
 
     @property
     def hdr(self) -> str | None:
@@ -246,6 +251,9 @@ def _track(
     context = stream.codec_context
     rate = stream.average_rate or stream.guessed_rate
     width, height = (entry and entry.shown) or (context.width, context.height)
+    stated = [_stated(context.color_primaries), _stated(context.color_trc), int(context.colorspace)]
+    if stated[1] == _UNSPECIFIED and first is not None and declares_light(first):  # PQ whose tags were lost
+        stated = [lost if tag == _UNSPECIFIED else tag for tag, lost in zip(stated, _HDR10, strict=True)]
     return VideoTrack(
         index=index,
         codec=context.codec.canonical_name,
@@ -259,12 +267,14 @@ def _track(
         frames=stream.frames or None,
         pixel_format=context.pix_fmt or "",
         full_range=int(context.color_range or 0) == _FULL_RANGE or (context.pix_fmt or "").startswith("yuvj"),
-        transfer=_stated(context.color_trc),
+        transfer=stated[1],
         interlaced=int(context.field_order or 0) in _INTERLACED,
         start=_seconds(stream.start_time, stream.time_base),
         duration=duration,
-        primaries=_stated(context.color_primaries),
-        matrix=int(context.colorspace),
+        primaries=stated[0],
+        matrix=stated[2],
+        peak=None if first is None else peak(first),
+        dolby_vision=None if entry is None else entry.dolby_vision,
     )
 
 

@@ -17,6 +17,9 @@ SIDE: Final = 32
 #: Formats whose planes are read as they are; others go through ``yuv444p``.
 _PLANAR: Final = re.compile(r"yuva?j?4\d\dp(\d\dle)?$")
 _PLAIN: Final = "yuv444p"
+#: Those with an alpha plane, and what they go through.
+_ALPHA: Final = re.compile(r"yuva|rgba|bgra|argb|abgr|gbrap|ya\d|ayuv|vuya|pal8")
+_PLAIN_ALPHA: Final = "yuva444p"
 _TURNING: Final = "DISPLAYMATRIX"
 _FULL_RANGE: Final = 2  # AVColorRange JPEG
 
@@ -56,7 +59,8 @@ def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
     Returns:
         The raster.
     """
-    shown = frame if _PLANAR.match(frame.format.name) else frame.reformat(format=_PLAIN)
+    plain = _PLAIN_ALPHA if _ALPHA.match(frame.format.name) else _PLAIN
+    shown = frame if _PLANAR.match(frame.format.name) else frame.reformat(format=plain)
     depth = shown.format.components[0].bits
     full = shown.format.name.startswith("yuvj") or int(shown.color_range) == _FULL_RANGE
     zero, white, colours = (0, 255, 255) if full else (16, 219, 224)  # ITU-T H.273, 8.3
@@ -64,6 +68,8 @@ def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
     small = np.stack([_means(plane, depth, box) for plane in shown.planes[:3]]) / unit
     small[0] = (small[0] - zero) / white
     small[1:] = (small[1:] - 128) / colours
+    if len(shown.planes) > 3:  # over black, as players show it
+        small *= _means(shown.planes[3], depth, box) / ((1 << depth) - 1)
     return Raster(_upright(small, frame).astype(np.float16).tobytes())
 
 

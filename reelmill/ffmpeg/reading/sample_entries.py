@@ -27,6 +27,7 @@ class SampleEntry:
 
     name: str  # four characters
     shown: tuple[int, int] | None  # pixels of the clean aperture, where that is less than all
+    dolby_vision: int | None = None  # its profile, where it has one
 
 
 def sample_entries(path: Path) -> tuple[SampleEntry, ...]:
@@ -60,18 +61,32 @@ def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
 
 def _entry(data: bytes) -> SampleEntry:
     size = int.from_bytes(data[:4], "big")
-    return SampleEntry(data[4:8].decode("latin-1"), _clean_aperture(data[:size]))
+    return SampleEntry(data[4:8].decode("latin-1"), _clean_aperture(data[:size]), _dolby_vision(data[:size]))
+
+
+def _inner_boxes(entry: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The kind and the content of each box in a visual sample entry."""
+    place = _VISUAL
+    while place + 8 <= len(entry):
+        size, kind = int.from_bytes(entry[place : place + 4], "big"), entry[place + 4 : place + 8]
+        yield kind, entry[place + 8 : place + max(8, size)]
+        place += max(8, size)
 
 
 def _clean_aperture(entry: bytes) -> tuple[int, int] | None:
     """Pixels of an entry's clean aperture (12.1.4), as ffmpeg crops to it: its edges rounded down to whole pixels."""
-    place = _VISUAL
-    while place + 8 <= len(entry):
-        size, kind = int.from_bytes(entry[place : place + 4], "big"), entry[place + 4 : place + 8]
-        if kind == b"clap" and size >= 40 and place + 40 <= len(entry):
+    for kind, content in _inner_boxes(entry):
+        if kind == b"clap" and len(content) >= 32:
             sides = struct.unpack(">HH", entry[_PIXELS : _PIXELS + 4])
-            return _cropped(sides, struct.unpack(">IIIIiIiI", entry[place + 8 : place + 40]))
-        place += max(8, size)
+            return _cropped(sides, struct.unpack(">IIIIiIiI", content[:32]))
+    return None
+
+
+def _dolby_vision(entry: bytes) -> int | None:
+    """The profile of Dolby Vision (Dolby Vision Streams within the ISO Base Media File Format, 2.2)."""
+    for kind, content in _inner_boxes(entry):
+        if kind in (b"dvcC", b"dvvC", b"dvwC") and len(content) >= 3:
+            return content[2] >> 1
     return None
 
 

@@ -40,6 +40,8 @@ class AudioTrack:
     start: Fraction | None = None  # seconds after the file's beginning
     layout: str = "stereo"  # of its channels, as ffmpeg writes it
     untimed: bool = False  # its first frame has no time, so that ffmpeg would put it at the file's beginning
+    channels: tuple[str, ...] = ("FL", "FR")  # as ffmpeg names them
+    rate: int = 48_000  # samples a second
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,12 @@ def audio_tracks(container: InputContainer, frames: Mapping[int, Any]) -> tuple[
     for index, stream in decodable_audio(container):
         frame = frames.get(stream.index)
         if frame is not None or stream.index not in frames:
-            layout = (stream.codec_context if frame is None else frame).layout.name
+            heard = stream.codec_context if frame is None else frame
+            channels = tuple(channel.name for channel in heard.layout.channels)
             start = None if stream.start_time is None else stream.start_time * Fraction(stream.time_base or 1) - begin
             untimed = frame is not None and frame.pts is None
-            tracks.append(AudioTrack(index, codec_name(stream), start, layout, untimed))
+            codec, rate = codec_name(stream), heard.sample_rate
+            tracks.append(AudioTrack(index, codec, start, heard.layout.name, untimed, channels, rate))
     return tuple(tracks)
 
 

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.clock import SYSTEM, Clock
 from reelmill.errors import ProcessStalled
 from reelmill.ffmpeg.commands.excerpt import excerpt
-from reelmill.ffmpeg.commands.filters import AAC, arguments, for_the_web, mixable
-from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.commands.filters import AAC, arguments, mixable
+from reelmill.ffmpeg.commands.web_copy import each_once, for_the_web
+from reelmill.ffmpeg.encoding import KEYFRAME_SECONDS, Encoding
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url, open_media
 from reelmill.ffmpeg.reading.seeking import SeekPoint, seek_points
 from reelmill.ffmpeg.transcoder import Transcoder
@@ -83,9 +84,9 @@ def predict_from(
 ) -> Prediction:
     """What a whole video comes to, were all of it like these samples (pure).
 
-    Every sample begins with a keyframe and the whole has one at every ``keyframe_interval`` of its encoder at least, so
-    keyframes and the frames between them are counted apart. A ceiling holds for the whole, not for a sample, which may
-    live on the buffer.
+    Every sample begins with a keyframe and the whole has one every ``KEYFRAME_SECONDS`` at least, and at every
+    ``keyframe_interval`` of its encoder, so keyframes and the frames between them are counted apart. A ceiling holds
+    for the whole, not for a sample, which may live on the buffer.
 
     Args:
         samples: one at least.
@@ -137,7 +138,8 @@ def start_up(short: EncodedSample, samples: Sequence[EncodedSample]) -> tuple[fl
 
 def _whole_size(sample: EncodedSample, duration: float, encoding: Encoding) -> float:
     scale = duration / sample.length
-    keyframes = max(1, math.ceil(scale * sample.frames / encoding.row.keyframe_interval))
+    counted = math.ceil(scale * sample.frames / encoding.row.keyframe_interval)
+    keyframes = max(1, counted, math.ceil(duration / KEYFRAME_SECONDS))
     between = sample.rest / max(1, sample.frames - 1) * max(0.0, scale * sample.frames - keyframes)
     video = keyframes * sample.first + between
     if encoding.max_kbit is not None:
@@ -148,7 +150,7 @@ def _whole_size(sample: EncodedSample, duration: float, encoding: Encoding) -> f
 def command(
     source: Path, info: MediaInfo, target: Path, encoding: Encoding, seek_point: SeekPoint, length: Fraction
 ) -> tuple[str, ...]:
-    """The encode that ``filters.reencode`` does, of one sample and into a container that needs no second pass.
+    """The encode that ``web_copy.reencode`` does, of one sample and into a container that needs no second pass.
 
     The sample begins with the frame that ``seek_point`` reaches.
 
@@ -158,15 +160,11 @@ def command(
     begin = seek_point.shown or Fraction(-1)
     media = excerpt(source, seek_point, begin, max(Fraction(0), begin) + length)
     audio = [mixable(media.audio(track.index), track) for track in info.audio]
-    streams = [for_the_web(info, media.video(info.video.index)), *audio]
-    options: dict[str, Any] = {
-        **encoding.options(),
-        "fps_mode:v": "passthrough",
-        "enc_time_base:v": "demux",
-        "f": "nut",
-    }
+    streams = [for_the_web(info, media.video(info.video.index), encoding), *audio]
+    options: dict[str, Any] = {**each_once(info, encoding), "f": "nut"}
     if info.audio_tracks:
         options |= AAC
+    options |= {f"ac:a:{number}": 2 for number, track in enumerate(info.audio) if len(track.channels) > 2}
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 

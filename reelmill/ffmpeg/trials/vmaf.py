@@ -11,7 +11,8 @@ import ffmpeg
 
 from reelmill.errors import CapabilityError
 from reelmill.ffmpeg.binary import filters
-from reelmill.ffmpeg.commands.filters import upright
+from reelmill.ffmpeg.commands.filters import shown
+from reelmill.ffmpeg.geometry import by_fields
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.report import Report
@@ -47,8 +48,8 @@ def comparison(
     Returns:
         ffmpeg's arguments.
     """
-    reference = upright(info, ffmpeg.input(media_url(source))[f"v:{info.video.index}"])
-    reference = reference.filter("scale", *size, out_range="tv").filter("setsar", 1)
+    reference = ffmpeg.input(media_url(source))[f"v:{info.video.index}"]
+    reference = shown(info, reference, size, fields=by_fields(info, size))
     pair = [_numbered(side) for side in (ffmpeg.input(media_url(copy))["v:0"], reference)]
     # vmaf_4k_v0.6.1 is trained for a 4K screen, the default for full HD. Source: libvmaf, resource/doc/models.md.
     model = "version=vmaf_4k_v0.6.1" if min(size) > 1440 else "version=vmaf_v0.6.1"

@@ -15,6 +15,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from reelmill.ffmpeg.commands.colours import wide
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import MediaInfo, VideoTrack
 from reelmill.ffmpeg.reading.seeking import Footage
@@ -58,7 +59,8 @@ def colour_faults(source: VideoTrack, made: VideoTrack, *, tone_mapped: bool | N
         yield from _sdr_faults(made)
     else:
         stated = [_SAME.get(track.matrix, track.matrix) for track in (source, made)]
-        if not {_UNSPECIFIED, _RGB} & set(stated) and stated[0] != stated[1]:
+        narrowed = wide(source) and made.matrix == _BT709
+        if not {_UNSPECIFIED, _RGB} & set(stated) and stated[0] != stated[1] and not narrowed:
             yield Finding(FindingKind.MATRIX, got=made.matrix, wanted=source.matrix, against_source=True)
 
 

@@ -25,6 +25,7 @@ class Source:
     path: Path
     info: MediaInfo
     tone_mapped: bool | None = True  # whether HDR was to become SDR; None: as the copy declares
+    further_audio: int = 0  # audio tracks that the copy has after those of its source
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from reelmill.errors import InputError, OutputRejected
+from reelmill.ffmpeg.commands.colours import wide
 from reelmill.ffmpeg.finding import Finding, FindingKind, in_words, not_usable
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import DecodeReport
@@ -28,7 +29,15 @@ from reelmill.ffmpeg.verify.content import (
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
 from reelmill.ffmpeg.verify.film_segments import FilmSegment
 from reelmill.ffmpeg.verify.sync import Offset, synchrony, unexplained_holes
-from reelmill.ffmpeg.verify.timing import Timing, decoded_timing, frame_length, packet_timing, time_faults, timing_of
+from reelmill.ffmpeg.verify.timing import (
+    Timing,
+    decoded_timing,
+    first_fields,
+    frame_length,
+    packet_timing,
+    time_faults,
+    timing_of,
+)
 
 _BT709: Final = 1
 #: So many errors of decoding are named.
@@ -151,7 +160,8 @@ class _Original:
         """What the copy shows of it; nothing where it is stretched or turned, since frames cannot be compared then."""
         if any(_shape_faults(self.source.info, made)):
             return []
-        mapped = self.source.info.video.hdr is not None and made.video.hdr is None
+        track = self.source.info.video
+        mapped = (track.hdr is not None and made.video.hdr is None) or wide(track)
         return whole_segment(self.source.path, self.times, mapped=mapped)
 
 
@@ -172,12 +182,14 @@ def _length_faults(info: MediaInfo, report: DecodeReport) -> Iterator[Finding]:
 def _compare_with_source(
     path: Path, proof: Proof, info: MediaInfo, report: DecodeReport, original: _Original, content: Content
 ) -> Proof:
-    source, made, wanted = original.source, timing_of(report), original.times
+    source, wanted = original.source, original.times
+    made = _comparable(source.info, wanted, timing_of(report))
     short = _source_faults(source.info, wanted)
     if not short and (len(made.frames) != len(wanted.frames) or unexplained_holes(wanted, made)):
         wanted = replace(
             decoded_timing(source.path), reaches=wanted.reaches
         )  # packets prove neither frames nor silence
+        made = _comparable(source.info, wanted, timing_of(report))
     findings, notes = [*proof.findings, *short], [*proof.notes]
     if wanted.errors:
         notes.append(Finding(FindingKind.SOURCE_DAMAGED, text=wanted.errors[0]))
@@ -186,8 +198,9 @@ def _compare_with_source(
         notes += why
         findings += [*counted, *([] if why else time_faults(wanted, made, frame_length(source.info)))]
     offsets: tuple[Offset, ...] = ()
-    if info.audio_tracks != source.info.audio_tracks:
-        tracks = info.audio_tracks, source.info.audio_tracks
+    wanted_tracks = source.info.audio_tracks + source.further_audio
+    if info.audio_tracks != wanted_tracks:
+        tracks = info.audio_tracks, wanted_tracks
         findings.append(Finding(FindingKind.AUDIO_TRACKS, *tracks, against_source=True))
     elif not wanted.errors:
         found = synchrony(source.path, wanted, path, made)
@@ -201,6 +214,11 @@ def _compare_with_source(
     findings += companion_faults(_expected_companions(source), proof.companions)
     unique = tuple(dict.fromkeys(findings))
     return replace(proof, findings=unique, notes=tuple(notes), offsets=offsets)
+
+
+def _comparable(source: MediaInfo, wanted: Timing, made: Timing) -> Timing:
+    """A copy's times as they compare with its source's: of one whose fields became frames, the first of each two."""
+    return first_fields(wanted, made) if source.video.interlaced else made
 
 
 def _shape_faults(source: MediaInfo, made: MediaInfo) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -145,6 +145,30 @@ def frame_shift(source: Timing, made: Timing, at: float) -> float:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if source.frames[middle] - source.first <= at else (low, middle - 1)
     return (made.frames[low] - made.first) - (source.frames[low] - source.first)
+
+
+def first_fields(source: Timing, made: Timing) -> Timing:
+    """The times of a copy that has a frame for each field of its source, as those of whole frames (pure).
+
+    Args:
+        source: of the original, which is interlaced.
+        made: of the copy.
+
+    Returns:
+        The times at which the source's frames begin; ``made`` as it is where it has not one for each of them, or has
+        more than a second one each.
+    """
+    if not len(source.frames) < len(made.frames) <= 2 * len(source.frames):
+        return made
+    kept, place = array("d"), 0
+    for time in source.frames:
+        wanted = time - source.first + made.first
+        while place + 1 < len(made.frames) and made.frames[place] < wanted - 2 * ROUNDING:
+            place += 1
+        if abs(made.frames[place] - wanted) > 2 * ROUNDING:
+            return made
+        kept.append(made.frames[place])
+    return replace(made, frames=kept)
 
 
 def frame_length(info: MediaInfo) -> float:

@@ -24,7 +24,7 @@ from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.commands import chunk_commands, concat
 from reelmill.ffmpeg.commands.filters import text_subtitles
 from reelmill.ffmpeg.commands.segment_muxer import check_opens
-from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.planning.chunk_plan import Chunk, identity
 from reelmill.ffmpeg.reading.packet_index import Index
 from reelmill.ffmpeg.reading.probe import MediaInfo
@@ -149,14 +149,14 @@ def chunk_tasks(source: ChunkSource, chunks: Sequence[Chunk], encoding: Encoding
     Returns:
         The companions first, where it has any; they take longest.
     """
-    settings = {**replace(encoding, threads=None).options(), "build": build}
+    settings = {**replace(encoding, threads=None).options(), **encoding.of_copy(), "form": WEB_FORM, "build": build}
     tasks = [
         ChunkTask(recipe("chunk", [source.content_id], **settings, **identity(chunk)), source, chunk, encoding, build)
         for chunk in chunks
     ]
     texts = text_subtitles(source.info)
     if source.info.audio_tracks or texts:
-        key = recipe("beside", [source.content_id], texts=texts, build=build)
+        key = recipe("beside", [source.content_id], texts=texts, build=build, form=WEB_FORM, surround=encoding.surround)
         tasks.insert(0, ChunkTask(key, source, None, encoding, build))
     return tasks
 
@@ -213,9 +213,10 @@ def _command(task: ChunkTask, source: Path, target: Path) -> tuple[Sequence[str]
     """The command that makes a chunk, and how many seconds the chunk will be."""
     info = task.source.info
     if task.chunk is None:
-        return chunk_commands.audio_and_subtitles(source, info, target), info.duration
+        return chunk_commands.audio_and_subtitles(source, info, target, task.encoding), info.duration
     length = task.chunk.ticks * task.source.time_base
-    return chunk_commands.encode_chunk(source, info, task.chunk, target, task.encoding), length
+    time_base = task.source.time_base
+    return chunk_commands.encode_chunk(source, info, task.chunk, target, task.encoding, time_base), length
 
 
 class _ProgressNote(Report):
@@ -308,13 +309,13 @@ def _progress_reported(
 
 
 def join_chunks(
-    bench: Workbench, path: Path, index: Index, chunks: ChunkSet, folder: Path, report: Report
+    bench: Workbench, source: tuple[Path, MediaInfo], index: Index, chunks: ChunkSet, folder: Path, report: Report
 ) -> tuple[Path, float]:
     """Join the chunks in ``folder``.
 
     Args:
         bench: what to work with.
-        path: the source.
+        source: the video and its facts.
         index: of its frames.
         chunks: all of them.
         folder: where to write.
@@ -333,7 +334,7 @@ def join_chunks(
     concat.join([store.path(chunk.key) for chunk in chunks.video], timing, ahead, film)
     companions = None if chunks.companions is None else store.path(chunks.companions.key)
     length = (index.times[-1] - index.times[0]) * index.time_base
-    command = chunk_commands.complete(path, film, index.begin, companions, target)
+    command = chunk_commands.complete(source, film, index.begin, companions, target)
     finished = bench.transcoder.run(command, report, length)
     with suppress(FileNotFoundError):
         film.unlink()

@@ -6,15 +6,18 @@ import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict
 
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.errors import DamagedVideo, OutputRejected
+from reelmill.errors import DamagedVideo, OutputRejected, WrongParameter
+from reelmill.ffmpeg.commands.web_audio import surround_tracks
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import web_size
 from reelmill.ffmpeg.planning.chunk_plan import CHUNK_SECONDS
+from reelmill.ffmpeg.planning.ladder import LEAST
+from reelmill.ffmpeg.planning.web_ready import web_facts
 from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder, with_vmaf
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
@@ -31,9 +34,11 @@ from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
 from reelmill.operations.publishing.parallel_verify import ParallelDecoder
 from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.web_copies.ceiling import MAX_HEIGHT, ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.result import Making, ReencodeResult, copy_recipe, link_copy, making
 from reelmill.operations.web_copies.skip_or_remux import reason_to_encode
 from reelmill.operations.web_copies.web_copy import StagedCopy, WebCopy
+from reelmill.operations.web_copies.web_texts import place_texts
 from reelmill.parallel import FanOut, in_threads
 from reelmill.queue.job_type import JobType
 from reelmill.report import Share
@@ -47,6 +52,17 @@ Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium
 _CHUNKS_AT_ONCE: Final = 2
 
 
+class CopyWishes(TypedDict, total=False):
+    """How a web copy is wanted, by the words of ``reencode``."""
+
+    target_bitrate: int
+    preset: Preset
+    crf: int
+    encoder: EncoderChoice
+    max_height: int
+    surround: bool
+
+
 def web_encoding(
     transcoder: Transcoder,
     *,
@@ -54,21 +70,29 @@ def web_encoding(
     preset: Preset = "medium",
     crf: int = 23,
     encoder: EncoderChoice = "auto",
+    max_height: int = MAX_HEIGHT,
+    surround: bool = False,
 ) -> Encoding:
-    """How frames are encoded for the web here, by the words of ``reencode``.
+    """How a web copy is encoded here, by the words of ``reencode``.
 
     Returns:
         The encoding.
 
     Raises:
+        WrongParameter: the bit rate is neither the ladder's nor one that shows anything.
         CapabilityError: the encoder cannot be used here.
     """
+    if 0 < target_bitrate < LEAST:
+        reason = f"target_bitrate is {target_bitrate} kbit/s; give at least {LEAST}, or 0 for what its size is worth."
+        raise WrongParameter(reason, "target_bitrate", target_bitrate)
     return Encoding(
         encoder=transcoder.choose_encoder(encoder),
         preset=preset,
         crf=crf,
         max_kbit=target_bitrate,
         threads=transcoder.options.threads,
+        max_height=max_height,
+        surround=surround,
     )
 
 
@@ -80,6 +104,8 @@ def reencode(
     preset: Preset = "medium",
     crf: int = 23,
     encoder: EncoderChoice = "auto",
+    max_height: int = MAX_HEIGHT,
+    surround: bool = False,
     measure_vmaf: bool = False,
     chunk_seconds: float = float(CHUNK_SECONDS),
     fan_out: FanOut = in_threads,
@@ -90,10 +116,12 @@ def reencode(
     Args:
         bench: what to work with.
         video_id: which video.
-        target_bitrate: ceiling of the video track's bit rate, kbit/s.
+        target_bitrate: ceiling of the video track's bit rate, kbit/s; 0: what the ladder gives its size and rate.
         preset: x264's name for how hard to try.
         crf: x264's constant rate factor, 0 to 51; lower is better and larger.
         encoder: ``x264``, ``nvenc``, or ``auto``.
+        max_height: the most lines, see ``web_size``; 0: the source's size.
+        surround: keep more than two channels, too, in a further track.
         measure_vmaf: compare the copy with its source, which takes about as long again.
         chunk_seconds: about how long the chunks are that are encoded side by side.
         fan_out: runs the encode of each chunk, here or elsewhere.
@@ -113,12 +141,21 @@ def reencode(
     source = bench.source(video)
     bench.report.line(f"input: {video.path}, {video.size} bytes")
     info = probe(source)
-    because = reason_to_encode(source, info, target_bitrate)
+    asked = web_encoding(
+        bench.transcoder,
+        target_bitrate=target_bitrate,
+        preset=preset,
+        crf=crf,
+        encoder=encoder,
+        max_height=max_height,
+        surround=surround,
+    )
+    because = reason_to_encode(source, info, asked)
     bench.transcoder.require_tone_mapping(info)
     if measure_vmaf:
         require_vmaf(bench.transcoder)
-    encoding = web_encoding(bench.transcoder, target_bitrate=target_bitrate, preset=preset, crf=crf, encoder=encoder)
-    key = copy_recipe(content_id(video, source, info.video.number), encoding)
+    key = copy_recipe(content_id(video, source, info.video.number), asked)
+    encoding = _with_ceiling(bench, source, info, asked)
     finished: StagedCopy | None = None
     with attempt(bench, key) as turn:
         folder, made = turn.folder, turn.found
@@ -132,10 +169,18 @@ def reencode(
             decode = ParallelDecoder(bench.root, decode_fan_out, _CHUNKS_AT_ONCE * copy.chunk_seconds)
             made, finished = _encode_and_publish(copy, measure_vmaf, decode)
         elif measure_vmaf:
-            made = _measured(bench, made, source, info, folder)
+            made = _measured(bench, made, source, info, folder, web_size(info, max_height))
+        place_texts(bench, made, folder)
         video = link_copy(bench, video, made)
     result = _result(bench, video, made, finished, encoding, time.monotonic() - started)
     return result.model_copy(update={"because": because})
+
+
+def _with_ceiling(bench: Workbench, source: Path, info: MediaInfo, asked: Encoding) -> Encoding:
+    facts = web_facts(source)
+    for note in ceiling_notes(asked, info, facts):
+        bench.report.line(note)
+    return with_ceiling(asked, info, facts)
 
 
 def _result(
@@ -168,14 +213,16 @@ def _result(
     )
 
 
-def _measured(bench: Workbench, made: Video, source: Path, info: MediaInfo, folder: Path) -> Video:
+def _measured(
+    bench: Workbench, made: Video, source: Path, info: MediaInfo, folder: Path, size: tuple[int, int]
+) -> Video:
     """The record of a copy made before, with the VMAF that no run had asked for yet."""
     making = Making.model_validate(made.details) if made.details else None
     if making is None or making.cost is None or making.cost.vmaf is not None:
         return made
     linked = folder / "made.mp4"  # in our own folder, so that nothing is written beside a video of the library
     linked.symlink_to(bench.root.resolve(made.path))
-    score = vmaf(bench.transcoder, linked, source, info, web_size(info), Share(bench.report, 0.0, 0.95))
+    score = vmaf(bench.transcoder, linked, source, info, size, Share(bench.report, 0.0, 0.95))
     with session() as opened:
         record = searching.get_video(opened, made.id)
         record.details = making.model_copy(update={"cost": with_vmaf(making.cost, score)}).model_dump(mode="json")
@@ -189,18 +236,19 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
     encoded = 0.6 if measure_vmaf else 0.95  # of the whole, in the progress bar
     finished = replace(copy, report=Share(bench.report, 0.0, encoded)).encode()
     cost = _cost(copy, finished, vmaf_from=encoded if measure_vmaf else None)
+    surround = len(surround_tracks(info, copy.encoding))
     product = Product(
         path=f"{JOB_TYPE.folder}/{PurePosixPath(copy.video.filename).stem}.mp4",
         recipe=copy.recipe,
         expected=Expectation(
             frames=finished.frames,
-            size=web_size(info),
-            audio_tracks=info.audio_tracks,
-            source=Source(source, info),
+            size=web_size(info, copy.encoding.max_height),
+            audio_tracks=info.audio_tracks + surround,
+            source=Source(source, info, further_audio=surround),
         ),
         title=copy.video.title,
         source_video_id=copy.video.id,
-        details=making(finished.encoded.encoder, cost, info, encoded=True).model_dump(mode="json"),
+        details=making(finished.encoded.encoder, cost, info, copy.encoding).model_dump(mode="json"),
     )
     claim = JobClaim(bench, copy.recipe)
     try:
@@ -221,7 +269,8 @@ def _cost(copy: WebCopy, finished: StagedCopy, vmaf_from: float | None) -> Cost:
     made, score = finished.staged, None
     if vmaf_from is not None:
         share = Share(copy.bench.report, vmaf_from, 0.95)
-        score = vmaf(copy.bench.transcoder, made, copy.source, copy.info, web_size(copy.info), share)
+        size = web_size(copy.info, copy.encoding.max_height)
+        score = vmaf(copy.bench.transcoder, made, copy.source, copy.info, size, share)
     cost = cost_of(
         finished.encoded,
         finished.encoded.energy,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reelmill.ffmpeg.commands.colours import transparent, wide
 from reelmill.ffmpeg.commands.filters import AAC, text_subtitles
-from reelmill.ffmpeg.geometry import web_size
+from reelmill.ffmpeg.commands.web_audio import SURROUND_RATE, surround_tracks
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.geometry import by_fields, web_size
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.tracks import by_position
 
@@ -42,24 +45,29 @@ def left_out(info: MediaInfo) -> tuple[str, ...]:
     return tuple(map(str, (*info.left_out, *info.unused)))
 
 
-def changed(info: MediaInfo, *, encoded: bool) -> tuple[str, ...]:
+def changed(info: MediaInfo, encoding: Encoding | None) -> tuple[str, ...]:
     """What is otherwise in the copy of a video, each a sentence.
 
     Args:
         info: the video's facts.
-        encoded: whether its streams are encoded, rather than put into an mp4 as they are.
+        encoding: how its streams are encoded; None where they are put into an mp4 as they are.
 
     Returns:
         The sentences; none on what an encode does to every video.
     """
-    frames_and_audio = (*_frames(info), *_audio(info)) if encoded else ()
+    frames_and_audio = () if encoding is None else (*_frames(info, encoding), *_audio(info, encoding))
     return (*frames_and_audio, *_subtitles(info))
 
 
-def _frames(info: MediaInfo) -> Iterator[str]:
-    video, (width, height) = info.video, web_size(info)
+def _frames(info: MediaInfo, encoding: Encoding) -> Iterator[str]:
+    video, (width, height) = info.video, web_size(info, encoding.max_height)
     if video.interlaced:
-        yield "its frames are deinterlaced"
+        each = ", each field a frame" if by_fields(info, (width, height)) else ""
+        yield f"its frames are deinterlaced{each}"
+    if transparent(video):
+        yield "what is transparent lies over black"
+    if wide(video):
+        yield "its colours are brought from BT.2020 to BT.709"
     if video.hdr:
         yield f"its colours are mapped from HDR ({video.hdr}) to SDR"
     elif video.full_range:
@@ -75,11 +83,15 @@ def _frames(info: MediaInfo) -> Iterator[str]:
         yield f"it is scaled from {stored[0]}x{stored[1]} to {width}x{height}"
 
 
-def _audio(info: MediaInfo) -> Iterator[str]:
+def _audio(info: MediaInfo, encoding: Encoding) -> Iterator[str]:
+    around = surround_tracks(info, encoding)
     for track in info.audio:
         taken = by_position(track.layout)
         layout = track.layout if taken is None else f"{track.layout}, of which the first {taken[1]} become {taken[0]}"
-        yield f"audio track {track.index + 1} ({track.codec}, {layout}) is encoded as AAC of {AAC['b:a']}bit/s"
+        mixed = " in two channels" if len(track.channels) > 2 else ""
+        beside = f", and as one of 5.1 of {SURROUND_RATE}bit/s" if track in around else ""
+        name = f"audio track {track.index + 1} ({track.codec}, {layout})"
+        yield f"{name} is encoded as AAC of {AAC['b:a']}bit/s{mixed}{beside}"
 
 
 def _subtitles(info: MediaInfo) -> Iterator[str]:

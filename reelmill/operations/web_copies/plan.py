@@ -19,7 +19,7 @@ from reelmill.catalogue.naming import resolve_video
 from reelmill.errors import FfmpegFailed, InputError, ReelmillError, Unreadable, UserError
 from reelmill.ffmpeg.commands.filters import text_subtitles
 from reelmill.ffmpeg.encoding import Encoding
-from reelmill.ffmpeg.planning.web_ready import Verdict
+from reelmill.ffmpeg.planning.web_ready import Verdict, web_facts
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.ffmpeg.reading.track_bytes import bytes_beside
 from reelmill.ffmpeg.transcoder import Transcoder
@@ -29,6 +29,7 @@ from reelmill.operations.chunk_store.readable import briefly_readable
 from reelmill.operations.context import Workbench
 from reelmill.operations.publishing.records import find_by_recipe
 from reelmill.operations.web_copies import copy_changes
+from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.result import copy_recipe
 from reelmill.operations.web_copies.skip_or_remux import looked_at, of_our_making, remux_recipe
 from reelmill.operations.web_copies.video_plan import Plan, VideoPlan, totals
@@ -42,7 +43,7 @@ class PlanOptions:
     """How the plan is made."""
 
     transcoder: Transcoder
-    encoding: Encoding  # how videos would be encoded, its ``max_kbit`` the most that is wanted
+    encoding: Encoding  # how videos would be encoded, its ``max_kbit`` the most that is wanted; 0: by the ladder
     samples: bool = True  # encode short samples to predict from; else what the headers say is all
     budget: float = 20.0  # seconds for the samples of one video, about
     force: bool = False  # encode what is web-ready, too
@@ -149,23 +150,25 @@ def _of_file(path: Path, name: str, options: PlanOptions) -> VideoPlan:
 
 def _looked_into(path: Path, info: MediaInfo, options: PlanOptions, name: str) -> dict[str, Any]:
     """What is to be done with a file, as fields of its plan."""
-    found = looked_at(path, info, options.encoding.max_kbit or 0, name=name, decode=options.samples)
+    found = looked_at(path, info, options.encoding, name=name, decode=options.samples)
     if options.force and found.action in ("skip", "remux"):
         found = Verdict("encode", (f"it is asked for, though {found.why}",))
     if found.action not in ("encode", "remux"):
         return {"action": found.action, "reasons": found.reasons}
-    prediction, encoded = None, found.action == "encode"
+    prediction, encoded, notes = None, found.action == "encode", tuple[str, ...]()
     info = _with_its_subtitles(path, info, options)
     if encoded:
+        facts = web_facts(path)
+        encoding, notes = with_ceiling(options.encoding, info, facts), ceiling_notes(options.encoding, info, facts)
         options.transcoder.require_tone_mapping(info)
         if options.samples:
-            prediction = predict(options.transcoder, path, info, options.encoding, budget=options.budget)
+            prediction = predict(options.transcoder, path, info, encoding, budget=options.budget)
     return {
         "action": found.action,
         "reasons": found.reasons,
         "prediction": prediction,
         "left_out": copy_changes.left_out(info),
-        "changed": copy_changes.changed(info, encoded=encoded),
+        "changed": (*copy_changes.changed(info, options.encoding if encoded else None), *notes),
         "dropped": 0 if encoded else _dropped(path, info, options),
     }
 

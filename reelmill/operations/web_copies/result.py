@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.process.cost import Cost
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.operations.context import Workbench, recipe
@@ -100,25 +100,25 @@ class ReencodeResult(BaseModel):
             yield copy_changes.larger(in_bytes(self.size - self.source_size), self.because)
 
 
-def making(encoder: str, cost: Cost, info: MediaInfo, *, encoded: bool) -> Making:
+def making(encoder: str, cost: Cost, info: MediaInfo, encoding: Encoding | None) -> Making:
     """How a copy was made.
 
     Args:
         encoder: that made it, or ``COPIED``.
         cost: of making it.
         info: of its source, once it is known which subtitles are kept.
-        encoded: see ``copy_changes.changed``.
+        encoding: see ``copy_changes.changed``.
 
     Returns:
         What is kept with its record.
     """
-    lacks, differs = copy_changes.left_out(info), copy_changes.changed(info, encoded=encoded)
+    lacks, differs = copy_changes.left_out(info), copy_changes.changed(info, encoding)
     return Making(encoder=encoder, cost=cost, left_out=lacks, changed=differs)
 
 
 def copy_recipe(content: dict[str, Any], encoding: Encoding) -> str:
     """The recipe of a web copy of the video with this content id (pure)."""
-    return recipe("reencode", [content], **encoding.options())
+    return recipe("reencode", [content], form=WEB_FORM, **encoding.options(), **encoding.of_copy())
 
 
 def link_copy(bench: Workbench, video: Video, copy: Video) -> Video:

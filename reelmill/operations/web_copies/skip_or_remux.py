@@ -8,7 +8,8 @@ from typing import Any
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import OutputRejected
-from reelmill.ffmpeg.commands import filters
+from reelmill.ffmpeg.commands import web_copy
+from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.planning.web_ready import Verdict, verdict, web_facts
 from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder
 from reelmill.ffmpeg.reading.decode import check_windows
@@ -21,7 +22,9 @@ from reelmill.operations.context import Workbench, recipe
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
 from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.web_copies.ceiling import MAX_HEIGHT, with_ceiling
 from reelmill.operations.web_copies.result import COPIED, Making, ReencodeResult, link_copy, making
+from reelmill.operations.web_copies.web_texts import place_texts
 from reelmill.report import Share
 from reelmill.storage.media_root import PLAYBACK
 
@@ -36,16 +39,16 @@ def of_our_making(video: Video) -> str | None:
 
 def remux_recipe(content: dict[str, Any]) -> str:
     """The recipe of the streams, in another container, of the video with this content id (pure)."""
-    return recipe("remux", [content])
+    return recipe("remux", [content], form=WEB_FORM)
 
 
-def looked_at(path: Path, info: MediaInfo, max_kbit: int, *, name: str, decode: bool = True) -> Verdict:
+def looked_at(path: Path, info: MediaInfo, encoding: Encoding, *, name: str, decode: bool = True) -> Verdict:
     """The verdict on a file; one that would be left as it is has to decode at its start, middle and end.
 
     Args:
         path: the file.
         info: its facts.
-        max_kbit: the most its frames should take, kbit/s.
+        encoding: how it would be encoded.
         name: what people call it; ``path`` may be a mended copy.
         decode: look into what would be left as it is.
 
@@ -55,7 +58,8 @@ def looked_at(path: Path, info: MediaInfo, max_kbit: int, *, name: str, decode: 
     Raises:
         InputError: it does not open.
     """
-    found = verdict(info, web_facts(path), max_kbit)
+    facts = web_facts(path)
+    found = verdict(info, facts, with_ceiling(encoding, info, facts).max_kbit or 0, encoding.max_height)
     if decode and found.action != "encode":
         trouble = fault(name, info, check_windows(path, info.duration))
         if trouble is not None:
@@ -63,27 +67,28 @@ def looked_at(path: Path, info: MediaInfo, max_kbit: int, *, name: str, decode: 
     return found
 
 
-def reason_to_encode(source: Path, info: MediaInfo, max_kbit: int) -> str | None:
+def reason_to_encode(source: Path, info: MediaInfo, encoding: Encoding) -> str | None:
     """Why a video is encoded, as in its plan; arguments and errors as those of ``looked_at``.
 
     Returns:
         The first reason; None where its streams were to be copied, and how they play in an mp4 is why they are not.
     """
-    found = looked_at(source, info, max_kbit, name=source.name, decode=False)
+    found = looked_at(source, info, encoding, name=source.name, decode=False)
     if found.action == "skip":
         return f"it is asked for, though {found.why}"
     return found.reasons[0] if found.action == "encode" else None
 
 
 def without_encoding(
-    bench: Workbench, video_id: str, *, target_bitrate: int, force: bool = False
+    bench: Workbench, video_id: str, *, target_bitrate: int, max_height: int = MAX_HEIGHT, force: bool = False
 ) -> ReencodeResult | None:
     """Spare a video the encode it does not need.
 
     Args:
         bench: what to work with.
         video_id: which video.
-        target_bitrate: the most its frames should take, kbit/s.
+        target_bitrate: the most its frames should take, kbit/s; 0: what the ladder gives them.
+        max_height: of a copy.
         force: encode whatever is no copy already.
 
     Returns:
@@ -100,7 +105,8 @@ def without_encoding(
         return _skipped(bench, opened.video, copy, started)
     if force:
         return None
-    found = looked_at(opened.path, opened.info, target_bitrate, name=opened.video.filename)
+    wanted = Encoding(max_kbit=target_bitrate, max_height=max_height)
+    found = looked_at(opened.path, opened.info, wanted, name=opened.video.filename)
     if found.action == "skip":
         return _skipped(bench, opened.video, found.why, started)
     if found.action != "remux":
@@ -126,6 +132,7 @@ def _remuxed(bench: Workbench, video: Video, source: Path, info: MediaInfo, star
         if made is None:
             bench.disk.require(info.size)
             made = _remux(bench, video, source, info, turn.folder / "output.mp4", key)
+        place_texts(bench, made, turn.folder)
         video = link_copy(bench, video, made)
     bench.report.line(f"output: {made.path}, {made.size} bytes")
     bench.report.progress(1.0, "done")
@@ -136,7 +143,7 @@ def _remuxed(bench: Workbench, video: Video, source: Path, info: MediaInfo, star
 
 def _remux(bench: Workbench, video: Video, source: Path, info: MediaInfo, staged: Path, key: str) -> Video:
     info = usable_subtitles(bench.transcoder, source, info, staged.parent, bench.report)
-    arguments = filters.remux(source, info, staged)
+    arguments = web_copy.remux(source, info, staged)
     finished = bench.transcoder.metered(arguments, COPIED, Share(bench.report, 0.0, 0.8), info.duration)
     size = staged.stat().st_size if staged.exists() else None  # where it does not, ``publish`` raises
     cost = cost_of(finished, finished.energy, finished.last.out_time, bytes_in=video.size, bytes_out=size)
@@ -151,7 +158,7 @@ def _remux(bench: Workbench, video: Video, source: Path, info: MediaInfo, staged
         ),
         title=video.title,
         source_video_id=video.id,
-        details=making(COPIED, cost, info, encoded=False).model_dump(mode="json"),
+        details=making(COPIED, cost, info, None).model_dump(mode="json"),
     )
     return publish(bench, staged, product)
 

@@ -13,7 +13,7 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import FfmpegFailed, OutputRejected
 from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.codecs import runs_on_gpu
-from reelmill.ffmpeg.commands import filters
+from reelmill.ffmpeg.commands import web_copy as commands
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.planning.chunk_plan import CHUNK_SECONDS, Chunk, plan
 from reelmill.ffmpeg.process.progress import Progress
@@ -101,7 +101,7 @@ class WebCopy:
         self.bench.disk.require(size_estimates.film(self.info, None, self.encoding))
         staged = self.folder / "output.mp4"
         encoded = self.bench.transcoder.encode(
-            lambda way: filters.reencode(self.source, self.info, staged, way),
+            lambda way: commands.reencode(self.source, self.info, staged, way),
             self.encoding,
             self.report,
             self.info.duration,
@@ -133,7 +133,7 @@ class WebCopy:
             encoding = self.bench.transcoder.instead(error, self.encoding, self.report)
             made = make_all(encoding)
         joining = Share(self.report, _JOINED, 1)
-        staged, cpu = join_chunks(self.bench, self.source, index, made, self.folder, joining)
+        staged, cpu = join_chunks(self.bench, (self.source, self.info), index, made, self.folder, joining)
         length = (index.times[-1] + index.hold - index.times[0]) * index.time_base
         energy = meter.stop()
         encoded = EncodeResult(

@@ -1,0 +1,94 @@
+"""What a web copy is by the words of ``reencode``: its lines, its bits a second, its subtitles beside it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reelmill.doctor.inventory import compare, walk
+from reelmill.errors import WrongParameter
+from reelmill.ffmpeg.codecs import AV1, H264
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.planning.ladder import ladder_kbit
+from reelmill.ffmpeg.planning.web_ready import web_facts
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.reencode import reencode, web_encoding
+from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
+from reelmill.operations.web_copies.plan import PlanOptions, plan_files
+from reelmill.operations.web_copies.result import copy_recipe
+from reelmill.operations.web_copies.skip_or_remux import without_encoding
+from tests.clips import clip, ffmpeg
+from tests.operations.library import add
+from tests.refusals import refused
+
+_NO_LIMIT = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("size", "rate", "source", "kbit"),
+    [
+        ((1920, 1080), 25, _NO_LIMIT, 8_000),
+        ((1920, 1080), 60, _NO_LIMIT, 12_000),
+        ((1920, 1080), 39, _NO_LIMIT, 10_000),
+        ((1280, 720), 30, _NO_LIMIT, 5_000),
+        ((640, 360), 30, _NO_LIMIT, 1_000),
+        ((320, 180), 30, _NO_LIMIT, 250),
+        ((16, 16), 30, _NO_LIMIT, 50),
+        ((1920, 1080), 25, 3_000.4, 3_000),
+    ],
+)
+def test_the_ladder_gives_what_a_size_and_a_rate_are_worth_and_never_more_than_the_source_has(
+    size: tuple[int, int], rate: int, source: float, kbit: int
+) -> None:
+    assert ladder_kbit(size, Fraction(rate), H264, source) == kbit
+    if source == _NO_LIMIT and kbit > 50:
+        assert ladder_kbit(size, Fraction(rate), AV1, source) == kbit / 2
+
+
+def test_a_ceiling_that_costs_quality_is_said_in_a_sentence(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.mkv", size="640x360", rate=30, sound=0, options=["-qp", "0"])
+    info, facts = probe(source), web_facts(source)
+    assert with_ceiling(Encoding(max_kbit=0), info, facts).max_kbit == 1000
+    assert ceiling_notes(Encoding(max_kbit=0), info, facts) == ceiling_notes(Encoding(max_kbit=1000), info, facts) == ()
+    (note,) = ceiling_notes(Encoding(max_kbit=400), info, facts)
+    assert {"400", "640x360", "1000"} <= set(note.split())
+    (planned,) = plan_files([source], PlanOptions(Transcoder(), Encoding(max_kbit=400), samples=False)).videos
+    assert planned.changed[-1] == note
+
+
+def test_a_bit_rate_that_shows_nothing_is_refused() -> None:
+    with refused(WrongParameter, parameter="target_bitrate", value=49):
+        web_encoding(Transcoder(), target_bitrate=49)
+
+
+def test_recipes_name_what_is_made() -> None:
+    ways: list[dict[str, Any]] = [{}, {"max_height": 720}, {"surround": True}, {"max_kbit": 0}, {"max_kbit": 2000}]
+    assert len({copy_recipe({"id": "a"}, Encoding(**way)) for way in ways}) == len(ways)
+
+
+def test_a_copy_has_the_lines_wanted_and_its_texts_beside_it(bench: Workbench, tmp_path: Path) -> None:
+    texts, source = tmp_path / "a.srt", bench.root.folder("inbox") / "a.mkv"
+    texts.write_text("1\n00:00:00,200 --> 00:00:00,800\nGrüße\n")
+    plain = clip(tmp_path / "a.mp4", size="320x180")
+    ffmpeg("-i", plain, "-i", texts, "-map", "0", "-map", "1", "-c", "copy", "-metadata:s:s:0", "language=deu", source)
+    video = add(bench, source)
+    result = reencode(bench, str(video.id), preset="ultrafast", max_height=90, target_bitrate=0)
+    made = probe(bench.root.path / result.path)
+    assert (made.video.width, made.video.height) == (160, 90)
+    assert "it is scaled from 320x180 to 160x90" in result.changed
+    beside = bench.root.path / "playback/a.1.deu.vtt"
+    assert beside.read_text(encoding="utf-8").startswith("WEBVTT\n")
+    assert "Grüße" in beside.read_text(encoding="utf-8")
+    assert compare([], walk(bench.root).files).orphans == (result.path,)  # which the texts are with
+    beside.unlink()
+    assert reencode(bench, str(video.id), preset="ultrafast", max_height=90, target_bitrate=0).reused
+    assert beside.exists()
+    assert without_encoding(bench, str(video.id), target_bitrate=2000, max_height=90) is None
+    remuxed = without_encoding(bench, str(video.id), target_bitrate=2000)
+    assert remuxed is not None
+    assert (bench.root.path / remuxed.path).with_suffix(".1.deu.vtt").exists()
