@@ -109,7 +109,7 @@ def test_high_rates_are_reduced_and_holes_are_filled(tmp_path: Path) -> None:
 
 
 def test_two_channels_at_a_usual_rate_are_left_as_they_are() -> None:
-    assert audio_filters(AudioTrack(0, "aac")) == ["aresample=async=1:min_hard_comp=0.015"]
+    assert audio_filters(AudioTrack(0, "aac")) == ["aresample=async=1:min_hard_comp=0.008"]
 
 
 @pytest.mark.parametrize("encoded", [True, False])

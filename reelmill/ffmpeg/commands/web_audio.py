@@ -25,6 +25,9 @@ _SURROUND: Final = ("FL", "FR", "FC", "LFE", "BL", "BR")
 #: -3 dB, by which what comes from the middle or from around goes into left and right (ITU-R BS.775, annex 4): as loud
 #: in both together as it was alone, so that a dialogue is not lost.
 _MINUS_3: Final = 0.7071
+#: Seconds that are missing before silence takes their place: more than times in whole milliseconds are off, and less
+#: than anybody hears (ITU-R BT.1359: 45 ms). Vorbis in WebM lacks 10 ms after its first frame.
+_HOLE: Final = "0.008"
 _UNKNOWN: Final = "NONE"
 #: On which side those are whose names end otherwise.
 _SIDES: Final = {"FLC": "L", "FRC": "R"}
@@ -80,7 +83,7 @@ def audio_filters(track: AudioTrack, channels: Sequence[str] = _STEREO, *, whole
         found += ["aformat=sample_fmts=fltp", _pan(_channels(track), channels)]
         found.append(f"alimiter=limit={CEILING}:level=0:latency=1")
     rate = f"{_MOST_RATE}:" if track.rate > _MOST_RATE else ""
-    return [*found, f"aresample={rate}async=1:min_hard_comp=0.015"]  # players that ignore holes would drift
+    return [*found, f"aresample={rate}async=1:min_hard_comp={_HOLE}"]  # players that ignore holes would drift
 
 
 def _channels(track: AudioTrack) -> tuple[str, ...]:
