@@ -97,9 +97,9 @@ def test_every_query_of_every_panel_and_alert_finds_data(
         targets = {"reelmill-api": address, "reelmill-workers": f"127.0.0.1:{port}"}
         with running(tmp_path, targets, Role.VIEWER) as prometheus:
             completed = 'media_jobs_total{type="reencode",status="completed"}'
-            (found,) = until(lambda: prometheus.result(completed))
+            (first,) = until(lambda: prometheus.result(completed))
             _end_some()  # a rate needs a total to rise between two scrapes
-            until(lambda: prometheus.result(f"{completed} > {found['value'][1]}"))
+            until(lambda: prometheus.result(f"{completed} > {first['value'][1]}"))
             assert len(prometheus.alerts()) == 7
             for what, query in queries():
                 # An alert's comparison gives nothing while all is well; what it compares must be there.
