@@ -41,24 +41,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from reelmill.troubles import FailureClass as FailureClass
 from reelmill.troubles import Flaw, SiteTrouble
-
-
-class FailureClass(StrEnum):
-    """Whose trouble a failure is; kept on the job so that people can filter by it."""
-
-    INPUT = "input_error"
-    USER = "user_error"
-    CAPABILITY = "capability_mismatch"
-    RESOURCE = "resource_error"
-    TIMEOUT = "timeout"
-    RUNTIME = "runtime_error"
-    PLATFORM = "platform_error"
 
 
 class ReelmillError(Exception):
