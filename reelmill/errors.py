@@ -13,6 +13,8 @@
     │   ├── AmbiguousVideo
     │   ├── UnknownName
     │   ├── WrongStatus
+    │   ├── Contention
+    │   ├── AlreadyThere
     │   ├── NameTaken
     │   ├── OutsideMediaRoot
     │   ├── FilterError
@@ -40,24 +42,12 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from reelmill.troubles import FailureClass as FailureClass
 from reelmill.troubles import Flaw, SiteTrouble
-
-
-class FailureClass(StrEnum):
-    """Whose trouble a failure is; kept on the job so that people can filter by it."""
-
-    INPUT = "input_error"
-    USER = "user_error"
-    CAPABILITY = "capability_mismatch"
-    RESOURCE = "resource_error"
-    TIMEOUT = "timeout"
-    RUNTIME = "runtime_error"
-    PLATFORM = "platform_error"
 
 
 class ReelmillError(Exception):
@@ -150,7 +140,7 @@ class AmbiguousVideo(UserError):
 
 
 class UnknownName(UserError):
-    """No job, pool, lane, job type or parameter is called so.
+    """No job, batch, rule, pool, lane, job type, parameter or option is called so.
 
     Carries ``name``, and ``known``: what there is instead, where it can be listed.
     """
@@ -161,7 +151,7 @@ class UnknownName(UserError):
 
 
 class WrongStatus(UserError):
-    """A job in this status cannot be steered so.
+    """A job or batch in this status cannot be steered so.
 
     Carries ``status``, as people call it.
     """
@@ -169,6 +159,28 @@ class WrongStatus(UserError):
     def __init__(self, message: str, status: str):
         super().__init__(message, status)
         self.status = status
+
+
+class Contention(UserError):
+    """A job changes at this very moment; the same may be asked for again in a moment.
+
+    Carries the id of the ``job``.
+    """
+
+    def __init__(self, message: str, job: str = ""):
+        super().__init__(message, job)
+        self.job = job
+
+
+class AlreadyThere(UserError):
+    """A rule, a notification or a batch that does just that is there already.
+
+    Carries its ``name``.
+    """
+
+    def __init__(self, message: str, name: str = ""):
+        super().__init__(message, name)
+        self.name = name
 
 
 class NameTaken(UserError):

@@ -1,8 +1,20 @@
-"""Why a file cannot be used, or a site cannot come up, as programs compare it: errors carry these."""
+"""Whose trouble an error is, and why a file cannot be used or a site cannot come up, as programs compare it."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class FailureClass(StrEnum):
+    """Whose trouble a failure is; kept on the job so that people can filter by it."""
+
+    INPUT = "input_error"
+    USER = "user_error"
+    CAPABILITY = "capability_mismatch"
+    RESOURCE = "resource_error"
+    TIMEOUT = "timeout"
+    RUNTIME = "runtime_error"
+    PLATFORM = "platform_error"
 
 
 class Flaw(StrEnum):

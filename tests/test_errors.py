@@ -66,6 +66,8 @@ _DATA: dict[str, dict[str, Any]] = {
     "AmbiguousVideo": {"candidates": ("a", "b")},
     "UnknownName": {"name": "a", "known": ("b",)},
     "WrongStatus": {"status": "running"},
+    "Contention": {"job": "a"},
+    "AlreadyThere": {"name": "a"},
     "NameTaken": {"path": "inbox/a.mp4"},
     "OutsideMediaRoot": {"path": "../a.mp4"},
     "FilterError": {"text": "a b", "position": 2},

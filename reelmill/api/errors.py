@@ -17,7 +17,9 @@ from starlette.exceptions import HTTPException
 from reelmill.api.access.caller import NotAllowed, NotLoggedIn, TooManyAttempts
 from reelmill.api.naming import ApiModel
 from reelmill.errors import (
+    AlreadyThere,
     AmbiguousVideo,
+    Contention,
     FileMissing,
     InputError,
     NameTaken,
@@ -46,6 +48,8 @@ _STATUS: Final[tuple[tuple[type[ReelmillError], int], ...]] = (
     (NotAllowed, 403),
     (TooManyAttempts, 429),
     (Conflict, 409),
+    (Contention, 409),
+    (AlreadyThere, 409),
     (WrongStatus, 409),
     (NameTaken, 409),
     (AmbiguousVideo, 409),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -105,12 +107,14 @@ def pause(
     """Pause jobs: one that waits keeps its place, one that runs is stopped and goes on from its finished chunks."""
     chosen = filter_of(_of(status, _changed(BulkAction.PAUSE), "paused"), job_type, pool)
     by, by_filter = this_person(reason), _by_filter(names, (status, job_type, pool))
-    with open_dispatcher() as prefect:
-        if by_filter:
-            count = _confirmed(prefect, chosen, BulkAction.PAUSE, yes)
-            _show_bulk(count, prefect.bulk.pause(chosen, by) if count else _NOTHING, "paused", output)
-            return
-        do_to_each(prefect, names or [], lambda job_id: prefect.jobs.pause(job_id, by)).show(output)
+    _steer(
+        _Choice(names or (), chosen if by_filter else None, yes, output),
+        _Steering(
+            BulkAction.PAUSE, "paused",
+            lambda prefect, job_id: prefect.jobs.pause(job_id, by),
+            lambda prefect: prefect.bulk.pause(chosen, by),
+        ),
+    )  # fmt: skip
 
 
 def resume(
@@ -124,12 +128,14 @@ def resume(
     """Let paused jobs go on, in the places that they had."""
     chosen = filter_of(_changed(BulkAction.RESUME), job_type, pool)
     by, by_filter = this_person(reason), _by_filter(names, (job_type, pool))
-    with open_dispatcher() as prefect:
-        if by_filter:
-            count = _confirmed(prefect, chosen, BulkAction.RESUME, yes)
-            _show_bulk(count, prefect.bulk.resume(chosen, by) if count else _NOTHING, "resumed", output)
-            return
-        do_to_each(prefect, names or [], lambda job_id: prefect.jobs.resume(job_id, by)).show(output)
+    _steer(
+        _Choice(names or (), chosen if by_filter else None, yes, output),
+        _Steering(
+            BulkAction.RESUME, "resumed",
+            lambda prefect, job_id: prefect.jobs.resume(job_id, by),
+            lambda prefect: prefect.bulk.resume(chosen, by),
+        ),
+    )  # fmt: skip
 
 
 def prioritize(
@@ -152,17 +158,17 @@ def prioritize(
     if by_filter and front:
         raise UserError("Only jobs that are named can be moved to the front.")
     chosen = filter_of(_of(status, _changed(BulkAction.PRIORITISE), "moved"), job_type, pool)
-    with open_dispatcher() as prefect:
-        if by_filter:
-            count = _confirmed(prefect, chosen, BulkAction.PRIORITISE, yes)
-            moved = prefect.bulk.prioritise(chosen, resolve_lane(**lane), by) if count else _NOTHING
-            _show_bulk(count, moved, "moved", output)
-            return
 
-        def move(job_id: uuid.UUID) -> Job:
-            return prefect.jobs.move_to_front(job_id, by) if front else prefect.jobs.prioritise(job_id, **lane, by=by)
+    def move(prefect: Dispatcher, job_id: uuid.UUID) -> Job:
+        return prefect.jobs.move_to_front(job_id, by) if front else prefect.jobs.prioritise(job_id, **lane, by=by)
 
-        do_to_each(prefect, names or [], move).show(output)
+    _steer(
+        _Choice(names or (), chosen if by_filter else None, yes, output),
+        _Steering(
+            BulkAction.PRIORITISE, "moved", move,
+            lambda prefect: prefect.bulk.prioritise(chosen, resolve_lane(**lane), by),
+        ),
+    )  # fmt: skip
 
 
 def retry(
@@ -184,12 +190,14 @@ def retry(
         return
     by_filter = _by_filter(names, (status, job_type, pool))
     chosen = filter_of(_of(status, _changed(BulkAction.RETRY), "sent back"), job_type, pool)
-    with open_dispatcher() as prefect:
-        if by_filter:
-            count = _confirmed(prefect, chosen, BulkAction.RETRY, yes)
-            _show_bulk(count, prefect.bulk.retry(chosen, by) if count else _NOTHING, "sent back", output)
-            return
-        do_to_each(prefect, names or [], lambda job_id: prefect.jobs.retry(job_id, by)).show(output)
+    _steer(
+        _Choice(names or (), chosen if by_filter else None, yes, output),
+        _Steering(
+            BulkAction.RETRY, "sent back",
+            lambda prefect, job_id: prefect.jobs.retry(job_id, by),
+            lambda prefect: prefect.bulk.retry(chosen, by),
+        ),
+    )  # fmt: skip
 
 
 def _retry_dead_letters(by: Actor, output: Output, yes: bool) -> None:
@@ -221,6 +229,33 @@ def dead(
     print_jobs(page.jobs)
     if len(page.jobs) < page.total:
         typer.echo(f"{len(page.jobs)} of {page.total}; --limit shows more", err=True)
+
+
+class _Choice(NamedTuple):
+    """Which jobs are meant, and how the person hears of it."""
+
+    names: Sequence[str]
+    chosen: JobFilter | None  # None: those that are named
+    yes: bool
+    output: Output
+
+
+class _Steering(NamedTuple):
+    """What is done to jobs, one by one or to all that a filter chooses."""
+
+    action: BulkAction
+    done: str
+    to_one: Callable[[Dispatcher, uuid.UUID], Job]
+    to_all: Callable[[Dispatcher], BulkResult]
+
+
+def _steer(choice: _Choice, steering: _Steering) -> None:
+    with open_dispatcher() as prefect:
+        if choice.chosen is None:
+            do_to_each(prefect, choice.names, partial(steering.to_one, prefect)).show(choice.output)
+            return
+        count = _confirmed(prefect, choice.chosen, steering.action, choice.yes)
+        _show_bulk(count, steering.to_all(prefect) if count else _NOTHING, steering.done, choice.output)
 
 
 def _changed(action: BulkAction) -> tuple[JobStatus, ...]:

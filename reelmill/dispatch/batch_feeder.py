@@ -28,7 +28,7 @@ from reelmill.dispatch.connection import server_errors
 from reelmill.dispatch.control import this_user
 from reelmill.dispatch.job_filter import JobFilter
 from reelmill.dispatch.submission import Submission, SubmitOptions
-from reelmill.errors import ReelmillError, UserError
+from reelmill.errors import ReelmillError, UnknownName, UserError
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import RULE_TIME, JobStatus
 from reelmill.settings import get_settings
@@ -184,9 +184,10 @@ def with_batch(batch_id: str, by: Actor) -> Actor:
 def _check_options(batch: Batch) -> None:
     strange = sorted(batch.options.keys() - SubmitOptions.__annotations__.keys())
     if strange:
-        raise UserError(
+        raise UnknownName(
             f"Reelmill on the node {get_settings().node_name} is of a version that does not know the option "
-            f"{strange[0]!r} of this batch; bring it up to date, then resume the batch."
+            f"{strange[0]!r} of this batch; bring it up to date, then resume the batch.",
+            strange[0],
         )
 
 

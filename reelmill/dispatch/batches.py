@@ -25,7 +25,7 @@ from reelmill.dispatch.connection import Connection, translates_errors
 from reelmill.dispatch.control import this_user
 from reelmill.dispatch.job_filter import JobFilter
 from reelmill.dispatch.submission import Submission, SubmitOptions
-from reelmill.errors import UserError
+from reelmill.errors import AlreadyThere, WrongParameter, WrongStatus
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import JobStatus, canonical
 
@@ -139,7 +139,8 @@ class Batches:
 
         Raises:
             FilterError, PlatformError: as ``preview``.
-            UserError: as ``preview``, or a running batch does the same, and this one is not forced.
+            UserError: as ``preview``.
+            AlreadyThere: a running batch does the same, and this one is not forced.
         """
         condition, who = usable(parse_filter(where)), by or this_user()
         video_parameter = self._video_parameter(job_type, parameters, options)
@@ -154,8 +155,8 @@ class Batches:
         with session() as opened:
             first = None if options.get("force") else batches.same_running(opened, values)
             if first is not None:  # handed in at the same time, both would do the same work
-                raise UserError(
-                    f"The batch {first.id} does just that already; wait for it, cancel it, or force this one."
+                raise AlreadyThere(
+                    f"The batch {first.id} does just that already; wait for it, cancel it, or force this one.", first.id
                 )
             batch = batches.create_batch(opened, {**values, "matched": batches.count_matching(opened, condition)})
         # Its jobs carry its tag, and so need no entries of their own.
@@ -276,7 +277,7 @@ class Batches:
         """The one parameter that a video is handed in as, once the job is known to be one that can be submitted."""
         name = video_parameter(job_type, self._submission.schema(job_type, options.get("pool")))
         if name in parameters:
-            raise UserError(f"{name} is what the filter chooses; leave it out of the parameters of a batch.")
+            raise WrongParameter(f"{name} is what the filter chooses; leave it out of the parameters of a batch.", name)
         self._submission.check(job_type, {**parameters, name: str(uuid.UUID(int=0))}, options)
         return name
 
@@ -284,7 +285,7 @@ class Batches:
         with session() as opened:
             batch = batches.get_batch(opened, batch_id, lock=True)  # once it is ours, no page is on its way
             if batch.state not in allowed:
-                raise UserError(f"The batch {batch.id} is {batch.state}; it cannot become {state}.")
+                raise WrongStatus(f"The batch {batch.id} is {batch.state}; it cannot become {state}.", batch.state)
             batch.state, batch.reason = state, None
             batch.ended_at = self._connection.clock.now() if state is BatchState.CANCELLED else None
             return batch
@@ -311,12 +312,14 @@ def video_parameter(job_type: str, schema: Mapping[str, Any]) -> str:
         Its name.
 
     Raises:
-        UserError: there is none, or more than one.
+        WrongParameter: there is none, or more than one.
     """
     names = single_video_parameters(schema)
     if len(names) != 1:
         takes = f"takes {' and '.join(names)}" if names else "takes none by itself"
-        raise UserError(f"Batches and rules are for job types that take one video, and {canonical(job_type)} {takes}.")
+        kind = canonical(job_type)
+        sentence = f"Batches and rules are for job types that take one video, and {kind} {takes}."
+        raise WrongParameter(sentence, "job_type", kind)
     return names[0]
 
 

@@ -23,7 +23,7 @@ from reelmill.dispatch.connection import Connection
 from reelmill.dispatch.job_chains import JobChains, public_id, successor_id
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.reading import ORDER
-from reelmill.errors import UserError, WrongStatus
+from reelmill.errors import Contention, UserError, WrongStatus
 from reelmill.queue.actor import Actor, Origin
 from reelmill.queue.job import AWAITING_RETRY, SUSPENDED, WAITING_FOR_VRAM, JobStatus, status_of
 from reelmill.queue.retry_policy import ANNOUNCED_LABEL, BY_HAND, DEAD_LETTER, NOT_ANNOUNCED, clock
@@ -86,7 +86,7 @@ class Control:
         now = self._connection.clock.now()
         retry: State[Any] = AwaitingRetry(scheduled_time=now, message=f"{BY_HAND} at {clock(now)}")
         if not self._connection.set_state_if(job_id, [state.type.value], retry):
-            raise UserError(f"The job {public_id(run)} has changed this very moment; look at it again.")
+            raise _contention(run, "has changed this very moment; look at it again")
         self._connection.log_line([job_id], by.did("sent back"))
         self._connection.log_line([job_id], f"--- RETRY ATTEMPT {attempt} ---")
         return _steered(run)
@@ -119,7 +119,7 @@ class Control:
                 self._connection.log_line([job_id], by.did("cancelled"))
                 self._connection.log_line([job_id], CANCELLED_LINE)
                 return _steered(run)
-        raise UserError(f"The job {public_id(run)} changes at this very moment; cancel it again.")
+        raise _contention(run, "changes at this very moment; cancel it again")
 
     def _cancel_from(self, job_id: uuid.UUID, state: State[Any], by: Actor) -> bool:
         # A forced state would overwrite what the worker has set meanwhile. A run that is being started has a process
@@ -140,7 +140,7 @@ class Control:
                 self._connection.log_line([job_id], by.did("paused"))
                 return _steered(run)
             self._connection.clock.sleep(_BETWEEN)
-        raise UserError(f"The job {public_id(run)} is just being started; pause it again in a moment.")
+        raise _contention(run, "is just being started; pause it again in a moment")
 
     def _suspend_from(self, run: FlowRun, state: State[Any], by: Actor) -> bool:
         suspended: State[Any] = Suspended(timeout_seconds=None, message=by.did("Paused"))
@@ -192,7 +192,7 @@ class Control:
         self._connection.forget_process(run)
         # Unforced, Prefect would take the run for one that goes on where it stopped.
         if not self._connection.set_state_if(job_id, ["PAUSED"], self.lane_state(run), force=True, named=SUSPENDED):
-            raise UserError(f"The job {public_id(run)} has changed this very moment; look at it again.")
+            raise _contention(run, "has changed this very moment; look at it again")
         self._connection.log_line([job_id], by.did("resumed"))
         return _steered(run)
 
@@ -241,3 +241,7 @@ def _state(run: FlowRun) -> State[Any]:
 
 def _status(state: State[Any]) -> str:
     return str(status_of(state.type.value, state.name or ""))
+
+
+def _contention(run: FlowRun, what: str) -> Contention:
+    return Contention(f"The job {public_id(run)} {what}.", str(public_id(run)))

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import FlowRun
 from reelmill.dispatch.connection import Connection
 from reelmill.dispatch.job_chains import successor_id
 from reelmill.dispatch.job_views import JobViews
-from reelmill.errors import UserError
+from reelmill.errors import UnknownName, UserError
 
 _BEGINNING: Final = re.compile(r"[0-9a-f]{4,32}")
 _LISTED: Final = 10  # candidates that an error names
@@ -37,8 +37,8 @@ class JobNaming:
         if len(runs) == 1:
             return runs[0].id
         if not runs:
-            raise UserError(
-                f"No job has an id that begins with {name!r}, nor that name; `reelmill jobs list` lists the jobs."
+            raise UnknownName(
+                f"No job has an id that begins with {name!r}, nor that name; `reelmill jobs list` lists the jobs.", name
             )
         raise UserError(f"{name!r} may be more than one job; name one of them by its id: {self._listed(runs)}.")
 

@@ -13,7 +13,7 @@ from reelmill.dispatch.connection import Connection, new_state
 from reelmill.dispatch.control import Control, SteeredJob, rescheduled, waits
 from reelmill.dispatch.job_chains import public_id
 from reelmill.dispatch.job_views import JobViews
-from reelmill.errors import UserError, WrongStatus
+from reelmill.errors import Contention, UserError, WrongStatus
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import SUSPENDED
 from reelmill.queue.job_chain import JOB_LABEL, REPLACED, later_tags, replaced_message, takes_place_message
@@ -44,7 +44,8 @@ class Ranking:
             The job, with the run that now stands for it; unchanged where it is in that lane already.
 
         Raises:
-            UserError: there is no such job, it does not wait, or it has started meanwhile.
+            UserError: there is no such job, or it does not wait.
+            Contention: it has started meanwhile.
         """
         run, state = self._waiting(job_id)
         if run.work_queue_name == lane:
@@ -59,7 +60,9 @@ class Ranking:
         if not self._cancel_replaced(run.id, state, _replaced(new_id, moved)):
             back = _replaced(run.id, "it has started meanwhile")
             self._connection.client.set_flow_run_state(new_id, back, force=True)
-            raise UserError(f"The job {job_id} has started meanwhile; it stays in the lane {run.work_queue_name}.")
+            raise Contention(
+                f"The job {job_id} has started meanwhile; it stays in the lane {run.work_queue_name}.", str(job_id)
+            )
         if place is not None:
             self._connection.set_state_if(new_id, ["PAUSED"], place, force=True, named=SUSPENDED)
         # The old run's state has the same sentence, so that the log of the job, which is that of both, has it once.
@@ -72,13 +75,13 @@ class Ranking:
         unchanged = SteeredJob(public_id(run), run.id, changed=False)
         job_id = unchanged.public_id  # by which messages name it
         if state.type is not StateType.SCHEDULED:
-            raise UserError(f"The job {job_id} is not in its lane any more: it is {state.name}.")
+            raise Contention(f"The job {job_id} is not in its lane any more: it is {state.name}.", str(job_id))
         first, now = self._first(run), self._connection.clock.now()
         if first.id == run.id and _due(run, now):
             return unchanged
         at = min(first.next_scheduled_start_time or now, now) - timedelta(seconds=1)
         if not self._connection.set_state_if(run.id, ["SCHEDULED"], rescheduled(state, at), named=state.name or ""):
-            raise UserError(f"The job {job_id} has started meanwhile.")
+            raise Contention(f"The job {job_id} has started meanwhile.", str(job_id))
         self._connection.log_line([run.id], by.did("moved to the front of its lane"))
         return unchanged._replace(changed=True)
 

@@ -21,7 +21,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 from reelmill.dispatch.connection import PAGE, Connection
 from reelmill.dispatch.job_filter import JobFilter, request_body
 from reelmill.dispatch.job_views import JobViews
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.queue import progress_pace
 from reelmill.queue.job import Job, JobStatus, plain_reason, status_of
 from reelmill.queue.result_key import result_key, without_images
@@ -75,7 +75,9 @@ class Reading:
     def search(self, job_filter: JobFilter, page: int, size: int) -> JobPage:
         """See ``Jobs.search``."""
         if page < 1 or not 1 <= size <= PAGE:
-            raise UserError(f"Page {page} of {size} jobs cannot be: pages count from 1 and hold 1 to {PAGE} jobs.")
+            raise WrongParameter(
+                f"Page {page} of {size} jobs cannot be: pages count from 1 and hold 1 to {PAGE} jobs.", "page", page
+            )
         body = request_body(job_filter, self._connection.clock.now())
         response = self._connection.post("/flow_runs/paginate", sort=ORDER, page=page, limit=size, **body)
         runs = [FlowRun.model_validate(run) for run in response["results"]]

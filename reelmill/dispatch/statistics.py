@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.queue.job import JobStatus
 
 #: What the names of the global concurrency limits begin with that keep GPU memory.
@@ -68,7 +68,7 @@ def require_days(days: int) -> None:
     """Refuse a number of days that means cannot be of.
 
     Raises:
-        UserError: it is not 1 to 365.
+        WrongParameter: it is not 1 to 365.
     """
     if not 1 <= days <= _MAX_DAYS:
-        raise UserError(f"Statistics of {days} days cannot be had; ask for 1 to {_MAX_DAYS}.")
+        raise WrongParameter(f"Statistics of {days} days cannot be had; ask for 1 to {_MAX_DAYS}.", "days", days)

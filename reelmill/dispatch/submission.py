@@ -377,5 +377,5 @@ def _check_names(options: SubmitOptions) -> None:
 def _variables(given: Mapping[str, int | None]) -> dict[str, int]:
     for name, value in given.items():
         if value is not None and value < 0:
-            raise UserError(f"{name} is {value}; it must be 0 or more.")
+            raise WrongParameter(f"{name} is {value}; it must be 0 or more.", name, value)
     return {name: value for name, value in given.items() if value is not None}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 
 _NAME: Final = re.compile(r"[\w][\w .-]{0,59}")
 
@@ -58,9 +58,11 @@ def check_rule_name(name: str) -> None:
     """Refuse a name that cannot be typed back.
 
     Raises:
-        UserError: it is empty, too long or holds strange characters.
+        WrongParameter: it is empty, too long or holds strange characters.
     """
     if not _NAME.fullmatch(name):
-        raise UserError(
-            f"{name!r} is no name for a rule or notification: letters, digits, spaces, dots and dashes, at most 60."
+        raise WrongParameter(
+            f"{name!r} is no name for a rule or notification: letters, digits, spaces, dots and dashes, at most 60.",
+            "name",
+            name,
         )

@@ -206,13 +206,13 @@ def test_a_jobs_page_has_progress_log_and_result(api: TestClient, worker: SyncPr
     running = api.get(f"{JOBS}/{job}").json()
     assert (running["status"], running["progress"], running["result"]) == ("running", 41.3, None)
     assert running["log"].endswith("half of it")
-    result = {"path": "inbox/0.mp4", "source": "inbox/0.mp4", "is_valid": True, "skipped": {"a_b.mp4": "why"}}
+    result = {"path": "playback/0.mp4", "source": "inbox/0.mp4", "is_valid": True, "skipped": {"a_b.mp4": "why"}}
     _artifact(worker, job, "result", result)
     worker.set_flow_run_state(job, Completed(), force=True)
     done = api.get(f"{JOBS}/{job}").json()
     assert (done["status"], done["progress"], done["retryCount"]) == ("completed", 100, 0)
     assert done["result"] == {
-        "inputPath": "inbox/0.mp4", "outputPath": "inbox/0.mp4", "path": "inbox/0.mp4", "source": "inbox/0.mp4",
+        "inputPath": "inbox/0.mp4", "outputPath": "playback/0.mp4", "path": "playback/0.mp4", "source": "inbox/0.mp4",
         "isValid": True, "skipped": {"a_b.mp4": "why"},
     }  # fmt: skip
     assert [segment["what"] for segment in done["timeline"]] == ["waiting", "running"]

@@ -19,9 +19,12 @@ import psutil
 import pytest
 
 from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.hardware.core_slots import slot
+from reelmill.parallel import cores
+from reelmill.settings import Settings
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import clip, ffmpeg
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.site
 
@@ -35,6 +38,8 @@ from reelmill.catalogue.models import Video
 from sqlmodel import select
 with session() as opened:
     (video,) = opened.exec(select(Video)).all()
+print("scanned", flush=True)
+input()
 asked = {"video_id": str(video.id), "preset": "fast", "force": True}
 run = run_deployment("reencode/reencode", parameters=asked, timeout=400)
 assert run.state.is_completed(), run.state
@@ -112,6 +117,15 @@ class _Node:
         psutil.wait_procs(others)
 
 
+@contextmanager
+def _cores_taken(data_dir: Path) -> Iterator[None]:
+    """A node whose cores all encode something else: it waits with what is fanned out to it."""
+    with ExitStack() as taken:
+        for _ in range(cores()):
+            taken.enter_context(slot(Settings(data_dir=data_dir).slot_dir))
+        yield
+
+
 def _reelmill(*arguments: str) -> str:
     return f"exec {sys.executable} -m reelmill.cli.main {' '.join(arguments)}"
 
@@ -133,7 +147,7 @@ def test_two_nodes_encode_one_file_and_one_may_die(open_folder: Path, tmp_path: 
     folder.mkdir()
     root = MediaRoot(folder / "media")
     root.create()
-    short = clip(tmp_path / "short.mp4", seconds=30, size="640x360", rate=25, gop=50)
+    short = clip(tmp_path / "short.mp4", seconds=30, size="320x180", rate=25, gop=50)
     source = root.folder("inbox") / "long.mp4"
     ffmpeg("-stream_loop", "7", "-i", short, "-c", "copy", source)
     os.utime(source, (1e9, 1e9))  # long complete, for a scan
@@ -165,9 +179,15 @@ def test_two_nodes_encode_one_file_and_one_may_die(open_folder: Path, tmp_path: 
         second.said(r"^(joined)")
         api = join.split()[1]
         submitted = stack.enter_context(_submitted(one, api, database, root))
-        while len(made := _made_by(root, "second")) < 2:
-            assert submitted.poll() is None, "it was done before the second machine could take part"
-            time.sleep(0.02)
+        assert submitted.stdout is not None
+        assert submitted.stdin is not None
+        assert submitted.stdout.readline() == "scanned\n"
+        with _cores_taken(folder / "one"):  # however fast it is, the second has its part
+            submitted.stdin.write("\n")
+            submitted.stdin.flush()
+            until(lambda: submitted.poll() is not None or len(_made_by(root, "second")) >= 2)
+            made = _made_by(root, "second")
+        assert submitted.poll() is None
         second.kill()
         made = _made_by(root, "second") or made
         result = _result(submitted)
@@ -191,7 +211,7 @@ def _submitted(namespace: str, api: str, database: str, root: MediaRoot) -> Iter
     # Whoever has the database's address needs no second secret by hand.
     env["PREFECT_API_AUTH_STRING"] = _login(namespace, REELMILL_DATABASE_URL=database)
     run = ["ip", "netns", "exec", namespace, sys.executable, "-c", _SUBMIT]
-    with subprocess.Popen(run, env=env, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(run, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -64,6 +63,11 @@ class Up:
         """Wait until it has said this."""
         until(lambda: re.search(pattern, self.said()), self.said)
 
+    def end(self, by: int = signal.SIGTERM) -> int:
+        """As Ctrl-C or a service manager does; its exit status."""
+        os.killpg(self.process.pid, by)
+        return self.process.wait(PATIENCE)
+
     def said(self) -> str:
         return self.log.read_text()
 
@@ -80,9 +84,9 @@ class Up:
         return found[1]
 
 
-@contextmanager
-def _family(process: subprocess.Popen[bytes]) -> Iterator[set[psutil.Process]]:
-    yield set(psutil.Process(process.pid).children(recursive=True))
+def _family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    parent = psutil.Process(process.pid)
+    return [parent, *parent.children(recursive=True)]
 
 
 @pytest.fixture
@@ -114,42 +118,37 @@ def _run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.fixture
-def start(env: dict[str, str], tmp_path: Path) -> Iterator[Callable[[], Up]]:
-    """Starts one more ``reelmill up``; none of them outlives the test."""
+def start(env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Up]]:
+    """Starts one more ``reelmill up``, with other variables where given; none of them outlives the test."""
     started: list[Up] = []
 
-    def one_more() -> Up:
-        started.append(Up(env, tmp_path / f"up-{len(started)}.log"))
+    def one_more(**others: str) -> Up:
+        started.append(Up({**env, **others}, tmp_path / f"up-{len(started)}.log"))
         return started[-1]
 
     yield one_more
     for up in started:
         if up.process.poll() is None:
-            os.killpg(up.process.pid, signal.SIGTERM)
-            up.process.wait(PATIENCE)
+            up.end()
 
 
-def test_sites_that_come_up_at_once_do_not_share_a_server(env: dict[str, str], tmp_path: Path) -> None:
-    other = {**env, **{name: f"{env[name]}-other" for name in ("REELMILL_DATA_DIR", "REELMILL_MEDIA_ROOT")}}
-    other["REELMILL_LOGIN"] = "off"
-    both = [Up({**env, "REELMILL_API": "off"}, tmp_path / "one.log"), Up(other, tmp_path / "other.log")]
-    try:
-        urls = [up.ready() for up in both]
-        assert len(set(urls)) == 2
-        for up, url in zip(both, urls, strict=True):
-            (server,) = _processes(up.process.pid, f"--port {url.rpartition(':')[2]}")
-            assert url.endswith(f":{server.net_connections(kind='tcp')[0].laddr.port}")
-        _closed_to_web_pages(both[1])
-        assert "REST API" not in both[0].said()
-        session_url = f"{both[1].rest_url()}/api/media/session"
-        assert httpx.get(session_url).json()["role"] == "SUPER_ADMIN"
-        for foreign in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
-            assert httpx.get(session_url, headers=foreign).status_code == 403
-    finally:
-        for up in both:
-            os.killpg(up.process.pid, signal.SIGTERM)
-        for up in both:
-            up.process.wait(PATIENCE)
+def _two_at_once(env: dict[str, str], start: Callable[..., Up]) -> Up:
+    """Two sites that come up at once do not share a server; one of them asks for no login, and is ended."""
+    others = {name: f"{env[name]}-other" for name in ("REELMILL_DATA_DIR", "REELMILL_MEDIA_ROOT")}
+    both = [start(), start(**others, REELMILL_LOGIN="off")]
+    urls = [up.ready() for up in both]
+    assert len(set(urls)) == 2
+    for up, url in zip(both, urls, strict=True):
+        (server,) = _processes(up.process.pid, f"--port {url.rpartition(':')[2]}")
+        assert url.endswith(f":{server.net_connections(kind='tcp')[0].laddr.port}")
+    stays, other = both
+    _closed_to_web_pages(other)
+    session_url = f"{other.rest_url()}/api/media/session"
+    assert httpx.get(session_url).json()["role"] == "SUPER_ADMIN"
+    for foreign in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+        assert httpx.get(session_url, headers=foreign).status_code == 403
+    assert other.end() == 0, other.said()
+    return stays
 
 
 def _closed_to_web_pages(up: Up) -> None:
@@ -181,9 +180,9 @@ def _closed_to_web_pages(up: Up) -> None:
     assert httpx.post(f"{api}/flows/filter", json={}, headers=ours).status_code == 200
 
 
-def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_path: Path) -> None:
-    first = start()
-    url = first.ready()
+def test_a_site_lives_a_life(env: dict[str, str], start: Callable[..., Up], tmp_path: Path) -> None:
+    first = _two_at_once(env, start)
+    url = first.ready()  # whichever of the two ports it got
     second = _run(env, REELMILL, "up")
     assert second.returncode == 1
     assert re.search(r"already up on .*up/data \(process \d+\)", second.stderr)
@@ -228,26 +227,18 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_p
     found = _run({**env, "PREFECT_API_URL": first.exported("PREFECT_API_URL")}, sys.executable, "-c", _ASK)
     assert "cpu" in found.stdout, found.stderr
 
-    with _family(first.process) as family:
-        for process in family:
-            assert login.partition(":")[2] not in " ".join(process.cmdline())
-        os.killpg(first.process.pid, signal.SIGINT)
-        assert first.process.wait(PATIENCE) == 0, first.said()
-    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-
-    env["REELMILL_API"] = "off"  # it was seen, and each start of it takes seconds
-    again = start()
-    assert again.ready() == url
-    with _family(again.process) as family:
-        everything = [*family, psutil.Process(again.process.pid), *_postgres(Path(env["REELMILL_DATA_DIR"]))]
-        for process in everything:
-            process.kill()
-        again.process.wait(PATIENCE)
-        psutil.wait_procs(everything, timeout=PATIENCE)
+    everything = [*_family(first.process), *_postgres(Path(env["REELMILL_DATA_DIR"]))]
+    for process in everything:
+        assert login.partition(":")[2] not in " ".join(process.cmdline())
+    for process in everything:
+        process.kill()  # as a power cut does
+    first.process.wait(PATIENCE)
+    psutil.wait_procs(everything, timeout=PATIENCE)
     get_engine().dispose()
 
-    third = start()
-    third.ready()
+    again = start(REELMILL_API="off")
+    assert again.ready().endswith(f":{env['REELMILL_PREFECT_PORT']}")  # free again
+    assert "REST API" not in again.said()
     assert _run(env, REELMILL, "login").stdout.strip() == login, "a site keeps its login"
     for log in [*tmp_path.glob("*.log"), *(Path(env["REELMILL_DATA_DIR"]) / "logs").iterdir()]:
         assert login.partition(":")[2] not in log.read_text(errors="replace"), log
@@ -255,8 +246,11 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[[], Up], tmp_p
     listed = _run(env, prefect, "flow-run", "ls", "--flow-name", "scan")
     assert "COMPLETED" in listed.stdout, listed.stdout
     get_engine().dispose()
-    os.killpg(third.process.pid, signal.SIGTERM)
-    assert third.process.wait(PATIENCE) == 0, third.said()
+    family = _family(again.process)
+    assert again.end(signal.SIGINT) == 0, again.said()
+    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert _paths() == ["library/videos/a.mp4"], "a site that was ended keeps its data"
+    get_engine().dispose()
 
     shutil.rmtree(env["REELMILL_MEDIA_ROOT"])  # as if the library were not mounted
     refused = _run(env, REELMILL, "up")

@@ -19,7 +19,7 @@ from reelmill.clock import FakeClock
 from reelmill.dispatch import Actor, BulkAction, Dispatcher, JobFilter, Progress
 from reelmill.dispatch.control import this_user
 from reelmill.dispatch.testing import MemorySite
-from reelmill.errors import UnknownName, UserError, WrongParameter, WrongStatus
+from reelmill.errors import AlreadyThere, UnknownName, UserError, WrongParameter, WrongStatus
 from reelmill.operations.result_card import ResultCard, ResultImage
 from reelmill.queue.job import INVALID, LANES, QUEUE_TYPES, Job, JobStatus
 from reelmill.queue.result_key import result_key
@@ -84,7 +84,7 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_an_option_that_does_not_exist_is_no_option(queue: Queue) -> None:
-    with pytest.raises(TypeError, match="no option prio; there are pool, priority"):
+    with pytest.raises(TypeError):
         queue.submit(prio=1)
 
 
@@ -446,7 +446,7 @@ def test_a_job_is_found_by_a_beginning_of_its_id_or_by_its_name(queue: Queue) ->
         find("the one")
     assert all(str(job.id) in str(several.value) for job in jobs[3:5])
     for nobody in ("ffffffff", "0000", "no such"):
-        with pytest.raises(UserError, match=f"'{nobody}'"):
+        with refused(UnknownName, name=nobody):
             find(nobody)
 
 
@@ -580,13 +580,13 @@ def test_a_rule_is_added_off_turned_on_and_removed(queue: Queue) -> None:
     jobs = (RuleJob("validate", {"depth": "full"}),)
     added = rules.add(Rule(name, "videos", jobs))
     assert (added.rule.on, added.lost) == (False, ())
-    with pytest.raises(UserError, match=r"There is a rule 'check .*' already"):
+    with refused(AlreadyThere, name=name):
         rules.add(Rule(name, "videos", jobs))
     assert rules.turn(name, on=True).rule == Rule(name, "videos", jobs, on=True)
     assert [state.rule.on for state in rules.all() if state.rule.name == name] == [True]
     assert rules.turn(name, on=False) == rules.read(name) == added
     rules.remove(name)
-    with pytest.raises(UserError, match="There is no rule 'check "):
+    with refused(UnknownName, name=name):
         rules.turn(name, on=True)
 
 

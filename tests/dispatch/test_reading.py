@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry, Completed, Crashed, Failed, Pending, Running, Scheduled
 
 from reelmill.dispatch import Dispatcher, JobFilter, NodeStatus, dispatcher
-from reelmill.errors import PlatformError, UnknownName, UserError
+from reelmill.errors import PlatformError, UnknownName, WrongParameter
 from reelmill.queue.job import LANES, JobStatus
 from reelmill.queue.worker_facts import VirtualGpu, WorkerFacts, variable_name
 from reelmill.settings import get_settings
@@ -67,7 +67,7 @@ def test_a_list_comes_in_pages_with_totals(prefect: Dispatcher) -> None:
     pages = [prefect.jobs.search(asked, page=page, size=2) for page in (1, 2, 3)]
     assert [(page.total, page.pages, len(page.jobs)) for page in pages] == [(5, 3, 2), (5, 3, 2), (5, 3, 1)]
     assert [job.id for page in pages for job in page.jobs] == ids[::-1]
-    with pytest.raises(UserError, match="pages count from 1"):
+    with refused(WrongParameter, parameter="page"):
         prefect.jobs.search(asked, page=0)
 
 
@@ -210,7 +210,7 @@ def test_the_site_in_numbers(prefect: Dispatcher, client: SyncPrefectClient) -> 
     assert [(budget.total_mb, budget.used_mb) for budget in far] == [(8000, 2000), (4000, 0)]
     assert after.vram_total_mb >= 12000
     assert "something-else" not in {budget.name for budget in after.vram}
-    with pytest.raises(UserError, match="1 to 365"):
+    with refused(WrongParameter, parameter="days"):
         prefect.numbers.statistics(days=0)
 
 
@@ -256,5 +256,5 @@ def test_an_unknown_id_is_said_to_be_one(prefect: Dispatcher) -> None:
 def test_a_server_that_is_away_is_said_to_be() -> None:
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}), dispatcher() as nobody:
         for ask in (nobody.pools.all, nobody.jobs.search):
-            with pytest.raises(PlatformError, match="does not answer; is the site up"):
+            with refused(PlatformError):
                 ask()

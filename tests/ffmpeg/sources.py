@@ -103,5 +103,5 @@ WHOLE: Final[dict[str, tuple[Callable[[Path], Path], str]]] = {
         _made("refresh.ts", "-g", "30", "-x264-params", "intra-refresh=1:bframes=0"), "no keyframe in between",
     ),
     "interlaced": (_made("laced.mp4", "-x264-params", "tff=1"), "interlaced"),
-    "avi": (_made("reordered.avi", *_X264), "were wanted"),
+    "avi": (_made("reordered.avi", *_X264), "frames where the source has 90"),
 }  # fmt: skip

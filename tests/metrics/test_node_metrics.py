@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from pathlib import Path
@@ -18,6 +19,7 @@ from reelmill.metrics.node_metrics import NodeLoad, node_metrics
 from reelmill.metrics.worker_server import port_of, served
 from reelmill.settings import Settings
 from tests.metrics.nodes import rich_node
+from tests.refusals import refused
 from workpools.pools import pools
 from workpools.site.worker_metrics import serve_metrics
 
@@ -88,7 +90,7 @@ def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         node = NodeSource("a", tmp_path, lambda: 0)
-        with pytest.raises(OSError, match="in use"), served(node, Settings(), taken.getsockname()[1]):
+        with refused(OSError, errno=errno.EADDRINUSE), served(node, Settings(), taken.getsockname()[1]):
             pass
 
 

@@ -166,7 +166,7 @@ def test_every_waiting_job_says_why_and_can_be_moved_forward(engine: Engine, tmp
     assert engine.dispatch.jobs.read(second.id).waiting_reason == "pool full (1 of 1)"
     ahead = engine.dispatch.jobs.prioritise(second.id, priority=2)
     assert ahead.lane == "live-medium"
-    assert engine.read(second).state_name == "Cancelled"
+    assert engine.read(second).state_name == "Replaced"
 
     engine.dispatch.lanes.pause("gpu_ai", "live-medium")
     engine.dispatch.jobs.cancel(holds.id)

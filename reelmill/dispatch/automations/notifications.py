@@ -29,7 +29,7 @@ from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.automations.job_events import DEAD_LETTER, FAILED
 from reelmill.dispatch.connection import Connection, read_pages, translates_errors
 from reelmill.dispatch.control import this_user
-from reelmill.errors import UserError
+from reelmill.errors import AlreadyThere, UnknownName, UserError, WrongParameter
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import INVALID
 from reelmill.queue.rule import check_rule_name
@@ -104,12 +104,15 @@ class Notifications:
             The notification.
 
         Raises:
-            UserError: there is one of this name, or the address is none.
+            AlreadyThere: there is one of this name.
+            WrongParameter: the name or the address is none.
             PlatformError: the server is away.
         """
         check_rule_name(name)
         if any(known.name == name for known in self.all()):
-            raise UserError(f"There is a notification {name!r} already; remove it first, or choose another name.")
+            raise AlreadyThere(
+                f"There is a notification {name!r} already; remove it first, or choose another name.", name
+            )
         block = notification_block(name, url)
         block_id = cast(uuid.UUID, block.save(block_name(name), overwrite=True))  # typed for async callers, too
         saved = SavedBlock(block.get_block_type_slug(), block_id)
@@ -204,8 +207,9 @@ class Notifications:
         found = [automation for automation in every if _value(automation, _OWNER) == name]
         if found:
             return found
-        known = ", ".join(sorted({_value(automation, _OWNER) for automation in every}))
-        raise UserError(f"There is no notification {name!r}; there {f'are {known}' if known else 'is none'}.")
+        known = tuple(sorted({_value(automation, _OWNER) for automation in every}))
+        there = f"are {', '.join(known)}" if known else "is none"
+        raise UnknownName(f"There is no notification {name!r}; there {there}.", name, known)
 
 
 def notification_block(name: str, url: str) -> NotificationBlock:
@@ -220,14 +224,15 @@ def notification_block(name: str, url: str) -> NotificationBlock:
         block for webhooks. Either keeps the address as a secret.
 
     Raises:
-        UserError: it is no address.
+        WrongParameter: it is no address.
     """
     if _apprise_knows(url):
         return SlackWebhook(url=SecretStr(url))
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise UserError(
+        raise WrongParameter(
             "That is no address for notifications: give the http(s) URL of a webhook, or one that Apprise takes "
-            "(mailto://…, ntfy://…, tgram://…)."
+            "(mailto://…, ntfy://…, tgram://…).",
+            "url",  # without its value, which is a secret
         )
     return CustomWebhookNotificationBlock(
         name=name,

@@ -24,7 +24,7 @@ from reelmill.dispatch.connection import Connection, read_pages, server_errors, 
 from reelmill.dispatch.control import this_user
 from reelmill.dispatch.deployments import REPLACED, Deployments
 from reelmill.dispatch.submission import check_parameters
-from reelmill.errors import UserError
+from reelmill.errors import AlreadyThere, UnknownName, UserError, WrongParameter
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import canonical
 from reelmill.queue.rule import Rule, RuleJob, check_rule_name
@@ -59,15 +59,18 @@ class Rules:
             The rule as it is there.
 
         Raises:
-            UserError: there is one of this name, it does no job, or one that there is not, that is not about one video
-                or that does not take these parameters.
+            AlreadyThere: there is one of this name.
+            WrongParameter: it does no job, or one that is not about one video or that does not take these parameters.
+            UnknownName: there is no such job type or parameter.
             PlatformError: the server is away.
         """
         check_rule_name(rule.name)
         if not rule.jobs:
-            raise UserError(f"The rule {rule.name!r} does no job; name at least one.")
+            raise WrongParameter(f"The rule {rule.name!r} does no job; name at least one.", "jobs")
         if any(rule_of(known).name == rule.name for known in self._automations()):
-            raise UserError(f"There is a rule {rule.name!r} already; remove it first, or choose another name.")
+            raise AlreadyThere(
+                f"There is a rule {rule.name!r} already; remove it first, or choose another name.", rule.name
+            )
         jobs = tuple(RuleJob(canonical(job.type), job.parameters, job.pool) for job in rule.jobs)
         rule = Rule(rule.name, rule.directory_type, jobs, rule.on)
         targets = [self._target(job, check=True) for job in jobs]
@@ -180,7 +183,7 @@ class Rules:
         video = video_parameter(job.type, schema)
         if check:
             if video in job.parameters:
-                raise UserError(f"{job.type}: {video} is what the rule itself fills in; leave it out.")
+                raise WrongParameter(f"{job.type}: {video} is what the rule itself fills in; leave it out.", video)
             given: Mapping[str, Any] = {**job.parameters, video: _SOME_VIDEO}
             check_parameters(job.type, deployment, given)
         return Target(deployment.id, video)
@@ -195,8 +198,9 @@ class Rules:
         for automation in every:
             if rule_of(automation).name == name:
                 return automation
-        known = ", ".join(sorted(rule_of(one).name for one in every))
-        raise UserError(f"There is no rule {name!r}; there {f'are {known}' if known else 'is none'}.")
+        known = tuple(sorted(rule_of(one).name for one in every))
+        there = f"are {', '.join(known)}" if known else "is none"
+        raise UnknownName(f"There is no rule {name!r}; there {there}.", name, known)
 
     def _state(self, automation: Automation, there: dict[uuid.UUID, bool]) -> RuleState:
         rule = rule_of(automation)

@@ -13,7 +13,7 @@ from reelmill.dispatch.tables import cursors
 from reelmill.dispatch.tables.conditions import conditions
 from reelmill.dispatch.tables.prefect_tables import flow_run
 from reelmill.dispatch.tables.run_rows import runs
-from reelmill.errors import UserError
+from reelmill.errors import WrongParameter
 from reelmill.queue.job import Job
 from reelmill.queue.job_chain import public_id
 
@@ -38,10 +38,13 @@ def page_statement(job_filter: JobFilter, now: datetime, page: int, size: int, b
         A statement of ``run_rows``, which reads one job more: whether there is a page after this one.
 
     Raises:
-        UserError: there can be no such page, or that is no cursor.
+        WrongParameter: there can be no such page.
+        UserError: that is no cursor.
     """
     if page < 1 or not 1 <= size <= LARGEST:
-        raise UserError(f"Page {page} of {size} jobs cannot be: pages count from 1 and hold 1 to {LARGEST} jobs.")
+        raise WrongParameter(
+            f"Page {page} of {size} jobs cannot be: pages count from 1 and hold 1 to {LARGEST} jobs.", "page", page
+        )
     chosen = select(flow_run.c.id).where(*conditions(job_filter, now)).order_by(*_ORDER).limit(size + 1)
     chosen = chosen.offset((page - 1) * size) if before is None else chosen.where(_older(before))
     return runs().where(flow_run.c.id.in_(chosen.scalar_subquery())).order_by(*_ORDER)

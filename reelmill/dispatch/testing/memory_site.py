@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.settings import PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
 from reelmill.clock import SYSTEM, Clock
 from reelmill.dispatch.dispatcher import Dispatcher
@@ -60,7 +61,11 @@ class MemorySite:
     def client(self) -> Iterator[SyncPrefectClient]:
         """Prefect's own client, for what a worker or a person in Prefect's UI would do."""
         transport = httpx.MockTransport(self._server.respond)
-        with SyncPrefectClient("http://memory/api", httpx_settings={"transport": transport}) as client:
+        with (
+            # The client sends events to the server that the settings name, and starts one where they name none.
+            temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}),
+            SyncPrefectClient("http://memory/api", httpx_settings={"transport": transport}) as client,
+        ):
             yield client
 
     @contextmanager
