@@ -36,6 +36,7 @@ class FindingKind(StrEnum):
 
     # Its tracks.
     CODEC = "codec"
+    LEVEL = "level"
     PIXEL_FORMAT = "pixel_format"
     SIZE = "size"
     SHAPE = "shape"
@@ -127,6 +128,7 @@ _SENTENCES: Final[dict[FindingKind, str]] = {
     _Kind.OTHER_BYTES: "it is not the same as the original",
     _Kind.NOTHING: "it is empty",
     _Kind.CODEC: "its codec is {got}, not {wanted}",
+    _Kind.LEVEL: "its level is {got}, and browsers play {wanted} at most",
     _Kind.PIXEL_FORMAT: "its pixels are {got}, not {wanted}",
     _Kind.SIZE: "it is {got}, not {wanted}",
     _Kind.SHAPE: "it is shown as {got}, the source as {wanted}",

@@ -35,6 +35,7 @@ _SENTENCES: dict[FindingKind, tuple[dict[str, Any], str]] = {
     FindingKind.OTHER_BYTES: ({}, "it is not the same as the original"),
     FindingKind.NOTHING: ({}, "it is empty"),
     FindingKind.CODEC: ({"got": "vp9", "wanted": "h264"}, "its codec is vp9, not h264"),
+    FindingKind.LEVEL: ({"got": 6.2, "wanted": 5.1}, "its level is 6.2, and browsers play 5.1 at most"),
     FindingKind.PIXEL_FORMAT: ({"got": "yuv444p", "wanted": "yuv420p"}, "its pixels are yuv444p, not yuv420p"),
     FindingKind.SIZE: ({"got": (80, 60), "wanted": (160, 120)}, "it is 80x60, not 160x120"),
     FindingKind.SHAPE: (

@@ -91,6 +91,10 @@ def _late_index(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-c", "copy", bad)
 
 
+def _high_level(good: Path, bad: Path) -> None:
+    ffmpeg("-i", good, "-c", "copy", "-bsf:v", "h264_metadata=level=6.2", *_FRONT, bad)
+
+
 def _more_colours(good: Path, bad: Path) -> None:
     ffmpeg("-i", good, "-pix_fmt", "yuv444p", "-c:a", "copy", *_FRONT, bad)
 
@@ -144,6 +148,7 @@ _SPOILT: list[tuple[Callable[[Path, Path], None], FindingKind, dict[str, Any]]] 
     (_short, FindingKind.TOO_SHORT, {"got": _about(1.55, 0.05), "wanted": 2.0, "limit": 0.1}),
     (_slow, FindingKind.TOO_LONG, {"got": _about(3, 0.1), "wanted": 2.0, "limit": 0.1}),
     (_late_index, FindingKind.INDEX_AT_END, {}),
+    (_high_level, FindingKind.LEVEL, {"got": 6.2, "wanted": 5.1}),
     (_more_colours, FindingKind.PIXEL_FORMAT, {"got": "yuv444p", "wanted": "yuv420p"}),
     (_other_audio, FindingKind.AUDIO_CODEC, {"wanted": "aac"}),
     (_audio_ends_early, FindingKind.AUDIO_END, {"got": _about(1.1, 0.2), "wanted": 2.0, "track": 1}),

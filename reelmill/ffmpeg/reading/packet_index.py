@@ -1,6 +1,6 @@
 """The packet index of a file's video track: when each frame is shown and where reading may begin.
 
-Read from the packets alone; nothing is decoded, so an hour takes seconds.
+Taken from the container's own where that has one, else read from the packets; nothing is decoded.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Final
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.packet import Packet
 from av.video.stream import VideoStream
 
 from reelmill.errors import ReelmillError
+from reelmill.ffmpeg.reading.mp4_samples import Sample, samples_of
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 
 _IDR: Final = 5  # nal_unit_type of a frame no later one reads past (ITU-T H.264, table 7-1)
@@ -83,20 +83,21 @@ def read_index(path: Path) -> Index:
         time_base = stream.time_base
         if time_base is None:
             raise NotCuttable("its video track has no clock")
-        for number, packet in enumerate(_frame_packets(container, stream)):
-            if packet.pts is None:
-                raise NotCuttable("a frame does not say when it is shown")
-            if number == 0 and packet.is_keyframe:
-                entry = packet.pts
-            if packet.is_discard:
-                hidden.append(packet.pts)
-                continue
-            if packet.is_keyframe:
-                keyframes.append(Keyframe(len(order), packet.pts, _certain(stream, packet)))
-            order.append(packet.pts)
-            if last is None or packet.pts > last:
-                last, hold = packet.pts, packet.duration or 0
         start = Fraction(container.start_time or 0, av.time_base)
+        samples = samples_of(path, container, stream) or _samples_by_reading(container, stream)
+        for number, sample in enumerate(samples):
+            if sample.pts is None:
+                raise NotCuttable("a frame does not say when it is shown")
+            if number == 0 and sample.keyframe:
+                entry = sample.pts
+            if sample.hidden:
+                hidden.append(sample.pts)
+                continue
+            if sample.keyframe:
+                keyframes.append(Keyframe(len(order), sample.pts, _certain(stream, sample.data)))
+            order.append(sample.pts)
+            if last is None or sample.pts > last:
+                last, hold = sample.pts, sample.duration
     if not order:
         raise NotCuttable("it holds no frame")
     index = Index(time_base, start, entry, tuple(order), tuple(keyframes), hold)
@@ -107,21 +108,22 @@ def read_index(path: Path) -> Index:
     return index
 
 
-def _frame_packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """The packets of all frames; an edit list may hide some of them."""
+def _samples_by_reading(container: InputContainer, stream: VideoStream) -> Iterator[Sample]:
+    """What each packet has of a frame; an edit list may hide some of them."""
     try:
         for packet in container.demux(stream):
             if packet.size == 0:
                 continue
             if packet.is_corrupt:
                 raise NotCuttable("a frame is damaged")
-            yield packet
+            data = bytes(packet) if packet.is_keyframe else b""
+            yield Sample(packet.pts, packet.is_keyframe, packet.is_discard, packet.duration or 0, data)
     except FFmpegError as error:
         blame_disk(error, container.name)
         raise NotCuttable(f"it cannot be read to its end ({error.strerror})") from error
 
 
-def _certain(stream: VideoStream, packet: Packet[VideoStream]) -> bool:
+def _certain(stream: VideoStream, data: bytes) -> bool:
     """Whether decoding may begin here by the standard, and not by the container alone.
 
     H.264 lets a recovery point pass for a keyframe, and careless muxers mark any intra frame; so only an IDR frame
@@ -132,7 +134,7 @@ def _certain(stream: VideoStream, packet: Packet[VideoStream]) -> bool:
     """
     if stream.codec_context.codec.canonical_name != "h264":
         return True
-    data, extra = bytes(packet), bytes(stream.codec_context.extradata or b"")
+    extra = bytes(stream.codec_context.extradata or b"")
     if extra[:1] != b"\x01":  # a byte stream: units follow a start code (ITU-T H.264, annex B)
         return any(unit[0] & _TYPE == _IDR for unit in data.split(b"\x00\x00\x01")[1:] if unit)
     size = (extra[4] & 3) + 1  # length-prefixed units (ISO/IEC 14496-15, 5.3.3.1)

@@ -88,6 +88,7 @@ class VideoTrack:
     number: int = 0  # see ``main_video_number``
     peak: int | None = None  # cd/m2 of the brightest, where it is HDR and declares that
     dolby_vision: int | None = None  # its profile, where its container has one
+    level: int = 0  # as a decoder's context has it: ten times H.264's
 
     @property
     def hdr(self) -> str | None:
@@ -274,6 +275,7 @@ def _track(
         primaries=stated[0],
         matrix=stated[2],
         peak=None if first is None else peak(first),
+        level=int(context.level),
         dolby_vision=None if entry is None else entry.dolby_vision,
     )
 

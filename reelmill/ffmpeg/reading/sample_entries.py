@@ -38,7 +38,7 @@ def sample_entries(path: Path) -> tuple[SampleEntry, ...]:
 
 def _descriptions(file: BinaryIO, end: int) -> Iterator[bytes]:
     """The first sample entry of each track between here and ``end``."""
-    for kind, stop in _boxes(file, end):
+    for kind, stop in boxes(file, end):
         if kind == b"stsd":
             file.read(8)  # version and flags, count
             yield file.read(min(_MOST, stop - file.tell()))
@@ -46,7 +46,7 @@ def _descriptions(file: BinaryIO, end: int) -> Iterator[bytes]:
             yield from _descriptions(file, stop)
 
 
-def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
+def boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
     """The kind and the end of each box between here and ``end``; each is entered, and left as a whole."""
     while file.tell() < end and len(header := file.read(8)) == 8:
         start, size, kind = file.tell() - 8, int.from_bytes(header[:4], "big"), header[4:]

@@ -83,6 +83,8 @@ def kind_faults(info: MediaInfo, expected: Expectation) -> Iterator[Finding]:
     video = info.video
     if expected.codec not in (None, video.codec):
         yield Finding(FindingKind.CODEC, got=video.codec, wanted=expected.codec)
+    elif expected.codec == WEB.name and WEB.levels and video.level > WEB.highest_level:
+        yield Finding(FindingKind.LEVEL, got=video.level / 10, wanted=WEB.highest_level / 10)
     if expected.pixel_format not in (None, video.pixel_format):
         yield Finding(FindingKind.PIXEL_FORMAT, got=video.pixel_format, wanted=expected.pixel_format)
     if expected.size is not None and (video.width, video.height) != expected.size:
