@@ -75,6 +75,14 @@ def clip(
     return generated(path, *inputs, *maps, *picture, *options)
 
 
+def in_one_track(target: Path, *parts: Path) -> Path:
+    """Files one after the other, copied into one; what their headers have is in its packets, too."""
+    listed = target.with_name("parts.txt")
+    listed.write_text("".join(f"file '{part}'\n" for part in parts))
+    ffmpeg("-f", "concat", "-safe", "0", "-i", listed, "-c", "copy", target)
+    return target
+
+
 def three_colours(path: Path) -> Path:
     """Three seconds of red, green, blue at 10 pictures a second, one keyframe a second."""
     inputs = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 import prefect.settings
 from prefect.context import get_settings_context
@@ -14,10 +14,15 @@ from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
     PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
     temporary_settings,
 )
 
 from reelmill.site_discovery import PrefectServer, record_of, running_site
+
+#: Seconds until a temporary server must be there: 6 s is what it takes on an idle node, 25 s on a busy one, and
+#: Prefect's own limit is 20 s.
+_PATIENCE: Final = 300
 
 
 @contextmanager
@@ -43,9 +48,11 @@ def chosen_server(*, temporary: bool = False) -> Iterator[bool]:
     if server is not None:
         in_force = temporary_settings(_settings(server))
     elif chosen is None and temporary:
-        in_force = temporary_settings(
-            {PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True}, {PREFECT_SERVER_ANALYTICS_ENABLED: False}, [PREFECT_API_URL]
-        )
+        unless_set = {
+            PREFECT_SERVER_ANALYTICS_ENABLED: False,
+            PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: _PATIENCE,
+        }
+        in_force = temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True}, unless_set, [PREFECT_API_URL])
     with in_force:
         yield chosen is not None or server is not None
 

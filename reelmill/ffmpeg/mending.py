@@ -1,7 +1,7 @@
-"""Sources that lie about their times or colours, mended by copying their packets: no job then needs to know of it.
+"""Sources that lie about their times or colours, or change their shape, mended: no job then needs to know of it.
 
 What is wrong is found in the packets. ffmpeg itself straightens a clock that jumps, as it copies; bitstream filters
-and ``retiming`` do the rest, and nothing is encoded.
+and ``retiming`` do the rest, and nothing is encoded but what changes its shape.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,9 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from reelmill.ffmpeg.codecs import UNKNOWN_COLOURS, codec_named
+from reelmill.ffmpeg.commands.boxing import boxed
 from reelmill.ffmpeg.commands.filters import arguments
+from reelmill.ffmpeg.reading.frame_shapes import ShapeWatch, sampled_shapes_differ
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media, probe
 from reelmill.ffmpeg.reading.tracks import UNKNOWN, decodable_audio
 from reelmill.ffmpeg.retiming import retimed
@@ -50,6 +53,7 @@ class Fault(Enum):
     JUMPS = "its clock jumps or starts again"
     EARLY = "its frames are said to be shown before they are decoded"
     RESERVED = "its colours are declared in a reserved way"
+    SHAPES = "its frames change their shape on the way, and are boxed"
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,16 @@ class TrackPackets:
 
 def suspect(info: MediaInfo) -> bool:
     """Whether a file is of a kind that may have to be mended, so that it is worth being looked into (pure)."""
-    return info.container in (*_BROADCAST, "flv") or info.video.matrix == _RESERVED
+    return info.container in (*_BROADCAST, "flv") or _sampled(info) or info.video.matrix == _RESERVED
+
+
+def _sampled(info: MediaInfo) -> bool:
+    """Whether a file is of the kind that calls are recorded in, whose frames may change their shape."""
+    return "matroska" in info.container and bool(info.duration)
 
 
 def fault_of(path: Path, info: MediaInfo) -> Fault | None:
-    """What is to be mended of a file; a broadcast is read through for that, of others the first packets.
+    """What is to be mended of a file; a broadcast is read through for that, of others a few packets.
 
     Args:
         path: the file.
@@ -88,8 +97,11 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
     """
     if info.video.matrix == _RESERVED and _untagged(info.video.codec) is not None:
         return Fault.RESERVED
+    if _sampled(info):
+        return Fault.SHAPES if sampled_shapes_differ(path, info.duration or Fraction(0)) else None
     broadcast = info.container in _BROADCAST
     early = 0
+    shapes = ShapeWatch(info.video.codec)
     sent: dict[int, tuple[array[int], array[float]]] = {}
     with open_media(path) as container:
         found = main_video(container)
@@ -103,6 +115,8 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
                     early += _early(packet)
                 elif not broadcast:
                     break
+                if packet.stream.index == found[1].index and broadcast:
+                    shapes.add(packet)
                 if broadcast and packet.dts is not None and packet.time_base is not None:
                     places, times = sent.setdefault(packet.stream.index, (array("q"), array("d")))
                     # Not in the order they come in: a parser holds the last of a track back until the next is there.
@@ -113,7 +127,9 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
     if 2 * early > number:
         return Fault.EARLY
     tracks = [TrackPackets(*one) for one in sent.values()]
-    return Fault.JUMPS if any(jumps(track.times) for track in tracks) and not pauses(tracks) else None
+    if any(jumps(track.times) for track in tracks) and not pauses(tracks):
+        return Fault.JUMPS
+    return Fault.SHAPES if shapes.changed else None
 
 
 def _untagged(codec: str) -> str | None:
@@ -151,7 +167,7 @@ def _goes_on(track: TrackPackets, places: tuple[int, int], times: tuple[float, f
 def mended(
     transcoder: Transcoder, source: tuple[Path, MediaInfo], fault: Fault, target: Path, report: Report
 ) -> MediaInfo:
-    """Copy the tracks that decode into a file without the fault.
+    """Copy the tracks that decode into a file without the fault; whatever jumps may change its shape, too.
 
     Args:
         transcoder: whose ffmpeg copies.
@@ -169,9 +185,15 @@ def mended(
     path, info = source
     if fault is Fault.EARLY:
         retimed(path, info, target)
+    elif fault is Fault.SHAPES:
+        transcoder.run(boxed(path, info, target), report, info.duration)
     else:
         filters = _untagged(info.video.codec) if fault is Fault.RESERVED else None
         transcoder.run(copied(path, info, target, filters), report, info.duration)
+    if fault is Fault.JUMPS and fault_of(target, probe(target)) is Fault.SHAPES:
+        jumping = target.rename(target.with_name(f"{target.name}-shapes"))
+        transcoder.run(boxed(jumping, probe(jumping), target), report, info.duration)
+        jumping.unlink()
     return replace(probe(target), left_out=info.left_out, title=info.title)
 
 

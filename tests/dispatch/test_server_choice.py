@@ -14,6 +14,7 @@ from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
     PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
     temporary_settings,
 )
 
@@ -74,6 +75,9 @@ def test_without_any_a_flow_has_a_server_of_its_own(tmp_path: Path) -> None:
         assert not found
         assert _in_force()[0] is None
         assert PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value()
+        assert PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value() >= 120  # a busy node needs its time
+    with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 7}), chosen_server(temporary=True):
+        assert PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value() == 7
 
 
 def test_importing_flows_has_no_effect(here: SiteRecord) -> None:

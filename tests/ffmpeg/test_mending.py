@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from reelmill.ffmpeg.mending import Fault, TrackPackets, fault_of, jumps, pauses
+from reelmill.ffmpeg.mending import Fault, TrackPackets, fault_of, jumps, mended, pauses
 from reelmill.ffmpeg.reading.probe import probe
-from tests.clips import clip
+from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.report import NullReport
+from tests.clips import clip, ffmpeg, in_one_track
 from tests.patched import joined
 
 #: Packets in the order of a file: of which track, and when.
@@ -35,3 +40,72 @@ def test_a_broadcast_whose_audio_pauses_is_left_as_it_is(tmp_path: Path) -> None
     assert fault_of(source, probe(source)) is None
     again = joined(tmp_path / "joined.ts", clip(tmp_path / "a.ts"), clip(tmp_path / "b.ts"))
     assert fault_of(again, probe(again)) is Fault.JUMPS
+
+
+_WIDE = ("-vf", "setsar=4/3")
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video", "libx265"])
+@pytest.mark.parametrize(
+    ("size", "options", "inner"),
+    [("160x120", _WIDE, (160, 90)), ("120x160", (), (90, 120)), ("320x240", (), None), ("160x120", (), None)],
+    ids=["wider", "turned", "larger", "the same"],
+)
+def test_frames_of_another_shape_are_boxed(
+    tmp_path: Path, codec: str, size: str, options: tuple[str, ...], inner: tuple[int, int] | None
+) -> None:
+    more = ("-x265-params", "log-level=error") if codec == "libx265" else ()
+    first = clip(tmp_path / "a.ts", codec=codec, sound=0, options=more)
+    other = clip(tmp_path / "b.ts", codec=codec, sound=0, size=size, options=[*options, *more])
+    source = joined(tmp_path / "it's [1], 2;3:4.ts", first, other)
+    info = probe(source)
+    assert fault_of(source, info) is Fault.JUMPS  # the clock starts again
+    made = tmp_path / "mended"
+    mended(Transcoder(), (source, info), Fault.JUMPS, made, NullReport())
+    with av.open(str(made)) as container:
+        frames = [np.asarray(frame.to_ndarray(format="gray"), np.uint8) for frame in container.decode(video=0)]
+    # libavcodec itself gives up the last MPEG-2 frame before another size, which it holds for its order.
+    assert len(frames) == (49 if codec == "mpeg2video" and size != "160x120" else 50)
+    if inner is None:
+        assert fault_of(made, probe(made)) is None
+        return
+    assert {frame.shape for frame in frames} == {(120, 160)}
+    assert not _bars(frames[10]).any()
+    width, height = inner
+    bars = np.ones((120, 160), bool)
+    down, across = (120 - height) // 2, (160 - width) // 2
+    bars[down : 120 - down, across : 160 - across] = False
+    assert np.mean(_bars(frames[40]) == bars) > 0.93  # a row or column at the edge may be either
+
+
+def _bars(frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where whole rows or columns are black."""
+    black = frame < 24
+    rows, columns = np.all(black, axis=1, keepdims=True), np.all(black, axis=0, keepdims=True)
+    return np.asarray(rows | columns, np.bool_)
+
+
+def test_the_shape_of_a_file_is_looked_for_where_its_clock_is_right(tmp_path: Path) -> None:
+    wide = ("-vf", "setsar=4/3", "-output_ts_offset", "1")
+    parts = (clip(tmp_path / "a.ts", sound=0), clip(tmp_path / "b.ts", sound=0, options=wide))
+    source = joined(tmp_path / "both.ts", *parts)
+    assert fault_of(source, probe(source)) is Fault.SHAPES
+
+
+def test_a_recorded_call_in_which_a_phone_is_turned_is_boxed(tmp_path: Path) -> None:
+    parts = (clip(tmp_path / "a.ts", sound=0), clip(tmp_path / "b.ts", sound=0, size="120x160"))
+    whole, plain = in_one_track(tmp_path / "turned.mkv", *parts), in_one_track(tmp_path / "plain.mkv", parts[0])
+    texts = tmp_path / "a.srt"
+    texts.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    source = tmp_path / "call, 'it'.mkv"
+    ffmpeg("-i", whole, "-i", texts, "-map", "0", "-map", "1", "-c", "copy", source)
+    assert fault_of(source, probe(source)) is Fault.SHAPES
+    assert fault_of(plain, probe(plain)) is None
+    made = mended(Transcoder(), (source, probe(source)), Fault.SHAPES, tmp_path / "mended", NullReport())
+    assert (made.video.display_size, made.subtitle_codecs) == ((160, 120), ("subrip",))
+    with av.open(str(tmp_path / "mended")) as container:
+        frames = [np.asarray(frame.to_ndarray(format="gray"), np.uint8) for frame in container.decode(video=0)]
+    assert len(frames) == 50
+    assert _bars(frames[40])[60, :30].all()
+    assert not _bars(frames[40])[60, 40:120].any()
+    assert fault_of(tmp_path / "mended", made) is None

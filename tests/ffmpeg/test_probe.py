@@ -10,10 +10,13 @@ import pytest
 from reelmill.errors import EncryptedVideo, FfmpegFailed, FileMissing, InputError, NotAVideo
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.process.run import FfmpegRunner
+from reelmill.ffmpeg.reading.cropping import Cropping
+from reelmill.ffmpeg.reading.matroska_tracks import croppings
 from reelmill.ffmpeg.reading.probe import probe, track_number
 from reelmill.troubles import Flaw
 from tests.clips import as_nobody, clip, ffmpeg, overwritten
 from tests.ffmpeg.real_clips import REFUSED, rows
+from tests.patched import clean_aperture
 from tests.refusals import refused
 
 #: The table's short names of containers and codecs, where they are not ffmpeg's own.
@@ -284,6 +287,24 @@ def test_audio_and_subtitles_are_counted(tmp_path: Path) -> None:
     ffmpeg(*("-i", source, "-i", words, "-i", words, "-map", "0", "-map", "1", "-map", "2"), *("-c", "copy", path))
     info = probe(path)
     assert (info.audio_tracks, info.subtitle_codecs) == (2, ("subrip", "subrip"))
+
+
+def test_what_a_matroska_crops_is_not_shown(plain: Path, tmp_path: Path) -> None:
+    ffmpeg("-i", clean_aperture(plain, tmp_path / "a.mp4", 140, 100), "-c", "copy", tmp_path / "a.mkv")
+    for name in ("a.mp4", "a.mkv"):
+        video = probe(tmp_path / name).video
+        assert (video.display_size, video.cropping) == ((140, 100), Cropping(10, 10, 10, 10))
+    data = (tmp_path / "a.mkv").read_bytes()
+    for keep in (40, 200, data.index(b"\xae") + 3):  # headers cut off anywhere are no more than cut off
+        (tmp_path / "cut.mkv").write_bytes(data[:keep])
+        croppings(tmp_path / "cut.mkv")
+
+
+def test_fields_that_only_the_first_frame_knows_of(tmp_path: Path) -> None:
+    pattern = ("-f", "lavfi", "-i", "testsrc2=size=720x480:rate=60000/1001:duration=0.1")
+    coded = ("-c:v", "dvvideo", "-pix_fmt", "yuv411p")
+    ffmpeg(*pattern, "-vf", "interlace,setfield=bff", *coded, tmp_path / "fields.avi")
+    assert probe(tmp_path / "fields.avi").video.interlaced
 
 
 _PLAYLISTS = {

@@ -15,7 +15,7 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.operations.context import Workbench
-from reelmill.operations.derived.analysis_cache import signals_of
+from reelmill.operations.derived.analysis_cache import signals_of, transitions_of
 from reelmill.operations.jobs.digest import digest
 from reelmill.parallel import Result, Work, ignore, in_threads
 from reelmill.troubles import Flaw
@@ -89,6 +89,23 @@ def test_what_a_container_only_promises_is_reported(bench: Workbench, tmp_path: 
     assert len(signals) == duration
     assert 4 <= duration <= 5
     assert notes.said("it says 90.0 s; nothing comes after")
+
+
+def test_what_is_promised_beyond_all_measure_makes_no_work(bench: Workbench, tmp_path: Path) -> None:
+    path = promising(clip(tmp_path / "short.mkv", seconds=4), bench.root.folder("inbox") / "a.mkv", seconds=363_600)
+    video, info = add(bench, path), probe(path)
+    works: list[object] = []
+
+    def counted(
+        function: Callable[[Work], Result], given: Sequence[Work], done: Callable[[Result], None] = ignore
+    ) -> list[Result]:
+        works.extend(given)
+        return in_threads(function, given, done)
+
+    signals, duration = signals_of(bench, video, path, info, counted)
+    transitions_of(bench, video, path, info, counted)
+    assert len(works) == 2  # one range each, rather than 6,060
+    assert len(signals) == duration == 4
 
 
 def test_a_video_that_shows_nothing_is_refused(bench: Workbench, video: Video) -> None:

@@ -29,7 +29,7 @@ from reelmill.operations.web_copies.plan import PlanOptions, plan_files, plan_li
 from reelmill.operations.web_copies.skip_or_remux import without_encoding
 from reelmill.settings import get_settings
 from reelmill.troubles import Flaw
-from tests.clips import clip, ffmpeg
+from tests.clips import clip, ffmpeg, in_one_track
 from tests.operations.library import add
 from tests.patched import clean_aperture, joined, promising_frames, scrambled, shown_at_zero, unknown_codec
 from tests.refusals import refused
@@ -90,6 +90,12 @@ def _centre_and_bass(folder: Path) -> Path:
     return clip(folder / "bass.mov", seconds=2, options=relabelled)
 
 
+def _matrixed(folder: Path) -> Path:
+    """Surround in two channels, Lt and Rt."""
+    relabelled = ("-c:a", "pcm_s16le", "-af", "pan=downmix|c0=c0|c1=0.5*c0")
+    return clip(folder / "matrixed.mov", seconds=2, options=relabelled)
+
+
 def _mapped_alike(folder: Path) -> Path:
     """HLG in which tone mapping changes the colours and not how bright they are."""
     return clip(folder / "hlg.mp4", seconds=2, sound=0, codec="libx265", options=["-vf", _HLG, *_X265[2:], *_TAGGED])
@@ -145,13 +151,66 @@ def _deeper(folder: Path) -> Path:
         clip(folder / f"{depth}.ts", codec="libx265", sound=0, options=["-pix_fmt", depth, *_X265[2:]])
         for depth in ("yuv420p", "yuv420p10le")
     ]
-    (folder / "parts.txt").write_text("".join(f"file '{part}'\n" for part in parts))
-    ffmpeg("-f", "concat", "-safe", "0", "-i", folder / "parts.txt", "-c", "copy", folder / "deeper.mkv")
-    return folder / "deeper.mkv"
+    return in_one_track(folder / "deeper.mkv", *parts)
 
 
 def _cropped(folder: Path) -> Path:
     return clean_aperture(clip(folder / "whole.mp4", seconds=2), folder / "cropped.mp4", 140, 100)
+
+
+def _cropped_matroska(folder: Path) -> Path:
+    ffmpeg("-i", _cropped(folder), "-c", "copy", folder / "cropped.mkv")
+    return folder / "cropped.mkv"
+
+
+def _digital_video(folder: Path) -> Path:
+    """DV, whose fields no header of an AVI is about."""
+    pattern = ("-f", "lavfi", "-i", "testsrc2=size=720x576:rate=50:duration=1")
+    ffmpeg(*pattern, "-vf", "interlace,setfield=bff", "-c:v", "dvvideo", "-pix_fmt", "yuv420p", folder / "dv.avi")
+    return folder / "dv.avi"
+
+
+def _turned_on_the_way(folder: Path) -> Path:
+    """A phone that was turned during a call: the size changes."""
+    return joined(folder / "t.ts", clip(folder / "a.ts", sound=0), clip(folder / "b.ts", size="120x160", sound=0))
+
+
+def _wider_on_the_way(folder: Path) -> Path:
+    """4:3, then 16:9 in as many columns, as recorders have it."""
+    wide = ("-vf", "setsar=4/3")
+    return joined(folder / "it's [w], w;w:w.ts", clip(folder / "a.ts"), clip(folder / "b.ts", options=wide))
+
+
+def _wider_later(folder: Path) -> Path:
+    """The same by one clock."""
+    wide = ("-vf", "setsar=64/45", "-bf", "2", "-output_ts_offset", "1")
+    narrow = ("-vf", "setsar=16/15", "-bf", "2")
+    parts = (clip(folder / f"{n}.ts", codec="mpeg2video", sound=0, options=one) for n, one in enumerate((narrow, wide)))
+    return joined(folder / "later.ts", *parts)
+
+
+def _larger_on_the_way(folder: Path) -> Path:
+    return joined(folder / "l.ts", clip(folder / "a.ts", sound=0), clip(folder / "b.ts", size="320x240", sound=0))
+
+
+def _more_channels_on_the_way(folder: Path) -> Path:
+    """Mono, then 5.1, as between an advertisement and a film."""
+    aac = ("-c:a", "aac", "-ac")
+    return joined(
+        folder / "m.ts",
+        clip(folder / "a.ts", options=[*aac, "1"]),
+        clip(folder / "b.ts", options=[*aac, "6"]),
+    )
+
+
+def _late_frames(folder: Path) -> Path:
+    """The frames begin 14 s after the audio."""
+    video, audio = clip(folder / "v.mp4", sound=0), folder / "a.m4a"
+    ffmpeg("-f", "lavfi", "-i", "sine=frequency=300:duration=15", "-c:a", "aac", "-b:a", "32k", audio)
+    ffmpeg(
+        "-itsoffset", "14", "-i", video, "-i", audio, "-map", "0:v", "-map", "1:a", "-c", "copy", folder / "late.mkv"
+    )
+    return folder / "late.mkv"
 
 
 @dataclass(frozen=True)
@@ -164,6 +223,7 @@ class _Copy:
     audio: tuple[str, ...] = ("aac",)
     size: tuple[int, int] = (160, 120)
     left_out: tuple[str, ...] = ()  # words of what is said of each track that is not in it
+    in_vain: bool = False  # planned to be remuxed, which shows that it must be encoded
 
 
 _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
@@ -178,6 +238,7 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "second is default": (_second_default, _Copy(size=(320, 240))),
     "left channel": (_left_channel, _Copy(audio=("aac", "aac"))),
     "centre and bass": (_centre_and_bass, _Copy()),
+    "matrixed": (_matrixed, _Copy()),
     "HLG mapped alike": (_mapped_alike, _Copy(audio=())),
     "reserved colours": (_reserved_colours, _Copy()),
     "all shown at zero": (_shown_at_zero, _Copy(last=1.96)),
@@ -189,6 +250,14 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "never finished": (_never_finished, _Copy(last=2.0)),
     "deeper": (_deeper, _Copy(audio=())),
     "cropped": (_cropped, _Copy(size=(140, 100))),
+    "cropped Matroska": (_cropped_matroska, _Copy(size=(140, 100))),
+    "digital video": (_digital_video, _Copy(frames=25, last=0.96, size=(720, 576), audio=())),
+    "turned on the way": (_turned_on_the_way, _Copy(audio=())),
+    "wider on the way": (_wider_on_the_way, _Copy(near=0.03)),
+    "wider later": (_wider_later, _Copy(near=0.05, audio=())),
+    "larger on the way": (_larger_on_the_way, _Copy(audio=())),
+    "more channels on the way": (_more_channels_on_the_way, _Copy(near=0.03, in_vain=True)),
+    "late frames": (_late_frames, _Copy(frames=25, last=0.96)),
 }
 
 _REAL: Final[dict[str, _Copy]] = {
@@ -199,6 +268,7 @@ _REAL: Final[dict[str, _Copy]] = {
     "dolbyVision-hdr.MOV": _Copy(frames=4, last=0.1, size=(720, 1280)),
     "reserved.mp4": _Copy(frames=100, last=3.96),
     "test_h264.flv": _Copy(frames=420, last=13.967, size=(320, 240)),
+    "dvbaspect.ts": _Copy(frames=100, last=3.92, near=0.05, size=(192, 144)),
     "tsconcat.ts": _Copy(frames=175, last=6.96),
     "mirror.mp4": _Copy(frames=100, last=3.96),
     "avi101.avi": _Copy(frames=100, last=4.0),
@@ -231,7 +301,7 @@ def _all_jobs(bench: Workbench, source: Path, wanted: _Copy) -> None:
         assert said.startswith(f"{words} is left out: ")
         assert said in planned.left_out
     remuxed = without_encoding(bench, str(video.id), target_bitrate=2000)
-    assert (remuxed is not None) == (planned.action == "remux")
+    assert (remuxed is not None) == (planned.action == "remux" and not wanted.in_vain)
     if remuxed is not None:
         assert (remuxed.left_out, remuxed.changed) == (planned.left_out, planned.changed)
     for made in [reencode(bench, str(video.id), preset="ultrafast"), *([remuxed] if remuxed is not None else [])]:
@@ -311,6 +381,19 @@ def test_a_video_of_one_frame_is_a_gif_of_one(bench: Workbench) -> None:
     assert compile_gif(bench, str(longer.id), start=0.97, duration=1).frames == 1
 
 
+def test_a_gif_across_another_shape_has_every_frame_once_and_whole(bench: Workbench, tmp_path: Path) -> None:
+    turned = clip(tmp_path / "b.ts", size="120x160", sound=0)
+    source = in_one_track(bench.root.folder("inbox") / "t.mkv", clip(tmp_path / "a.ts", sound=0), turned)
+    made = compile_gif(bench, str(add(bench, source).id), start=0.5, duration=1, width=160)
+    assert made.frames == round(made.fps)
+    with av.open(str(bench.root.path / made.path)) as container:
+        frames = [frame.to_ndarray(format="gray").astype(int) for frame in container.decode(video=0)]
+    assert frames[1].shape == frames[-1].shape == (120, 160)
+    assert frames[1][:, :30].max() > 60
+    assert frames[-1][:, :30].max() < 10
+    assert frames[-1][:, 40:120].max() > 200
+
+
 def test_a_clip_across_another_depth_has_every_frame_once(bench: Workbench, tmp_path: Path) -> None:
     source = _deeper(tmp_path)
     info, made = probe(source), tmp_path / "made.mp4"
@@ -321,6 +404,17 @@ def test_a_clip_across_another_depth_has_every_frame_once(bench: Workbench, tmp_
         )
     )
     assert check_whole(made).frames == 25
+
+
+def test_a_cropped_matroska_is_drawn_as_it_is_shown(tmp_path: Path) -> None:
+    source = _cropped_matroska(tmp_path)
+    track = probe(source).video
+    ffmpeg("-i", source, "-frames:v", "1", "-update", "1", tmp_path / "shown.png")
+    with av.open(str(tmp_path / "shown.png")) as wanted, av.open(str(source)) as container:
+        shown = next(wanted.decode(video=0)).to_ndarray(format="bgr24").astype(int)
+        drawn = draw(next(container.decode(video=0)), track, track.display_size).astype(int)
+    assert drawn.shape == shown.shape == (100, 140, 3)
+    assert abs(drawn - shown).mean() < 3
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from reelmill.ffmpeg.reading.cropping import Cropping
 from reelmill.ffmpeg.reading.orientation import upright
 from reelmill.ffmpeg.reading.probe import VideoTrack
 
@@ -34,12 +35,25 @@ def draw(frame: VideoFrame, track: VideoTrack, size: tuple[int, int]) -> Pixels:
         BGR, shape (height, width, 3).
     """
     width, height = size[::-1] if track.rotation in (90, 270) else size
+    across, down = _whole_size(frame, track.cropping, width, height)
     if track.hdr is None:
-        pixels = np.asarray(frame.to_ndarray(width=width, height=height, format="bgr24", interpolation="AREA"))
+        pixels = np.asarray(frame.to_ndarray(width=across, height=down, format="bgr24", interpolation="AREA"))
     else:
-        small = frame.reformat(width=width, height=height, format="yuv444p16le", interpolation="AREA")
+        small = frame.reformat(width=across, height=down, format="yuv444p16le", interpolation="AREA")
         pixels = tone_mapped(np.asarray(small.to_ndarray(), np.uint16), track.hdr, full_range=track.full_range)
+    if (across, down) != (width, height):
+        left = min(across - width, round(track.cropping.left * across / frame.width))
+        top = min(down - height, round(track.cropping.top * down / frame.height))
+        pixels = pixels[top : top + height, left : left + width]
     return np.ascontiguousarray(upright(pixels, track.rotation, mirrored=track.mirrored), np.uint8)
+
+
+def _whole_size(frame: VideoFrame, cropping: Cropping, width: int, height: int) -> tuple[int, int]:
+    """The size of a whole frame of which what is shown has this size."""
+    if not cropping or not cropping.fits(frame.width, frame.height):
+        return width, height
+    shown_width, shown_height = cropping.shown(frame.width, frame.height)
+    return round(frame.width * width / shown_width), round(frame.height * height / shown_height)
 
 
 def tone_mapped(yuv: NDArray[np.uint16], transfer: str, *, full_range: bool) -> Pixels:

@@ -15,6 +15,7 @@ from reelmill.analysis.scenes import cuts as hard
 from reelmill.analysis.scenes import fades as soft
 from reelmill.analysis.scenes.selective_decode import thumbnails
 from reelmill.errors import InputError
+from reelmill.ffmpeg.reading.held import held_seconds
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.stream_copy import shown_interval
 from reelmill.parallel import in_threads
@@ -95,7 +96,7 @@ def search_ranges(source: Path, info: MediaInfo) -> list[TimeRange]:
     if duration <= 0:
         reason = f"{source.name} does not say when its frames are shown; re-encode it first."
         raise InputError(reason, source, Flaw.NO_TIMES)
-    return split_into_ranges(source, Fraction(duration))
+    return split_into_ranges(source, held_seconds(source, Fraction(duration)))
 
 
 def join(results: Sequence[Transitions]) -> Transitions:

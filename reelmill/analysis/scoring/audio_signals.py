@@ -17,6 +17,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from reelmill.ffmpeg.reading.audio_samples import samples_of
+from reelmill.ffmpeg.reading.audio_seek import seek_audio
 from reelmill.ffmpeg.reading.probe import blame_disk, open_media
 from reelmill.ffmpeg.reading.tracks import decodable_audio
 
@@ -96,7 +97,7 @@ def _timed_frames(container: InputContainer, first: int, end: int) -> Iterator[t
     clock: float | None = None if first > _PREROLL else 0.0
     try:
         if first > _PREROLL:
-            container.seek(int((first - _PREROLL + offset) * av.time_base), backward=True)
+            seek_audio(container, stream, first - _PREROLL + offset)
         for packet in container.demux(stream):
             start = None if packet.pts is None else float(packet.pts * (stream.time_base or 0)) - offset
             if start is not None and start > end + _PREROLL:

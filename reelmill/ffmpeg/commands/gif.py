@@ -146,7 +146,9 @@ def _frames(segment: GifSegment, step: Step) -> Any:
     # After the start, where the video begins later than the audio.
     on_show = min(segment.seek_point.shown, segment.start)
     begin = on_show - _ASIDE  # so that rounding to microseconds does not skip the frame that begins then
-    video = excerpt(segment.source, segment.seek_point, begin, segment.start + segment.length).video(info.video.index)
+    end = segment.start + segment.length
+    # Of frames of another size or depth the first filter that scales makes the same: see ``montage``.
+    video = excerpt(segment.source, segment.seek_point, begin, end, reinit_filter=0).video(info.video.index)
     if info.video.interlaced:  # before lines and fields are lost
         video = upright(info, video)
     late = round((segment.start - on_show) * step.fps)  # frames to leave out, where it began long before

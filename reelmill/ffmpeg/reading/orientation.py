@@ -1,14 +1,18 @@
-"""How a stored frame is turned and mirrored to be shown, as ffmpeg does it by itself."""
+"""How a stored frame is turned and mirrored to be shown, as ffmpeg does it by itself, and whether it is two fields."""
 
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
+
+_INTERLACED: Final = (2, 3, 4, 5)  # AVFieldOrder TT, BB, TB, BT
+_UNKNOWN_ORDER: Final = 0
 
 
 def rotation(frame: VideoFrame) -> int:
@@ -24,6 +28,12 @@ def mirrored(frame: VideoFrame) -> bool:
         return False
     a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
     return bool(a * d - b * c < 0)
+
+
+def interlaced(stream: VideoStream, first: VideoFrame | None) -> bool:
+    """By the container, or by the first frame where it leaves that open, as an AVI does that holds DV."""
+    order = int(stream.codec_context.field_order or 0)
+    return order in _INTERLACED or (order == _UNKNOWN_ORDER and first is not None and first.interlaced_frame)
 
 
 def upright(pixels: NDArray[Any], rotation: int, *, mirrored: bool) -> NDArray[Any]:

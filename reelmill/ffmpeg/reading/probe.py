@@ -19,9 +19,11 @@ from av.video.stream import VideoStream
 from reelmill.classification import DISK_TROUBLE
 from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
 from reelmill.ffmpeg.demuxers import is_text, opening_options
+from reelmill.ffmpeg.reading.container_cropping import container_cropping
+from reelmill.ffmpeg.reading.cropping import UNCROPPED, Cropping
 from reelmill.ffmpeg.reading.declared_light import declares_light, peak
-from reelmill.ffmpeg.reading.orientation import mirrored, rotation
-from reelmill.ffmpeg.reading.sample_entries import SampleEntry, sample_entries
+from reelmill.ffmpeg.reading.orientation import interlaced, mirrored, rotation
+from reelmill.ffmpeg.reading.sample_entries import sample_entries
 from reelmill.ffmpeg.reading.tracks import (
     AudioTrack,
     OmittedTrack,
@@ -60,7 +62,6 @@ _BLOCK: Final = 1 << 20  # bytes
 _SCHEME: Final = "file:"
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/+[^/]", re.IGNORECASE)  # a path has lost one of its slashes
 _FULL_RANGE: Final = 2  # AVColorRange JPEG
-_INTERLACED: Final = (2, 3, 4, 5)  # AVFieldOrder TT, BB, TB, BT
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class VideoTrack:
     index: int  # among the file's video streams, as in ffmpeg's 0:v:<index>
     codec: str
     profile: str | None
-    width: int  # as stored
+    width: int  # as stored, but for what is cropped
     height: int
     rotation: int  # degrees clockwise to turn the stored frame for display: 0, 90, 180, 270
     sample_aspect: Fraction
@@ -89,6 +90,7 @@ class VideoTrack:
     peak: int | None = None  # cd/m2 of the brightest, where it is HDR and declares that
     dolby_vision: int | None = None  # its profile, where its container has one
     level: int = 0  # as a decoder's context has it: ten times H.264's
+    cropping: Cropping = UNCROPPED  # what ``width`` and ``height`` leave out of a stored frame
 
     @property
     def hdr(self) -> str | None:
@@ -245,13 +247,13 @@ def track_number(path: Path) -> int:
         return main_video_number(container)
 
 
-def _track(
-    found: tuple[int, VideoStream], first: Any, entry: SampleEntry | None, duration: Fraction | None
-) -> VideoTrack:
+def _track(found: tuple[int, VideoStream], first: Any, cropping: Cropping, duration: Fraction | None) -> VideoTrack:
     index, stream = found
     context = stream.codec_context
     rate = stream.average_rate or stream.guessed_rate
-    width, height = (entry and entry.shown) or (context.width, context.height)
+    stored = (context.width, context.height) if first is None else (first.width, first.height)
+    cropping = cropping if cropping.fits(*stored) else UNCROPPED
+    width, height = cropping.shown(*stored)
     stated = [_stated(context.color_primaries), _stated(context.color_trc), int(context.colorspace)]
     if stated[1] == _UNSPECIFIED and first is not None and declares_light(first):  # PQ whose tags were lost
         stated = [lost if tag == _UNSPECIFIED else tag for tag, lost in zip(stated, _HDR10, strict=True)]
@@ -269,14 +271,14 @@ def _track(
         pixel_format=context.pix_fmt or "",
         full_range=int(context.color_range or 0) == _FULL_RANGE or (context.pix_fmt or "").startswith("yuvj"),
         transfer=stated[1],
-        interlaced=int(context.field_order or 0) in _INTERLACED,
+        interlaced=interlaced(stream, first),
         start=_seconds(stream.start_time, stream.time_base),
         duration=duration,
         primaries=stated[0],
         matrix=stated[2],
         peak=None if first is None else peak(first),
         level=int(context.level),
-        dolby_vision=None if entry is None else entry.dolby_vision,
+        cropping=cropping,
     )
 
 
@@ -304,6 +306,7 @@ def probe(path: Path) -> MediaInfo:
         if found is None or not found[1].codec_context.width:
             raise NotAVideo(*_no_video(path, container))
         names = {index: entry.name for index, entry in entries.items()}
+        entry = entries.get(found[1].index)
         frames = _first_frames(container, found[1])
         audio = audio_tracks(container, frames)
         promised, held = _durations(container, found[1], path.stat().st_size)
@@ -314,8 +317,9 @@ def probe(path: Path) -> MediaInfo:
             duration=promised,
             bit_rate=container.bit_rate or None,
             video=replace(
-                _track(found, frames.get(found[1].index), entries.get(found[1].index), held),
+                _track(found, frames.get(found[1].index), container_cropping(path, container, found[1], entry), held),
                 number=main_video_number(container),
+                dolby_vision=None if entry is None else entry.dolby_vision,
             ),
             audio=audio,
             subtitle_codecs=tuple(codec_name(stream) for stream in container.streams.subtitles),

@@ -13,6 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from reelmill.ffmpeg.reading.cropping import UNCROPPED, Cropping
+
 _CONTAINERS: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 #: Bytes of a visual sample entry before the boxes in it, and where its size in pixels stands (12.1.3).
 _VISUAL: Final = 86
@@ -26,7 +28,7 @@ class SampleEntry:
     """The first sample entry of one track."""
 
     name: str  # four characters
-    shown: tuple[int, int] | None  # pixels of the clean aperture, where that is less than all
+    cropping: Cropping  # what the clean aperture leaves out
     dolby_vision: int | None = None  # its profile, where it has one
 
 
@@ -73,13 +75,13 @@ def _inner_boxes(entry: bytes) -> Iterator[tuple[bytes, bytes]]:
         place += max(8, size)
 
 
-def _clean_aperture(entry: bytes) -> tuple[int, int] | None:
-    """Pixels of an entry's clean aperture (12.1.4), as ffmpeg crops to it: its edges rounded down to whole pixels."""
+def _clean_aperture(entry: bytes) -> Cropping:
+    """An entry's clean aperture (12.1.4), as ffmpeg crops to it: its edges rounded down to whole pixels."""
     for kind, content in _inner_boxes(entry):
         if kind == b"clap" and len(content) >= 32:
             sides = struct.unpack(">HH", entry[_PIXELS : _PIXELS + 4])
             return _cropped(sides, struct.unpack(">IIIIiIiI", content[:32]))
-    return None
+    return UNCROPPED
 
 
 def _dolby_vision(entry: bytes) -> int | None:
@@ -90,18 +92,18 @@ def _dolby_vision(entry: bytes) -> int | None:
     return None
 
 
-def _cropped(sides: tuple[int, int], numbers: tuple[int, ...]) -> tuple[int, int] | None:
-    """The size in pixels of an aperture.
+def _cropped(sides: tuple[int, int], numbers: tuple[int, ...]) -> Cropping:
+    """What an aperture leaves out.
 
     Args:
         sides: of the whole frame, in pixels.
         numbers: numerator and denominator of its width, its height and the two offsets of its middle.
 
     Returns:
-        Width and height; None where it makes no sense, or is the whole frame.
+        The cropping; none where the aperture makes no sense.
     """
     if 0 in numbers[1::2]:
-        return None
+        return UNCROPPED
     width, height, right, down = (Fraction(*numbers[place : place + 2]) for place in range(0, 8, 2))
     found = []
     for side, length, offset in ((sides[0], width, right), (sides[1], height, down)):
@@ -109,6 +111,7 @@ def _cropped(sides: tuple[int, int], numbers: tuple[int, ...]) -> tuple[int, int
         begin = middle - (length - 1) / 2
         first, last = math.floor(begin), math.floor(begin + length - 1)
         if not 0 <= first <= last < side:
-            return None
-        found.append(last - first + 1)
-    return None if tuple(found) == sides else (found[0], found[1])
+            return UNCROPPED
+        found.append((first, side - 1 - last))
+    (left, right_edge), (top, bottom) = found
+    return Cropping(left, top, right_edge, bottom)

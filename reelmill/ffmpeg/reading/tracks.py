@@ -18,6 +18,7 @@ UNKNOWN: Final = "unknown"
 
 #: How ffmpeg writes a layout that is none of those it has a name for, and a layout for each number of channels.
 _CUSTOM: Final = re.compile(r"(\d+) channels \(")
+_PAIRS: Final = ("downmix", "binaural")
 _LAYOUTS: Final = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1")
 
 _COVER: Final = "cover"
@@ -59,7 +60,15 @@ class OmittedTrack:
 
 
 def by_position(layout: str) -> tuple[str, int] | None:
-    """The layout that the first channels of one without a name are taken for, and how many (pure); None for others."""
+    """The layout that the first channels of one that encoders do not take are taken for (pure).
+
+    Those are layouts without a name, and pairs that were made to be played as stereo: Lt/Rt and binaural.
+
+    Returns:
+        It, and how many channels it has; None for other layouts.
+    """
+    if layout in _PAIRS:
+        return "stereo", 2
     if not (custom := _CUSTOM.match(layout)):
         return None
     channels = min(int(custom[1]), len(_LAYOUTS))

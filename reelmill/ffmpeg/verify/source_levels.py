@@ -10,6 +10,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from reelmill.ffmpeg.reading.audio_levels import UNKNOWN, Levels, known
+from reelmill.ffmpeg.reading.audio_seek import seek_audio
 from reelmill.ffmpeg.reading.decode_report import Tally
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
 from reelmill.ffmpeg.reading.probe import open_media, probe
@@ -48,7 +49,7 @@ def levels_between(path: Path, begin: float, end: float, layout: str | None) -> 
         tally.follow_audio(streams)
         try:
             if begin > _EARLY:
-                container.seek(int((start + begin - _EARLY) * 1_000_000), backward=True)
+                seek_audio(container, streams[0], start + begin - _EARLY)
             for packet in _until(container.demux(streams), start + end):
                 tally.decode(packet)
         except FFmpegError:  # what could be read is compared

@@ -17,6 +17,7 @@ from reelmill.catalogue import findings
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Analysis, Video
 from reelmill.errors import InputError
+from reelmill.ffmpeg.reading.held import held_seconds
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.operations.context import Workbench, local_media_root
 from reelmill.operations.remote_task import RemoteTask
@@ -58,7 +59,7 @@ def signals_of(
         bench.report.line("its signals were found before")
         signals = unpacked(known)
     else:
-        time_ranges = split_into_ranges(source, duration)
+        time_ranges = split_into_ranges(source, held_seconds(source, duration))
         bench.report.line(f"analysing {in_seconds(float(duration))} in {plural(len(time_ranges), 'time range')}")
         signals = join(_analysed(bench, source, measure, time_ranges, fan_out))
         store(video, source, _SIGNALS, version, packed(signals))
