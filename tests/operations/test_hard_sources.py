@@ -251,7 +251,7 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "deeper": (_deeper, _Copy(audio=())),
     "cropped": (_cropped, _Copy(size=(140, 100))),
     "cropped Matroska": (_cropped_matroska, _Copy(size=(140, 100))),
-    "digital video": (_digital_video, _Copy(frames=25, last=0.96, size=(720, 576), audio=())),
+    "digital video": (_digital_video, _Copy(frames=50, last=0.98, size=(720, 576), audio=())),
     "turned on the way": (_turned_on_the_way, _Copy(audio=())),
     "wider on the way": (_wider_on_the_way, _Copy(near=0.03)),
     "wider later": (_wider_later, _Copy(near=0.05, audio=())),
