@@ -52,6 +52,7 @@ class Fault(Enum):
 
     JUMPS = "its clock jumps or starts again"
     EARLY = "its frames are said to be shown before they are decoded"
+    AHEAD = "frames are said to be shown long after they are decoded"
     RESERVED = "its colours are declared in a reserved way"
     SHAPES = "its frames change their shape on the way, and are boxed"
 
@@ -100,7 +101,7 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
     if _sampled(info):
         return Fault.SHAPES if sampled_shapes_differ(path, info.duration or Fraction(0)) else None
     broadcast = info.container in _BROADCAST
-    early = 0
+    early, ahead = 0, False
     shapes = ShapeWatch(info.video.codec)
     sent: dict[int, tuple[array[int], array[float]]] = {}
     with open_media(path) as container:
@@ -117,6 +118,7 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
                     break
                 if packet.stream.index == found[1].index and broadcast:
                     shapes.add(packet)
+                    ahead = ahead or _far_ahead(packet)
                 if broadcast and packet.dts is not None and packet.time_base is not None:
                     places, times = sent.setdefault(packet.stream.index, (array("q"), array("d")))
                     # Not in the order they come in: a parser holds the last of a track back until the next is there.
@@ -126,6 +128,8 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
             blame_disk(error, path)
     if 2 * early > number:
         return Fault.EARLY
+    if ahead:
+        return Fault.AHEAD
     tracks = [TrackPackets(*one) for one in sent.values()]
     if any(jumps(track.times) for track in tracks) and not pauses(tracks):
         return Fault.JUMPS
@@ -140,6 +144,13 @@ def _untagged(codec: str) -> str | None:
 
 def _early(packet: Packet[Any]) -> bool:
     return packet.pts is not None and packet.dts is not None and packet.pts < packet.dts
+
+
+def _far_ahead(packet: Packet[Any]) -> bool:
+    """Whether a frame is to be shown so long after it is decoded that no decoder could hold what comes between."""
+    if packet.pts is None or packet.dts is None or packet.time_base is None:
+        return False
+    return (packet.pts - packet.dts) * packet.time_base > _FORWARD
 
 
 def jumps(times: Iterable[float]) -> bool:
@@ -183,7 +194,7 @@ def mended(
         FfmpegFailed, ProcessStalled, DiskFull.
     """
     path, info = source
-    if fault is Fault.EARLY:
+    if fault in (Fault.EARLY, Fault.AHEAD):
         retimed(path, info, target)
     elif fault is Fault.SHAPES:
         transcoder.run(boxed(path, info, target), report, info.duration)

@@ -289,6 +289,15 @@ def test_audio_and_subtitles_are_counted(tmp_path: Path) -> None:
     assert (info.audio_tracks, info.subtitle_codecs) == (2, ("subrip", "subrip"))
 
 
+def test_a_rotation_that_only_the_stream_has(plain: Path, tmp_path: Path) -> None:
+    turned = "h264_metadata=display_orientation=insert:rotate=90"  # in an SEI message (ITU-T H.264, D.1.27)
+    ffmpeg("-i", plain, "-an", "-c", "copy", "-bsf:v", turned, tmp_path / "turned.ts")
+    ffmpeg("-i", tmp_path / "turned.ts", "-c:v", "mpeg4", tmp_path / "upright.mp4")
+    video = probe(tmp_path / "turned.ts").video
+    assert video.rotation == 270
+    assert video.display_size == probe(tmp_path / "upright.mp4").video.display_size == (120, 160)
+
+
 def test_what_a_matroska_crops_is_not_shown(plain: Path, tmp_path: Path) -> None:
     ffmpeg("-i", clean_aperture(plain, tmp_path / "a.mp4", 140, 100), "-c", "copy", tmp_path / "a.mkv")
     for name in ("a.mp4", "a.mkv"):

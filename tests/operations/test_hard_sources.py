@@ -213,6 +213,13 @@ def _late_frames(folder: Path) -> Path:
     return folder / "late.mkv"
 
 
+def _frame_far_ahead(folder: Path) -> Path:
+    """One frame is hours ahead of its time."""
+    ahead = "setts=ts=TS:pts=if(eq(N\\,30)\\,PTS+10000/TB\\,PTS)"
+    ffmpeg("-i", clip(folder / "w.mp4", seconds=2, sound=0), "-c", "copy", "-bsf:v", ahead, folder / "ahead.ts")
+    return folder / "ahead.ts"
+
+
 @dataclass(frozen=True)
 class _Copy:
     """What a copy must be."""
@@ -257,6 +264,7 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "wider later": (_wider_later, _Copy(near=0.05, audio=())),
     "larger on the way": (_larger_on_the_way, _Copy(audio=())),
     "more channels on the way": (_more_channels_on_the_way, _Copy(near=0.03, in_vain=True)),
+    "frame far ahead": (_frame_far_ahead, _Copy(audio=())),
     "late frames": (_late_frames, _Copy(frames=25, last=0.96)),
 }
 
