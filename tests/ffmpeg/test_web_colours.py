@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -10,6 +11,7 @@ import pytest
 
 from reelmill.errors import CapabilityError
 from reelmill.ffmpeg.binary import find_ffmpeg
+from reelmill.ffmpeg.commands import filters
 from reelmill.ffmpeg.commands.web_copy import reencode
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.process.run import FfmpegRunner
@@ -205,3 +207,21 @@ def test_each_field_becomes_a_frame_where_players_take_so_many(tmp_path: Path, r
     ]
     assert np.diff(bars) == pytest.approx(3 if each == 2 else 6, abs=1.5)
     verify(made, Expectation(frames=len(frames), source=Source(source, found)))
+
+
+def test_films_of_different_colours_are_in_one_matrix_and_declare_it(tmp_path: Path) -> None:
+    """The same red of a small and of a large source, each in the matrix of its size, is the same red in a grid."""
+    cells = []
+    for number, (size, matrix) in enumerate((("1280x720", "bt709"), ("320x180", "smpte170m"), ("64x48", "bgr0"))):
+        path = tmp_path / f"{number}.mkv"
+        pixels = "format=bgr0" if matrix == "bgr0" else f"scale=out_color_matrix={matrix},format=yuv420p"
+        ffmpeg("-f", "lavfi", "-i", f"color=red:s={size}:r=5:d=0.4,format=bgr0,{pixels}", *_LOSSLESS, path)
+        cells.append(filters.Cell(path, probe(path)))
+    target = tmp_path / "grid.mp4"
+    form = filters.GridForm(2, (320, 180), Fraction(5), Fraction(2, 5))
+    FfmpegRunner(find_ffmpeg()).run(filters.grid([*cells, cells[0]], target, _FAST, form))
+    assert _made(target)[0] == _BT709
+    with av.open(str(target)) as container:
+        frame = next(container.decode(video=0))
+        luma = np.frombuffer(bytes(frame.planes[0]), np.uint8).reshape(frame.height, frame.planes[0].line_size)
+    assert [int(luma[y, x]) for y in (45, 135) for x in (80, 240)] == pytest.approx([63] * 4, abs=2)

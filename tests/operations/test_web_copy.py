@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from reelmill.doctor.inventory import compare, walk
@@ -17,6 +20,7 @@ from reelmill.ffmpeg.planning.web_ready import web_facts
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.clip_generate import clip_generate
 from reelmill.operations.jobs.reencode import reencode, web_encoding
 from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.plan import PlanOptions, plan_files
@@ -92,3 +96,26 @@ def test_a_copy_has_the_lines_wanted_and_its_texts_beside_it(bench: Workbench, t
     remuxed = without_encoding(bench, str(video.id), target_bitrate=2000)
     assert remuxed is not None
     assert (bench.root.path / remuxed.path).with_suffix(".1.deu.vtt").exists()
+
+
+@pytest.mark.parametrize("chunk_seconds", [1000, 1])
+def test_a_film_has_no_labels_of_its_source_and_a_keyframe_every_two_seconds(
+    bench: Workbench, tmp_path: Path, chunk_seconds: int
+) -> None:
+    source = bench.root.folder("inbox") / "phone.mov"
+    ffmpeg(
+        "-i", clip(tmp_path / "a.mp4", seconds=6, rate=10, size="64x48", gop=100), "-c", "copy",
+        "-metadata", "comment=for Ann", "-metadata", "location=+48.20+016.37/", source,
+    )  # fmt: skip
+    video = add(bench, source)
+    job = replace(bench, chunk_seconds=Fraction(chunk_seconds))
+    (made,) = clip_generate(job, str(video.id), count=1, length=5).clips
+    film = bench.root.path / made.path
+    for told in (b"Ann", b"48.2"):
+        assert told in source.read_bytes()
+        assert told not in film.read_bytes()
+    with av.open(str(film)) as container:
+        stream = container.streams.video[0]
+        packets = [packet for packet in container.demux(stream) if packet.size and packet.is_keyframe]
+        keys = [float((packet.pts or 0) * (packet.time_base or 0)) for packet in packets]
+    assert max(after - before for before, after in pairwise([*keys, 5.0])) <= 2.01

@@ -60,12 +60,7 @@ def declared(video: VideoTrack) -> bool:
     return _UNSPECIFIED not in (video.primaries, video.transfer, video.matrix)
 
 
-def of_bt709(video: VideoTrack, size: tuple[int, int]) -> bool:
-    """Whether a copy of so many pixels is in the matrix of BT.709 (pure)."""
-    return video.hdr is not None or wide(video) or _colours(video, size) is _BT709
-
-
-def sdr(video: VideoTrack, frames: Any, size: tuple[int, int]) -> Any:
+def sdr(video: VideoTrack, frames: Any, size: tuple[int, int], matrix: int | None = None) -> Any:
     """Frames of standard range scaled to ``size``, square, in limited range, with colours that are declared.
 
     What has no matrix of its own, being of RGB, gets that of its size: BT.709 from 720 lines up. What declares none is
@@ -75,22 +70,35 @@ def sdr(video: VideoTrack, frames: Any, size: tuple[int, int]) -> Any:
         video: the track's facts.
         frames: its stream.
         size: in pixels.
+        matrix: of the film that they are for, a code point of H.273; None: each source's own.
 
     Returns:
         The stream.
     """
-    colours = _colours(video, size)
-    options: dict[str, Any] = {"out_range": "tv"}
+    own = _colours(video, size)
+    colours, options = _BY_MATRIX.get(matrix or 0, own), dict[str, Any](out_range="tv")
     if transparent(video):
         frames = frames.filter("format", "gbrap").filter("premultiply", inplace=1)
     if transparent(video) or _rgb(video):
         options["out_color_matrix"] = colours.scaled
+    elif colours.scaled != own.scaled and not wide(video):
+        options |= {"in_color_matrix": own.scaled, "out_color_matrix": colours.scaled}
     frames = frames.filter("scale", *size, **options)
     if wide(video):
         frames = _narrowed(video, frames)
-    elif not declared(video) or "out_color_matrix" in options:
-        frames = frames.filter("setparams", **_tags(video, colours))
+        return in_matrix(frames, matrix).filter("setsar", 1)
+    if not declared(video) or "out_color_matrix" in options:
+        frames = frames.filter("setparams", **_tags(video, colours, converted="in_color_matrix" in options))
     return frames.filter("setsar", 1)
+
+
+def in_matrix(frames: Any, matrix: int | None) -> Any:
+    """Frames of BT.709 in the matrix of the film that they are for."""
+    colours = _BY_MATRIX.get(matrix or 0, _BT709)
+    if colours is _BT709:
+        return frames
+    frames = frames.filter("scale", in_color_matrix=_BT709.scaled, out_color_matrix=colours.scaled)
+    return frames.filter("setparams", colorspace=colours.matrix)
 
 
 def tone_mapped(video: VideoTrack, frames: Any) -> Any:
@@ -141,13 +149,13 @@ def _colours(video: VideoTrack, size: tuple[int, int]) -> _Colours:
     return _PAL if height in _PAL_LINES else _NTSC
 
 
-def _tags(video: VideoTrack, colours: _Colours) -> dict[str, str]:
+def _tags(video: VideoTrack, colours: _Colours, *, converted: bool) -> dict[str, str]:
     """Options of ``setparams`` for what is not declared; the matrix where the frames were given one."""
     found = {}
     if video.primaries == _UNSPECIFIED:
         found["color_primaries"] = colours.primaries
     if video.transfer == _UNSPECIFIED:
         found["color_trc"] = colours.transfer
-    if _rgb(video) or transparent(video) or video.matrix == _UNSPECIFIED:
+    if converted or _rgb(video) or transparent(video) or video.matrix == _UNSPECIFIED:
         found["colorspace"] = colours.matrix
     return found

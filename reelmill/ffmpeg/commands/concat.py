@@ -26,7 +26,7 @@ from av.video.stream import VideoStream
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.codecs import codec_named
 from reelmill.ffmpeg.commands.excerpt import excerpt
-from reelmill.ffmpeg.commands.filters import AAC, FASTSTART, arguments, fitted, levelled, mixable, seconds
+from reelmill.ffmpeg.commands.filters import AAC, FASTSTART, UNLABELLED, arguments, fitted, levelled, mixable, seconds
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media
 from reelmill.ffmpeg.reading.seeking import SeekPoint
@@ -43,7 +43,7 @@ DELAY: Final = 2
 def fitted_to(source: Path, info: MediaInfo, form: Form, first: int = 0) -> Any:
     """The frames of a video fitted into ``form``, from the one at ``first`` on, filtered; the last never ends."""
     media = ffmpeg.input(media_url(source))
-    video = fitted(info, media[f"v:{info.video.index}"], form.width, form.height, form.rate)
+    video = fitted(info, media[f"v:{info.video.index}"], (form.width, form.height), form.rate, form.matrix)
     video = video.filter("setpts", "PTS-STARTPTS").filter("tpad", stop_mode="clone", stop=-1)
     return video.filter("trim", start_frame=first).filter("setpts", "PTS-STARTPTS") if first else video
 
@@ -261,7 +261,7 @@ def finish(video: Path, audio: Path | None, target: Path) -> tuple[str, ...]:
         ffmpeg's arguments.
     """
     streams = [ffmpeg.input(media_url(video))["v:0"]]
-    options: dict[str, Any] = {"c:v": "copy", "f": "mp4", **FASTSTART}
+    options: dict[str, Any] = {"c:v": "copy", "f": "mp4", **FASTSTART, **UNLABELLED}
     if audio is not None:
         reading = {"f": "concat", "safe": 0, "protocol_whitelist": "file,concat"}
         streams.append(ffmpeg.input(media_url(audio), **reading)["a:0"])

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import ffmpeg
 
-from reelmill.ffmpeg.commands.colours import sdr, tone_mapped
+from reelmill.ffmpeg.commands.colours import in_matrix, sdr, tone_mapped
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 from reelmill.ffmpeg.reading.tracks import AudioTrack, by_position
@@ -26,6 +26,10 @@ TEXT_SUBTITLES: Final = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text",
 CEILING: Final = 0.891
 AAC: Final = {"c:a": "aac", "b:a": "128k"}
 FASTSTART: Final = {"movflags": "+faststart"}
+#: A film has no labels of the videos that it was put together from: no places, devices or comments, no chapters.
+UNLABELLED: Final = {"map_metadata": -1, "map_chapters": -1}
+#: The code point of the matrix of BT.709 (ITU-T H.273, table 4), which films are in.
+BT709: Final = 1
 SDR_TAGS: Final = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 
 
@@ -48,13 +52,26 @@ def deinterlaced(info: MediaInfo, video: Any, *, fields: bool = False) -> Any:
     return video.filter("bwdif", mode="send_field" if fields else "send_frame", deint="interlaced")
 
 
-def shown(info: MediaInfo, video: Any, size: tuple[int, int], *, fields: bool = False) -> Any:
-    """``video`` in ``size``, upright, in square pixels and colours of standard range that are declared."""
+def shown(
+    info: MediaInfo, video: Any, size: tuple[int, int], *, fields: bool = False, matrix: int | None = None
+) -> Any:
+    """``video`` in ``size``, upright, in square pixels and colours of standard range that are declared.
+
+    Args:
+        info: its facts.
+        video: its stream.
+        size: in pixels.
+        fields: each field of an interlaced one becomes a frame.
+        matrix: see ``sdr``.
+
+    Returns:
+        The stream.
+    """
     video = deinterlaced(info, video, fields=fields)
     if not info.video.hdr:
-        return sdr(info.video, video, size)
+        return sdr(info.video, video, size, matrix)
     # Scaled before it is mapped: that is done in floating point, and costs most of what an encode does.
-    return tone_mapped(info.video, video.filter("scale", *size)).filter("setsar", 1)
+    return in_matrix(tone_mapped(info.video, video.filter("scale", *size)), matrix).filter("setsar", 1)
 
 
 def levelled(stream: Any, gain: float) -> Any:
@@ -146,9 +163,10 @@ def fitted_size(info: MediaInfo, width: int, height: int) -> tuple[int, int]:
     return across, down
 
 
-def fitted(info: MediaInfo, video: Any, width: int, height: int, rate: Fraction) -> Any:
-    """``video`` scaled into ``width`` x ``height`` without distortion, padded black, at a constant rate."""
-    video = shown(info, video, fitted_size(info, width, height))
+def fitted(info: MediaInfo, video: Any, size: tuple[int, int], rate: Fraction, matrix: int = BT709) -> Any:
+    """``video`` scaled into ``size`` without distortion, padded black, at a constant rate, in a film's matrix."""
+    width, height = size
+    video = shown(info, video, fitted_size(info, width, height), matrix=matrix)
     video = video.filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2", color="black")
     return video.filter("fps", fps=str(rate)).filter("format", "yuv420p")
 
@@ -170,7 +188,7 @@ def cell(
         ffmpeg's arguments.
     """
     media = ffmpeg.input(media_url(source.path), t=seconds(length))
-    streams = [fitted(source.info, media[f"v:{source.info.video.index}"], *size, rate)]
+    streams = [fitted(source.info, media[f"v:{source.info.video.index}"], size, rate)]
     options: dict[str, Any] = {**Encoding(preset="ultrafast", crf=12).options(), "f": "matroska"}
     if heard:
         streams.append(audio(media, source.info.audio[0]))
@@ -203,7 +221,7 @@ def grid(cells: Sequence[Cell], target: Path, encoding: Encoding, form: GridForm
     """
     length = seconds(form.length)
     stacked = stacked_cells(cells, form).filter("trim", duration=length).filter("setpts", "PTS-STARTPTS")
-    options: dict[str, Any] = {**encoding.options(), **FASTSTART, "f": "mp4", "t": length}
+    options: dict[str, Any] = {**encoding.options(), **FASTSTART, **UNLABELLED, "f": "mp4", "t": length}
     streams = [stacked]
     if form.heard:
         streams.append(mixed_cells(cells, form))
@@ -218,11 +236,12 @@ def stacked_cells(cells: Sequence[Cell], form: GridForm, first: int = 0) -> Any:
     videos = [ffmpeg.input(media_url(cell.path))[f"v:{cell.info.video.index}"] for cell in cells]
     videos = _split_where_shared(videos, "split")
     small = [
-        fitted(cell.info, video, width, height, form.rate).filter("tpad", stop_mode="clone", stop=-1)
+        fitted(cell.info, video, (width, height), form.rate).filter("tpad", stop_mode="clone", stop=-1)
         for cell, video in zip(cells, videos, strict=True)
     ]
     places = [f"{n % columns * width}_{n // columns * height}" for n in range(len(cells))]
     stacked = ffmpeg.filter(small, "xstack", inputs=len(cells), layout="|".join(places))
+    stacked = stacked.filter("setparams", color_primaries="bt709", color_trc="bt709", colorspace="bt709")
     return stacked.filter("trim", start_frame=first).filter("setpts", "PTS-STARTPTS") if first else stacked
 
 

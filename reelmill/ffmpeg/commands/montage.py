@@ -16,6 +16,7 @@ from reelmill.ffmpeg.commands.filters import (
     AAC,
     FASTSTART,
     SDR_TAGS,
+    UNLABELLED,
     arguments,
     levelled,
     mixable,
@@ -176,7 +177,8 @@ def _first(start: Fraction, seek_point: SeekPoint, rate: Fraction) -> Fraction:
 
 
 def _written(streams: Sequence[Any], info: MediaInfo, target: Path, encoding: Encoding) -> tuple[str, ...]:
-    options: dict[str, Any] = {**encoding.options(), **FASTSTART, "f": "mp4", **(AAC if info.audio_tracks else {})}
+    options: dict[str, Any] = {**encoding.options(), **FASTSTART, **UNLABELLED, "f": "mp4"}
+    options |= AAC if info.audio_tracks else {}
     options |= tags(info)
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
 

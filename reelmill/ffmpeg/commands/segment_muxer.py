@@ -17,7 +17,7 @@ from av.error import FFmpegError
 
 from reelmill.errors import InputError, OutputRejected
 from reelmill.ffmpeg.codecs import WEB, Codec
-from reelmill.ffmpeg.commands.filters import AAC, FASTSTART, arguments, seconds
+from reelmill.ffmpeg.commands.filters import AAC, FASTSTART, UNLABELLED, arguments, seconds
 from reelmill.ffmpeg.encoding import KEYFRAME_SECONDS, Encoding
 from reelmill.ffmpeg.finding import Finding, FindingKind, not_usable
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, media_url, open_media
@@ -169,7 +169,7 @@ def encode_audio(audio: Any, target: Path, **options: Any) -> tuple[str, ...]:
     Returns:
         ffmpeg's arguments.
     """
-    return arguments(ffmpeg.output(audio, media_url(target), **AAC, **options, f="mp4"))
+    return arguments(ffmpeg.output(audio, media_url(target), **AAC, **UNLABELLED, **options, f="mp4"))
 
 
 def mux(video: Path, audio: Path | None, target: Path) -> tuple[str, ...]:
@@ -186,7 +186,7 @@ def mux(video: Path, audio: Path | None, target: Path) -> tuple[str, ...]:
     streams = [ffmpeg.input(media_url(video))["v:0"]]
     if audio is not None:
         streams.append(ffmpeg.input(media_url(audio), itsoffset=seconds(start_time(audio)))["a:0"])
-    return arguments(ffmpeg.output(*streams, media_url(target), c="copy", f="mp4", **FASTSTART))
+    return arguments(ffmpeg.output(*streams, media_url(target), c="copy", f="mp4", **FASTSTART, **UNLABELLED))
 
 
 def start_time(path: Path) -> Fraction:
