@@ -29,7 +29,7 @@ def examined(file: Path, against: Path | None) -> Proof:
     if against is None:
         return examine(file, _OPEN)
     with briefly_readable(Transcoder(), against, probe(against)) as (path, info, fault):
-        source = Source(path, info, tone_mapped=None)
+        source = Source(path, info, tone_mapped=None, exact=False)
         proof = examine(file, replace(_OPEN, source=source))
     return replace(proof, notes=(Finding(FindingKind.SOURCE_MENDED, text=fault), *proof.notes)) if fault else proof
 

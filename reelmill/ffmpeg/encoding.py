@@ -23,6 +23,11 @@ _CHUNK_BUFFER: Final = Fraction(1)
 #: The most of its rate that a chunk gives for the bits it begins with.
 _GIVEN: Final = Fraction(1, 10)
 
+#: Up to this quality every frame keeps its detail; and so many bits a pixel never hold it below that: H.264 needs 0.1
+#: for film and more for sport or grain.
+_GOOD_CRF: Final = 28
+_ENOUGH_BITS: Final = 0.15
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -49,6 +54,20 @@ class Encoding:
         row = encoder_named(self.encoder)
         assert row is not None, self.encoder
         return row
+
+    def spares_detail(self, width: int, height: int, rate: float) -> bool:
+        """Whether so little is asked for that frames may lose detail, by quality or by bits for each pixel.
+
+        Args:
+            width: of its frames, in pixels.
+            height: the same.
+            rate: frames a second.
+
+        Returns:
+            True where it may; that its frames keep their detail is not promised then.
+        """
+        bits = None if self.max_kbit is None else 1000 * self.max_kbit / (width * height * rate)
+        return self.crf > _GOOD_CRF or (bits is not None and bits < _ENOUGH_BITS)
 
     def options(self) -> dict[str, Any]:
         """ffmpeg's output options."""

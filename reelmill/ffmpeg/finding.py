@@ -66,13 +66,19 @@ class FindingKind(StrEnum):
     MIRRORED = "mirrored"
     TURNED = "turned"
     QUARTER_TURNED = "quarter_turned"
+    CROPPED = "cropped"
+    SHRUNK = "shrunk"
+    SHIFTED = "shifted"
     OTHER_FRAME = "other_frame"
+    COARSE = "coarse"
+    MISPLACED = "misplaced"
     COLOURLESS = "colourless"
     OTHER_COLOURS = "other_colours"
     TOO_MUCH_CONTRAST = "too_much_contrast"
     TOO_LITTLE_CONTRAST = "too_little_contrast"
     DARKER = "darker"
     BRIGHTER = "brighter"
+    OTHER_MATRIX = "other_matrix"
 
     # What it declares of its colours.
     NO_BT709 = "no_bt709"
@@ -99,6 +105,7 @@ class FindingKind(StrEnum):
     OTHER_AUDIO = "other_audio"
     QUIETER = "quieter"
     LOUDER = "louder"
+    CLIPPED = "clipped"
     DEAD_CHANNEL = "dead_channel"
     MUTED_CHANNEL = "muted_channel"
     SWAPPED_CHANNELS = "swapped_channels"
@@ -154,13 +161,19 @@ _SENTENCES: Final[dict[FindingKind, str]] = {
     _Kind.MIRRORED: "{frame} is the source's mirrored",
     _Kind.TURNED: "{frame} is the source's turned by half",
     _Kind.QUARTER_TURNED: "{frame} is the source's turned by a quarter",
+    _Kind.CROPPED: "{frame} shows only a part of the source's",
+    _Kind.SHRUNK: "{frame} shows the source's smaller than it, with something around it",
+    _Kind.SHIFTED: "{frame} shows the source's shifted",
     _Kind.OTHER_FRAME: "{frame} is not the source's",
+    _Kind.COARSE: "{frame} keeps less of the source's detail than a copy should",
+    _Kind.MISPLACED: "around {at:.1f} s its frames are repeated or in another order than the source's",
     _Kind.COLOURLESS: "{frame} has no colour where the source's has",
     _Kind.OTHER_COLOURS: "{frame} has other colours than the source's",
     _Kind.TOO_MUCH_CONTRAST: "{frame} has too much contrast: its levels are of full range, and it declares limited",
     _Kind.TOO_LITTLE_CONTRAST: "{frame} has too little contrast: its levels are of limited range, and it declares full",
     _Kind.DARKER: "{frame} is much darker than the source's",
     _Kind.BRIGHTER: "{frame} is much brighter than the source's",
+    _Kind.OTHER_MATRIX: "{frame} has its colours in another matrix than it declares",
     _Kind.NO_BT709: "it does not declare BT.709",
     _Kind.HDR_DECLARED: "it declares HDR ({got}), and the source is not HDR",
     _Kind.HDR_NOT_MAPPED: "it declares HDR ({got}), and it was to be tone-mapped",
@@ -184,6 +197,7 @@ _SENTENCES: Final[dict[FindingKind, str]] = {
     _Kind.OTHER_AUDIO: "{audio} is not that of the source {at:.2f} s in, or far off",
     _Kind.QUIETER: "{audio} is {far:.0f} dB quieter than the source's",
     _Kind.LOUDER: "{audio} is {far:.0f} dB louder than the source's",
+    _Kind.CLIPPED: "{audio} is clipped from {at:.1f} s on: it is too loud for its format",
     _Kind.DEAD_CHANNEL: "{audio} has no {channels} channel, where the source's sounds",
     _Kind.MUTED_CHANNEL: "{audio} has a silent {channels} channel from {at:.1f} to {until:.1f} s, "
     "where the source's sounds",
@@ -191,8 +205,7 @@ _SENTENCES: Final[dict[FindingKind, str]] = {
     _Kind.SOURCE_CUT_SHORT: "the source is cut short: it promises {wanted:.1f} s and holds {got:.1f} s",
     _Kind.SOURCE_DAMAGED: "the source is damaged ({text}), so that frames and times cannot be compared with it",
     _Kind.SOURCE_MENDED: "the source is read from a mended copy: {text}",
-    _Kind.CONSTANT_RATE: "{got} frames where the source has {wanted}: its variable rate was made a constant "
-    "{rate:.3f} a second",
+    _Kind.CONSTANT_RATE: "{got} frames where the source has {wanted}: its rate was made a constant {rate:.3f} a second",
 }
 
 _PLACES: Final = {"start": "at the start", "middle": "in the middle", "end": "at the end"}

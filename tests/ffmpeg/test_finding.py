@@ -91,7 +91,18 @@ _SENTENCES: dict[FindingKind, tuple[dict[str, Any], str]] = {
     FindingKind.MIRRORED: ({"at": 1.5}, "its frame at 1.5 s is the source's mirrored"),
     FindingKind.TURNED: ({"at": 1.5}, "its frame at 1.5 s is the source's turned by half"),
     FindingKind.QUARTER_TURNED: ({"at": 1.5}, "its frame at 1.5 s is the source's turned by a quarter"),
+    FindingKind.CROPPED: ({"at": 1.5}, "its frame at 1.5 s shows only a part of the source's"),
+    FindingKind.SHRUNK: (
+        {"at": 1.5},
+        "its frame at 1.5 s shows the source's smaller than it, with something around it",
+    ),
+    FindingKind.SHIFTED: ({"at": 1.5}, "its frame at 1.5 s shows the source's shifted"),
     FindingKind.OTHER_FRAME: ({"at": 1.5}, "its frame at 1.5 s is not the source's"),
+    FindingKind.COARSE: ({"at": 1.5}, "its frame at 1.5 s keeps less of the source's detail than a copy should"),
+    FindingKind.MISPLACED: (
+        {"at": 1.5},
+        "around 1.5 s its frames are repeated or in another order than the source's",
+    ),
     FindingKind.COLOURLESS: ({"at": 1.5}, "its frame at 1.5 s has no colour where the source's has"),
     FindingKind.OTHER_COLOURS: ({"at": 1.5}, "its frame at 1.5 s has other colours than the source's"),
     FindingKind.TOO_MUCH_CONTRAST: (
@@ -104,6 +115,10 @@ _SENTENCES: dict[FindingKind, tuple[dict[str, Any], str]] = {
     ),
     FindingKind.DARKER: ({"at": 1.5}, "its frame at 1.5 s is much darker than the source's"),
     FindingKind.BRIGHTER: ({"at": 1.5}, "its frame at 1.5 s is much brighter than the source's"),
+    FindingKind.OTHER_MATRIX: (
+        {"at": 1.5},
+        "its frame at 1.5 s has its colours in another matrix than it declares",
+    ),
     FindingKind.NO_BT709: ({}, "it does not declare BT.709"),
     FindingKind.HDR_DECLARED: ({"got": "PQ"}, "it declares HDR (PQ), and the source is not HDR"),
     FindingKind.HDR_NOT_MAPPED: ({"got": "HLG"}, "it declares HDR (HLG), and it was to be tone-mapped"),
@@ -156,6 +171,7 @@ _SENTENCES: dict[FindingKind, tuple[dict[str, Any], str]] = {
     FindingKind.OTHER_AUDIO: ({"at": 1.5}, "its audio is not that of the source 1.50 s in, or far off"),
     FindingKind.QUIETER: ({"got": -40.2, "limit": 30.0}, "its audio is 40 dB quieter than the source's"),
     FindingKind.LOUDER: ({"got": 31.0, "limit": 30.0}, "its audio is 31 dB louder than the source's"),
+    FindingKind.CLIPPED: ({"at": 1.5}, "its audio is clipped from 1.5 s on: it is too loud for its format"),
     FindingKind.DEAD_CHANNEL: ({"channels": ("left",)}, "its audio has no left channel, where the source's sounds"),
     FindingKind.MUTED_CHANNEL: (
         {"channels": ("left",), "at": 1.5, "until": 3.0},
@@ -176,7 +192,7 @@ _SENTENCES: dict[FindingKind, tuple[dict[str, Any], str]] = {
     FindingKind.SOURCE_MENDED: ({"text": "its clock jumps"}, "the source is read from a mended copy: its clock jumps"),
     FindingKind.CONSTANT_RATE: (
         {"got": 50, "wanted": 25, "rate": 25.0, "against_source": True},
-        "50 frames where the source has 25: its variable rate was made a constant 25.000 a second",
+        "50 frames where the source has 25: its rate was made a constant 25.000 a second",
     ),
 }
 

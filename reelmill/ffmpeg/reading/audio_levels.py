@@ -23,6 +23,9 @@ UNKNOWN: Final = "NONE"
 _USUAL: Final = {1: ("mono", ("FC",)), 2: ("stereo", ("FL", "FR"))}
 #: Seconds of a frame that is not shared out among steps.
 _SHORT: Final = 0.03
+#: A sample so large, of full scale, is clipped, or will be where it is played.
+_FULL: Final = 0.99
+_MEASURES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Levels:
     channels: tuple[str, ...]  # such as FL, FR
     first: int  # number of the first step, counted from the clock's zero
     powers: tuple[array[float], ...]  # of each channel
+    trebles: tuple[array[float], ...] = ()  # power of the difference from sample to sample; none where not measured
+    clipped: tuple[array[float], ...] = ()  # share of samples that are at full scale or over it; the same
 
     @property
     def begin(self) -> float:
@@ -46,11 +51,22 @@ class Levels:
 
     def at(self, begin: float, steps: int) -> NDArray[np.float64]:
         """The powers of ``steps`` steps from the one nearest to ``begin`` seconds on, one row a channel; 0 outside."""
+        return self._rows(self.powers, begin, steps)
+
+    def trebles_at(self, begin: float, steps: int) -> NDArray[np.float64]:
+        """The same of the powers of differences."""
+        return self._rows(self.trebles, begin, steps)
+
+    def clipped_at(self, begin: float, steps: int) -> NDArray[np.float64]:
+        """The same of the shares of clipped samples."""
+        return self._rows(self.clipped, begin, steps)
+
+    def _rows(self, curves: tuple[array[float], ...], begin: float, steps: int) -> NDArray[np.float64]:
         offset = round(begin / float(STEP)) - self.first
         found = np.zeros((len(self.powers), steps))
-        for row, powers in zip(found, self.powers, strict=True):
-            low, high = max(0, offset), min(len(powers), offset + steps)
-            row[low - offset : max(low, high) - offset] = powers[low : max(low, high)]
+        for row, curve in zip(found, curves, strict=False):
+            low, high = max(0, offset), min(len(curve), offset + steps)
+            row[low - offset : max(low, high) - offset] = curve[low : max(low, high)]
         return found
 
 
@@ -88,7 +104,8 @@ class LevelMeter:
             ("", tuple[str, ...]()),
         )  # the layout of the latest frame, and what it is known as
         self._first = 0
-        self._sums: NDArray[np.float64] | None = None  # one row a channel, one column a step
+        # Sums of squares, of squares of differences, and of clipped samples: a channel, a step.
+        self._sums: NDArray[np.float64] | None = None
         self._counts = np.zeros(0)
 
     def add(self, frame: AudioFrame, begin: float) -> None:
@@ -115,27 +132,33 @@ class LevelMeter:
             return
         low, high = int(begin // step), int((begin + (count - 1) / rate) // step)
         if self._sums is None:
-            self._first, self._sums = low, np.zeros((len(samples), 64))
+            self._first, self._sums = low, np.zeros((_MEASURES, len(samples), 64))
             self._counts, self._names = np.zeros(64), channels
-        if low < self._first or len(samples) != len(self._sums):
+        if low < self._first or len(samples) != self._sums.shape[1]:
             return  # before what has been heard first: no player shows it
         self._reserve(high - self._first + 1)
         if count < _SHORT * rate:  # so short that it may count for one step: the one beside it is as good
             place = int((begin + count / rate / 2) // step) - self._first
-            self._sums[:, place] += np.einsum("ij,ij->i", samples, samples)
+            slopes = samples[:, 1:] - samples[:, :-1]
+            self._sums[0, :, place] += np.einsum("ij,ij->i", samples, samples)
+            self._sums[1, :, place] += np.einsum("ij,ij->i", slopes, slopes)
+            if max(samples.max(), -samples.min()) >= _FULL:
+                self._sums[2, :, place] += (np.abs(samples) >= _FULL).sum(axis=1)
             self._counts[place] += count
             return
         inner = np.arange(low + 1, high + 1) * step
         edges = np.concatenate([[0], np.ceil((inner - begin) * rate).astype(int)]).clip(0, count - 1)
         places = slice(low - self._first, high - self._first + 1)
-        self._sums[:, places] += np.add.reduceat(np.square(samples, dtype=np.float64), edges, axis=1)
+        wide = samples.astype(np.float64)
+        measures = np.stack([wide**2, np.diff(wide, axis=1, prepend=wide[:, :1]) ** 2, np.abs(wide) >= _FULL])
+        self._sums[:, :, places] += np.add.reduceat(measures, edges, axis=2)
         self._counts[places] += np.diff(edges, append=count)
 
     def _reserve(self, steps: int) -> None:
         assert self._sums is not None
         if steps > len(self._counts):
             more = max(steps, 2 * len(self._counts)) - len(self._counts)
-            self._sums = np.pad(self._sums, ((0, 0), (0, more)))
+            self._sums = np.pad(self._sums, ((0, 0), (0, 0), (0, more)))
             self._counts = np.pad(self._counts, (0, more))
 
     def levels(self) -> Levels | None:
@@ -143,5 +166,6 @@ class LevelMeter:
         if self._sums is None or self._layout is None:
             return None
         last = int(np.flatnonzero(self._counts)[-1]) + 1
-        powers = self._sums[:, :last] / np.maximum(1, self._counts[:last])
-        return Levels(self._layout, self._names, self._first, tuple(array("f", row) for row in powers))
+        means = self._sums[:, :, :last] / np.maximum(1, self._counts[:last])
+        curves = (tuple(array("f", row) for row in measure) for measure in means)
+        return Levels(self._layout, self._names, self._first, *curves)

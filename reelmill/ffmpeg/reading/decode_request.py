@@ -39,6 +39,20 @@ class DecodeRequest:
 NO_REQUEST: Final = DecodeRequest()
 
 
+class _RecentFrame:
+    """A frame that several moments may want; each raster of it is made once."""
+
+    def __init__(self, frame: VideoFrame):
+        self._frame = frame
+        self._made: dict[Box, Raster] = {}
+
+    def raster(self, box: Box) -> Raster:
+        """The raster of a part of it."""
+        if box not in self._made:
+            self._made[box] = raster(self._frame, box)
+        return self._made[box]
+
+
 class FramePicker:
     """Picks the rasters wanted from frames that are added in the order they are shown.
 
@@ -47,24 +61,25 @@ class FramePicker:
 
     def __init__(self, request: DecodeRequest):
         self._wanted, self._first = request.frames, request.first
-        self._before: list[VideoFrame] = []
+        self._before: list[_RecentFrame] = []
         self.picked: list[tuple[Raster, ...]] = []
 
     def add(self, time: float, frame: VideoFrame) -> None:
         """Add the frame that is shown from ``time`` seconds on."""
+        recent = _RecentFrame(frame)
         if self._first is None:
             self._first = time
         while self._waits and self._wanted[len(self.picked)].at < time - self._first - _ROUNDING:
-            self._pick([*self._before, frame])
-        self._before = [*self._before[-1:], frame]
+            self._pick([*self._before, recent])
+        self._before = [*self._before[-1:], recent]
 
     @property
     def _waits(self) -> bool:
         return len(self.picked) < len(self._wanted)
 
-    def _pick(self, frames: Sequence[VideoFrame]) -> None:
+    def _pick(self, frames: Sequence[_RecentFrame]) -> None:
         box = self._wanted[len(self.picked)].box
-        self.picked.append(tuple(raster(frame, box) for frame in frames))
+        self.picked.append(tuple(frame.raster(box) for frame in frames))
 
     def end(self) -> tuple[tuple[Raster, ...], ...]:
         """The rasters around each moment; for moments after the last frame, those of the last ones."""

@@ -1,4 +1,7 @@
-"""A frame made so small that two files can be compared by it: 32 by 32 means of brightness and colour, upright."""
+"""A frame made so small that two files can be compared by it, upright: 32 by 32 means of brightness and colour.
+
+A larger one of brightness alone, 128 by 128, shows how much detail there is.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,17 @@ Planes = NDArray[np.float32]
 
 #: Rows and columns: enough to tell up from down, too few for grain, coding or a frame's worth of motion to matter.
 SIDE: Final = 32
+#: Rows and columns of the larger one: a cell is about a block of coding at 1080 lines.
+FINE_SIDE: Final = 128
 #: Formats whose planes are read as they are; others go through ``yuv444p``.
 _PLANAR: Final = re.compile(r"yuva?j?4\d\dp(\d\dle)?$")
 _PLAIN: Final = "yuv444p"
 #: Those with an alpha plane, and what they go through.
 _ALPHA: Final = re.compile(r"yuva|rgba|bgra|argb|abgr|gbrap|ya\d|ayuv|vuya|pal8")
 _PLAIN_ALPHA: Final = "yuva444p"
+#: The matrix that RGB is made brightness and colour differences by there, and one that is not known (ITU-T H.273).
+_OF_RGB: Final = 6
+_UNSPECIFIED: Final = 2
 _TURNING: Final = "DISPLAYMATRIX"
 _FULL_RANGE: Final = 2  # AVColorRange JPEG
 
@@ -42,11 +50,21 @@ class Raster:
     """Brightness (0 black, 1 white) and two colour differences (0 grey), as bytes so that it travels and compares."""
 
     data: bytes
+    fine_data: bytes = b""
+    matrix: int = _UNSPECIFIED  # that colours were made brightness and differences by, as it is declared
 
     @property
     def planes(self) -> Planes:
         """Brightness and both colour differences, each of ``SIDE`` rows and columns."""
         return np.frombuffer(self.data, np.float16).astype(np.float32).reshape(3, SIDE, SIDE)
+
+    @property
+    def fine(self) -> Planes | None:
+        """Brightness in ``FINE_SIDE`` rows and columns; None where it was not kept."""
+        if not self.fine_data:
+            return None
+        fine = np.frombuffer(self.fine_data, np.uint8).reshape(FINE_SIDE, FINE_SIDE)
+        return fine.astype(np.float32) / np.float32(255)
 
 
 def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
@@ -68,17 +86,35 @@ def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
     small = np.stack([_means(plane, depth, box) for plane in shown.planes[:3]]) / unit
     small[0] = (small[0] - zero) / white
     small[1:] = (small[1:] - 128) / colours
+    fine = b""
     if len(shown.planes) > 3:  # over black, as players show it
         small *= _means(shown.planes[3], depth, box) / ((1 << depth) - 1)
-    return Raster(_upright(small, frame).astype(np.float16).tobytes())
+    else:
+        bright = _fine(shown.planes[0], depth, box).astype(np.float32)
+        bright = (bright - zero) * (255 / white)
+        fine = _upright(bright[None], frame).round().clip(0, 255).astype(np.uint8).tobytes()
+    matrix = int(frame.colorspace) if shown is frame else _OF_RGB
+    return Raster(_upright(small, frame).astype(np.float16).tobytes(), fine, matrix)
 
 
-def _means(plane: Any, depth: int, box: Box) -> Planes:
+def _region(plane: Any, depth: int, box: Box) -> NDArray[Any]:
     kind = np.dtype(np.uint16 if depth > 8 else np.uint8)
     rows = np.frombuffer(plane, dtype=kind).reshape(plane.height, plane.line_size // kind.itemsize)
     top, bottom = _bounds(box.top, box.height, plane.height)
     left, right = _bounds(box.left, box.width, plane.width)
-    region = rows[top:bottom, left:right]
+    return rows[top:bottom, left:right]
+
+
+def _fine(plane: Any, depth: int, box: Box) -> NDArray[np.uint8]:
+    """Brightness as it is stored, in eight bits; edges of cells may lie within a pixel, so that sizes do not matter."""
+    region = _region(plane, depth, box)
+    plain = np.ascontiguousarray(region if depth <= 8 else (region >> (depth - 8)).astype(np.uint8))
+    small = VideoFrame.from_ndarray(plain, format="gray").reformat(FINE_SIDE, FINE_SIDE, interpolation="AREA")
+    return cast(NDArray[np.uint8], small.to_ndarray())
+
+
+def _means(plane: Any, depth: int, box: Box) -> Planes:
+    region = _region(plane, depth, box)
     down, across = (np.arange(SIDE) * length // SIDE for length in region.shape)
     # Along the rows first, as they lie in memory: four times as fast.
     sums = np.add.reduceat(np.add.reduceat(region, across, axis=1, dtype=np.uint32), down, axis=0)

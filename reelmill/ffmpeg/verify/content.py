@@ -18,7 +18,7 @@ from reelmill.ffmpeg.reading.parallel_decode import check_other_tracks
 from reelmill.ffmpeg.verify.film_segments import FilmSegment
 from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame, expected_frames, frame_faults
 from reelmill.ffmpeg.verify.levels_match import level_faults
-from reelmill.ffmpeg.verify.source_levels import layouts, levels_between
+from reelmill.ffmpeg.verify.source_levels import layouts_of, levels_between
 from reelmill.ffmpeg.verify.timing import Timing
 
 #: Seconds at both ends of a segment whose audio may be faded.
@@ -54,16 +54,17 @@ def content_of(film: Path, segments: Sequence[FilmSegment]) -> Content:
     Raises:
         NotAVideo, FileMissing, InputError: one does not open.
     """
-    return Content(tuple(segments), tuple(expected_frames(segments)), layouts(film) if segments else ())
+    return Content(tuple(segments), tuple(expected_frames(segments)), layouts_of(film) if segments else ())
 
 
-def whole_segment(source: Path, wanted: Timing, *, mapped: bool) -> list[FilmSegment]:
+def whole_segment(source: Path, wanted: Timing, *, mapped: bool, rough: bool) -> list[FilmSegment]:
     """The segment that a copy of a whole video is.
 
     Args:
         source: the video.
         wanted: its times.
         mapped: from high dynamic range to standard.
+        rough: detail may be lost.
 
     Returns:
         One segment; none where the source has no frame.
@@ -71,7 +72,7 @@ def whole_segment(source: Path, wanted: Timing, *, mapped: bool) -> list[FilmSeg
     if not wanted.frames:
         return []
     begin, end = wanted.first - wanted.start, wanted.last - wanted.start
-    return [FilmSegment(source, begin, end + _SOFT, at=0.0, mapped=mapped)]
+    return [FilmSegment(source, begin, end + _SOFT, at=0.0, mapped=mapped, rough=rough)]
 
 
 def shown_faults(film: Path, content: Content, report: DecodeReport, late: float = 0.0) -> Iterator[Finding]:
@@ -108,12 +109,15 @@ def copy_audio_faults(source: Path, wanted: Timing, content: Content, made: Deco
     mixed = dict(zip(decoding, content.layouts, strict=False))
     layouts = tuple(mixed.get(number) for number in range(len(wanted.audio)))
     found = check_other_tracks(source, DecodeRequest(levels=True, layouts=layouts)).levels
-    for track, (was, now) in enumerate(zip([found[number] for number in decoding], made.levels, strict=False)):
+    own = layouts_of(source)
+    for track, (number, now) in enumerate(zip(decoding, made.levels, strict=False)):
+        was = found[number]
         if was is None or now is None:
             continue
         before = max(0.0, wanted.first - was.begin)  # what is heard before the first frame
         ends = was.end - wanted.first + before
-        faults = level_faults((was, wanted.first - before), (now, float(made.start) - before), ends, -before)
+        gain = 0.0 if track < len(own) and own[track] == mixed.get(number) else None  # mixing changes levels, too
+        faults = level_faults((was, wanted.first - before), (now, float(made.start) - before), ends, -before, gain)
         yield from faults if len(decoding) == 1 else (replace(fault, track=track + 1) for fault in faults)
 
 

@@ -26,6 +26,8 @@ class Source:
     info: MediaInfo
     tone_mapped: bool | None = True  # whether HDR was to become SDR; None: as the copy declares
     further_audio: int = 0  # audio tracks that the copy has after those of its source
+    exact: bool = True  # every frame once and every track; else another constant rate or fewer tracks are noted
+    rough: bool = False  # its encode was asked for so little that detail may be lost
 
 
 @dataclass(frozen=True)

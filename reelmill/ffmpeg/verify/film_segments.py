@@ -26,6 +26,7 @@ class FilmSegment:
     mapped: bool = False  # from high dynamic range to standard
     heard: bool = True  # its first audio track is the film's there
     gain: float | None = 0.0  # by how many dB its audio was changed; None: by some
+    rough: bool = True  # detail may be lost
 
     @property
     def length(self) -> float:

@@ -7,8 +7,8 @@ is wrong in most of that counts.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -19,11 +19,19 @@ from reelmill.ffmpeg.reading.decode_request import FrameRequest
 from reelmill.ffmpeg.reading.raster import WHOLE, Raster, raster
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, windows
 from reelmill.ffmpeg.verify.frames_match import Judge
+from reelmill.ffmpeg.verify.order_match import misplaced
 from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader, first_frame_time
 
+#: In how many places it is looked at whether frames follow one another as in the source, and how many are compared.
+_RUNS: Final = 3
+_RUN: Final = 8
 #: How far around a suspect the second comparison goes, in seconds, and how many frames it compares at most.
 _REACH: Final = 0.35
 _MOST: Final = 8
+#: So many suspects of a kind that are confirmed vouch for the others.
+_SURE: Final = 3
+#: Of each moment there are so many frames of the film, the second being on show then.
+_AROUND: Final = 3
 #: Frames of film and source that show the same are at most so far apart, in frames of either.
 _APART: Final = 1.5
 #: The least that is taken for a frame's time, in seconds.
@@ -37,6 +45,12 @@ class ExpectedFrame:
     segment: FilmSegment
     at: float  # in the source, in seconds from the start of its file
     raster: Raster
+    run: int | None = None  # the frames of a run follow one another; its first is compared alone, too
+
+    @property
+    def judge(self) -> Judge:
+        """Who compares it."""
+        return Judge(self.segment.mapped, self.segment.rough)
 
     @property
     def request(self) -> FrameRequest:
@@ -53,15 +67,28 @@ def expected_frames(segments: Sequence[FilmSegment]) -> list[ExpectedFrame]:
     Raises:
         NotAVideo, FileMissing, InputError: a source does not open.
     """
-    found = []
+    found = list[ExpectedFrame]()
     ordered = sorted(windows(segments), key=lambda window: (window.segment.path, window.begin))
-    for path, windows_of_path in groupby(ordered, key=lambda window: window.segment.path):
+    runs = 0
+    for path, numbered in groupby(enumerate(ordered), key=lambda item: item[1].segment.path):
         with SourceFrameReader(path) as source:
-            for window in windows_of_path:
+            for number, window in numbered:
                 frame = source.within(window.begin, window.end)
-                if frame is not None:
+                if frame is None:
+                    continue
+                if frame.frame.key_frame and runs <= number * _RUNS // len(ordered):
+                    runs += 1
+                    found += _run(source, window.segment, frame.at, number)
+                else:
                     found.append(ExpectedFrame(window.segment, frame.at, raster(frame.frame)))
     return sorted(found, key=lambda expected: expected.request.at)
+
+
+def _run(source: SourceFrameReader, segment: FilmSegment, begin: float, number: int) -> Iterator[ExpectedFrame]:
+    """Frames of a segment that follow one another from a keyframe on."""
+    for frame in source.run(begin, _RUN):
+        if frame.at < segment.end:
+            yield ExpectedFrame(segment, frame.at, raster(frame.frame), number)
 
 
 def frame_faults(
@@ -78,29 +105,79 @@ def frame_faults(
     Yields:
         One of each kind, at the first frame that is so.
     """
-    suspects = [
-        expected
-        for expected, around in zip(frames, shown, strict=True)
-        if Judge(expected.segment.mapped).fault(expected.raster, around) is not None
-    ]
-    confirmed = list(_confirmed(film, suspects, late))
-    for kind in dict.fromkeys(kind for _, kind in confirmed):
+    pairs = list(_singles(frames, shown))
+    suspects = defaultdict[FindingKind, list[ExpectedFrame]](list)
+    for expected, around in pairs:
+        if (fault := expected.judge.fault(expected.raster, around)) is not None:
+            suspects[fault].append(expected)
+    confirmed = [found for kind, frames in suspects.items() for found in _confirmed(film, kind, frames, late)]
+    for kind in dict.fromkeys(kind for _, kind in sorted(confirmed)):
         times = [at for at, other in confirmed if other is kind]
-        yield Finding(kind, at=times[0], frames=len(times), compared=len(frames))
+        yield Finding(kind, at=min(times), frames=len(times), compared=len(pairs))
 
 
-def _confirmed(film: Path, suspects: Iterable[ExpectedFrame], late: float) -> Iterator[tuple[float, FindingKind]]:
-    """Suspects that are wrong in a second comparison, too, with the time in the film."""
-    first = first_frame_time(film)
-    for expected in suspects:
-        segment, at = expected.segment, expected.request.at - late
-        with SourceFrameReader(segment.path, exact=True) as source:
-            wanted = _thinned(source.around(expected.at, _REACH))
-        with SourceFrameReader(film, exact=True) as made:
-            got = [SourceFrame(frame.at - first, frame.frame) for frame in made.around(at + first, 2 * _REACH)]
-        fault = _common_fault(expected, at, wanted, got)
+def _singles(
+    frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raster]]
+) -> Iterator[tuple[ExpectedFrame, Sequence[Raster]]]:
+    """Frames that are compared alone, and what is shown around each: of a run its first."""
+    seen = set[int | None]()
+    for expected, around in zip(frames, shown, strict=True):
+        if expected.run is None or expected.run not in seen:
+            seen.add(expected.run)
+            yield expected, around
+
+
+def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raster]]) -> Iterator[Finding]:
+    """Whether frames are repeated or in another order, in a film that has as many as its source.
+
+    Args:
+        frames: what ``expected_frames`` found.
+        shown: what the film shows around each.
+
+    Yields:
+        One, at the first place where that is so.
+    """
+    runs = defaultdict[int, list[tuple[ExpectedFrame, Raster]]](list)
+    for expected, around in zip(frames, shown, strict=True):
+        if expected.run is not None and len(around) == _AROUND:  # at both ends of a film there are fewer
+            runs[expected.run].append((expected, around[1]))
+    for run in runs.values():
+        if misplaced([expected.raster for expected, _ in run], [got for _, got in run]):
+            yield Finding(FindingKind.MISPLACED, at=run[0][0].request.at)
+            return
+
+
+def _confirmed(
+    film: Path, kind: FindingKind, suspects: Sequence[ExpectedFrame], late: float
+) -> list[tuple[float, FindingKind]]:
+    """Suspects that are wrong in a second comparison, too.
+
+    Args:
+        film: the file.
+        kind: what seems wrong with them.
+        suspects: the frames; where the first ones are wrong as was thought, the others need no second look.
+        late: how many seconds later than was thought the sources' frames begin.
+
+    Returns:
+        The time of each in the film, and what is wrong.
+    """
+    found = list[tuple[float, FindingKind]]()
+    for number, expected in enumerate(suspects):
+        sure = number == len(found) >= _SURE and {fault for _, fault in found} == {kind}
+        fault = kind if sure else _second_look(film, expected, late)
         if fault is not None:
-            yield at, fault
+            found.append((expected.request.at - late, fault))
+    return found
+
+
+def _second_look(film: Path, expected: ExpectedFrame, late: float) -> FindingKind | None:
+    """What is wrong with a suspect where all around it is decoded, with care."""
+    first, segment, at = first_frame_time(film), expected.segment, expected.request.at - late
+    with SourceFrameReader(segment.path, exact=True) as source:
+        wanted = _thinned(source.around(expected.at, _REACH))
+    with SourceFrameReader(film, exact=True) as made:
+        got = [SourceFrame(frame.at - first, frame.frame) for frame in made.around(at + first, 2 * _REACH)]
+    return _common_fault(expected, at, wanted, got)
 
 
 def _thinned(frames: Sequence[SourceFrame]) -> Sequence[SourceFrame]:
@@ -111,7 +188,7 @@ def _common_fault(
     expected: ExpectedFrame, at: float, wanted: Sequence[SourceFrame], got: Sequence[SourceFrame]
 ) -> FindingKind | None:
     """What most of the frames around a suspect show."""
-    judge, near = Judge(expected.segment.mapped), _APART * max(_SHORTEST, _frame_length(wanted), _frame_length(got))
+    judge, near = expected.judge, _APART * max(_SHORTEST, _frame_length(wanted), _frame_length(got))
     small = [(frame.at, raster(frame.frame, expected.segment.box)) for frame in got]
     found: Counter[FindingKind | None] = Counter()
     for frame in wanted:

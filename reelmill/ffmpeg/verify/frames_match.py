@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.raster import Planes, Raster
+from reelmill.ffmpeg.verify.detail_match import FLOOR, kept_detail
+from reelmill.ffmpeg.verify.matrix_match import WIDE, in_matrix_of, matrix_fault
+from reelmill.ffmpeg.verify.place_match import place_fault
 
 #: Standard deviation of brightness from which on a frame can be distinguished from its negative or its mirror image.
 #: Below, CRF 51 flattens what there is: correlation falls to 0.3 at 0.02 to 0.04; from here on its least is 0.85.
@@ -48,6 +51,12 @@ _LEVELS: Final = (0.08, 0.97)
 _STRETCHED: Final = (255 / 219, -16 / 219)
 _SQUEEZED: Final = (219 / 255, 16 / 255)
 _NEAR: Final = (0.06, 0.03)
+#: Where a copy is so much like its source (correlation of brightness), it is near in all else, too: brightness as a
+#: whole, colours (cosine), and the least and most of their strength.
+_CLOSE: Final = 0.97
+_CLOSE_BRIGHTNESS: Final = 0.12
+_CLOSE_COLOURS: Final = 0.9
+_CLOSE_STRENGTH: Final = (0.65, 1.55)
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,7 @@ class Judge:
     """What may differ between a source and its copy."""
 
     mapped: bool = False  # from high dynamic range to standard: levels are no longer the source's
+    rough: bool = False  # detail may be lost: its encode was asked for little, or it is deinterlaced
 
     def fault(self, wanted: Raster, around: Sequence[Raster]) -> FindingKind | None:
         """What is wrong with a frame.
@@ -67,26 +77,40 @@ class Judge:
             The fault; None where there is none, or none can be known.
         """
         planes = wanted.planes
-        nearest = sorted((one.planes for one in around), key=lambda one: _distance(planes, one))
         found = None
-        for got in nearest:
-            fault = self._fault_of(planes, got)
+        for got in sorted(around, key=lambda one: _distance(planes, one.planes)):
+            fault = self._fault_of(wanted, got)
             if fault is None:
                 return None
             found = found or fault
         return found
 
-    def _fault_of(self, wanted: Planes, got: Planes) -> FindingKind | None:
-        if wanted[0].max() >= got[0].max() + _NOT_BLACK and got[0].max() <= _BLACK:
+    def _fault_of(self, wanted: Raster, got: Raster) -> FindingKind | None:
+        was, now = wanted.planes, in_matrix_of(wanted, got)
+        if was[0].max() >= now[0].max() + _NOT_BLACK and now[0].max() <= _BLACK:
             return FindingKind.BLACK
-        contrast = float(wanted[0].std())
-        if contrast >= _CONTRAST and (found := self._shape_fault(wanted[0], got[0])):
+        if float(was[0].std()) >= _CONTRAST and (found := self._shape_fault(wanted, got)):
             return found
-        if found := self._colour_fault(wanted[1:], got[1:]):
+        plain = not self.mapped and wanted.matrix not in WIDE
+        close = plain and _correlation(was[0], now[0]) > _CLOSE
+        if found := _colour_fault(was[1:], now[1:]):
             return found
-        return None if self.mapped else self._level_fault(wanted[0], got[0])
+        if not self.mapped and (found := _level_fault(was[0], now[0], close=close)):
+            return found
+        if plain and (found := matrix_fault(wanted, got)):
+            return found
+        if close and not _close_colours(was[1:], now[1:]):
+            return FindingKind.OTHER_COLOURS
+        return FindingKind.COARSE if self._is_coarse(wanted, got) else None
 
-    def _shape_fault(self, wanted: Planes, got: Planes) -> FindingKind | None:
+    def _is_coarse(self, wanted: Raster, got: Raster) -> bool:
+        one, other = wanted.fine, got.fine
+        if self.mapped or self.rough or one is None or other is None:
+            return False
+        return kept_detail(one, other) < FLOOR
+
+    def _shape_fault(self, source: Raster, copy: Raster) -> FindingKind | None:
+        wanted, got = source.planes[0], copy.planes[0]
         if got.std() < _PLAIN:
             return FindingKind.PLAIN
         of = _ranks if self.mapped else np.asarray
@@ -97,25 +121,39 @@ class Judge:
             return best
         if straight < _NEGATIVE:
             return FindingKind.NEGATIVE
+        if source.fine is not None and copy.fine is not None and (found := place_fault(source.fine, copy.fine)):
+            return found
         return FindingKind.OTHER_FRAME if straight < (_ALIKE_MAPPED if self.mapped else _ALIKE) else None
 
-    def _colour_fault(self, wanted: Planes, got: Planes) -> FindingKind | None:
-        strength, kept = (float(np.sqrt(np.mean(np.square(colours)))) for colours in (wanted, got))
-        if strength < _COLOUR:
-            return None
-        if kept < _COLOURS_KEPT * strength:
-            return FindingKind.COLOURLESS
-        same = float(np.mean(wanted * got)) / (strength * kept)
-        return FindingKind.OTHER_COLOURS if strength >= _COLOURS_CLEAR and same < _SAME_COLOURS else None
 
-    def _level_fault(self, wanted: Planes, got: Planes) -> FindingKind | None:
-        off = float(got.mean() - wanted.mean())
-        if abs(off) > _BRIGHTNESS:
-            return FindingKind.BRIGHTER if off > 0 else FindingKind.DARKER
-        alike = _correlation(wanted, got)
-        contrast = float(wanted.std())
-        if contrast < _LEVELS[0] or alike < _LEVELS[1]:
-            return None
+def _colour_fault(wanted: Planes, got: Planes) -> FindingKind | None:
+    strength, kept = _strength(wanted), _strength(got)
+    if strength < _COLOUR:
+        return None
+    if kept < _COLOURS_KEPT * strength:
+        return FindingKind.COLOURLESS
+    same = float(np.mean(wanted * got)) / (strength * kept)
+    return FindingKind.OTHER_COLOURS if strength >= _COLOURS_CLEAR and same < _SAME_COLOURS else None
+
+
+def _close_colours(wanted: Planes, got: Planes) -> bool:
+    """Whether colours are as near as brightness is."""
+    strength, kept = _strength(wanted), _strength(got)
+    if strength < _COLOURS_CLEAR:
+        return True
+    least, most = _CLOSE_STRENGTH
+    same = float(np.mean(wanted * got)) / (strength * kept)
+    return same >= _CLOSE_COLOURS and least * strength <= kept <= most * strength
+
+
+def _strength(colours: Planes) -> float:
+    return float(np.sqrt(np.mean(np.square(colours))))
+
+
+def _level_fault(wanted: Planes, got: Planes, *, close: bool) -> FindingKind | None:
+    contrast = float(wanted.std())
+    alike = _correlation(wanted, got)
+    if contrast >= _LEVELS[0] and alike >= _LEVELS[1]:
         slope = alike * float(got.std()) / contrast
         offset = float(got.mean()) - slope * float(wanted.mean())
         for fault, (its_slope, its_offset) in (
@@ -124,7 +162,10 @@ class Judge:
         ):
             if abs(slope - its_slope) < _NEAR[0] and abs(offset - its_offset) < _NEAR[1]:
                 return fault
-        return None
+    off = float(got.mean() - wanted.mean())
+    if abs(off) > (_CLOSE_BRIGHTNESS if close else _BRIGHTNESS):
+        return FindingKind.BRIGHTER if off > 0 else FindingKind.DARKER
+    return None
 
 
 def _other_ways(got: Planes) -> list[tuple[FindingKind, Planes]]:

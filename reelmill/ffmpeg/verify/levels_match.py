@@ -44,6 +44,15 @@ _SWAPPED: Final = 0.85
 #: How far that difference may be from what it was, in dB; what is below the floor counts as that.
 _AS_MUCH: Final = 10.0
 _FLOOR: Final = -60.0
+#: And where one is so much higher than the other, in dB from sample to sample: an octave is 6.
+_TONES_APART: Final = 3.0
+#: What share of a step's samples may be at full scale, besides so many times that of the source: a master that is as
+#: loud as can be has 0.002 to 0.01, coding adds as much again. A tone that is 12 dB too loud has 0.6.
+_CLIPPED: Final = 0.03
+_CLIPPED_TIMES: Final = 3.0
+#: The level of a tone at full scale, and by how much what is over it is held down, in dB: AAC limits by itself.
+_FULL_TONE: Final = -3.0
+_HELD_DOWN: Final = 3.0
 #: Low frequency effects lose all above 120 Hz in AAC.
 _NOT_JUDGED: Final = ("LFE", "LFE2")
 
@@ -74,6 +83,10 @@ def level_faults(
     powers = [levels.at(begin, steps) for levels, begin in (wanted, got)]
     names = _channels(wanted[0], got[0])
     was, now = (_decibels(power) for power in powers)
+    tones = [
+        _decibels(levels.trebles_at(begin, steps)) - level
+        for (levels, begin), level in zip((wanted, got), (was, now), strict=True)
+    ]
     together = [_decibels(power.sum(axis=0)[None])[0] for power in powers]
     least = _around(together[0][None], np.min)[0]
     loud = least > _LOUD
@@ -81,7 +94,8 @@ def level_faults(
     if loud.sum() >= _ENOUGH and silent.sum() >= _DEAD * loud.sum():
         yield from _all_gone(together[0][loud], together[1][loud])
         return
-    if wrong := [*_swapped(names, was, now, loud)] or [*_dead_channels(names, was, now, loud)]:
+    crossed = [*_swapped(names, was, now, loud)] or [*_swapped_tones(names, (was, now), (tones[0], tones[1]))]
+    if wrong := crossed or [*_dead_channels(names, was, now, loud)]:
         yield from wrong
         return
     for begin, end in _runs(silent, loud, _SILENT_STEPS):
@@ -89,6 +103,12 @@ def level_faults(
     audible = loud & ~silent
     if audible.sum() >= _ENOUGH:
         yield from _level_fault(float(np.median((together[1] - together[0])[audible])), gain)
+    full = [levels.clipped_at(begin, steps) for levels, begin in (wanted, got)]
+    clipped = _clipped(full[0], full[1])
+    if gain == 0:
+        clipped |= _held_down(was, now, audible)
+    if clipped.sum() >= _ENOUGH:
+        yield Finding(FindingKind.CLIPPED, at=at + float(clipped.argmax()) * float(STEP))
     for name, heard, gone in _judged_channels(names, was, now, audible):
         for begin, end in _runs(gone, heard, _SILENT_CHANNEL_STEPS):
             yield Finding(FindingKind.MUTED_CHANNEL, channels=(name,), at=at + begin, until=at + end)
@@ -147,6 +167,39 @@ def _swapped(names: tuple[str, ...], wanted: Decibels, got: Decibels, loud: Step
         crossed &= np.abs(crosswise - apart) < _AS_MUCH
         if clear.sum() >= _SWAPPED_STEPS and crossed.sum() >= _SWAPPED * clear.sum():
             yield Finding(FindingKind.SWAPPED_CHANNELS, channels=(_named(names[one]), _named(names[other])))
+
+
+def _swapped_tones(
+    names: tuple[str, ...], levels: tuple[Decibels, Decibels], tones: tuple[Decibels, Decibels]
+) -> Iterator[Finding]:
+    """The same by how high each is, where both are heard: channels that are as loud can be distinguished by that."""
+    judged = [number for number, name in enumerate(names) if name not in _NOT_JUDGED]
+    for one, other in combinations(judged, 2):
+        heard = np.logical_and.reduce([level[number] > _LOUD for level in levels for number in (one, other)])
+        apart, crosswise = (tone[one] - tone[other] for tone in tones)
+        clear = heard & (np.abs(apart) > _TONES_APART)
+        crossed = clear & (np.abs(apart + crosswise) < np.abs(apart) / 2)
+        if clear.sum() >= _SWAPPED_STEPS and crossed.sum() >= _SWAPPED * clear.sum():
+            yield Finding(FindingKind.SWAPPED_CHANNELS, channels=(_named(names[one]), _named(names[other])))
+
+
+def _clipped(wanted: NDArray[Any], got: NDArray[Any]) -> Steps:
+    """Steps in which much more of some channel is at full scale than of any of the source's."""
+    allowed = _around(wanted.max(axis=0)[None], np.max)[0] * _CLIPPED_TIMES + _CLIPPED
+    found: Steps = got.max(axis=0) > allowed
+    return found
+
+
+def _held_down(wanted: Decibels, got: Decibels, audible: Steps) -> Steps:
+    """Steps that would be over full scale, had they become as much louder as the quiet ones have, and are not."""
+    was, now = wanted.max(axis=0), got.max(axis=0)
+    if audible.sum() < _ENOUGH:
+        return np.zeros_like(audible)
+    quiet = audible & (was <= np.quantile(was[audible], 1 / 3))
+    louder = float(np.median((now - was)[quiet]))
+    would_be = was + louder
+    found: Steps = audible & (louder > _HELD_DOWN) & (would_be > _FULL_TONE) & (now < would_be - _HELD_DOWN)
+    return found
 
 
 def _named(channel: str) -> str:

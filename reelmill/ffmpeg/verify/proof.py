@@ -28,6 +28,7 @@ from reelmill.ffmpeg.verify.content import (
 )
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
 from reelmill.ffmpeg.verify.film_segments import FilmSegment
+from reelmill.ffmpeg.verify.frames_compared import order_faults
 from reelmill.ffmpeg.verify.sync import Offset, synchrony, unexplained_holes
 from reelmill.ffmpeg.verify.timing import (
     Timing,
@@ -43,6 +44,10 @@ _BT709: Final = 1
 #: So many errors of decoding are named.
 _MOST_NAMED: Final = 3
 
+#: Audio that is out of sync in so many places is so throughout.
+_THROUGHOUT: Final = 3
+#: Rates that differ by less are the same: containers count frames in different ways.
+_SAME_RATE: Final = 0.005
 #: Pixels of the shorter side that a copy has at least unless its source nearly has less: the least of video services.
 _SMALLEST: Final = 144
 
@@ -162,7 +167,8 @@ class _Original:
             return []
         track = self.source.info.video
         mapped = (track.hdr is not None and made.video.hdr is None) or wide(track)
-        return whole_segment(self.source.path, self.times, mapped=mapped)
+        rough = self.source.rough or track.interlaced
+        return whole_segment(self.source.path, self.times, mapped=mapped, rough=rough)
 
 
 def _decode_faults(report: DecodeReport) -> Iterator[Finding]:
@@ -190,30 +196,45 @@ def _compare_with_source(
             decoded_timing(source.path), reaches=wanted.reaches
         )  # packets prove neither frames nor silence
         made = _comparable(source.info, wanted, timing_of(report))
-    findings, notes = [*proof.findings, *short], [*proof.notes]
+    findings, notes, why = [*proof.findings, *short], [*proof.notes], list[Finding]()
     if wanted.errors:
         notes.append(Finding(FindingKind.SOURCE_DAMAGED, text=wanted.errors[0]))
     else:
-        counted, why = _frame_count(source.info, wanted, made, info)
+        counted, why = _frame_count(source, wanted, made, info)
         notes += why
         findings += [*counted, *([] if why else time_faults(wanted, made, frame_length(source.info)))]
     offsets: tuple[Offset, ...] = ()
-    wanted_tracks = source.info.audio_tracks + source.further_audio
-    if info.audio_tracks != wanted_tracks:
-        tracks = info.audio_tracks, wanted_tracks
-        findings.append(Finding(FindingKind.AUDIO_TRACKS, *tracks, against_source=True))
-    elif not wanted.errors:
+    counted_tracks, comparable = _track_count(source, info)
+    (notes if comparable else findings).extend(counted_tracks)
+    if comparable and not wanted.errors:
         found = synchrony(source.path, wanted, path, made)
         findings, offsets = [*findings, *found.faults], found.offsets
-        if not found.faults:  # of audio that is elsewhere, levels say nothing more
+        kinds = [fault.kind for fault in found.faults]
+        elsewhere = kinds.count(FindingKind.OUT_OF_SYNC) >= _THROUGHOUT
+        if not elsewhere and FindingKind.MUTED not in kinds:  # else levels say nothing more
             findings += list(copy_audio_faults(source.path, wanted, content, report))[:_MOST_NAMED]
-    findings += shown_faults(path, content, report, late=wanted.first - original.times.first)
-    findings += [*_shape_faults(source.info, info), *_size_faults(source.info, info)]
-    findings += colour_faults(source.info.video, info.video, tone_mapped=source.tone_mapped)
+    shown = list(shown_faults(path, content, report, late=wanted.first - original.times.first))
+    if why:  # at another rate frames are beside those of the source, and detail moves
+        shown = [fault for fault in shown if fault.kind is not FindingKind.COARSE]
+    if not shown and len(made.frames) == len(wanted.frames):
+        shown = list(order_faults(content.expected_frames, report.rasters))
+    findings += [*shown, *_shape_faults(source.info, info), *_size_faults(source.info, info)]
+    for fault in colour_faults(source.info.video, info.video, tone_mapped=source.tone_mapped):
+        converted = fault.kind is FindingKind.MATRIX and content.expected_frames and not shown
+        (notes if converted else findings).append(fault)
     findings += [washed] if (washed := washed_out(source.path, source.info, path, info)) else []
     findings += companion_faults(_expected_companions(source), proof.companions)
     unique = tuple(dict.fromkeys(findings))
     return replace(proof, findings=unique, notes=tuple(notes), offsets=offsets)
+
+
+def _track_count(source: Source, info: MediaInfo) -> tuple[list[Finding], bool]:
+    """What is to be said of the number of audio tracks, and whether those that are there can be compared."""
+    wanted, got = source.info.audio_tracks + source.further_audio, info.audio_tracks
+    if got == wanted:
+        return [], True
+    fewer = not source.exact and 0 < got < wanted  # the first ones were kept
+    return [Finding(FindingKind.AUDIO_TRACKS, got, wanted, against_source=True)], fewer
 
 
 def _comparable(source: MediaInfo, wanted: Timing, made: Timing) -> Timing:
@@ -256,16 +277,16 @@ def _source_faults(info: MediaInfo, wanted: Timing) -> list[Finding]:
     return [Finding(FindingKind.SOURCE_CUT_SHORT, got=float(holds), wanted=float(info.duration))]
 
 
-def _frame_count(
-    source: MediaInfo, wanted: Timing, made: Timing, info: MediaInfo
-) -> tuple[list[Finding], list[Finding]]:
+def _frame_count(source: Source, wanted: Timing, made: Timing, info: MediaInfo) -> tuple[list[Finding], list[Finding]]:
     """Findings and notes on the number of frames."""
     counted = len(made.frames), len(wanted.frames)
     if len(made.frames) == len(wanted.frames):
         return [], []
-    rate = info.video.frame_rate
-    if not wanted.steady and made.steady and rate is not None:
+    rate, was = info.video.frame_rate, source.info.video.frame_rate
+    other = rate is not None and was is not None and abs(rate / was - 1) > _SAME_RATE
+    changed = not wanted.steady or (other and not source.exact)
+    if changed and made.steady and rate is not None:
         length = wanted.last - wanted.first
-        if abs(made.last - made.first - length) <= 2 / float(rate) + frame_length(source):
+        if abs(made.last - made.first - length) <= 2 / float(rate) + frame_length(source.info):
             return [], [Finding(FindingKind.CONSTANT_RATE, *counted, rate=float(rate), against_source=True)]
     return [Finding(FindingKind.FRAME_COUNT, *counted, against_source=True)], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -148,6 +149,11 @@ class SourceFrameReader:
             if frame.at >= at - reach:
                 frames.append(frame)
         return frames
+
+    def run(self, begin: float, count: int) -> list[SourceFrame]:
+        """Frames that follow one another from the keyframe at ``begin`` on; fewer where the file ends."""
+        self._begin_at(self._keyframe(begin + _ASIDE), skip=False)
+        return list(islice((frame for frame in self._frames if frame.at >= begin - _ASIDE), count))
 
     def _read_on(self, begin: float, end: float) -> None:
         """Read on, or from the last keyframe before the end of the window where that is further on."""

@@ -20,7 +20,7 @@ from reelmill.ffmpeg.reading.tracks import decodable_audio
 _EARLY: Final = 1.0
 
 
-def layouts(path: Path) -> tuple[str | None, ...]:
+def layouts_of(path: Path) -> tuple[str | None, ...]:
     """The channel layout of each audio track that decodes; None where it is not known which channel is which."""
     with open_media(path) as container:
         found = [known(stream.codec_context.layout) for _, stream in decodable_audio(container)]

@@ -237,14 +237,16 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
     finished = replace(copy, report=Share(bench.report, 0.0, encoded)).encode()
     cost = _cost(copy, finished, vmaf_from=encoded if measure_vmaf else None)
     surround = len(surround_tracks(info, copy.encoding))
+    size = web_size(info, copy.encoding.max_height)
+    rough = copy.encoding.spares_detail(*size, float(info.video.frame_rate or 25))
     product = Product(
         path=f"{JOB_TYPE.folder}/{PurePosixPath(copy.video.filename).stem}.mp4",
         recipe=copy.recipe,
         expected=Expectation(
             frames=finished.frames,
-            size=web_size(info, copy.encoding.max_height),
+            size=size,
             audio_tracks=info.audio_tracks + surround,
-            source=Source(source, info, further_audio=surround),
+            source=Source(source, info, further_audio=surround, rough=rough),
         ),
         title=copy.video.title,
         source_video_id=copy.video.id,
