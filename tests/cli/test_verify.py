@@ -114,7 +114,7 @@ def test_a_copy_that_lost_something(copy: Path, source: Path, tmp_path: Path) ->
     assert code == 1
     assert any("frames where the source has 50" in reason for reason in said["reasons"])
     assert [finding["sentence"] for finding in said["findings"]] == said["reasons"]
-    tracks = next(finding for finding in said["findings"] if finding["kind"] == "audio_tracks")
+    tracks = next(finding for finding in said["notes"] if finding["kind"] == "audio_tracks")
     assert (tracks["got"], tracks["wanted"], tracks["against_source"]) == (1, 2, True)
 
 
