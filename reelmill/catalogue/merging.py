@@ -11,7 +11,7 @@ from sqlmodel import Session
 from reelmill.catalogue.models import SCHEMA, Video
 
 #: What a job adds to a record, and a scan of the same file has not.
-_ADDED = ("thumbnail_path", "source_video_id", "made_by", "recipe", "details", "reencode_job_id")
+_ADDED = ("thumbnail_path", "source_video_id", "made_by", "recipe", "details", "reencode_job_id", "blake2")
 
 
 def absorb(session: Session, kept: Video, other: Video) -> None:

@@ -118,6 +118,7 @@ class Video(CatalogueModel, table=True):
     details: dict[str, Any] | None = Field(
         default=None, sa_type=JSONB, description="what its job wants remembered of it"
     )
+    blake2: str | None = Field(default=None, description="BLAKE2b of what a job made, hexadecimal; None: not known")
     reencode_job_id: uuid.UUID | None = Field(default=None, description="the last flow run that re-encoded it")
 
     created_at: datetime = _time()

@@ -64,6 +64,7 @@ def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
     video, given = _columns(), statement.excluded
     same = sqlalchemy.and_(video.size == given["size"], video.mtime_ns == given["mtime_ns"])
     refreshed["recipe"] = sqlalchemy.case((same, video.recipe), else_=None)
+    refreshed["blake2"] = sqlalchemy.case((same, video.blake2), else_=None)
     session.connection().execute(statement.on_conflict_do_update(index_elements=["path"], set_=refreshed), rows)
 
 

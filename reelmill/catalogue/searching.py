@@ -26,6 +26,7 @@ class Entry(NamedTuple):
     missing: bool
     made: bool  # by a job
     thumbnail_path: str | None
+    blake2: str | None
 
 
 def get_video(session: Session, video_id: uuid.UUID) -> Video:
@@ -77,6 +78,7 @@ def entries(session: Session) -> list[Entry]:
     wanted = sqlalchemy.select(
         video.id, video.path, video.size, video.mtime_ns, video.is_valid,
         video.missing_since.is_not(None), video.recipe.is_not(None), video.thumbnail_path,
+        video.blake2,
     )  # fmt: skip
     return [Entry(*row) for row in session.connection().execute(wanted.order_by(video.path)).all()]
 

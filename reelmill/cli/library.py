@@ -13,7 +13,9 @@ from reelmill.cli.output import OutputOption
 
 def doctor(
     check: Annotated[bool, typer.Option("--check", help="Only the library: catalogue and files; no server.")] = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Decode every video, too.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Decode every video, too, and compare what jobs made with its hash.")
+    ] = False,
     originals: Annotated[
         Path | None, typer.Option(help="A manifest (path to SHA-256, JSON) that every original must still match.")
     ] = None,

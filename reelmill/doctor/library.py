@@ -24,7 +24,7 @@ from reelmill.operations.jobs.scan import EXTENSIONS
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import move_journal, publish_journal, workspace
 from reelmill.report import NullReport, Report
-from reelmill.storage.file_hash import sha256
+from reelmill.storage.file_hash import blake2, sha256
 from reelmill.storage.media_root import MediaRoot
 from reelmill.wording import plural
 
@@ -44,7 +44,7 @@ def check_library(
 
     Args:
         root: the media root.
-        deep: decode every valid video, too.
+        deep: decode every valid video, too, and compare what jobs made with the hash it was published with.
         originals: what the originals were once, as ``manifest`` returns them: each must still be the same.
         report: where the progress of decoding goes.
 
@@ -238,26 +238,32 @@ def _trouble(work: Path) -> str | None:
 
 
 def _decoded(root: MediaRoot, entries: Sequence[Entry], differences: Differences, report: Report) -> Finding:
-    paths = [entry.path for entry in _present(entries, differences) if entry.valid]
+    present = [entry for entry in _present(entries, differences) if entry.valid]
+    # What was altered, or is of another time, is named as that already.
+    altered = {*differences.altered, *differences.touched}
+    known = [entry._replace(blake2=None) if entry.path in altered else entry for entry in present]
     found: list[str] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for count, reason in enumerate(pool.map(partial(_damage, root), paths), 1):
-            report.progress(count / len(paths), f"{count} of {plural(len(paths), 'video')}")
+        for count, reason in enumerate(pool.map(partial(_damage, root), known), 1):
+            report.progress(count / len(known), f"{count} of {plural(len(known), 'video')}")
             if reason is not None:
                 found.append(reason)
     if not found:
-        return ok("content", f"{plural(len(paths), 'video')} decoded, each whole.")
+        return ok("content", f"{plural(len(known), 'video')} decoded, each whole.")
     remedy = "copy originals again from where they came from; run the jobs that made the others again"
     return fault("content", " ".join(found[:3]), remedy, names=found)
 
 
-def _damage(root: MediaRoot, path: str) -> str | None:
+def _damage(root: MediaRoot, entry: Entry) -> str | None:
+    path = root.path / entry.path
     try:
-        wrong = what_is_wrong(path, probe(root.path / path), check_whole(root.path / path))
+        wrong = what_is_wrong(entry.path, probe(path), check_whole(path))
+        if wrong is None and entry.blake2 is not None and blake2(path) != entry.blake2:
+            return f"{entry.path} decodes, and its bytes are not those that were published: the disk has changed some."
     except (InputError, Unreadable) as error:
         return str(error)
     except OSError as error:  # the error of one file means nothing for the others
-        return f"{path} cannot be read ({error.strerror or error})."
+        return f"{entry.path} cannot be read ({error.strerror or error})."
     return wrong
 
 

@@ -8,6 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
+import av
 import pytest
 from sqlmodel import select
 
@@ -17,14 +18,17 @@ from reelmill.catalogue.models import Video, utc_now
 from reelmill.doctor.findings import Finding, Severity, clean
 from reelmill.doctor.library import check_library, manifest
 from reelmill.errors import NotMounted
+from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.jobs.scan import scan
 from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from reelmill.operations.publishing import publish_journal
 from reelmill.operations.publishing.move_journal import Identity, Move
 from reelmill.operations.publishing.workspace import workspace
+from reelmill.storage.file_hash import blake2
 from reelmill.storage.media_root import MediaRoot
-from tests.clips import as_nobody, clip, overwritten
+from tests.clips import as_nobody, clip, ffmpeg, overwritten
 from tests.operations.library import add
 
 
@@ -73,6 +77,36 @@ def test_a_missing_file(bench: Workbench, made: Video) -> None:
         scanning.mark_missing(opened, [made.path], utc_now())
     found = _one(bench.root, deep=True)
     assert (found.check, found.severity, found.repairable) == ("still_missing", Severity.WARNING, False)
+
+
+def test_a_flipped_bit_that_still_decodes(bench: Workbench, made: Video) -> None:
+    """A disk that rots changes neither size nor time; AAC decodes nearly anything."""
+    path = bench.root.path / made.path
+    stat, whole = path.stat(), path.read_bytes()
+    assert made.blake2 == blake2(path)
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(audio=0) if packet.size and packet.pos is not None]
+        places = [packet.pos + packet.size // 2 for packet in packets if packet.pos is not None]
+    for place in places[5:]:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        if check_whole(path).clean:
+            break
+    assert check_whole(path).clean
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert clean(check_library(bench.root))
+    found = _one(bench.root, deep=True)
+    assert (found.check, found.severity, len(found.names)) == ("content", Severity.FAULT, 1)
+    path.write_bytes(whole)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert clean(check_library(bench.root, deep=True))
+
+
+def test_what_is_scanned_anew_has_the_hash_of_no_job(bench: Workbench, made: Video) -> None:
+    path = bench.root.path / made.path
+    ffmpeg("-i", bench.root.path / "inbox/a.mp4", "-t", "0.5", path)
+    scan(bench.root, made.directory_type, directory_types=[made.directory_type], settle_seconds=0)
+    with session() as opened:
+        assert opened.exec(select(Video).where(Video.path == made.path)).one().blake2 is None
 
 
 def test_an_invalid_video(bench: Workbench, made: Video) -> None:

@@ -29,6 +29,7 @@ from reelmill.operations.context import Workbench
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import publish_journal
 from reelmill.operations.publishing.records import describe, new_record
+from reelmill.storage import file_hash
 from reelmill.storage.atomic_files import fsync, place
 from reelmill.storage.media_root import MediaRoot
 
@@ -67,6 +68,7 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
     """
     info = verify(staged, product.expected, product.path, decode)
     fsync(staged)
+    blake2 = file_hash.blake2(staged)
     for relative in _candidates(product):
         folder, _, name = relative.rpartition("/")
         final = bench.root.resolve(folder) / name  # not the name itself: a link there is a name that is taken
@@ -76,7 +78,7 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
         describe(video, info)
         video.title, video.recipe = product.title, product.recipe
         video.source_video_id, video.made_by = product.source_video_id, bench.run_id
-        video.details = product.details
+        video.details, video.blake2 = product.details, blake2
         reason = unfit_record(video)
         if reason is not None:  # said now, not once the file is in its place
             raise WrongParameter(reason, "target", relative)
