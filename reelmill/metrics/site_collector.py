@@ -10,9 +10,9 @@ from prometheus_client.registry import Collector
 
 from reelmill.dispatch import Budget, Node, PoolState
 from reelmill.dispatch.tables.job_counts import JobCount
+from reelmill.dispatch.totals.tally import EndingReader, JobTally
 from reelmill.errors import PlatformError
 from reelmill.metrics.site_metrics import QueueNow, queue_metrics, site_metrics
-from reelmill.metrics.tally import EndingReader, JobTally
 
 
 class SiteView(Protocol):

@@ -23,9 +23,11 @@ from reelmill.dispatch import archive as archiving
 from reelmill.dispatch.archive import Archive, ArchivedPortion
 from reelmill.dispatch.job_log import LogLine
 from reelmill.dispatch.tables import job_statistics, run_records
+from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.dispatch.tables.prefect_tables import METADATA, STATE_TYPES, artifact, flow, flow_run, flow_run_state, log
 from reelmill.dispatch.tables.read_only import read_only
 from reelmill.dispatch.testing import MemorySite
+from reelmill.dispatch.totals.tally import JobTally
 from reelmill.errors import PlatformError, UserError
 from reelmill.queue.encode_labels import ENGINE
 from reelmill.queue.job import JobStatus
@@ -96,6 +98,7 @@ def database(beside_prefect: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     with get_engine().begin() as connection:
         connection.execute(text("TRUNCATE flow_run, flow_run_state, log, artifact"))
         connection.execute(text("TRUNCATE catalogue.archived_jobs, catalogue.archived_run, catalogue.batch"))
+        connection.execute(text("TRUNCATE catalogue.metric_total, catalogue.tallied_ending"))
     yield
     get_engine().dispose()
 
@@ -110,7 +113,18 @@ def server(database: None) -> Server:
 def archive(server: Server) -> Iterator[Archive]:
     """The archive of that database."""
     with MemorySite().dispatcher() as prefect:
-        yield Archive(server, lambda: None, prefect.audit, SYSTEM)
+        yield Archive(server, lambda: None, _tally(), prefect.audit, SYSTEM)
+
+
+def _tally() -> JobTally:
+    """What a scrape counts by."""
+    return JobTally(JobReader(dict))
+
+
+def _counted() -> dict[str, float]:
+    """What a scrape would find that have ended, by their status."""
+    totals = _tally().update()
+    return {labels[1]: value for (name, labels), value in totals.items() if name == "media_jobs_total"}
 
 
 def _run(kind: str = "COMPLETED", age: timedelta = _AGE, **columns: Any) -> uuid.UUID:
@@ -232,6 +246,22 @@ def test_whatever_is_killed_no_job_is_lost_and_none_is_counted_twice(
     assert _files(line_file.PARTIAL) == []
     assert archive.write(_OLD, dead_letters=True) == 0
     assert _totals() == before
+    assert _counted() == {"completed": 2, "failed": 2}  # nobody had scraped the site before
+
+
+@pytest.mark.parametrize("scraped", [False, True])
+def test_metrics_count_what_is_archived_once_whether_or_not_somebody_scraped_before(
+    scraped: bool, archive: Archive
+) -> None:
+    _run(), _run("FAILED", labels={RETRIES_LABEL: 2})
+    if scraped:
+        assert _counted() == {"completed": 1, "failed": 1}
+    assert archive.write(_OLD) == 2
+    assert _left() == set()
+    for _ in range(2):
+        assert _counted() == {"completed": 1, "failed": 1}
+    assert _tally().update()["media_job_duration_seconds_sum", ("validate",)] == 120
+    assert _tally().update()["media_job_retries_total", ("validate",)] == 2
 
 
 def _die(step: str, server: Server, patch: pytest.MonkeyPatch) -> None:
