@@ -59,15 +59,19 @@ def test_old_jobs_leave_the_server_for_a_file_and_stay_counted(
                 client.read_flow_run(run_id)
 
 
-def test_what_is_cleared_before_anybody_scrapes_is_counted_once(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+def test_what_is_cleared_is_announced_and_counted_once_before_anybody_scrapes(
+    prefect: Dispatcher, client: SyncPrefectClient
+) -> None:
     with cleared_afterwards():
         before = _counted(prefect)
         cleared = [write_ended("validate"), write_ended("validate", "FAILED", {RETRYABLE_LABEL: False})]
         waits = prefect.jobs.submit("validate", {"video_id": "a video"}).id
+        cursor = prefect.reader.changes().cursor
         assert prefect.bulk.clear([*cleared, waits]) == 2
         for run_id in cleared:
             with pytest.raises(ObjectNotFound):
                 client.read_flow_run(run_id)
+        assert set(cleared) <= set(prefect.reader.changes(cursor).removed)
         for _ in range(2):
             assert _counted(prefect) - before == {"completed": 1, "failed": 1}
 

@@ -34,9 +34,9 @@ class EventStream(StreamingResponse):
 
 
 _DESCRIPTION: Final = """
-Server-sent events named `job`, `lane` and `node`, and `reload` where more has changed than is sent, so that lists must
-be read anew. Every lane and node comes first. With `Last-Event-ID` the stream goes on where it stopped; a job may come
-twice.
+Server-sent events named `job`, `removed` (a job that was cleared), `lane` and `node`, and `reload` where more has
+changed than is sent, such as jobs that were archived, so that lists must be read anew. Every lane and node comes first.
+With `Last-Event-ID` the stream goes on where it stopped; a job may come twice.
 """
 
 
