@@ -19,18 +19,14 @@ from reelmill.errors import PlatformError, ReelmillError
 
 router = APIRouter(prefix="/api/media/events", tags=["site"])
 
+_EVENTS: Final = "text/event-stream"
+
 #: Nothing on the way may keep events back until there are many of them.
 _HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 #: Seconds after which it is asked again whether a listener still may listen.
 _CHECKED: Final = 15.0
-
-
-class EventStream(StreamingResponse):
-    """A response of server-sent events."""
-
-    media_type = "text/event-stream"
 
 
 _DESCRIPTION: Final = """
@@ -40,17 +36,24 @@ With `Last-Event-ID` the stream goes on where it stopped; a job may come twice.
 """
 
 
-@router.get("", response_class=EventStream, description=_DESCRIPTION)
+# What is no event is JSON: a class of responses with a type of its own would lend that type to the errors of the route.
+@router.get(
+    "",
+    response_class=StreamingResponse,
+    responses={200: {"content": {_EVENTS: {}}, "description": "Events, until one of both hangs up"}},
+    description=_DESCRIPTION,
+)
 async def listen(
     request: Request,
     services: Site,
     _caller: Annotated[Caller, Depends(requires(Permission.MANAGE_JOBS))],
     last_event_id: Annotated[str | None, Header(description="of the last event that was received")] = None,
-) -> EventStream:
+) -> StreamingResponse:
     """Jobs, lanes and nodes as they change."""
     feed = _feed(request, services)
     stream = await feed.open(last_event_id or None)
-    return EventStream(while_allowed(stream, lambda: _may_listen(request)), headers=_HEADERS)
+    allowed = while_allowed(stream, lambda: _may_listen(request))
+    return StreamingResponse(allowed, media_type=_EVENTS, headers=_HEADERS)
 
 
 async def while_allowed(
