@@ -74,6 +74,7 @@ def remove_tables() -> None:
     with get_engine().begin() as connection:
         connection.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
         connection.execute(text("TRUNCATE catalogue.metric_total, catalogue.tallied_ending"))
+        connection.execute(text("TRUNCATE catalogue.archived_jobs, catalogue.archived_run"))
 
 
 def write_run(states: Sequence[State], next_start: datetime | None = None, **differs: Any) -> uuid.UUID:
