@@ -41,8 +41,8 @@ class SiteSource(Protocol):
 class JobSource(EndingReader, Protocol):
     """Reads jobs; ``JobReader`` does."""
 
-    def counts(self) -> list[JobCount]:
-        """All jobs, counted."""
+    def under_way(self) -> list[JobCount]:
+        """The jobs that are not over, counted."""
 
     def awaiting_retry(self) -> Mapping[str, int]:
         """How many jobs of each lane are tried again later."""
@@ -94,7 +94,7 @@ class SiteCollector(Collector):
     def _read_queue(self) -> QueueNow | None:
         try:
             return QueueNow(
-                counts=self._jobs.counts(),
+                counts=self._jobs.under_way(),
                 awaiting_retry=self._jobs.awaiting_retry(),
                 dead_letters=self._jobs.dead_letters(),
                 totals=self._tally.update(),

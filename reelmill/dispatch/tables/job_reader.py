@@ -202,6 +202,18 @@ class JobReader:
         with read_only() as connection:
             return job_counts.counts(connection, self._clock.now())
 
+    def under_way(self) -> list[JobCount]:
+        """The jobs that are due and not over, counted.
+
+        Returns:
+            The counts above 0.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return job_counts.under_way(connection, self._clock.now())
+
     def failures(self) -> Failures:
         """Dead letters and retries, by job type.
 
