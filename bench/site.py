@@ -171,12 +171,20 @@ def _tree(process: psutil.Process) -> float:
 
 
 @contextmanager
-def bench_site() -> Iterator[BenchSite]:
-    """A whole site as ``reelmill up`` makes it, on an empty library of its own, gone afterwards."""
+def bench_site(*, api: bool = False) -> Iterator[BenchSite]:
+    """A whole site as ``reelmill up`` makes it, on an empty library of its own, gone afterwards.
+
+    Args:
+        api: with its REST API.
+
+    Yields:
+        The site.
+    """
     folder = Path(tempfile.mkdtemp(prefix="reelmill-bench-"))
     folder.chmod(0o755)  # under root PostgreSQL runs as another account, which must be let in
     own = {"REELMILL_DATA_DIR": str(folder / "data"), "REELMILL_MEDIA_ROOT": str(folder / "media")}
-    os.environ |= own | {"REELMILL_PREFECT_PORT": str(_PORT), "REELMILL_DRAIN_SECONDS": "5", "REELMILL_API": "off"}
+    os.environ |= own | {"REELMILL_PREFECT_PORT": str(_PORT), "REELMILL_DRAIN_SECONDS": "5"}
+    os.environ["REELMILL_API"] = "on" if api else "off"
     os.environ.pop("REELMILL_DATABASE_URL", None)
     get_settings.cache_clear()
     try:

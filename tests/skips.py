@@ -12,6 +12,8 @@ from reelmill.ffmpeg.loadtest.gstreamer import PACKAGES
 REMEDIES: Final = {
     "GStreamer is not installed": f"apt-get install {' '.join(PACKAGES)}",
     "Prometheus is not installed": "apt-get install prometheus",
+    "nginx is not installed": "apt-get install nginx-light",
+    "Caddy is not installed": "apt-get install caddy",
     "the extra [ai] is not installed": "make ai",
     "the shared folder of real clips": "put it at ../shared/media",
     "no NVIDIA card": "run on a machine with an NVIDIA GPU",

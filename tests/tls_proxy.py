@@ -37,7 +37,7 @@ def tls_proxy(target: str, folder: Path) -> Iterator[Proxy]:
     Yields:
         The proxy; it passes on bytes, so that web sockets and streams go through it, too.
     """
-    ca_file, chain_file = _certificates(folder)
+    ca_file, chain_file = certificates(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain_file)
     behind = urlsplit(target)
@@ -79,8 +79,15 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
             end.shutdown(socket.SHUT_RDWR)
 
 
-def _certificates(folder: Path) -> tuple[Path, Path]:
-    """The file of an authority's certificate, and that of a server's with its key."""
+def certificates(folder: Path) -> tuple[Path, Path]:
+    """Make certificates.
+
+    Args:
+        folder: where they are written.
+
+    Returns:
+        The file of an authority's certificate, and that of this node's, with its key.
+    """
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca = _certificate("A test's authority", ca_key, "A test's authority", ca_key, authority=True)
     server = _certificate("127.0.0.1", key, "A test's authority", ca_key, authority=False)

@@ -31,6 +31,12 @@ class JobEvent(ApiModel):
     completed_at: datetime | None
 
 
+class RemovedEvent(ApiModel):
+    """A job that was cleared; the event ``removed``."""
+
+    id: uuid.UUID
+
+
 class LaneEvent(ApiModel):
     """A lane in which another number of jobs wait, or that was paused or resumed; the event ``lane``."""
 
@@ -101,6 +107,7 @@ def sent_changes(changes: Changes) -> str:
         The events. One named ``reload`` comes where more has changed than is sent: lists are to be read anew.
     """
     text = sent(("job", job_event(job, changes.progress.get(job.id))) for job in changes.jobs)
+    text += sent(("removed", RemovedEvent(id=job_id)) for job_id in changes.removed)
     if not changes.complete:
         text += "event: reload\ndata: {}\n\n"
     return f"{text}id: {changes.cursor}\n\n" if text else ""

@@ -244,7 +244,7 @@ class ApiToken(CatalogueModel, table=True):
 
     id: uuid.UUID = Field(default_factory=uuid.uuid4, primary_key=True, description="the token's jti")
     name: str = Field(description="whose it is; the actor of what is done with it")
-    role: str = Field(description="SUPER_ADMIN, AUTOMATION or VIEWER")
+    role: str = Field(description="SUPER_ADMIN, AUTOMATION, VIEWER or SCRAPER")
     created_at: datetime = _time()
     expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), description="None: never")
     revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

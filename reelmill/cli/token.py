@@ -31,7 +31,10 @@ _SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is: shown with all that is done with it.")],
     role: Annotated[
-        Role, typer.Option(help="SUPER_ADMIN: everything. AUTOMATION: create jobs. VIEWER: look at videos.")
+        Role,
+        typer.Option(
+            help="SUPER_ADMIN: everything. AUTOMATION: create jobs. VIEWER: look at videos. SCRAPER: read metrics."
+        ),
     ],
     ttl: Annotated[str, typer.Option(help="How long it holds: 90d, 12h, 30min, never.")] = "90d",
     output: OutputOption = "table",

@@ -12,6 +12,7 @@ audit         who did what
 archive       old jobs leave the server, and are counted for ever
 batches       the same job for every video that a filter chooses
 health        the server itself, and who has which runs and GPU memory
+totals        ended jobs, added up for metrics before their runs go
 automations   rules: what is done by itself for each new video; messages to people when jobs fail or are done
 
 What the services stand on:
@@ -36,7 +37,7 @@ control       retry, cancel, pause, resume
 ranking       another lane, or the front of this one
 
 Comes in: whatever asks the Prefect server; nothing that touches a video.
-Uses: catalogue, clock, dispatch.automations, dispatch.tables, errors, queue, settings, site_discovery,
+Uses: catalogue, clock, dispatch.automations, dispatch.tables, dispatch.totals, errors, queue, settings, site_discovery,
 storage.
 """
 

@@ -13,7 +13,8 @@ all were counted, their rows went      nothing is left to do
 =====================================  =============================================
 
 A run is removed only while it ended when it had ended as it was claimed, so that one which is tried again meanwhile
-stays; what the file holds of it is then its past. One process of a site archives at a time.
+stays; what the file holds of it is then its past. Metrics have counted it by then, whether or not anybody has scraped
+the site. One process of a site archives at a time.
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ from reelmill.dispatch.tables import old_runs, run_records
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.dispatch.tables.old_runs import Age
 from reelmill.dispatch.tables.read_only import read_only
+from reelmill.dispatch.totals.tally import JobTally
 from reelmill.errors import PlatformError, UserError
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import JobStatus
 from reelmill.settings import get_settings
 from reelmill.storage import line_file
 
-#: No younger job is archived: until then, metrics may count it and people look for it.
+#: No younger job is archived: until then, people look for it.
 YOUNGEST: Final = timedelta(days=1)
 
 #: Runs that one file is of.
@@ -101,12 +103,16 @@ class Archive:
     Args:
         server: that removes the runs.
         require_site: raises where the database at hand is not that server's.
+        tally: counts the runs before they go.
         audit: where it is written down.
         clock: what time it is.
     """
 
-    def __init__(self, server: RunServer, require_site: Callable[[], None], audit: Audit, clock: Clock):
-        self._server, self._require_site, self._audit, self._clock = server, require_site, audit, clock
+    def __init__(
+        self, server: RunServer, require_site: Callable[[], None], tally: JobTally, audit: Audit, clock: Clock
+    ):
+        self._server, self._require_site, self._tally = server, require_site, tally
+        self._audit, self._clock = audit, clock
 
     def count(self, older_than: timedelta, *, dead_letters: bool = False) -> Mapping[JobStatus, int]:
         """How many jobs would be archived; nothing is done.
@@ -220,6 +226,7 @@ class Archive:
             return 0
         with read_only() as connection:
             _, revived = old_runs.present(connection, ended)
+        self._tally.update()
         lock.check()
         self._server.remove({run_id: end for run_id, end in ended.items() if run_id not in revived})
         with read_only() as connection:
@@ -228,12 +235,13 @@ class Archive:
             return archived_runs.settle(opened, ended.keys() - there, revived)
 
 
-def archive_of(connection: Connection, reader: JobReader, audit: Audit) -> Archive:
+def archive_of(connection: Connection, reader: JobReader, tally: JobTally, audit: Audit) -> Archive:
     """The archive of a server's site.
 
     Args:
         connection: to the server.
         reader: of the database at hand.
+        tally: of that database.
         audit: where it is written down.
 
     Returns:
@@ -248,7 +256,7 @@ def archive_of(connection: Connection, reader: JobReader, audit: Audit) -> Archi
                 "set REELMILL_DATABASE_URL to what `reelmill login --database` prints there."
             )
 
-    return Archive(PrefectRuns(connection), lambda: require_site(connection), audit, connection.clock)
+    return Archive(PrefectRuns(connection), lambda: require_site(connection), tally, audit, connection.clock)
 
 
 @contextmanager

@@ -9,10 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Cancelling
 
 from reelmill.dispatch.audit import Audit
@@ -25,11 +26,12 @@ from reelmill.dispatch.ranking import Ranking
 from reelmill.dispatch.tables import job_pages
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.dispatch.tables.read_only import read_only
+from reelmill.dispatch.totals.tally import JobTally
 from reelmill.errors import UserError
 from reelmill.queue import job_chain
 from reelmill.queue.actor import Actor
 from reelmill.queue.bulk_action import BulkAction, BulkPreview, BulkResult, preview_of
-from reelmill.queue.job import RULE_TIME, SUSPENDED, WAITING_FOR_VRAM, JobStatus, is_settled, resolve_lane
+from reelmill.queue.job import SUSPENDED, WAITING_FOR_VRAM, JobStatus, is_settled, resolve_lane
 
 _AT_ONCE: Final = 50  # the most runs that the server changes in one go
 _ROUNDS: Final = 5  # a job that changes meanwhile is looked at again
@@ -58,8 +60,9 @@ _STARTED: Final[dict[str, Any]] = {
 class Bulk:
     """Does with many jobs what ``Jobs`` does with one. Jobs are chosen by a filter, or by their ids of any kind."""
 
-    def __init__(self, connection: Connection, views: JobViews, reader: JobReader, audit: Audit):
-        self._connection, self._chains, self._reader, self._audit = connection, views.chains, reader, audit
+    def __init__(self, connection: Connection, views: JobViews, reader: JobReader, tally: JobTally, audit: Audit):
+        self._connection, self._chains, self._audit = connection, views.chains, audit
+        self._reader, self._tally = reader, tally
         self._control = Control(connection, views.chains)
         self._ranking = Ranking(connection, views, self._control)
 
@@ -134,6 +137,8 @@ class Bulk:
     def clear(self, jobs: Chosen, by: Actor | None = None) -> int:
         """Delete what the server holds of jobs that are over, with their logs; files and the catalogue stay.
 
+        Where the site's database is at hand, metrics have counted them by then, whether or not anybody scrapes.
+
         Args:
             jobs: a filter or ids; those that are not over, or may be sent back at once to be tried again, are left
                 alone.
@@ -145,7 +150,10 @@ class Bulk:
         Raises:
             PlatformError: the server is away.
         """
-        return self._in_portions(BulkAction.CLEAR, jobs, by or this_user(), self._clear)
+        counted = self._database_at_hand()
+        return self._in_portions(
+            BulkAction.CLEAR, jobs, by or this_user(), lambda portion: self._clear(portion, counted=counted)
+        )
 
     @translates_errors
     def retry(self, jobs: Chosen, by: Actor | None = None) -> BulkResult:
@@ -286,7 +294,10 @@ class Bulk:
 
     def _by_tables(self, job_filter: JobFilter) -> bool:
         """Whether the jobs are chosen by the site's database, where that is at hand, since the server cannot."""
-        return needs_tables(job_filter) and self._reader.serves(self._connection.pool_ids())
+        return needs_tables(job_filter) and self._database_at_hand()
+
+    def _database_at_hand(self) -> bool:
+        return self._reader.serves(self._connection.pool_ids())
 
     def _public_ids(self, job_filter: JobFilter) -> Portion:
         if self._by_tables(job_filter):
@@ -326,31 +337,39 @@ class Bulk:
         )
         return {uuid.UUID(run["flow_run_id"]) for run in response["results"] if run["status"] == "ACCEPT"}
 
-    def _clear(self, portion: Portion) -> Iterator[uuid.UUID]:
-        settling = self._settling(list(portion))
-        left = [run_id for run_id in portion if run_id not in settling]
-        moved = [run_id for run_id in left if portion[run_id] != run_id]
-        before = {run.id: [one.id for one in self._chains.before(run)] for run in self._connection.read_runs(moved)}
+    def _clear(self, portion: Portion, *, counted: bool) -> Iterator[uuid.UUID]:
+        over = self._settled(portion)
+        if counted:
+            self._tally.update()
+        moved = [run for run in over if portion[run.id] != run.id]
+        before = {run.id: [one.id for one in self._chains.before(run)] for run in moved}
         deleted: list[uuid.UUID] = []
-        for run_id in self._delete(left):
+        # One that was sent back meanwhile and is over once more ended anew, which nobody has counted.
+        latest = max((run.end_time for run in over if run.end_time is not None), default=None)
+        ended = {} if latest is None else {"end_time": {"before_": latest.isoformat()}}
+        for run_id in self._delete([run.id for run in over], **ended):
             deleted.append(run_id)
             yield portion[run_id]
         # They are of the same jobs.
         list(self._delete([one for run_id in deleted for one in before.get(run_id, [])]))
 
-    def _delete(self, run_ids: Sequence[uuid.UUID]) -> Iterator[uuid.UUID]:
+    def _delete(self, run_ids: Sequence[uuid.UUID], **further: Any) -> Iterator[uuid.UUID]:
         for start in range(0, len(run_ids), _AT_ONCE):
             over = _chosen(run_ids[start : start + _AT_ONCE], {"type": {"any_": list(FINAL_TYPES)}})
-            response = self._connection.post("/flow_runs/bulk_delete", flow_runs=over, limit=_AT_ONCE)
+            response = self._connection.post("/flow_runs/bulk_delete", flow_runs={**over, **further}, limit=_AT_ONCE)
             yield from map(uuid.UUID, response["deleted"])
 
-    def _settling(self, job_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-        """Those that failed just now, before their workers have applied the retry rule."""
+    def _settled(self, run_ids: Iterable[uuid.UUID]) -> list[FlowRun]:
+        """Those that are over, without those that failed just now and to which the retry rule was not applied yet."""
         now = self._connection.clock.now()
-        failed = _chosen(job_ids, {"type": {"any_": ["FAILED", "CRASHED"]}})
-        body = {"flow_runs": {**failed, "end_time": {"after_": (now - RULE_TIME).isoformat()}}}
-        runs = self._connection.filter_runs(body)
-        return {run.id for run in runs if not is_settled(run.tags, run.labels, run.end_time, now)}
+        return [run for run in self._connection.read_runs(run_ids) if _is_settled(run, now)]
+
+
+def _is_settled(run: FlowRun, now: datetime) -> bool:
+    if run.state is None or not run.state.is_final():
+        return False
+    completed_or_cancelled = run.state.is_completed() or run.state.is_cancelled()
+    return completed_or_cancelled or is_settled(run.tags, run.labels, run.end_time, now)
 
 
 def _chosen(job_ids: Iterable[uuid.UUID], state: dict[str, Any]) -> dict[str, Any]:

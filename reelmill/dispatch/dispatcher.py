@@ -27,6 +27,7 @@ from reelmill.dispatch.server_choice import chosen_server
 from reelmill.dispatch.site_state import SiteState
 from reelmill.dispatch.snapshot import SiteSnapshot
 from reelmill.dispatch.tables.job_reader import JobReader
+from reelmill.dispatch.totals.tally import JobTally
 
 
 class Dispatcher:
@@ -47,9 +48,10 @@ class Dispatcher:
         self.intake = Intake(connection, views, self.audit)
         # What explains why a job waits is asked when one is read, and by then it is there.
         self.reader = JobReader(lambda: self.snapshot.waiting(), clock)
-        self.bulk = Bulk(connection, views, self.reader, self.audit)
+        tally = JobTally(self.reader)
+        self.bulk = Bulk(connection, views, self.reader, tally, self.audit)
         self.batches = Batches(connection, self.bulk, self.audit)
-        self.archive = archive_of(connection, self.reader, self.audit)
+        self.archive = archive_of(connection, self.reader, tally, self.audit)
         self.pools = Pools(connection, site, self.reader, self.audit)
         self.lanes = Lanes(connection, site, self.audit)
         self.nodes = Nodes(site)

@@ -124,7 +124,7 @@ class SiteApi:
         if response.status_code in (401, 403):
             raise TokenRefused(
                 f"{self.server} does not let us in: {_message(response)} Set REELMILL_TOKEN or give --token-file; "
-                "`reelmill token create --role SUPER_ADMIN` makes one."
+                "`reelmill token create NAME --role SUPER_ADMIN` makes one."
             )
         if not response.is_success:
             raise UserError(f"{self.server} does not take {method} {path}: {_message(response)}")

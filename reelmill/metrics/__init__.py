@@ -1,8 +1,6 @@
 """What a site and its nodes measure, in the words of Prometheus; read anew at every scrape, so that nothing drifts.
 
-families        every metric: its name, its labels, and why it is a counter, a gauge or a histogram
 bounds          which values a label may have: made-up names fold into ``other``
-tally           ended jobs, each added once to totals that the catalogue keeps
 site_metrics    the site as metrics (pure)
 site_collector  reads it at a scrape; for the API
 node_metrics    one node's load as metrics (pure)
@@ -11,5 +9,5 @@ worker_server   serves a worker's metrics on a port of its own
 http_bytes      counts what the API sends and receives
 
 Comes in: what Prometheus may ask of a running process; no rule that acts on a figure.
-Uses: catalogue, dispatch, dispatch.tables, errors, hardware, operations.jobs, queue, settings.
+Uses: catalogue, dispatch, dispatch.tables, dispatch.totals, errors, hardware, operations.jobs, queue, settings.
 """

@@ -10,9 +10,9 @@ from prometheus_client.registry import Collector
 
 from reelmill.dispatch import Budget, Node, PoolState
 from reelmill.dispatch.tables.job_counts import JobCount
+from reelmill.dispatch.totals.tally import EndingReader, JobTally
 from reelmill.errors import PlatformError
 from reelmill.metrics.site_metrics import QueueNow, queue_metrics, site_metrics
-from reelmill.metrics.tally import EndingReader, JobTally
 
 
 class SiteView(Protocol):
@@ -41,8 +41,8 @@ class SiteSource(Protocol):
 class JobSource(EndingReader, Protocol):
     """Reads jobs; ``JobReader`` does."""
 
-    def counts(self) -> list[JobCount]:
-        """All jobs, counted."""
+    def under_way(self) -> list[JobCount]:
+        """The jobs that are not over, counted."""
 
     def awaiting_retry(self) -> Mapping[str, int]:
         """How many jobs of each lane are tried again later."""
@@ -94,7 +94,7 @@ class SiteCollector(Collector):
     def _read_queue(self) -> QueueNow | None:
         try:
             return QueueNow(
-                counts=self._jobs.counts(),
+                counts=self._jobs.under_way(),
                 awaiting_retry=self._jobs.awaiting_retry(),
                 dead_letters=self._jobs.dead_letters(),
                 totals=self._tally.update(),

@@ -12,11 +12,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from reelmill.catalogue.metric_totals import Totals
 from reelmill.dispatch import Budget, Node, NodeStatus
 from reelmill.dispatch.tables.job_counts import JobCount
-from reelmill.metrics import families
+from reelmill.dispatch.totals import families
+from reelmill.dispatch.totals.families import Family
 from reelmill.metrics.bounds import ENGINES, JOB_TYPES, MOST_NODES, OTHER, folded
-from reelmill.metrics.families import Family
 from reelmill.metrics.node_metrics import NodeLoad, node_metrics
 from reelmill.queue.job import FINAL, LANES, QUEUE_TYPES, JobStatus, priority_of
+
+#: What the labels of totals may be; the others have few values of their own.
+_KNOWN: Final[Mapping[str, frozenset[str]]] = {"type": JOB_TYPES, "engine": ENGINES}
 
 _WAITING: Final = (JobStatus.PENDING, JobStatus.QUEUED)
 _UNDER_WAY: Final = tuple(status for status in JobStatus if status not in FINAL)
@@ -105,10 +108,10 @@ def _first(nodes: Sequence[Node]) -> Sequence[Node]:
 def _ended(totals: Totals) -> Iterator[Metric]:
     for family in families.COUNTERS:
         counter = CounterMetricFamily(family.name, family.documentation, labels=family.labels)
-        for labels, value in _of_family(totals, family.name):
+        for labels, value in sorted(_folded(totals, family.name, family).items()):
             counter.add_metric(labels, value)
         yield counter
-    used = {labels[0]: value for labels, value in _of_family(totals, families.BY_ENGINE.name)}
+    used = {labels[0]: value for labels, value in _folded(totals, families.BY_ENGINE.name, families.BY_ENGINE).items()}
     yield _by_label(families.BY_ENGINE.name, families.BY_ENGINE.documentation, "engine", sorted(ENGINES), used.items())
     for family in families.HISTOGRAMS:
         yield _histogram(family, totals)
@@ -116,9 +119,9 @@ def _ended(totals: Totals) -> Iterator[Metric]:
 
 def _histogram(family: Family, totals: Totals) -> Metric:
     counted: dict[tuple[str, ...], Counter[float]] = {}
-    for labels, value in _of_family(totals, family.name):
-        counted.setdefault(tuple(labels[:-1]), Counter())[float(labels[-1])] += int(value)
-    sums = {tuple(labels): value for labels, value in _of_family(totals, family.sum)}
+    for (*of_family, bound), value in _folded(totals, family.name, family).items():
+        counted.setdefault(tuple(of_family), Counter())[float(bound)] += int(value)
+    sums = _folded(totals, family.sum, family)
     histogram = HistogramMetricFamily(family.name, family.documentation, labels=family.labels)
     for labels, buckets in sorted(counted.items()):
         # Kept apart and added up here, so that other bounds may be chosen later: what is known stays true.
@@ -138,8 +141,24 @@ def _due(live: Sequence[JobCount], awaiting_retry: Mapping[str, int]) -> Mapping
     return {lane: max(0, jobs - awaiting_retry.get(lane, 0)) for lane, jobs in waiting.items()}
 
 
-def _of_family(totals: Totals, name: str) -> list[tuple[Sequence[str], float]]:
-    return sorted((labels, value) for (found, labels), value in totals.items() if found == name)
+def _folded(totals: Totals, name: str, family: Family) -> dict[tuple[str, ...], float]:
+    """The totals of a name by their labels, of which those that nobody knows are added up.
+
+    Args:
+        totals: all of them.
+        name: of those that are meant.
+        family: that they are of; the bound of a bucket follows its labels.
+
+    Returns:
+        The value for each.
+    """
+    summed: dict[tuple[str, ...], float] = {}
+    for (found, values), value in totals.items():
+        if found == name:
+            known = (folded(one, _KNOWN.get(label, {one})) for label, one in zip(family.labels, values, strict=False))
+            labels = (*known, *values[len(family.labels) :])
+            summed[labels] = summed.get(labels, 0) + value
+    return summed
 
 
 def _active(live: Sequence[JobCount]) -> Metric:

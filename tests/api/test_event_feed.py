@@ -222,3 +222,8 @@ def test_what_cannot_be_opened_is_refused_before_anything_is_sent(away: bool, ki
 def test_where_more_has_changed_than_is_sent_lists_are_to_be_read_anew() -> None:
     assert sent_changes(Changes([], {}, "7", complete=False)) == "event: reload\ndata: {}\n\nid: 7\n\n"
     assert sent_changes(Changes([], {}, "7")) == ""
+
+
+def test_a_job_that_was_cleared_is_named() -> None:
+    text = sent_changes(Changes([], {}, "7", removed=[RUN.id]))
+    assert (_events(text, "removed"), text.endswith("\n\nid: 7\n\n")) == ([{"id": str(RUN.id)}], True)

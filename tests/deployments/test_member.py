@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
@@ -59,15 +60,19 @@ def test_commands_reach_the_site_through_a_proxy_whose_authority_they_are_given(
 
 
 @pytest.mark.site
-def test_a_worker_joins_through_a_proxy_whose_authority_it_is_given(
+def test_a_worker_joins_through_a_proxy_whose_authority_it_is_given_and_serves_its_metrics(
     on_site: Site, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_API_SSL_CERT_FILE", str(proxy.ca_file))
     database = database_url(on_site.settings).replace("+psycopg", "")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        metrics_port = free.getsockname()[1]
     for name, value in {
         "REELMILL_NODE_NAME": "behind-tls",
         "REELMILL_DATA_DIR": str(tmp_path),
         "REELMILL_DATABASE_URL": database,
+        "REELMILL_METRICS_PORT": str(metrics_port - [each.name for each in pools()].index("gpu_ai")),
     }.items():
         monkeypatch.setenv(name, value)
     get_settings.cache_clear()
@@ -78,6 +83,9 @@ def test_a_worker_joins_through_a_proxy_whose_authority_it_is_given(
     worker = Child.start("worker", prefect_worker(get_settings(), pool), env, tmp_path)
     try:
         until(lambda: _online(worker), lambda: worker.log.read_text()[-2000:])
+        metrics = until(lambda: _metrics(metrics_port), lambda: worker.log.read_text()[-2000:]).splitlines()
+        assert 'media_worker_active_jobs{node="behind-tls"} 0.0' in metrics
+        assert any(line.startswith('media_node_cpu_seconds_total{mode="busy",node="behind-tls"}') for line in metrics)
     finally:
         worker.request_end()
         worker.end(30)
@@ -89,6 +97,14 @@ def _online(worker: Child) -> bool:
     worker.check()
     with dispatcher() as prefect:
         return any(node.name == "behind-tls" and node.workers[0].online for node in prefect.nodes.all())
+
+
+def _metrics(port: int) -> str:
+    """What a worker serves there; nothing while it does not."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    except httpx.ConnectError:
+        return ""
 
 
 def _forget(worker: str) -> None:

@@ -6,26 +6,25 @@ import gzip
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, delete, func, insert, select, text, update
+from sqlalchemy import create_engine, func, insert, select, text, update
 
 from reelmill.catalogue import advisory_lock, archived_runs
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.catalogue.engine import get_engine, migrate, session
 from reelmill.catalogue.models import ArchivedJobs, ArchivedRun, Batch, BatchState, batch_tag
-from reelmill.clock import SYSTEM
-from reelmill.dispatch import archive as archiving
+from reelmill.dispatch import archive as archive_module
 from reelmill.dispatch.archive import Archive, ArchivedPortion
 from reelmill.dispatch.job_log import LogLine
 from reelmill.dispatch.tables import job_statistics, run_records
+from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.dispatch.tables.prefect_tables import METADATA, STATE_TYPES, artifact, flow, flow_run, flow_run_state, log
 from reelmill.dispatch.tables.read_only import read_only
-from reelmill.dispatch.testing import MemorySite
+from reelmill.dispatch.totals.tally import JobTally
 from reelmill.errors import PlatformError, UserError
 from reelmill.queue.encode_labels import ENGINE
 from reelmill.queue.job import JobStatus
@@ -34,35 +33,11 @@ from reelmill.queue.result_key import RESULT_DATA, result_key
 from reelmill.queue.retry_policy import DEAD_LETTER, RETRIES_LABEL
 from reelmill.settings import get_settings
 from reelmill.storage import line_file
+from tests.dispatch.run_server import Killed, TableServer, archiving
 from tests.refusals import refused
 
 _OLD = timedelta(days=90)
 _AGE = timedelta(days=100)
-
-
-class Killed(BaseException):
-    """What ends a process: nobody catches it."""
-
-
-@dataclass
-class Server:
-    """Removes runs as Prefect's server does."""
-
-    dies_after: int | None = None  # so many runs
-    idle: bool = False
-
-    def remove(self, ended: Mapping[uuid.UUID, datetime]) -> None:
-        """Remove those that are as they were."""
-        for number, (run_id, end) in enumerate(ended.items()):
-            if number == self.dies_after:
-                raise Killed
-            if self.idle:
-                continue
-            over = flow_run.c.state_type.in_(("COMPLETED", "FAILED", "CRASHED", "CANCELLED"))
-            with get_engine().begin() as connection:
-                connection.execute(delete(flow_run).where(flow_run.c.id == run_id, flow_run.c.end_time <= end, over))
-        if self.dies_after is not None:
-            raise Killed
 
 
 @pytest.fixture(scope="module")
@@ -96,21 +71,33 @@ def database(beside_prefect: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     with get_engine().begin() as connection:
         connection.execute(text("TRUNCATE flow_run, flow_run_state, log, artifact"))
         connection.execute(text("TRUNCATE catalogue.archived_jobs, catalogue.archived_run, catalogue.batch"))
+        connection.execute(text("TRUNCATE catalogue.metric_total, catalogue.tallied_ending"))
     yield
     get_engine().dispose()
 
 
 @pytest.fixture
-def server(database: None) -> Server:
+def server(database: None) -> TableServer:
     """Whoever removes runs."""
-    return Server()
+    return TableServer()
 
 
 @pytest.fixture
-def archive(server: Server) -> Iterator[Archive]:
+def archive(server: TableServer) -> Iterator[Archive]:
     """The archive of that database."""
-    with MemorySite().dispatcher() as prefect:
-        yield Archive(server, lambda: None, prefect.audit, SYSTEM)
+    with archiving(server) as prefect:
+        yield prefect.archive
+
+
+def _tally() -> JobTally:
+    """What a scrape counts by."""
+    return JobTally(JobReader(dict))
+
+
+def _counted() -> dict[str, float]:
+    """What a scrape would find that have ended, by their status."""
+    totals = _tally().update()
+    return {labels[1]: value for (name, labels), value in totals.items() if name == "media_jobs_total"}
 
 
 def _run(kind: str = "COMPLETED", age: timedelta = _AGE, **columns: Any) -> uuid.UUID:
@@ -215,7 +202,7 @@ def test_old_jobs_go_into_a_file_with_all_that_was_known_of_them(archive: Archiv
     "step", ["claim", "before the file", "within the file", "the file", "mark_written", "remove", "half", "settle"]
 )
 def test_whatever_is_killed_no_job_is_lost_and_none_is_counted_twice(
-    step: str, archive: Archive, server: Server, monkeypatch: pytest.MonkeyPatch
+    step: str, archive: Archive, server: TableServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = {_run(), _run("FAILED"), _run("FAILED", tags=[DEAD_LETTER]), _run("CANCELLED", state_name=REPLACED)}
     young, before = _run(age=timedelta(hours=1)), _totals()
@@ -232,9 +219,25 @@ def test_whatever_is_killed_no_job_is_lost_and_none_is_counted_twice(
     assert _files(line_file.PARTIAL) == []
     assert archive.write(_OLD, dead_letters=True) == 0
     assert _totals() == before
+    assert _counted() == {"completed": 2, "failed": 2}  # nobody had scraped the site before
 
 
-def _die(step: str, server: Server, patch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scraped", [False, True])
+def test_metrics_count_what_is_archived_once_whether_or_not_somebody_scraped_before(
+    scraped: bool, archive: Archive
+) -> None:
+    _run(), _run("FAILED", labels={RETRIES_LABEL: 2})
+    if scraped:
+        assert _counted() == {"completed": 1, "failed": 1}
+    assert archive.write(_OLD) == 2
+    assert _left() == set()
+    for _ in range(2):
+        assert _counted() == {"completed": 1, "failed": 1}
+    assert _tally().update()["media_job_duration_seconds_sum", ("validate",)] == 120
+    assert _tally().update()["media_job_retries_total", ("validate",)] == 2
+
+
+def _die(step: str, server: TableServer, patch: pytest.MonkeyPatch) -> None:
     """Be killed after a step; within a transaction, which is then undone."""
     write = line_file.write
 
@@ -308,7 +311,7 @@ def test_runs_of_a_job_stay_while_another_run_of_it_is_not_old(archive: Archive)
 
 @pytest.mark.parametrize("when", ["claimed", "written"])
 def test_a_job_that_is_tried_again_meanwhile_stays(
-    when: str, archive: Archive, server: Server, monkeypatch: pytest.MonkeyPatch
+    when: str, archive: Archive, server: TableServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits, again, other, before = _run("FAILED"), _run("FAILED"), _run(), _totals()
 
@@ -340,7 +343,7 @@ def test_a_job_that_is_tried_again_meanwhile_stays(
     assert (now[JobStatus.FAILED], now[JobStatus.PENDING], now[JobStatus.COMPLETED]) == (failed - 1, 1, completed)
 
 
-def test_what_the_server_does_not_remove_is_tried_again(archive: Archive, server: Server) -> None:
+def test_what_the_server_does_not_remove_is_tried_again(archive: Archive, server: TableServer) -> None:
     runs, before = {_run(), _run()}, _totals()
     server.idle = True
     assert archive.write(_OLD) == 0
@@ -351,7 +354,7 @@ def test_what_the_server_does_not_remove_is_tried_again(archive: Archive, server
 
 
 def test_portions_are_files_and_so_many_at_most(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archiving, "PORTION", 2)
+    monkeypatch.setattr(archive_module, "PORTION", 2)
     oldest = _run(age=2 * _AGE)
     runs = {oldest, *(_run() for _ in range(4))}
     assert archive.write(_OLD, portions=1) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,8 @@ from sqlalchemy import text
 from deployments.site import Site
 from reelmill.catalogue.engine import get_engine
 from reelmill.dispatch import Dispatcher
-from reelmill.queue.retry_policy import DEAD_LETTER
+from reelmill.dispatch.totals.tally import JobTally
+from reelmill.queue.retry_policy import DEAD_LETTER, RETRYABLE_LABEL
 from tests.metrics.runs import cleared_afterwards, write_ended
 
 pytestmark = pytest.mark.site
@@ -55,3 +57,32 @@ def test_old_jobs_leave_the_server_for_a_file_and_stay_counted(
         for run_id in (done, failed):
             with pytest.raises(ObjectNotFound):
                 client.read_flow_run(run_id)
+
+
+def test_what_is_cleared_is_announced_and_counted_once_before_anybody_scrapes(
+    prefect: Dispatcher, client: SyncPrefectClient
+) -> None:
+    with cleared_afterwards():
+        before = _counted(prefect)
+        cleared = [write_ended("validate"), write_ended("validate", "FAILED", {RETRYABLE_LABEL: False})]
+        waits = prefect.jobs.submit("validate", {"video_id": "a video"}).id
+        cursor = prefect.reader.changes().cursor
+        assert prefect.bulk.clear([*cleared, waits]) == 2
+        for run_id in cleared:
+            with pytest.raises(ObjectNotFound):
+                client.read_flow_run(run_id)
+        assert set(cleared) <= set(prefect.reader.changes(cursor).removed)
+        for _ in range(2):
+            assert _counted(prefect) - before == {"completed": 1, "failed": 1}
+
+
+def _counted(prefect: Dispatcher) -> Counter[str]:
+    """How many jobs of a type a scrape finds to have ended, by their status."""
+    totals = JobTally(prefect.reader).update()
+    return Counter(
+        {
+            labels[1]: int(value)
+            for (name, labels), value in totals.items()
+            if (name, labels[0]) == ("media_jobs_total", "validate")
+        }
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import pytest
 from sqlalchemy import insert, text
 
 from reelmill.catalogue.engine import get_engine
@@ -19,6 +21,7 @@ from reelmill.dispatch.tables.prefect_tables import (
     work_pool,
     work_queue,
 )
+from reelmill.settings import get_settings
 
 #: Of these tables.
 SCHEMA: Final = "generated"
@@ -29,6 +32,27 @@ LANE: Final = uuid.uuid4()
 
 #: Type, name, message, and the seconds for which a run was in it.
 State = tuple[str, str, str | None, float]
+
+
+@contextmanager
+def beside_catalogue(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Inside the block the catalogue's database has Prefect's tables, as every query of this process finds them.
+
+    Args:
+        catalogue: its URL.
+        monkeypatch: puts the settings back.
+
+    Yields:
+        Nothing.
+    """
+    url = catalogue.replace("+psycopg", "")
+    sign = "&" if "?" in url else "?"
+    monkeypatch.setenv("REELMILL_DATABASE_URL", f"{url}{sign}options=-csearch_path%3D{SCHEMA},public")
+    get_settings.cache_clear()
+    make_tables()
+    yield
+    remove_tables()
+    get_engine().dispose()
 
 
 def make_tables() -> None:
@@ -50,6 +74,7 @@ def remove_tables() -> None:
     with get_engine().begin() as connection:
         connection.execute(text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
         connection.execute(text("TRUNCATE catalogue.metric_total, catalogue.tallied_ending"))
+        connection.execute(text("TRUNCATE catalogue.archived_jobs, catalogue.archived_run"))
 
 
 def write_run(states: Sequence[State], next_start: datetime | None = None, **differs: Any) -> uuid.UUID:

@@ -14,7 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from reelmill.dispatch.snapshot import SiteNow
 from reelmill.dispatch.tables.endings import Ending
 from reelmill.dispatch.tables.job_reader import JobReader
+from reelmill.dispatch.tables.prefect_tables import STATE_TYPES
 from reelmill.metrics.site_collector import SiteCollector
+from reelmill.queue.job import FINAL, JobStatus
 from reelmill.queue.retry_policy import BY_HAND, RETRIES_LABEL, RETRYABLE_LABEL
 from tests.metrics.prefect_database import State, write_run
 
@@ -78,6 +80,24 @@ def test_jobs_that_await_a_retry_are_counted_by_lane_and_not_in_the_queue() -> N
     assert JobReader(dict).awaiting_retry() == {"default-medium": 2, "": 1}
     found = _scraped()
     assert (found["media_queue_length"], found["media_jobs_awaiting_retry"], found["media_jobs_pending"]) == (1, 3, 4)
+
+
+def test_the_jobs_under_way_are_all_that_are_due_and_not_over() -> None:
+    now = datetime.now(UTC)
+    for kind in STATE_TYPES:
+        write_run([_HANDED_IN, (kind, kind.capitalize(), None, 0)])
+    write_run([("SCHEDULED", "Scheduled", None, 0)], expected_start_time=now + timedelta(days=1))
+    write_run([("SCHEDULED", "AwaitingConcurrencySlot", None, 0)], work_queue_id=None)
+    reader = JobReader(dict)
+    found = reader.under_way()
+    assert found == [count for count in reader.counts() if count.status not in FINAL]
+    assert {(count.status, count.lane): count.jobs for count in found} == {
+        (JobStatus.PENDING, "default-medium"): 1,
+        (JobStatus.QUEUED, "default-medium"): 1,
+        (JobStatus.QUEUED, ""): 1,
+        (JobStatus.RUNNING, "default-medium"): 2,
+        (JobStatus.PAUSED, "default-medium"): 1,
+    }
 
 
 def test_many_scrapes_at_once_all_read_everything_and_count_each_ending_once() -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from reelmill import metrics
+from reelmill.dispatch import totals
 from tests.metrics.prometheus import MONITORING, program
 from tests.metrics.queries import BOARDS, board, queries
 
@@ -107,7 +108,8 @@ def test_the_four_dashboards_show_what_they_are_for() -> None:
 
 def test_no_query_asks_for_a_metric_that_nobody_has() -> None:
     """By name; on a real Prometheus, ``test_scraped.py`` tries each query."""
-    source = "".join(path.read_text() for path in Path(metrics.__file__).parent.rglob("*.py"))
+    rooms = (Path(folder) for room in (metrics, totals) for folder in room.__path__)
+    source = "".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
     for what, query in queries():
         for name in re.findall(r"\bmedia_\w+", query):
             assert re.sub(r"_(bucket|sum|count)$", "", name) in source, (what, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,9 +12,12 @@ from prometheus_client.core import Metric
 
 from reelmill.dispatch import Budget, Node, NodeStatus
 from reelmill.dispatch.tables.job_counts import JobCount
+from reelmill.dispatch.totals.tally import amounts
 from reelmill.metrics.site_metrics import QueueNow, queue_metrics, site_metrics
+from reelmill.queue.encode_labels import EncodeFigures
 from reelmill.queue.job import JobStatus
 from reelmill.queue.worker_facts import VirtualGpu
+from tests.dispatch.endings import ending
 
 _POOLS = ("cpu", "gpu_ai", "gpu_encode")
 
@@ -135,6 +139,22 @@ def test_a_thousand_made_up_names_are_few_series() -> None:
     assert found["media_jobs_running", "other"] == 1_000
     assert found["media_worker_active_jobs", "other"] == 800
     assert sum(value for key, value in found.items() if key[0] == "media_vram_used_mb") == 1_000
+
+
+def test_ended_jobs_of_a_thousand_made_up_names_are_one_series_of_each_metric() -> None:
+    totals: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    for _ in range(1_000):
+        made_up = ending(type=uuid.uuid4().hex, encode=EncodeFigures(uuid.uuid4().hex, speed=1.0))
+        for name, labels, value in amounts(made_up):
+            totals[name, labels] += value  # type: ignore[assignment]  # a Counter of floats is one all the same
+    found = _values(queue_metrics(QueueNow([], {}, 0, totals), _POOLS))
+    series = {key[1:] for key in found if key[0].startswith(("media_job_", "media_jobs_total", "media_encode_"))}
+    assert {value for labels in series for value in labels if not value[0].isdigit()} == {"other", "completed", "+Inf"}
+    assert found["media_jobs_total", "other", "completed"] == 1_000
+    assert found["media_jobs_completed_by_engine", "other"] == 1_000
+    assert found["media_job_duration_seconds_count", "other"] == 1_000
+    assert found["media_job_duration_seconds_sum", "other"] == 60_000
+    assert found["media_encode_speed_ratio_bucket", "other", "1"] == 1_000
 
 
 def test_no_two_metrics_have_one_name() -> None:

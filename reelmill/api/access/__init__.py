@@ -1,6 +1,6 @@
 """Who may ask what of the API.
 
-roles       the three roles, and what each may
+roles       the four roles, and what each may
 caller      who asks: what routes demand of them
 tokens      bearer tokens: made, listed, revoked, recognised
 rate_limit  the limit on failed logins

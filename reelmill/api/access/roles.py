@@ -22,10 +22,14 @@ class Role(StrEnum):
     SUPER_ADMIN = "SUPER_ADMIN"
     AUTOMATION = "AUTOMATION"
     VIEWER = "VIEWER"
+    SCRAPER = "SCRAPER"
 
 
 ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.SUPER_ADMIN: frozenset(Permission),
     Role.AUTOMATION: frozenset({Permission.CREATE_JOBS}),
-    Role.VIEWER: frozenset({Permission.READ_VIDEOS, Permission.READ_METRICS}),
+    Role.VIEWER: frozenset({Permission.READ_VIDEOS}),
+    # Metrics name nodes and what they have, which is no viewer's affair; and what lies in a file beside Prometheus for
+    # ever must open nothing else.
+    Role.SCRAPER: frozenset({Permission.READ_METRICS}),
 }

@@ -19,6 +19,8 @@ from reelmill.errors import PlatformError, ReelmillError
 
 router = APIRouter(prefix="/api/media/events", tags=["site"])
 
+_EVENTS: Final = "text/event-stream"
+
 #: Nothing on the way may keep events back until there are many of them.
 _HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
@@ -27,30 +29,31 @@ _HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _CHECKED: Final = 15.0
 
 
-class EventStream(StreamingResponse):
-    """A response of server-sent events."""
-
-    media_type = "text/event-stream"
-
-
 _DESCRIPTION: Final = """
-Server-sent events named `job`, `lane` and `node`, and `reload` where more has changed than is sent, so that lists must
-be read anew. Every lane and node comes first. With `Last-Event-ID` the stream goes on where it stopped; a job may come
-twice.
+Server-sent events named `job`, `removed` (a job that was cleared), `lane` and `node`, and `reload` where more has
+changed than is sent, such as jobs that were archived, so that lists must be read anew. Every lane and node comes first.
+With `Last-Event-ID` the stream goes on where it stopped; a job may come twice.
 """
 
 
-@router.get("", response_class=EventStream, description=_DESCRIPTION)
+# What is no event is JSON: a class of responses with a type of its own would lend that type to the errors of the route.
+@router.get(
+    "",
+    response_class=StreamingResponse,
+    responses={200: {"content": {_EVENTS: {}}, "description": "Events, until one of both hangs up"}},
+    description=_DESCRIPTION,
+)
 async def listen(
     request: Request,
     services: Site,
     _caller: Annotated[Caller, Depends(requires(Permission.MANAGE_JOBS))],
     last_event_id: Annotated[str | None, Header(description="of the last event that was received")] = None,
-) -> EventStream:
+) -> StreamingResponse:
     """Jobs, lanes and nodes as they change."""
     feed = _feed(request, services)
     stream = await feed.open(last_event_id or None)
-    return EventStream(while_allowed(stream, lambda: _may_listen(request)), headers=_HEADERS)
+    allowed = while_allowed(stream, lambda: _may_listen(request))
+    return StreamingResponse(allowed, media_type=_EVENTS, headers=_HEADERS)
 
 
 async def while_allowed(

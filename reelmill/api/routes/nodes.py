@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends
 
 from reelmill.api.access.caller import Caller, requires
 from reelmill.api.access.roles import Permission
+from reelmill.api.errors import documented
 from reelmill.api.naming import ApiModel, outside
 from reelmill.api.services import Site
 from reelmill.dispatch import Node, NodeStatus, WorkerState
@@ -71,7 +72,7 @@ def list_nodes(services: Site, _caller: Reader) -> NodeList:
     return NodeList(data=[node_view(node, _used(now)) for node in now.nodes])
 
 
-@router.get("/{name}")
+@router.get("/{name}", responses=documented(404))
 def read_node(name: str, services: Site, _caller: Reader) -> NodeView:
     """One node."""
     now = services.dispatcher.snapshot.now()

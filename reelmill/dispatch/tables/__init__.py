@@ -19,6 +19,7 @@ job_values      pages of jobs, and one job, as they are read
 job_results     what came of jobs
 job_lines       the lines of their logs
 job_changes     what has changed since a moment
+removed_jobs    jobs that are there no more
 old_runs        runs that ended long ago, and may leave the server
 run_records     runs as they stand in the archive
 timeline        how long a job waited and ran (pure)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from reelmill.dispatch.job_filter import STATE_TYPES
+from reelmill.dispatch.job_filter import FINAL_TYPES, STATE_TYPES
 from reelmill.dispatch.tables.conditions import due, label, of_statuses, stands, tagged
+from reelmill.dispatch.tables.prefect_tables import STATE_TYPES as STATE_TYPES_OF_RUNS
 from reelmill.dispatch.tables.prefect_tables import flow, flow_run, flow_run_state, work_pool, work_queue
 from reelmill.queue.encode_labels import ENGINE
 from reelmill.queue.job import AWAITING_RETRY, JobStatus, status_of
@@ -63,13 +64,7 @@ def counts(connection: Connection, now: datetime) -> list[JobCount]:
     """
     names, lanes = _flow_names(connection), _lanes(connection)
     runs, engine = flow_run.c, label(ENGINE)
-    counted: Counter[tuple[str, JobStatus, str, str, str]] = Counter()
-    # Without a join and without labels, an index of ours holds all that is read.
-    keys = (runs.state_type, runs.flow_id, runs.work_queue_id, runs.state_name)
-    of_state = select(*keys, func.count()).where(due(now), stands()).group_by(*keys)
-    for state_type, flow_id, queue_id, state_name, jobs in connection.execute(of_state):
-        status = status_of(state_type or "SCHEDULED", state_name or "")
-        counted[names[flow_id], status, *lanes.get(queue_id, _NOWHERE), ""] += jobs
+    counted = _by_state(connection, names, lanes, due(now))
     of_engine = (
         select(runs.flow_id, runs.work_queue_id, engine, func.count())
         .where(engine.is_not(None), of_statuses([JobStatus.COMPLETED]), due(now))
@@ -80,6 +75,40 @@ def counts(connection: Connection, now: datetime) -> list[JobCount]:
         counted[*key, ""] -= jobs
         counted[*key, used] += jobs
     return [JobCount(*key, jobs) for key, jobs in sorted(counted.items()) if jobs > 0]
+
+
+def under_way(connection: Connection, now: datetime) -> list[JobCount]:
+    """The jobs that are due and not over, counted: a few among very many, which an index of ours finds.
+
+    Args:
+        connection: to read by.
+        now: the present, with its zone.
+
+    Returns:
+        The counts above 0.
+    """
+    state_type = flow_run.c.state_type
+    live = or_(state_type.is_(None), state_type.in_([kind for kind in STATE_TYPES_OF_RUNS if kind not in FINAL_TYPES]))
+    counted = _by_state(connection, _flow_names(connection), _lanes(connection), due(now), live)
+    return [JobCount(*key, jobs) for key, jobs in sorted(counted.items())]
+
+
+def _by_state(
+    connection: Connection,
+    names: Mapping[object, str],
+    lanes: Mapping[object, tuple[str, str]],
+    *conditions: ColumnElement[bool],
+) -> Counter[tuple[str, JobStatus, str, str, str]]:
+    """Jobs counted, of no engine; names and lanes are those of the ids of flows and queues."""
+    runs = flow_run.c
+    counted: Counter[tuple[str, JobStatus, str, str, str]] = Counter()
+    # Without a join and without labels, an index of ours holds all that is read.
+    keys = (runs.state_type, runs.flow_id, runs.work_queue_id, runs.state_name)
+    of_state = select(*keys, func.count()).where(*conditions, stands()).group_by(*keys)
+    for state_type, flow_id, queue_id, state_name, jobs in connection.execute(of_state):
+        status = status_of(state_type or "SCHEDULED", state_name or "")
+        counted[names[flow_id], status, *lanes.get(queue_id, _NOWHERE), ""] += jobs
+    return counted
 
 
 def waiting(connection: Connection, now: datetime) -> dict[tuple[str, str], int]:

@@ -202,6 +202,18 @@ class JobReader:
         with read_only() as connection:
             return job_counts.counts(connection, self._clock.now())
 
+    def under_way(self) -> list[JobCount]:
+        """The jobs that are due and not over, counted.
+
+        Returns:
+            The counts above 0.
+
+        Raises:
+            PlatformError: the database is away.
+        """
+        with read_only() as connection:
+            return job_counts.under_way(connection, self._clock.now())
+
     def failures(self) -> Failures:
         """Dead letters and retries, by job type.
 
@@ -342,13 +354,13 @@ class JobReader:
             return queue_places.place(connection, run_id, self._clock.now())
 
     def changes(self, after: str | None = None) -> Changes:
-        """The jobs that are due, or were, whose state or progress has changed since the last reading, as they are now.
+        """The jobs whose state or progress has changed since a reading, as they are now; and those that are gone.
 
         Args:
             after: cursor of that reading; None: begin now.
 
         Returns:
-            The jobs without the reasons why they wait; one may come twice, and none is missed.
+            The jobs that are due, or were, without the reasons why they wait; one may come twice, and none is missed.
 
         Raises:
             UserError: that is no cursor.
@@ -356,11 +368,11 @@ class JobReader:
         """
         now = self._clock.now()
         with read_only() as connection:
-            ids, cursor, complete = job_changes.changed_runs(connection, after)
-            jobs = run_rows.jobs_of(connection, ids, now, get_settings().max_retries)
-            progress = job_progress.read(connection, ids)
-        due = [jobs[run_id] for run_id in ids if run_id in jobs and not jobs[run_id].not_due]
-        return Changes(due, progress, cursor, complete)
+            found = job_changes.changed_runs(connection, after)
+            jobs = run_rows.jobs_of(connection, found.ids, now, get_settings().max_retries)
+            progress = job_progress.read(connection, found.ids)
+        due = [jobs[run_id] for run_id in found.ids if run_id in jobs and not jobs[run_id].not_due]
+        return Changes(due, progress, found.cursor, found.complete, found.removed)
 
     def _timeline(self, connection: Connection, job_id: uuid.UUID) -> list[TimelineSegment]:
         runs, states = job_chain_rows.run_ids(connection, job_id), flow_run_state.c

@@ -221,7 +221,8 @@ class MemoryServer:
         key = body.get("idempotency_key")
         if key is not None and (deployment.id, key) in self._keys:
             return self.runs[self._keys[deployment.id, key]]
-        state = State.model_validate(body["state"]) if body.get("state") else Scheduled()
+        now = self._clock.now()
+        state = State.model_validate(body["state"]) if body.get("state") else Scheduled(scheduled_time=now)
         run = FlowRun(
             id=uuid.uuid4(),
             flow_id=deployment.flow_id,
@@ -233,8 +234,8 @@ class MemoryServer:
             idempotency_key=key,
             work_pool_name=deployment.work_pool_name,
             work_queue_name=body.get("work_queue_name") or deployment.work_queue_name,
-            created=self._clock.now(),
-            expected_start_time=state.state_details.scheduled_time or self._clock.now(),
+            created=now,
+            expected_start_time=state.state_details.scheduled_time or now,
         )
         run.name = body.get("name") or run.name
         self.runs[run.id], self.states[run.id] = run, []

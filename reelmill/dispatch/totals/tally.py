@@ -1,4 +1,7 @@
-"""Ended jobs, added up: each ending is counted once, whoever scrapes, and stays counted when its run is gone."""
+"""Ended jobs, added up: each ending is counted once, whoever comes to it first, and stays counted when its run is gone.
+
+Names are kept as they are: which of them are time series of their own is decided where metrics are shown.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,8 @@ from reelmill.catalogue import metric_totals
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.metric_totals import REMEMBERED, ArchivedTotal, Totals
 from reelmill.dispatch.tables.endings import Ending
-from reelmill.metrics import families
-from reelmill.metrics.bounds import ENGINES, JOB_TYPES, folded
-from reelmill.metrics.families import Family
+from reelmill.dispatch.totals import families
+from reelmill.dispatch.totals.families import Family
 from reelmill.queue.encode_labels import EncodeFigures
 from reelmill.queue.job import JobStatus
 
@@ -52,9 +54,9 @@ class JobTally:
         self._reader = reader
 
     def update(self) -> Totals:
-        """Add what has ended since the last scrape of any process.
+        """Add what has ended since any process was last here: for a scrape, and before runs are removed.
 
-        The first scrape of a site adds everything there is, archived jobs among it.
+        The first time on a site adds everything there is, archived jobs among it.
 
         Returns:
             All totals.
@@ -83,7 +85,7 @@ def _add(added: Counter[tuple[str, tuple[str, ...]]], every: Iterator[Amount]) -
 
 def amounts(ending: Ending) -> Iterator[Amount]:
     """What one ended job adds to the totals (pure)."""
-    job_type = folded(ending.type, JOB_TYPES)
+    job_type = ending.type
     yield Amount(families.JOBS.name, (job_type, str(ending.status)), 1)
     if ending.retries:
         yield Amount(families.RETRIES.name, (job_type,), ending.retries)
@@ -98,7 +100,7 @@ def amounts(ending: Ending) -> Iterator[Amount]:
 
 
 def _of_encode(encode: EncodeFigures) -> Iterator[Amount]:
-    engine = folded(encode.engine, ENGINES)
+    engine = encode.engine
     yield Amount(families.BY_ENGINE.name, (engine,), 1)
     for direction, count in (("in", encode.bytes_in), ("out", encode.bytes_out)):
         if count is not None:
@@ -113,12 +115,12 @@ def _of_encode(encode: EncodeFigures) -> Iterator[Amount]:
 
 def of_archived(archived: ArchivedTotal) -> Iterator[Amount]:
     """What jobs that were archived before the first scrape add to the totals (pure); how long each took is not kept."""
-    job_type = folded(archived.job_type, JOB_TYPES)
+    job_type = archived.job_type
     yield Amount(families.JOBS.name, (job_type, archived.status), archived.jobs)
     yield Amount(families.RETRIES.name, (job_type,), archived.retries)
     yield Amount(families.DEAD_LETTERS.name, (job_type,), archived.dead_letters)
     if archived.engine and archived.status == JobStatus.COMPLETED:
-        yield Amount(families.BY_ENGINE.name, (folded(archived.engine, ENGINES),), archived.jobs)
+        yield Amount(families.BY_ENGINE.name, (archived.engine,), archived.jobs)
 
 
 def _observed(family: Family, labels: tuple[str, ...], value: float) -> Iterator[Amount]:

@@ -1,4 +1,4 @@
-"""Every metric of a site, by name.
+"""What is kept of ended jobs, by the names that metrics have; and why each of these is what it is.
 
 * A **counter** only rises, and a rate of it means something: what has ended, what was transferred. Runs can be
   cleared, archived, or sent back by hand after they failed, so a count of those that the server holds would go down;
