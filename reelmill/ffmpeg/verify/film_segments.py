@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reelmill.ffmpeg.reading.probe import VideoTrack
 from reelmill.ffmpeg.reading.raster import WHOLE, Box
 
 #: How many frames of a film are compared at least, spread over it; at least one of each segment.
@@ -36,6 +37,13 @@ class FilmSegment:
     def shown(self, time: float) -> float:
         """When what the video shows at ``time`` is shown in the film."""
         return self.at + time - self.begin
+
+
+def shown_box(track: VideoTrack) -> Box:
+    """What of a stored frame its container shows: ffmpeg crops to that when it encodes, PyAV's frames are whole."""
+    cropped, (width, height) = track.cropping, (track.width, track.height)
+    whole = width + cropped.left + cropped.right, height + cropped.top + cropped.bottom
+    return Box(cropped.left / whole[0], cropped.top / whole[1], width / whole[0], height / whole[1])
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from typing import Final
 
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode_request import FrameRequest
-from reelmill.ffmpeg.reading.raster import WHOLE, Raster, raster
-from reelmill.ffmpeg.verify.film_segments import FilmSegment, windows
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.reading.raster import WHOLE, Box, Raster, raster
+from reelmill.ffmpeg.verify.film_segments import FilmSegment, shown_box, windows
 from reelmill.ffmpeg.verify.frames_match import Judge
 from reelmill.ffmpeg.verify.order_match import misplaced
 from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader, first_frame_time
@@ -45,6 +46,7 @@ class ExpectedFrame:
     segment: FilmSegment
     at: float  # in the source, in seconds from the start of its file
     raster: Raster
+    shown: Box = WHOLE  # of the source's stored frame, what its container shows
     run: int | None = None  # the frames of a run follow one another; its first is compared alone, too
 
     @property
@@ -72,23 +74,26 @@ def expected_frames(segments: Sequence[FilmSegment]) -> list[ExpectedFrame]:
     runs = 0
     for path, numbered in groupby(enumerate(ordered), key=lambda item: item[1].segment.path):
         with SourceFrameReader(path) as source:
+            shown = shown_box(probe(path).video)
             for number, window in numbered:
                 frame = source.within(window.begin, window.end)
                 if frame is None:
                     continue
                 if frame.frame.key_frame and runs <= number * _RUNS // len(ordered):
                     runs += 1
-                    found += _run(source, window.segment, frame.at, number)
+                    found += _run(source, window.segment, frame.at, number, shown)
                 else:
-                    found.append(ExpectedFrame(window.segment, frame.at, raster(frame.frame)))
+                    found.append(ExpectedFrame(window.segment, frame.at, raster(frame.frame, shown), shown))
     return sorted(found, key=lambda expected: expected.request.at)
 
 
-def _run(source: SourceFrameReader, segment: FilmSegment, begin: float, number: int) -> Iterator[ExpectedFrame]:
+def _run(
+    source: SourceFrameReader, segment: FilmSegment, begin: float, number: int, shown: Box
+) -> Iterator[ExpectedFrame]:
     """Frames of a segment that follow one another from a keyframe on."""
     for frame in source.run(begin, _RUN):
         if frame.at < segment.end:
-            yield ExpectedFrame(segment, frame.at, raster(frame.frame), number)
+            yield ExpectedFrame(segment, frame.at, raster(frame.frame, shown), shown, number)
 
 
 def frame_faults(
@@ -195,7 +200,7 @@ def _common_fault(
         time = at + frame.at - expected.at
         around = [shown for other, shown in small if abs(other - time) <= near]
         if around:
-            found[judge.fault(raster(frame.frame, WHOLE), around)] += 1
+            found[judge.fault(raster(frame.frame, expected.shown), around)] += 1
     if not found:
         return None
     fault, count = found.most_common(1)[0]

@@ -27,7 +27,7 @@ from reelmill.ffmpeg.verify.content import (
     whole_segment,
 )
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
-from reelmill.ffmpeg.verify.film_segments import FilmSegment
+from reelmill.ffmpeg.verify.film_segments import FilmSegment, shown_box
 from reelmill.ffmpeg.verify.frames_compared import order_faults
 from reelmill.ffmpeg.verify.sync import Offset, synchrony, unexplained_holes
 from reelmill.ffmpeg.verify.timing import (
@@ -168,7 +168,8 @@ class _Original:
         track = self.source.info.video
         mapped = (track.hdr is not None and made.video.hdr is None) or wide(track)
         rough = self.source.rough or track.interlaced
-        return whole_segment(self.source.path, self.times, mapped=mapped, rough=rough)
+        whole = whole_segment(self.source.path, self.times, mapped=mapped, rough=rough)
+        return [replace(segment, box=shown_box(made.video)) for segment in whole]
 
 
 def _decode_faults(report: DecodeReport) -> Iterator[Finding]:
