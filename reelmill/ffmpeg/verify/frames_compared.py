@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -90,10 +90,18 @@ def expected_frames(segments: Sequence[FilmSegment]) -> list[ExpectedFrame]:
 def _run(
     source: SourceFrameReader, segment: FilmSegment, begin: float, number: int, shown: Box
 ) -> Iterator[ExpectedFrame]:
-    """Frames of a segment that follow one another from a keyframe on."""
-    for frame in source.run(begin, _RUN):
-        if frame.at < segment.end:
-            yield ExpectedFrame(segment, frame.at, raster(frame.frame, shown), shown, number)
+    """Frames of a segment that follow one another from a keyframe on.
+
+    Decoders give frames in the order in which they are shown. Where times go back all the same, they are guesses, as
+    those of an AVI with frames between frames are.
+
+    Yields:
+        They; the first alone where their times are guesses.
+    """
+    frames = [frame for frame in source.run(begin, _RUN) if frame.at < segment.end]
+    timed = all(earlier.at < later.at for earlier, later in pairwise(frames))
+    for frame in frames if timed else frames[:1]:
+        yield ExpectedFrame(segment, frame.at, raster(frame.frame, shown), shown, number if timed else None)
 
 
 def frame_faults(
