@@ -16,7 +16,7 @@ from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Cras
 from reelmill.dispatch import Dispatcher, JobFilter
 from reelmill.dispatch.control import this_user
 from reelmill.dispatch.job_chains import successor_id
-from reelmill.errors import Contention, UserError, WrongStatus
+from reelmill.errors import Contention, WrongStatus
 from reelmill.queue.job import Job, JobStatus
 from reelmill.queue.retry_policy import BY_HAND, made_by_rule
 from tests.refusals import refused
@@ -145,7 +145,7 @@ def test_a_job_that_a_worker_has_is_held_and_begins_again(
     [
         (Completed(), refused(WrongStatus, status="completed")),
         (Cancelling(), refused(WrongStatus, status="running")),
-        (Pending(), refused(UserError)),
+        (Pending(), refused(Contention)),
     ],
 )
 def test_what_cannot_be_paused_is_refused_with_the_reason(

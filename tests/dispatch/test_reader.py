@@ -35,7 +35,7 @@ from reelmill.dispatch.tables import contract, indexes, job_pages
 from reelmill.dispatch.tables.prefect_tables import flow_run
 from reelmill.dispatch.tables.read_only import read_only
 from reelmill.dispatch.tables.timeline import Phase
-from reelmill.errors import FailureClass, UnknownName, UserError
+from reelmill.errors import FailureClass, UnknownName, UserError, WrongParameter
 from reelmill.queue.job import JobStatus
 from reelmill.queue.progress_pace import ProgressPace, to_metadata
 from reelmill.queue.retry_policy import CLASS_LABEL
@@ -142,9 +142,11 @@ def test_a_cursor_goes_on_where_the_page_ended_while_jobs_come_in(prefect: Dispa
     by_page = [prefect.reader.page(wanted, page=page, size=3) for page in (1, 2, 3)]
     assert [job.id for page in by_page for job in page.jobs] == [*newer[::-1], *ids[::-1]]
     assert [(page.page, page.pages, page.total) for page in by_page] == [(1, 3, 8), (2, 3, 8), (3, 3, 8)]
-    for page, size, before in ((0, 2, None), (1, 0, None), (1, 201, None), (1, 2, "nonsense")):
-        with refused(UserError):
-            prefect.reader.page(wanted, page=page, size=size, before=before)
+    for page, size in ((0, 2), (1, 0), (1, 201)):
+        with refused(WrongParameter, parameter="page", value=page):
+            prefect.reader.page(wanted, page=page, size=size)
+    with refused(UserError):
+        prefect.reader.page(wanted, size=2, before="nonsense")
 
 
 def test_a_job_is_read_with_its_timeline_and_its_place(prefect: Dispatcher, client: SyncPrefectClient) -> None:
@@ -335,7 +337,7 @@ def test_numbers_by_sql_are_those_of_the_server_and_keep_what_was_archived(
     assert kept.by_type["gone"].by_status == {JobStatus.FAILED: 1000}
     assert kept.by_status[JobStatus.FAILED] == by_sql.by_status[JobStatus.FAILED] + 1000
     assert kept.dead_letters == by_sql.dead_letters + 7
-    with refused(UserError):
+    with refused(WrongParameter, parameter="days", value=0):
         prefect.reader.statistics(days=0)
 
 

@@ -66,6 +66,15 @@ def _tones(path: Path) -> set[int]:
     return {tone for tone, value in peak.items() if value > 0.1 * max(peak.values())}
 
 
+def test_videos_that_declare_no_matrix_make_a_grid_that_does(bench: Workbench) -> None:
+    """Their brightness is another number there, and shows the same."""
+    sizes = ("160x120", "120x160", "320x180", "64x64")
+    clips = [clip(bench.root.folder("inbox") / f"{size}.mp4", size=size) for size in sizes]
+    result = compile_quad(bench, _ids([add(bench, path) for path in clips]))
+    video = probe(bench.root.path / result.path).video
+    assert (video.primaries, video.transfer, video.matrix) == (1, 1, 1)  # BT.709
+
+
 def test_each_video_is_whole_in_its_cell(bench: Workbench, four: list[Video]) -> None:
     result = compile_quad(bench, _ids(four))
     path = bench.root.path / result.path

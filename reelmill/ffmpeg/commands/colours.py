@@ -9,6 +9,7 @@ from typing import Any, Final
 from av.video.format import VideoFormat
 
 from reelmill.ffmpeg.reading.probe import VideoTrack
+from reelmill.ffmpeg.reading.raster import usual_matrix
 
 _UNSPECIFIED: Final = 2
 #: Code points of matrices (ITU-T H.273, table 4) of BT.2020, and of its primaries (table 2).
@@ -23,8 +24,6 @@ _USUAL_PEAK: Final = 1000
 _STANDARD: Final = 100
 #: Formats of frames with an alpha plane.
 _ALPHA: Final = re.compile(r"yuva|rgba|bgra|argb|abgr|gbrap|ya\d|ayuv|vuya|pal8")
-#: From so many pixels of a side on frames are of high definition.
-_HD: Final = (1280, 720)
 _PAL_LINES: Final = (288, 576)
 
 
@@ -144,8 +143,8 @@ def _colours(video: VideoTrack, size: tuple[int, int]) -> _Colours:
     if not _rgb(video) and video.matrix in _BY_MATRIX:
         return _BY_MATRIX[video.matrix]
     width, height = size if _rgb(video) or transparent(video) else (video.width, video.height)
-    if max(width, height) >= _HD[0] or min(width, height) >= _HD[1]:
-        return _BT709
+    if (usual := _BY_MATRIX[usual_matrix(width, height)]) is _BT709:
+        return usual
     return _PAL if height in _PAL_LINES else _NTSC
 
 

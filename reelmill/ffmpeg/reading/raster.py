@@ -25,9 +25,14 @@ _PLAIN: Final = "yuv444p"
 #: Those with an alpha plane, and what they go through.
 _ALPHA: Final = re.compile(r"yuva|rgba|bgra|argb|abgr|gbrap|ya\d|ayuv|vuya|pal8")
 _PLAIN_ALPHA: Final = "yuva444p"
-#: The matrix that RGB is made brightness and colour differences by there, and one that is not known (ITU-T H.273).
-_OF_RGB: Final = 6
-_UNSPECIFIED: Final = 2
+#: Code points of matrices (ITU-T H.273, table 4): of BT.601, which RGB is made brightness and colour differences by here,
+#: and of BT.709.
+_BT601: Final = 6
+_BT709: Final = 1
+#: What declares no matrix: unspecified and reserved.
+_UNKNOWN: Final = (2, 3)
+#: From so many pixels of a side on frames are of high definition.
+_HD: Final = (1280, 720)
 _TURNING: Final = "DISPLAYMATRIX"
 _FULL_RANGE: Final = 2  # AVColorRange JPEG
 
@@ -51,7 +56,8 @@ class Raster:
 
     data: bytes
     fine_data: bytes = b""
-    matrix: int = _UNSPECIFIED  # that colours were made brightness and differences by, as it is declared
+    matrix: int = _BT601  # that colours were made brightness and differences by
+    declared: bool = False  # whether the frame says so; else it is what its size usually has
 
     @property
     def planes(self) -> Planes:
@@ -93,8 +99,15 @@ def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
         bright = _fine(shown.planes[0], depth, box).astype(np.float32)
         bright = (bright - zero) * (255 / white)
         fine = _upright(bright[None], frame).round().clip(0, 255).astype(np.uint8).tobytes()
-    matrix = int(frame.colorspace) if shown is frame else _OF_RGB
-    return Raster(_upright(small, frame).astype(np.float16).tobytes(), fine, matrix)
+    matrix = int(frame.colorspace) if shown is frame else _BT601
+    declared = matrix not in _UNKNOWN
+    matrix = matrix if declared else usual_matrix(frame.width, frame.height)
+    return Raster(_upright(small, frame).astype(np.float16).tobytes(), fine, matrix, declared)
+
+
+def usual_matrix(width: int, height: int) -> int:
+    """The matrix that players take frames of a size to be in, where they declare none: a code point of ITU-T H.273."""
+    return _BT709 if max(width, height) >= _HD[0] or min(width, height) >= _HD[1] else _BT601
 
 
 def _region(plane: Any, depth: int, box: Box) -> NDArray[Any]:

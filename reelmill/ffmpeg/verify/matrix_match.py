@@ -26,7 +26,7 @@ _NOISE: Final = 0.012
 
 
 def in_matrix_of(wanted: Raster, got: Raster) -> Planes:
-    """The planes of a copy's raster in the matrix of the source's, where both declare one."""
+    """The planes of a copy's raster in the matrix of the source's, or the one it is taken to be in."""
     if wanted.matrix == got.matrix or not {wanted.matrix, got.matrix} <= set(_SHARES):
         return got.planes
     return _converted(got.planes, _SHARES[got.matrix], _SHARES[wanted.matrix])
@@ -42,7 +42,7 @@ def matrix_fault(source: Raster, copy: Raster) -> FindingKind | None:
     Returns:
         The fault; None where there is none, or the source declares no matrix.
     """
-    if source.matrix not in _SHARES:
+    if not source.declared or source.matrix not in _SHARES:
         return None
     wanted, got = source.planes, in_matrix_of(source, copy)
     before = _apart(wanted, got)
