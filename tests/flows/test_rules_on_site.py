@@ -11,8 +11,14 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter, FlowRunFilterId, FlowRunFilterTags
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Scheduled
 from sqlmodel import select
 from typer.testing import CliRunner
@@ -102,12 +108,9 @@ def test_a_scan_shows_its_files_emits_their_events_and_looks_again_by_itself(
     }
 
     def successors() -> list[FlowRun]:
-        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=["cpu"])), limit=200)
-        return [
-            run
-            for run in found
-            if any(tag.endswith("-later") for tag in run.tags) and run.state and not run.state.is_final()
-        ]
+        waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=waiting), limit=200)
+        return [run for run in found if any(tag.endswith("-later") for tag in run.tags)]
 
     (later,) = successors()
     assert (later.work_queue_name, later.parameters["directory_type"]) == (scanned.lane, "videos")

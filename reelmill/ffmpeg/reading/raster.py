@@ -25,7 +25,7 @@ _PLAIN: Final = "yuv444p"
 #: Those with an alpha plane, and what they go through.
 _ALPHA: Final = re.compile(r"yuva|rgba|bgra|argb|abgr|gbrap|ya\d|ayuv|vuya|pal8")
 _PLAIN_ALPHA: Final = "yuva444p"
-#: Code points of matrices (ITU-T H.273, table 4): of BT.601, which RGB is made brightness and colour differences by here,
+#: Code points of matrices (ITU-T H.273, table 4): of BT.601, by which RGB is made brightness and differences of colour,
 #: and of BT.709.
 _BT601: Final = 6
 _BT709: Final = 1
@@ -57,7 +57,8 @@ class Raster:
     data: bytes
     fine_data: bytes = b""
     matrix: int = _BT601  # that colours were made brightness and differences by
-    declared: bool = False  # whether the frame says so; else it is what its size usually has
+    declared: bool = False  # whether the frame declares it; else it is what its size usually has
+    interlaced: bool = False  # what moves in it is in two places
 
     @property
     def planes(self) -> Planes:
@@ -102,7 +103,8 @@ def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
     matrix = int(frame.colorspace) if shown is frame else _BT601
     declared = matrix not in _UNKNOWN
     matrix = matrix if declared else usual_matrix(frame.width, frame.height)
-    return Raster(_upright(small, frame).astype(np.float16).tobytes(), fine, matrix, declared)
+    data = _upright(small, frame).astype(np.float16).tobytes()
+    return Raster(data, fine, matrix, declared, bool(frame.interlaced_frame))
 
 
 def usual_matrix(width: int, height: int) -> int:

@@ -72,7 +72,7 @@ def whole_segment(source: Path, wanted: Timing, *, mapped: bool, rough: bool) ->
     if not wanted.frames:
         return []
     begin, end = wanted.first - wanted.start, wanted.last - wanted.start
-    return [FilmSegment(source, begin, end + _SOFT, at=0.0, mapped=mapped, rough=rough)]
+    return [FilmSegment(source, begin, end + _SOFT, at=0.0, mapped=mapped, rough=rough, retimed=False)]
 
 
 def shown_faults(film: Path, content: Content, report: DecodeReport, late: float = 0.0) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ class FilmSegment:
     heard: bool = True  # its first audio track is the film's there
     gain: float | None = 0.0  # by how many dB its audio was changed; None: by some
     rough: bool = True  # detail may be lost
+    retimed: bool = True  # its frames may be those beside the video's, which motion has shifted
 
     @property
     def length(self) -> float:

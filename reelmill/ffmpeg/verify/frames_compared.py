@@ -52,7 +52,7 @@ class ExpectedFrame:
     @property
     def judge(self) -> Judge:
         """Who compares it."""
-        return Judge(self.segment.mapped, self.segment.rough)
+        return Judge(self.segment.mapped, self.segment.rough, self.segment.retimed)
 
     @property
     def request(self) -> FrameRequest:

@@ -65,6 +65,7 @@ class Judge:
 
     mapped: bool = False  # from high dynamic range to standard: levels are no longer the source's
     rough: bool = False  # detail may be lost: its encode was asked for little, or it is deinterlaced
+    retimed: bool = False  # frames may be those beside the source's, which motion has shifted
 
     def fault(self, wanted: Raster, around: Sequence[Raster]) -> FindingKind | None:
         """What is wrong with a frame.
@@ -121,8 +122,11 @@ class Judge:
             return best
         if straight < _NEGATIVE:
             return FindingKind.NEGATIVE
-        if source.fine is not None and copy.fine is not None and (found := place_fault(source.fine, copy.fine)):
-            return found
+        still = not source.interlaced and not copy.interlaced
+        if still and source.fine is not None and copy.fine is not None:
+            found = place_fault(source.fine, copy.fine, retimed=self.retimed)
+            if found is not None:
+                return found
         return FindingKind.OTHER_FRAME if straight < (_ALIKE_MAPPED if self.mapped else _ALIKE) else None
 
 

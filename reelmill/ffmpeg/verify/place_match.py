@@ -40,6 +40,9 @@ _BEGINNINGS: Final = (
 #: From how far on something is off, in cells: 0.45 is 0.7 % of a frame's side. Even sides and scaling move a copy by a
 #: pixel, 0.2 cells at 320 pixels.
 _OFF: Final = 0.45
+#: And how far motion shifts a frame from the one beside it: 5 % of its side, which passes a whole one in 0.7 s at 30
+#: frames a second.
+_MOTION: Final = 3.2
 #: What is left of the difference between both where they are moved together, of a frame that is off: 0.11 to 0.31 where
 #: 1 to 15 % were cropped or shifted. A copy's is noise of coding and stays: 0.87 at CRF 51, more at others. And how
 #: alike they are then.
@@ -62,12 +65,13 @@ class Placing(NamedTuple):
     alike: float  # correlation of what is left of both
 
 
-def place_fault(wanted: Planes, got: Planes) -> FindingKind | None:
+def place_fault(wanted: Planes, got: Planes, *, retimed: bool = False) -> FindingKind | None:
     """Whether a frame is cropped, shrunk or shifted.
 
     Args:
         wanted: brightness of the source's, ``FINE_SIDE`` rows and columns.
         got: the same of the copy's.
+        retimed: whether the copy may show a frame beside the source's.
 
     Returns:
         The fault; None where there is none, or none can be known.
@@ -84,7 +88,7 @@ def place_fault(wanted: Planes, got: Planes) -> FindingKind | None:
     enlarged = [(size - 1) * _SIDE / 2 for size in (found.tall, found.wide)]
     if max(map(abs, enlarged)) > _OFF:
         return FindingKind.CROPPED if max(enlarged, key=abs) > 0 else FindingKind.SHRUNK
-    return FindingKind.SHIFTED if max(abs(found.down), abs(found.across)) > _OFF else None
+    return FindingKind.SHIFTED if max(abs(found.down), abs(found.across)) > (_MOTION if retimed else _OFF) else None
 
 
 def _smoothed(fine: Planes) -> _Image:

@@ -216,7 +216,7 @@ def _compare_with_source(
             findings += list(copy_audio_faults(source.path, wanted, content, report))[:_MOST_NAMED]
     shown = list(shown_faults(path, content, report, late=wanted.first - original.times.first))
     if why:  # at another rate frames are beside those of the source, and detail moves
-        shown = [fault for fault in shown if fault.kind is not FindingKind.COARSE]
+        shown = [fault for fault in shown if fault.kind not in (FindingKind.COARSE, FindingKind.SHIFTED)]
     if not shown and len(made.frames) == len(wanted.frames):
         shown = list(order_faults(content.expected_frames, report.rasters))
     findings += [*shown, *_shape_faults(source.info, info), *_size_faults(source.info, info)]
