@@ -53,7 +53,7 @@ def run(runs: int) -> Row:
             return seconds * JOBS / SENT
 
         return compare(
-            "launch", f"{REPLACED} jobs/s, as the launcher it replaces", f"seconds for {JOBS:,} jobs", 10, LIMIT,
+            "launch", f"{REPLACED} jobs/s, as the launcher it replaces", f"seconds for {JOBS:,} jobs", 1, LIMIT,
             ours=ours, theirs=lambda: JOBS / REPLACED, runs=runs,
         )  # fmt: skip
 
