@@ -88,3 +88,72 @@ def scrambled(source: Path, target: Path) -> Path:
         data[packet * 188 + 60 : packet * 188 + 180] = noise.randbytes(120)
     target.write_bytes(data)
     return target
+
+
+def two_sample_entries(target: Path, first: Path, second: Path) -> Path:
+    """Two mp4s of one H.264 track and one clock as one track: a sample entry for each (ISO/IEC 14496-12, 8.5.2)."""
+    tables = [_video_tables(path.read_bytes()) for path in (first, second)]
+    samples = [one for path, table in zip((first, second), tables, strict=True) for one in _samples(path, table)]
+    ticks = [count * delta for table in tables for count, delta in struct.iter_unpack(">II", table[b"stts"][8:])]
+    begin = len(_box(b"ftyp", b"isom\0\0\0\0isom")) + 8
+    places, at = [], begin
+    for sample in samples:
+        places.append(at)
+        at += len(sample)
+    counts = [struct.unpack_from(">I", table[b"stsz"], 8)[0] for table in tables]
+    keys = [
+        place + shift
+        for table, shift in zip(tables, (0, counts[0]), strict=True)
+        for (place,) in struct.iter_unpack(">I", table[b"stss"][8:])
+    ]
+    boxes = {
+        b"stsd": _rows(*(table[b"stsd"][8:] for table in tables)),
+        b"stts": _rows(*(table[b"stts"][8:] for table in tables)),
+        b"stss": _rows(*(struct.pack(">I", key) for key in keys)),
+        b"stsc": _rows(struct.pack(">III", 1, 1, 1), struct.pack(">III", counts[0] + 1, 1, 2)),
+        b"stsz": bytes(8) + struct.pack(">I", len(samples)) + b"".join(struct.pack(">I", len(one)) for one in samples),
+        b"stco": _rows(*(struct.pack(">I", place) for place in places)),
+    }
+    clock = struct.unpack_from(">I", first.read_bytes(), first.read_bytes().index(b"mdhd") + 16)[0]
+    header = struct.pack(">4I", 0, 0, 0, clock) + struct.pack(">I", sum(ticks)) + bytes(4)
+    unity = struct.pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    movie = struct.pack(">5I", 0, 0, 0, clock, sum(ticks)) + struct.pack(">IH10x", 1 << 16, 256) + unity + bytes(24)
+    track = struct.pack(">6I", 3, 0, 0, 1, 0, sum(ticks)) + bytes(16) + unity + struct.pack(">II", 160 << 16, 120 << 16)
+    table = _box(b"stbl", b"".join(_box(name, content) for name, content in boxes.items()))
+    data = _box(b"dinf", _box(b"dref", _rows(_box(b"url ", b"\0\0\0\1"))))
+    media = _box(b"minf", _box(b"vmhd", b"\0\0\0\1" + bytes(8)) + data + table)
+    handler = _box(b"hdlr", bytes(8) + b"vide" + bytes(13))
+    media = _box(b"mdia", _box(b"mdhd", header) + handler + media)
+    moov = _box(b"moov", _box(b"mvhd", movie + struct.pack(">I", 2)) + _box(b"trak", _box(b"tkhd", track) + media))
+    target.write_bytes(_box(b"ftyp", b"isom\0\0\0\0isom") + _box(b"mdat", b"".join(samples)) + moov)
+    return target
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def _rows(*rows: bytes) -> bytes:
+    return struct.pack(">II", 0, len(rows)) + b"".join(rows)
+
+
+def _video_tables(data: bytes) -> dict[bytes, bytes]:
+    """The contents of the tables of an mp4's only track."""
+    found, at = {}, data.index(b"stbl", data.index(b"moov")) + 4
+    for _ in range(16):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if not kind.startswith((b"st", b"ct", b"sg", b"sb", b"sd")):
+            break
+        found[kind] = data[at + 8 : at + size]
+        at += size
+    return found
+
+
+def _samples(path: Path, tables: dict[bytes, bytes]) -> list[bytes]:
+    """Of a track whose file has nothing else: they stand one after the other."""
+    data, at = path.read_bytes(), struct.unpack_from(">I", tables[b"stco"], 8)[0]
+    found = []
+    for (size,) in struct.iter_unpack(">I", tables[b"stsz"][12:]):
+        found.append(data[at : at + size])
+        at += size
+    return found

@@ -23,7 +23,7 @@ from av.packet import Packet
 from reelmill.ffmpeg.codecs import UNKNOWN_COLOURS, codec_named
 from reelmill.ffmpeg.commands.boxing import boxed
 from reelmill.ffmpeg.commands.filters import arguments
-from reelmill.ffmpeg.reading.frame_shapes import ShapeWatch, sampled_shapes_differ
+from reelmill.ffmpeg.reading.frame_shapes import ShapeWatch, sampled_shapes_differ, tabled_shapes_differ
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media, probe
 from reelmill.ffmpeg.reading.tracks import UNKNOWN, decodable_audio
 from reelmill.ffmpeg.retiming import retimed
@@ -74,12 +74,17 @@ class TrackPackets:
 
 def suspect(info: MediaInfo) -> bool:
     """Whether a file is of a kind that may have to be mended, so that it is worth being looked into (pure)."""
-    return info.container in (*_BROADCAST, "flv") or _sampled(info) or info.video.matrix == _RESERVED
+    return info.container in (*_BROADCAST, "flv") or _sampled(info) or _tabled(info) or info.video.matrix == _RESERVED
 
 
 def _sampled(info: MediaInfo) -> bool:
     """Whether a file is of the kind that calls are recorded in, whose frames may change their shape."""
     return "matroska" in info.container and bool(info.duration)
+
+
+def _tabled(info: MediaInfo) -> bool:
+    """Whether tables of a file have its keyframes."""
+    return "mp4" in info.container
 
 
 def fault_of(path: Path, info: MediaInfo) -> Fault | None:
@@ -100,6 +105,12 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
         return Fault.RESERVED
     if _sampled(info):
         return Fault.SHAPES if sampled_shapes_differ(path, info.duration or Fraction(0)) else None
+    if _tabled(info):
+        return Fault.SHAPES if tabled_shapes_differ(path) else None
+    return _fault_of_packets(path, info)
+
+
+def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
     broadcast = info.container in _BROADCAST
     early, ahead = 0, False
     shapes = ShapeWatch(info.video.codec)
@@ -117,7 +128,7 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
                 elif not broadcast:
                     break
                 if packet.stream.index == found[1].index and broadcast:
-                    shapes.add(packet)
+                    shapes.add(bytes(packet) if packet.is_keyframe else b"")
                     ahead = ahead or _far_ahead(packet)
                 if broadcast and packet.dts is not None and packet.time_base is not None:
                     places, times = sent.setdefault(packet.stream.index, (array("q"), array("d")))

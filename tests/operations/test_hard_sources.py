@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,15 @@ from reelmill.settings import get_settings
 from reelmill.troubles import Flaw
 from tests.clips import clip, ffmpeg, in_one_track
 from tests.operations.library import add
-from tests.patched import clean_aperture, joined, promising_frames, scrambled, shown_at_zero, unknown_codec
+from tests.patched import (
+    clean_aperture,
+    joined,
+    promising_frames,
+    scrambled,
+    shown_at_zero,
+    two_sample_entries,
+    unknown_codec,
+)
 from tests.refusals import refused
 
 _HLG: Final = (
@@ -175,6 +184,44 @@ def _turned_on_the_way(folder: Path) -> Path:
     return joined(folder / "t.ts", clip(folder / "a.ts", sound=0), clip(folder / "b.ts", size="120x160", sound=0))
 
 
+def _turned_in_an_mp4(folder: Path) -> Path:
+    """The same as phones write it: parameter sets in the frames of an mp4."""
+    ffmpeg("-i", _turned_on_the_way(folder), "-c", "copy", folder / "turned.mp4")
+    return folder / "turned.mp4"
+
+
+def _turned_by_sample_entry(folder: Path) -> Path:
+    parts = clip(folder / "a.mp4", sound=0), clip(folder / "b.mp4", sound=0, size="120x160")
+    return two_sample_entries(folder / "entries.mp4", *parts)
+
+
+def _turned_for_a_moment(folder: Path, suffix: str = "mkv") -> Path:
+    """Turned for one second of 16, where none of a few looks falls."""
+    upright, turned = (clip(folder / f"{size}.mp4", sound=0, size=size) for size in ("160x120", "120x160"))
+    return in_one_track(folder / f"moment.{suffix}", *[upright] * 6, turned, *[upright] * 9)
+
+
+def _turned_for_a_moment_in_vp9(folder: Path) -> Path:
+    fast = ("-deadline", "realtime", "-cpu-used", "8")
+    parts = [
+        clip(folder / f"{size}.webm", codec="libvpx-vp9", sound=0, size=size, options=fast)
+        for size in ("160x120", "120x160")
+    ]
+    return in_one_track(folder / "moment.webm", *parts[:1] * 6, parts[1], *parts[:1] * 9)
+
+
+def _cropped_by_its_codec(folder: Path) -> Path:
+    """On the left, by columns that do not suit fast instructions."""
+    window = "h264_metadata=crop_left=10:crop_top=6"
+    return clip(folder / "window.mp4", seconds=2, options=["-bsf:v", window])
+
+
+def _time_lapse(folder: Path) -> Path:
+    """A frame in ten seconds."""
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=1/10:duration=60", "-c:v", "libx264", folder / "lapse.mp4")
+    return folder / "lapse.mp4"
+
+
 def _wider_on_the_way(folder: Path) -> Path:
     """4:3, then 16:9 in as many columns, as recorders have it."""
     wide = ("-vf", "setsar=4/3")
@@ -260,6 +307,10 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "cropped Matroska": (_cropped_matroska, _Copy(size=(140, 100))),
     "digital video": (_digital_video, _Copy(frames=50, last=0.98, size=(720, 576), audio=())),
     "turned on the way": (_turned_on_the_way, _Copy(audio=())),
+    "turned in an mp4": (_turned_in_an_mp4, _Copy(audio=())),
+    "turned for a moment": (_turned_for_a_moment, _Copy(frames=400, last=15.96, audio=(), in_vain=True)),
+    "cropped by its codec": (_cropped_by_its_codec, _Copy(size=(150, 114))),
+    "time lapse": (_time_lapse, _Copy(frames=6, last=50.0, audio=())),
     "wider on the way": (_wider_on_the_way, _Copy(near=0.03)),
     "wider later": (_wider_later, _Copy(near=0.05, audio=())),
     "larger on the way": (_larger_on_the_way, _Copy(audio=())),
@@ -330,6 +381,29 @@ def _is(copy: Path, wanted: _Copy) -> None:
     assert info.video.display_size == wanted.size
     assert info.video.hdr is None
     assert info.left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("make", "turned"),
+    [
+        (_turned_by_sample_entry, range(25, 50)),
+        (_turned_in_an_mp4, range(25, 50)),
+        (_turned_for_a_moment, range(150, 175)),
+        (partial(_turned_for_a_moment, suffix="flv"), range(150, 175)),
+        (_turned_for_a_moment_in_vp9, range(150, 175)),
+    ],
+    ids=["sample entries", "in-band", "Matroska", "FLV", "VP9"],
+)
+def test_a_turn_on_the_way_is_boxed_however_short(
+    bench: Workbench, tmp_path: Path, make: Callable[[Path], Path], turned: range
+) -> None:
+    video = add(bench, Path(shutil.copy(make(tmp_path), bench.root.folder("inbox"))))
+    made = reencode(bench, str(video.id), preset="ultrafast")
+    with av.open(str(bench.root.path / made.path)) as container:
+        frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    assert {frame.shape for frame in frames} == {(120, 160)}
+    narrow = [number for number, frame in enumerate(frames) if frame[:, :30].max() < 25]
+    assert narrow == list(turned)
 
 
 def test_a_clean_aperture_is_cropped_to_not_squeezed(bench: Workbench, tmp_path: Path) -> None:

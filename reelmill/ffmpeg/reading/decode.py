@@ -133,9 +133,12 @@ def check_windows(path: Path, duration: Fraction | None) -> DecodeReport:
 
 
 def _decode_until(tally: Tally, packets: Iterable[Packet[Any]], end: Fraction) -> None:
+    """Decode up to a moment and to the first frame, which in a time lapse may stand long after it."""
+    frames, errors = tally.frames, len(tally.errors)
     for packet in packets:
         at = tally.decode(packet)
-        if at is not None and at > end and packet.stream.type == "video":
+        reached = at is not None and at > end and packet.stream.type == "video"
+        if reached and (tally.frames > frames or len(tally.errors) > errors):
             break
 
 

@@ -1,23 +1,27 @@
 """Whether the frames of a video change their shape on the way, as from 4:3 to 16:9 or where a phone is turned.
 
-A broadcast is read through for other reasons, too: there a new shape begins with a keyframe and a header of its own,
-and one frame of each different header is decoded. Of other files some keyframes are looked at.
+A new shape begins with a keyframe and a header of its own: one keyframe of each different header is decoded. Broadcasts
+are read through for other reasons, too; of an mp4 the beginnings of its keyframes are read, which its tables have; of
+other files some keyframes are looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import BinaryIO, Final, cast
 
-from av.codec.context import CodecContext
+from av.codec.context import CodecContext, Flags
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from reelmill.ffmpeg.reading.sample_entries import Description, descriptions
 from reelmill.ffmpeg.reading.seeking import Footage
 
 _START: Final = b"\x00\x00\x01"
@@ -28,58 +32,84 @@ _ALIKE: Final = Fraction(2, 100)
 #: How many times a file is sought, and how many seconds before its end it is for the last time.
 _SAMPLES: Final = 8
 _BEFORE_THE_END: Final = Fraction(1, 10)
+#: Keyframes of an mp4 that are looked at, at most, and how many bytes of each: parameter sets stand at its beginning.
+_MOST: Final = 512
+_HEAD: Final = 1 << 12
 
-#: By codec, whether the byte after a start code begins the header that holds the shape.
+#: By codec, whether the byte after a start code or a length begins the header that holds the shape.
 _HEADERS: Final[dict[str, Callable[[int], bool]]] = {
     "mpeg1video": lambda byte: byte == 0xB3,
     "mpeg2video": lambda byte: byte == 0xB3,
     "h264": lambda byte: byte & 0x1F == 7,  # ITU-T H.264, table 7-1
     "hevc": lambda byte: byte >> 1 & 0x3F == 33,  # ITU-T H.265, table 7-1
 }
+#: What keyframes have of their size that have no header: of VP8 (RFC 6386, 9.1) just that; of VP9 (bitstream, 6.2) in
+#: profile 0 its colours, too, and half of the byte after.
+_SIZES: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "vp8": lambda data: data[6:10],
+    "vp9": lambda data: data[4:8] + bytes(byte & 0xF0 for byte in data[8:9]),
+}
+#: Where the parameter sets of a track have the bytes of a length less one (ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1).
+_LENGTHS: Final = {"h264": 4, "hevc": 21}
 
 
 class ShapeWatch:
     """Looks at the keyframes of one video track.
 
     Args:
-        codec: of the track; of others than those of broadcasts nothing is found.
+        codec: of the track; of one that has no headers in its frames nothing is found.
     """
 
     def __init__(self, codec: str):
-        self._codec, self._begins = codec, _HEADERS.get(codec)
-        self._first: dict[bytes, bytes] = {}  # the first keyframe with each header
+        self._codec = codec
+        self._first: dict[bytes, tuple[bytes, bytes]] = {}  # the first keyframe with each header, and its extradata
 
-    def add(self, packet: Packet[Any]) -> None:
-        """Take the next packet of the track."""
-        if self._begins is None or not packet.is_keyframe or not packet.size:
+    @property
+    def able(self) -> bool:
+        """Whether anything can be found in frames of this codec."""
+        return self._codec in (*_HEADERS, *_SIZES)
+
+    def add(self, data: bytes, extradata: bytes = b"", whole: Callable[[], bytes] | None = None) -> None:
+        """Take the next keyframe of the track.
+
+        Args:
+            data: of it, or its beginning.
+            extradata: the parameter sets that its container has for it, which count where it has none of its own.
+            whole: reads all of its data, where ``data`` is the beginning.
+        """
+        if not self.able or not data:
             return
-        data = bytes(packet)
-        header = self._header(data)
-        if header is not None:
-            self._first.setdefault(header, data)
+        header = self._header(data, extradata) or extradata
+        if header and header not in self._first:
+            self._first[header] = data if whole is None else whole(), extradata
 
     @property
     def changed(self) -> bool:
         """Whether the frames so far have different shapes."""
         if len(self._first) < 2:
             return False
-        shapes = [shape for data in self._first.values() if (shape := self._shape(data)) is not None]
-        return _differ(shapes)
+        shapes = [self._shape(*first) for first in self._first.values()]
+        return _differ([shape for shape in shapes if shape is not None])
 
-    def _header(self, data: bytes) -> bytes | None:
-        assert self._begins is not None
-        place = data.find(_START)
-        while 0 <= place < len(data) - 4:
-            if self._begins(data[place + 3]):
-                begin = place + 3
-                end = begin + 1 + _SEQUENCE if self._codec.startswith("mpeg") else data.find(_START, begin)
-                return data[begin:] if end < 0 else data[begin:end]
-            place = data.find(_START, place + 3)
-        return None
+    def _header(self, data: bytes, extradata: bytes) -> bytes:
+        """What a keyframe itself has of its shape; empty where that is nothing."""
+        if self._codec in _SIZES:
+            return _SIZES[self._codec](data)
+        begins = _HEADERS[self._codec]
+        place = _LENGTHS.get(self._codec)
+        if place is None or extradata[:1] != b"\x01" or len(extradata) <= place:
+            units = _units_by_start_code(data)
+        else:
+            units = _units_by_length(data, (extradata[place] & 3) + 1)
+        header = next((unit for unit in units if unit and begins(unit[0])), b"")
+        return header[: 1 + _SEQUENCE] if self._codec.startswith("mpeg") else header
 
-    def _shape(self, data: bytes) -> Fraction | None:
+    def _shape(self, data: bytes, extradata: bytes) -> Fraction | None:
         """Width by height of a keyframe as it is shown; None where it does not decode by itself."""
         context = cast(VideoCodecContext, CodecContext.create(self._codec, "r"))
+        context.flags |= Flags.unaligned  # see ``open_media``
+        if extradata:
+            context.extradata = extradata
         try:
             frames = cast(list[VideoFrame], [*context.decode(Packet(data)), *context.decode(None)])
         except (FFmpegError, EOFError):
@@ -87,6 +117,83 @@ class ShapeWatch:
         if not frames:
             return None
         return Fraction(frames[0].width, frames[0].height) * Fraction(context.sample_aspect_ratio or 1)
+
+
+def _units_by_start_code(data: bytes) -> Iterator[bytes]:
+    place = data.find(_START)
+    while 0 <= place < len(data) - 4:
+        end = data.find(_START, place + 3)
+        yield data[place + 3 :] if end < 0 else data[place + 3 : end]
+        place = end
+
+
+def _units_by_length(data: bytes, size: int) -> Iterator[bytes]:
+    place = 0
+    while place + size < len(data):
+        end = place + size + int.from_bytes(data[place : place + size], "big")
+        yield data[place + size : end]
+        place = end
+
+
+def _keyframe_shapes_differ(path: Path, codec: str, stream: VideoStream, *, most: int = _MOST) -> bool:
+    """Whether keyframes of an mp4 have different shapes, by its tables and the beginnings of those frames.
+
+    Args:
+        path: the file.
+        codec: of the track.
+        stream: the track, of the file opened.
+        most: how many keyframes are looked at, about.
+
+    Returns:
+        Whether they do, as far as those show; the first of each sample entry is among them.
+    """
+    watch = ShapeWatch(codec)
+    entries = stream.index_entries
+    if not watch.able or not len(entries):
+        return False
+    described = descriptions(path, stream.index)
+    keys = [number for number in range(len(entries)) if entries[number].is_keyframe]
+    every = max(1, -(-len(keys) // most))
+    asked = sorted({*keys[::every], *keys[-1:], *_first_keys(described, keys)})
+    extradata = bytes(stream.codec_context.extradata or b"")
+    with path.open("rb") as file:
+        for number in asked:
+            one = entries[number]
+            own = described[bisect_right(described, number, key=_sample) - 1].extradata if described else None
+            file.seek(one.pos)
+            watch.add(file.read(min(one.size, _HEAD)), own or extradata, partial(_read, file, one.pos, one.size))
+    return watch.changed
+
+
+def tabled_shapes_differ(path: Path, *, most: int = _MOST) -> bool:
+    """``_keyframe_shapes_differ`` for an mp4 by its path.
+
+    Returns:
+        See there.
+
+    Raises:
+        NotAVideo, FileMissing, InputError: the file does not open.
+    """
+    with Footage(path) as footage:
+        return _keyframe_shapes_differ(
+            path, footage.stream.codec_context.codec.canonical_name, footage.stream, most=most
+        )
+
+
+def _sample(described: Description) -> int:
+    return described.sample
+
+
+def _first_keys(described: Sequence[Description], keys: Sequence[int]) -> Iterator[int]:
+    """The first keyframe of each sample entry, those that come later in the file included."""
+    for one in described:
+        place = bisect_left(keys, one.sample)
+        yield from keys[place : place + 1]
+
+
+def _read(file: BinaryIO, place: int, size: int) -> bytes:
+    file.seek(place)
+    return file.read(size)
 
 
 def sampled_shapes_differ(path: Path, duration: Fraction) -> bool:

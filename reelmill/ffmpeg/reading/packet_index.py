@@ -19,15 +19,25 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from reelmill.errors import ReelmillError
+from reelmill.ffmpeg.reading.frame_shapes import ShapeWatch, tabled_shapes_differ
 from reelmill.ffmpeg.reading.mp4_samples import Sample, samples_of
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 
 _IDR: Final = 5  # nal_unit_type of a frame no later one reads past (ITU-T H.264, table 7-1)
 _TYPE: Final = 0x1F
+#: What libav calls parameter sets that hold from a packet on.
+_NEW: Final = "new_extradata"
 
 
 class NotCuttable(ReelmillError):
     """Why a source must be encoded in one go; a plan's reason rather than a failure."""
+
+
+class ShapesChange(NotCuttable):
+    """That the frames of a source change their shape on the way, which shows only where all keyframes are seen."""
+
+    def __init__(self) -> None:
+        super().__init__("its frames change their shape on the way")
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ def read_index(path: Path) -> Index:
         The index, of one frame at least.
 
     Raises:
+        ShapesChange: see there.
         NotCuttable: it does not say when each frame is shown, or cannot be read to its end.
         FileMissing, NotAVideo, InputError: it does not open.
         Unreadable: the disk does not give its bytes.
@@ -84,8 +95,11 @@ def read_index(path: Path) -> Index:
         if time_base is None:
             raise NotCuttable("its video track has no clock")
         start = Fraction(container.start_time or 0, av.time_base)
-        samples = samples_of(path, container, stream) or _samples_by_reading(container, stream)
-        for number, sample in enumerate(samples):
+        shapes = ShapeWatch(stream.codec_context.codec.canonical_name)
+        tabled = samples_of(path, container, stream)
+        if tabled and tabled_shapes_differ(path, most=len(tabled)):
+            raise ShapesChange
+        for number, sample in enumerate(tabled or _samples_by_reading(container, stream, shapes)):
             if sample.pts is None:
                 raise NotCuttable("a frame does not say when it is shown")
             if number == 0 and sample.keyframe:
@@ -98,6 +112,8 @@ def read_index(path: Path) -> Index:
             order.append(sample.pts)
             if last is None or sample.pts > last:
                 last, hold = sample.pts, sample.duration
+    if shapes.changed:
+        raise ShapesChange
     if not order:
         raise NotCuttable("it holds no frame")
     index = Index(time_base, start, entry, tuple(order), tuple(keyframes), hold)
@@ -108,8 +124,9 @@ def read_index(path: Path) -> Index:
     return index
 
 
-def _samples_by_reading(container: InputContainer, stream: VideoStream) -> Iterator[Sample]:
-    """What each packet has of a frame; an edit list may hide some of them."""
+def _samples_by_reading(container: InputContainer, stream: VideoStream, shapes: ShapeWatch) -> Iterator[Sample]:
+    """What each packet has of a frame, the keyframes watched; an edit list may hide some of them."""
+    extradata = bytes(stream.codec_context.extradata or b"")
     try:
         for packet in container.demux(stream):
             if packet.size == 0:
@@ -117,6 +134,8 @@ def _samples_by_reading(container: InputContainer, stream: VideoStream) -> Itera
             if packet.is_corrupt:
                 raise NotCuttable("a frame is damaged")
             data = bytes(packet) if packet.is_keyframe else b""
+            extradata = bytes(packet.get_sidedata(_NEW)) if packet.has_sidedata(_NEW) else extradata
+            shapes.add(data, extradata)
             yield Sample(packet.pts, packet.is_keyframe, packet.is_discard, packet.duration or 0, data)
     except FFmpegError as error:
         blame_disk(error, container.name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
+from av.codec.context import Flags
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -166,7 +167,11 @@ def open_media(path: Path) -> InputContainer:
             raise NotAVideo(f"{name} is a folder, not a video file.", path, Flaw.FOLDER)
         if path.stat().st_size == 0:
             raise NotAVideo(f"{name} is empty (0 bytes); copy it again from where it came from.", path, Flaw.EMPTY)
-        return av.open(media_url(path), metadata_errors="ignore", options=opening_options())
+        container = av.open(media_url(path), metadata_errors="ignore", options=opening_options())
+        for stream in container.streams.video:
+            if stream.codec_context is not None:  # crop to any column, as ffmpeg does, not to what is fast to read
+                stream.codec_context.flags |= Flags.unaligned
+        return container
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileMissing(_absent(path), path, _absence(path)) from error
     except PermissionError as error:

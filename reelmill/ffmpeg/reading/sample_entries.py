@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -46,6 +47,70 @@ def _descriptions(file: BinaryIO, end: int) -> Iterator[bytes]:
             yield file.read(min(_MOST, stop - file.tell()))
         elif kind in _CONTAINERS:
             yield from _descriptions(file, stop)
+
+
+@dataclass(frozen=True)
+class Description:
+    """From which of its samples on a track is described by another sample entry, and by which parameter sets."""
+
+    sample: int  # from 0
+    extradata: bytes  # as libav has it; empty where the entry has none that are known
+
+
+def descriptions(path: Path, track: int) -> tuple[Description, ...]:
+    """Where an mp4's track begins to be described by each of its sample entries, in the order of its samples.
+
+    Args:
+        path: the file.
+        track: which, from 0.
+
+    Returns:
+        Them; none where all of its samples have one.
+    """
+    with path.open("rb") as file:
+        tables = next(islice(_tables(file, path.stat().st_size), track, None), {})
+    entries = list(_sample_entries(tables.get(b"stsd", b"")))
+    if len(entries) < 2:
+        return ()
+    extradata = [_parameter_sets(entry) for entry in entries]
+    chunks = list(struct.iter_unpack(">III", _rows(tables.get(b"stsc", b""), 12)))
+    found, sample, before = [], 0, 0
+    for number, (first, samples, entry) in enumerate(chunks):
+        if entry != before and 0 < entry <= len(entries):
+            found.append(Description(sample, extradata[entry - 1]))
+            before = entry
+        if number + 1 < len(chunks):
+            sample += samples * (chunks[number + 1][0] - first)
+    return tuple(found)
+
+
+def _tables(file: BinaryIO, end: int) -> Iterator[dict[bytes, bytes]]:
+    """The boxes ``stsd`` and ``stsc`` of each track between here and ``end``."""
+    for kind, stop in boxes(file, end):
+        if kind == b"stbl":
+            yield {
+                inner: file.read(last - file.tell()) for inner, last in boxes(file, stop) if inner in (b"stsd", b"stsc")
+            }
+        elif kind in _CONTAINERS:
+            yield from _tables(file, stop)
+
+
+def _rows(table: bytes, size: int) -> bytes:
+    """What a table has after its version, its flags and its count, in whole rows."""
+    return table[8 : 8 + (len(table) - 8) // size * size] if len(table) > 8 else b""
+
+
+def _sample_entries(table: bytes) -> Iterator[bytes]:
+    place = 8
+    while place + 8 <= len(table):
+        size = max(8, int.from_bytes(table[place : place + 4], "big"))
+        yield table[place : place + size]
+        place += size
+
+
+def _parameter_sets(entry: bytes) -> bytes:
+    """The content of the box that has them (ISO/IEC 14496-15, 5.4.2.1 and 8.4.1.1)."""
+    return next((content for kind, content in _inner_boxes(entry) if kind in (b"avcC", b"hvcC")), b"")
 
 
 def boxes(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:

@@ -29,7 +29,7 @@ from reelmill.storage.disk import disk_of
 
 #: What is found out, as the catalogue keeps it, and the number of the way it is found.
 _FAULT: Final = "fault"
-_VERSION: Final = "3"
+_VERSION: Final = "4"
 #: How many times the bytes of a video its boxed frames may take, which are encoded all but without loss.
 _BOXED: Final = 10
 
@@ -109,6 +109,13 @@ def _fault(video: Video, source: Path, info: MediaInfo) -> Fault | None:
         analysis_cache.store(video, source, _FAULT, way, b"" if fault is None else fault.name.encode())
         return fault
     return Fault[stored.decode()] if stored else None
+
+
+def boxed_later(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaInfo]:
+    """``readable`` for a file of which only a look at all its keyframes showed that its frames change their shape."""
+    info = probe(source)
+    analysis_cache.store(video, source, _FAULT, analysis_cache.of_track(_VERSION, info), Fault.SHAPES.name.encode())
+    return readable(bench, video, source)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from reelmill.ffmpeg.planning.ladder import LEAST
 from reelmill.ffmpeg.planning.web_ready import web_facts
 from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder, with_vmaf
 from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.packet_index import ShapesChange
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.trials.subtitles import usable_subtitles
@@ -28,7 +29,7 @@ from reelmill.ffmpeg.verify import Expectation, Source
 from reelmill.ffmpeg.verify.damage import fault
 from reelmill.hardware.backends import EncoderChoice
 from reelmill.operations.chunk_store.job_claim import JobClaim
-from reelmill.operations.chunk_store.readable import readable
+from reelmill.operations.chunk_store.readable import boxed_later, readable
 from reelmill.operations.context import Workbench, content_id
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
@@ -167,7 +168,7 @@ def reencode(
                 bench, video, source, info, encoding, key, folder, bench.report, fan_out, Fraction(chunk_seconds)
             )
             decode = ParallelDecoder(bench.root, decode_fan_out, _CHUNKS_AT_ONCE * copy.chunk_seconds)
-            made, finished = _encode_and_publish(copy, measure_vmaf, decode)
+            made, finished = _made_of_one_shape(copy, measure_vmaf, decode)
         elif measure_vmaf:
             made = _measured(bench, made, source, info, folder, web_size(info, max_height))
         place_texts(bench, made, folder)
@@ -228,6 +229,16 @@ def _measured(
         record.details = making.model_copy(update={"cost": with_vmaf(making.cost, score)}).model_dump(mode="json")
         opened.add(record)
     return record
+
+
+def _made_of_one_shape(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecoder) -> tuple[Video, StagedCopy]:
+    """``_encode_and_publish``, of a boxed source where its index shows that its frames change their shape."""
+    try:
+        return _encode_and_publish(copy, measure_vmaf, decode)
+    except ShapesChange:
+        source, info = boxed_later(copy.bench, copy.video, copy.source)
+        info = usable_subtitles(copy.bench.transcoder, source, info, copy.folder, copy.bench.report)
+        return _encode_and_publish(replace(copy, source=source, info=info), measure_vmaf, decode)
 
 
 def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecoder) -> tuple[Video, StagedCopy]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,11 +14,13 @@ from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.planning.web_ready import Verdict, verdict, web_facts
 from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder
 from reelmill.ffmpeg.reading.decode import check_windows
+from reelmill.ffmpeg.reading.frame_shapes import tabled_shapes_differ
+from reelmill.ffmpeg.reading.packet_index import ShapesChange
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.trials.subtitles import usable_subtitles
 from reelmill.ffmpeg.verify import Expectation, Source
 from reelmill.ffmpeg.verify.damage import fault
-from reelmill.operations.chunk_store.readable import open_video
+from reelmill.operations.chunk_store.readable import boxed_later, open_video
 from reelmill.operations.context import Workbench, recipe
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
@@ -114,6 +117,10 @@ def without_encoding(
     bench.report.line(f"{opened.video.path} is not encoded: {found.why}")
     try:
         return _remuxed(bench, opened.video, opened.path, opened.info, started)
+    except ShapesChange as reason:
+        boxed_later(bench, opened.video, bench.source(opened.video))
+        bench.report.line(f"it is encoded instead: {reason}")
+        return None
     except OutputRejected as error:
         bench.report.line(f"in another container its streams do not play well ({error}); it is encoded instead")
         return None
@@ -145,6 +152,8 @@ def _remux(bench: Workbench, video: Video, source: Path, info: MediaInfo, staged
     info = usable_subtitles(bench.transcoder, source, info, staged.parent, bench.report)
     arguments = web_copy.remux(source, info, staged)
     finished = bench.transcoder.metered(arguments, COPIED, Share(bench.report, 0.0, 0.8), info.duration)
+    if staged.exists() and tabled_shapes_differ(staged, most=sys.maxsize):
+        raise ShapesChange
     size = staged.stat().st_size if staged.exists() else None  # where it does not, ``publish`` raises
     cost = cost_of(finished, finished.energy, finished.last.out_time, bytes_in=video.size, bytes_out=size)
     cost = with_encoder(cost, COPIED)

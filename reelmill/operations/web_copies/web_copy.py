@@ -17,7 +17,7 @@ from reelmill.ffmpeg.commands import web_copy as commands
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.planning.chunk_plan import CHUNK_SECONDS, Chunk, plan
 from reelmill.ffmpeg.process.progress import Progress
-from reelmill.ffmpeg.reading.packet_index import Index, NotCuttable, read_index
+from reelmill.ffmpeg.reading.packet_index import Index, NotCuttable, ShapesChange, read_index
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.random_access import enterable
 from reelmill.ffmpeg.transcoder import EncodeResult
@@ -79,11 +79,16 @@ class WebCopy:
         Raises:
             FfmpegFailed: ffmpeg was killed. Chunks that were made stay in the store for the next attempt.
             GpuBusy, ProcessStalled, DiskFull, InputError, OutputRejected: likewise, it went wrong.
+            ShapesChange: the source, which is no mended copy, is to be boxed first.
         """
         try:
             index = read_index(self.source)
             entry = partial(enterable, self.source, index)
             chunks = plan(index, self.info, length=self.chunk_seconds, enterable=entry)
+        except ShapesChange as reason:
+            if self.source == self.bench.source(self.video):
+                raise
+            return self._whole(str(reason))
         except NotCuttable as reason:
             return self._whole(str(reason))
         try:
