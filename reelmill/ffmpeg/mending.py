@@ -1,4 +1,4 @@
-"""Sources that lie about their times or colours, or change their shape, mended: no job then needs to know of it.
+"""Sources that lie about their times or colours, or change shape or channels, mended: no job needs to know of it.
 
 What is wrong is found in the packets. ffmpeg itself straightens a clock that jumps, as it copies; bitstream filters
 and ``retiming`` do the rest, and nothing is encoded but what changes its shape.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
@@ -23,6 +23,7 @@ from av.packet import Packet
 from reelmill.ffmpeg.codecs import UNKNOWN_COLOURS, codec_named
 from reelmill.ffmpeg.commands.boxing import boxed
 from reelmill.ffmpeg.commands.filters import arguments
+from reelmill.ffmpeg.reading.channel_watch import ChannelWatch, changing_tracks
 from reelmill.ffmpeg.reading.frame_shapes import ShapeWatch, sampled_shapes_differ, tabled_shapes_differ
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media, probe
 from reelmill.ffmpeg.reading.tracks import UNKNOWN, decodable_audio
@@ -40,6 +41,9 @@ _ASKED: Final = 256
 #: Colour matrix "reserved" (ITU-T H.273, table 4): no filter of ffmpeg takes frames that declare it.
 _RESERVED: Final = 3
 
+#: Layouts that take up to so many channels.
+_LAYOUTS: Final = ((2, "stereo"), (6, "5.1"), (8, "7.1"))
+
 #: Bitstream filters that say of colours that they are not known, for codecs that are read and never encoded.
 _UNTAGGED: Final = {
     "mpeg2video": f"mpeg2_metadata={UNKNOWN_COLOURS}",
@@ -53,6 +57,7 @@ class Fault(Enum):
     JUMPS = "its clock jumps or starts again"
     EARLY = "its frames are said to be shown before they are decoded"
     AHEAD = "frames are said to be shown long after they are decoded"
+    CHANNELS = "its audio changes its channels on the way"
     RESERVED = "its colours are declared in a reserved way"
     SHAPES = "its frames change their shape on the way, and are boxed"
 
@@ -113,7 +118,7 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
 def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
     broadcast = info.container in _BROADCAST
     early, ahead = 0, False
-    shapes = ShapeWatch(info.video.codec)
+    shapes, channels = ShapeWatch(info.video.codec), ChannelWatch()
     sent: dict[int, tuple[array[int], array[float]]] = {}
     with open_media(path) as container:
         found = main_video(container)
@@ -130,6 +135,8 @@ def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
                 if packet.stream.index == found[1].index and broadcast:
                     shapes.add(bytes(packet) if packet.is_keyframe else b"")
                     ahead = ahead or _far_ahead(packet)
+                if packet.stream.index != found[1].index:
+                    channels.add(packet)
                 if broadcast and packet.dts is not None and packet.time_base is not None:
                     places, times = sent.setdefault(packet.stream.index, (array("q"), array("d")))
                     # Not in the order they come in: a parser holds the last of a track back until the next is there.
@@ -144,6 +151,8 @@ def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
     tracks = [TrackPackets(*one) for one in sent.values()]
     if any(jumps(track.times) for track in tracks) and not pauses(tracks):
         return Fault.JUMPS
+    if channels.changing:
+        return Fault.CHANNELS
     return Fault.SHAPES if shapes.changed else None
 
 
@@ -205,18 +214,54 @@ def mended(
         FfmpegFailed, ProcessStalled, DiskFull.
     """
     path, info = source
+    left_out, title = info.left_out, info.title
+    _mend(transcoder, source, fault, target, report)
+    while fault in (Fault.JUMPS, Fault.CHANNELS):  # which hide other faults
+        further = fault_of(target, made) if suspect(made := probe(target)) else None
+        if further not in (Fault.CHANNELS, Fault.SHAPES) or further is fault:
+            break
+        fault, path = further, target.rename(target.with_name(f"{target.name}-{further.name}"))
+        _mend(transcoder, (path, made), fault, target, report)
+        path.unlink()
+    return replace(probe(target), left_out=left_out, title=title)
+
+
+def _mend(transcoder: Transcoder, source: tuple[Path, MediaInfo], fault: Fault, target: Path, report: Report) -> None:
+    """Write a file without one fault; arguments and errors as those of ``mended``."""
+    path, info = source
     if fault in (Fault.EARLY, Fault.AHEAD):
         retimed(path, info, target)
-    elif fault is Fault.SHAPES:
-        transcoder.run(boxed(path, info, target), report, info.duration)
+        return
+    if fault is Fault.SHAPES:
+        command = boxed(path, info, target)
+    elif fault is Fault.CHANNELS:
+        command = in_one_layout(path, info, target, changing_tracks(path))
     else:
         filters = _untagged(info.video.codec) if fault is Fault.RESERVED else None
-        transcoder.run(copied(path, info, target, filters), report, info.duration)
-    if fault is Fault.JUMPS and fault_of(target, probe(target)) is Fault.SHAPES:
-        jumping = target.rename(target.with_name(f"{target.name}-shapes"))
-        transcoder.run(boxed(jumping, probe(jumping), target), report, info.duration)
-        jumping.unlink()
-    return replace(probe(target), left_out=info.left_out, title=info.title)
+        command = copied(path, info, target, filters)
+    transcoder.run(command, report, info.duration)
+
+
+def in_one_layout(source: Path, info: MediaInfo, target: Path, changing: Mapping[int, int]) -> tuple[str, ...]:
+    """ffmpeg's arguments for a Matroska file in which audio that changes its channels has them all (pure).
+
+    Args:
+        source: the video.
+        info: its facts.
+        target: the file to write.
+        changing: the most channels of each audio track that changes them, by its number among those.
+
+    Returns:
+        ffmpeg's arguments; what changes becomes lossless, all else is copied.
+    """
+    media = ffmpeg.input(media_url(source))
+    streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio)]
+    options: dict[str, Any] = {"c": "copy", "f": "matroska", "fflags": "+bitexact"}
+    for number, track in enumerate(info.audio):
+        if track.index in changing:
+            layout = next(name for most, name in _LAYOUTS if changing[track.index] <= most)
+            options |= {f"c:a:{number}": "flac", f"filter:a:{number}": f"aformat=channel_layouts={layout}"}
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 
 def copied(source: Path, info: MediaInfo, target: Path, filters: str | None) -> tuple[str, ...]:

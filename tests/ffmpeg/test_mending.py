@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from reelmill.ffmpeg.mending import Fault, TrackPackets, fault_of, jumps, mended, pauses
+from reelmill.ffmpeg.reading.channel_watch import channels
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.report import NullReport
@@ -109,3 +110,41 @@ def test_a_recorded_call_in_which_a_phone_is_turned_is_boxed(tmp_path: Path) -> 
     assert _bars(frames[40])[60, :30].all()
     assert not _bars(frames[40])[60, 40:120].any()
     assert fault_of(tmp_path / "mended", made) is None
+
+
+@pytest.mark.parametrize("codec", ["ac3", "eac3", "aac"])
+def test_audio_that_changes_its_channels_gets_them_all_and_loses_nothing(tmp_path: Path, codec: str) -> None:
+    parts = [
+        clip(tmp_path / f"{n}.ts", options=["-c:a", codec, "-ac", count, "-output_ts_offset", str(n)])
+        for n, count in enumerate(("1", "2", "6"))
+    ]
+    source = joined(tmp_path / "changing.ts", *parts)
+    info = probe(source)
+    assert fault_of(source, info) is Fault.CHANNELS
+    made = mended(Transcoder(), (source, info), Fault.CHANNELS, tmp_path / "mended", NullReport())
+    assert [(track.codec, track.layout) for track in made.audio] == [("flac", "5.1")]
+    heard = []
+    with av.open(str(source)) as before, av.open(str(tmp_path / "mended")) as after:
+        samples = [sum(frame.samples for frame in container.decode(audio=0)) for container in (before, after)]
+        after.seek(0)
+        for frame in after.decode(audio=0):
+            loud = np.abs(frame.to_ndarray().reshape(-1, 6).astype(float)).mean(axis=0) > 2**24
+            heard.append("".join(f"{one.name} " for one, on in zip(frame.layout.channels, loud, strict=True) if on))
+    assert samples[0] == samples[1]
+    quarters = [heard[len(heard) * part // 12] for part in (2, 6, 10)]
+    assert quarters == ["FC ", "FL FR ", "FC "]  # of 5.1, a tone of one channel is in the middle
+
+
+@pytest.mark.parametrize("codec", ["aac", "ac3", "eac3", "mp2"])
+def test_the_header_of_each_packet_has_its_channels(tmp_path: Path, codec: str) -> None:
+    for layout, count in (("mono", 1), ("stereo", 2), ("3.0", 3), ("quad(side)", 4), ("5.1(side)", 6)):
+        if codec == "mp2" and count > 2:
+            continue
+        shape = layout.removesuffix("(side)") if codec == "aac" and count == 6 else layout
+        if codec == "aac" and count == 4:
+            continue  # of no configuration of a header
+        target = tmp_path / f"{codec}{count}.ts"
+        clip(target, seconds=0.2, options=["-c:a", codec, "-af", f"aformat=channel_layouts={shape}"])
+        with av.open(str(target)) as container:
+            found = {channels(codec, bytes(packet)[:8]) for packet in container.demux(audio=0) if packet.size}
+        assert found == {count}

@@ -250,6 +250,20 @@ def _more_channels_on_the_way(folder: Path) -> Path:
     )
 
 
+def _fewer_channels_on_the_way(folder: Path) -> Path:
+    """5.1, then stereo, then mono by one clock, as broadcasters have it."""
+    parts = [
+        clip(folder / f"{count}.ts", options=["-c:a", "ac3", "-ac", count, "-output_ts_offset", str(second)])
+        for second, count in enumerate(("6", "2", "1"))
+    ]
+    return joined(folder / "fewer.ts", *parts)
+
+
+def _fewer_channels_in_matroska(folder: Path) -> Path:
+    ffmpeg("-i", _fewer_channels_on_the_way(folder), "-c", "copy", folder / "fewer.mkv")
+    return folder / "fewer.mkv"
+
+
 def _late_frames(folder: Path) -> Path:
     """The frames begin 14 s after the audio."""
     video, audio = clip(folder / "v.mp4", sound=0), folder / "a.m4a"
@@ -314,7 +328,9 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "wider on the way": (_wider_on_the_way, _Copy(near=0.03)),
     "wider later": (_wider_later, _Copy(near=0.05, audio=())),
     "larger on the way": (_larger_on_the_way, _Copy(audio=())),
-    "more channels on the way": (_more_channels_on_the_way, _Copy(near=0.03, in_vain=True)),
+    "more channels on the way": (_more_channels_on_the_way, _Copy(near=0.03)),
+    "fewer channels on the way": (_fewer_channels_on_the_way, _Copy(frames=75, last=2.96, near=0.05)),
+    "fewer channels in Matroska": (_fewer_channels_in_matroska, _Copy(frames=75, last=2.96, near=0.05)),
     "frame far ahead": (_frame_far_ahead, _Copy(audio=())),
     "late frames": (_late_frames, _Copy(frames=25, last=0.96)),
 }

@@ -80,7 +80,9 @@ def audio_filters(track: AudioTrack, channels: Sequence[str] = _STEREO, *, whole
         # A decoder gives something before the track's own first time: ffmpeg would put that at the file's beginning.
         found.append(f"atrim=start={seconds(track.start - _ASIDE)}")
     if mixed:
-        found += ["aformat=sample_fmts=fltp", _pan(_channels(track), channels)]
+        # Some audio changes its channels on the way; by then the mix is made for these.
+        layout = "" if by_position(track.layout) or _UNKNOWN in track.channels else f":channel_layouts={track.layout}"
+        found += [f"aformat=sample_fmts=fltp{layout}", _pan(_channels(track), channels)]
         found.append(f"alimiter=limit={CEILING}:level=0:latency=1")
     rate = f"{_MOST_RATE}:" if track.rate > _MOST_RATE else ""
     return [*found, f"aresample={rate}async=1:min_hard_comp={_HOLE}"]  # players that ignore holes would drift

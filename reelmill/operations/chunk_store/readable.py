@@ -30,8 +30,9 @@ from reelmill.storage.disk import disk_of
 #: What is found out, as the catalogue keeps it, and the number of the way it is found.
 _FAULT: Final = "fault"
 _VERSION: Final = "4"
-#: How many times the bytes of a video its boxed frames may take, which are encoded all but without loss.
-_BOXED: Final = 10
+#: How many times the bytes of a video a mended copy may take: boxed frames are encoded all but without loss, and audio
+#: in one layout without any.
+_LARGER: Final = {Fault.SHAPES: 10, Fault.CHANNELS: 4}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def readable(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaI
     store.claim(f"{key}-{bench.run_id or 'script'}", bench.run_id, [key])
 
     def mend(target: Path) -> dict[str, Any]:
-        bench.disk.require(info.size * (_BOXED if fault is Fault.SHAPES else 1))
+        bench.disk.require(info.size * _LARGER.get(fault, 1))
         mended(bench.transcoder, (source, info), fault, target, bench.report)
         stat = source.stat()
         os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # so that what is made of it has the same recipes
