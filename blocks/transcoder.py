@@ -35,6 +35,12 @@ class TranscoderSettings(SiteBlock):
     total_timeout: float | None = Field(
         default=None, gt=0, description="Seconds an ffmpeg may run in all; empty: as long as it makes progress."
     )
+    max_height: int = Field(
+        default=1080,
+        ge=0,
+        le=4320,
+        description="The most lines of web copies whose job does not choose; 0: as many as their source has.",
+    )
 
     def options(self) -> TranscoderOptions:
         """As the library takes them."""
@@ -45,4 +51,5 @@ class TranscoderSettings(SiteBlock):
             threads=self.threads,
             stall_timeout=self.stall_timeout,
             total_timeout=self.total_timeout,
+            max_height=self.max_height,
         )

@@ -30,10 +30,10 @@ def plan_video(video_id: str, how: CopyWishes, force: bool) -> Plan:
 
 
 @task(name="skip or remux", **BRIEFLY_RETRIED)
-def skip_or_remux(video_id: str, target_bitrate: int, max_height: int, force: bool) -> ReencodeResult | None:
+def skip_or_remux(video_id: str, target_bitrate: int, max_height: int | None, force: bool) -> ReencodeResult | None:
     """Skip what is web-ready, and copy streams that are into an mp4; None where an encode is needed."""
-    wanted = {"target_bitrate": target_bitrate, "max_height": max_height}
-    return without_encoding(workbench(), video_id, **wanted, force=force)
+    bench = workbench()
+    return without_encoding(bench, video_id, target_bitrate=target_bitrate, max_height=max_height, force=force)
 
 
 @flow(name="reencode", task_runner=dask_runner(), **JOB)
@@ -43,7 +43,7 @@ def reencode(
     preset: Preset = "medium",
     crf: Annotated[int, Field(ge=0, le=51)] = 23,
     encoder: EncoderChoice = "auto",
-    max_height: Annotated[int, Field(ge=0, le=4320)] = 1080,
+    max_height: Annotated[int, Field(ge=0, le=4320)] | None = None,
     surround: bool = False,
     vmaf: bool = False,
     force: bool = False,
@@ -64,6 +64,7 @@ def reencode(
         crf: Quality, 0 (best, largest) to 51; 23 is x264's own default.
         encoder: `x264` in software, `nvenc` on an NVIDIA GPU, `auto` takes the GPU where there is one.
         max_height: The most lines of the copy: 1080 fits it into 1920x1080, or 1080x1920; 0: the source's size.
+            Left out: what the site has chosen, which is 1080 where nobody has.
         surround: Keep more than two channels, too, in a further audio track of 5.1 at 384 kbit/s.
         vmaf: Measure how close the copy looks to its source, 0 to 100; takes about as long again.
         force: Encode a video that is web-ready, too.

@@ -41,7 +41,10 @@ def plan(
     no_samples: Annotated[bool, typer.Option("--no-samples", help="By headers alone; predicts nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Encode what is web-ready, too.")] = False,
     target_bitrate: Annotated[int, typer.Option(min=0, max=200_000, help="As reencode takes it, kbit/s.")] = 2000,
-    max_height: Annotated[int, typer.Option(min=0, max=4320, help="As reencode takes it, lines.")] = 1080,
+    max_height: Annotated[
+        int | None, typer.Option(min=0, max=4320, help="As reencode takes it, lines; else 1080.")
+    ] = None,
+    surround: Annotated[bool, typer.Option("--surround", help="As reencode takes it.")] = False,
     crf: Annotated[int, typer.Option(min=0, max=51, help="As reencode takes it.")] = 23,
     preset: Annotated[str, typer.Option(help="As reencode takes it.")] = "medium",
     encoder: Annotated[str, typer.Option(help="As reencode takes it.")] = "auto",
@@ -62,6 +65,7 @@ def plan(
         force=force,
         target_bitrate=target_bitrate,
         max_height=max_height,
+        surround=surround,
         crf=crf,
         preset=preset,
         encoder=encoder,

@@ -38,6 +38,7 @@ class TranscoderOptions:
     threads: int | None = None
     stall_timeout: float = 300.0
     total_timeout: float | None = None
+    max_height: int = 1080  # of a web copy whose job does not choose, see ``web_size``
 
 
 @dataclass(frozen=True)

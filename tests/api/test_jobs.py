@@ -100,10 +100,12 @@ def test_options_place_the_job(api: TestClient, videos: list[str]) -> None:
 
 def test_a_reencode_has_a_route_of_its_own(api: TestClient, videos: list[str]) -> None:
     body = {"videoId": "1.mp4", "targetBitrate": 900, "preset": "fast", "crf": 20, "priority": 2}
+    body |= {"maxHeight": 720, "surround": True}
     response = api.post(f"{JOBS}/reencode", json=body)
     assert response.status_code == 201
     job = api.get(f"{JOBS}/{response.json()['id']}").json()
-    assert job["params"] == {"videoId": videos[1], "targetBitrate": 900, "preset": "fast", "crf": 20}
+    wanted = {"targetBitrate": 900, "preset": "fast", "crf": 20, "maxHeight": 720, "surround": True}
+    assert job["params"] == {"videoId": videos[1], **wanted}
     assert (job["type"], job["priority"], job["resourceCategory"]) == ("reencode", 2, "gpu_encode")
     assert error(api.post(f"{JOBS}/reencode", json=body | {"crf": 99}), 422)["field"] == "crf"
     assert error(api.post(f"{JOBS}/reencode", json=body | {"videoId": "no.mp4"}), 422)["field"] == "videoId"

@@ -41,6 +41,7 @@ def test_defaults() -> None:
     assert tuple(library.extensions) == EXTENSIONS
     assert TranscoderSettings().options() == TranscoderOptions()
     assert not TranscoderSettings(software_fallback=False).options().software_fallback
+    assert TranscoderSettings(max_height=720).options().max_height == 720
     assert TranscoderSettings(binary="/opt/ffmpeg").options().binary == Path("/opt/ffmpeg")
 
 

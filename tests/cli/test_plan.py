@@ -49,6 +49,13 @@ def test_files_are_planned(films: list[Path]) -> None:
     assert plan["totals"]["saving"] == old["saving"]
 
 
+def test_it_is_planned_what_is_kept_of_surround(tmp_path: Path) -> None:
+    film = clip(tmp_path / "film.mkv", options=["-c:a", "ac3", "-ac", "6"])
+    for more in ((), ("--surround",)):
+        (planned,) = json.loads(_plan(film, "--no-samples", "--output", "json", *more).stdout)["videos"]
+        assert any("5.1 of 384k" in change for change in planned["changed"]) == bool(more)
+
+
 def test_a_table_for_people(films: list[Path]) -> None:
     result = _plan(*films, "--preset", "ultrafast")
     assert result.exit_code == 1

@@ -11,7 +11,7 @@ from reelmill.errors import EncryptedVideo, FfmpegFailed, FileMissing, InputErro
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.process.run import FfmpegRunner
 from reelmill.ffmpeg.reading.cropping import Cropping
-from reelmill.ffmpeg.reading.matroska_tracks import croppings
+from reelmill.ffmpeg.reading.matroska_tracks import matroska_tracks
 from reelmill.ffmpeg.reading.probe import probe, track_number
 from reelmill.troubles import Flaw
 from tests.clips import as_nobody, clip, ffmpeg, overwritten
@@ -306,7 +306,7 @@ def test_what_a_matroska_crops_is_not_shown(plain: Path, tmp_path: Path) -> None
     data = (tmp_path / "a.mkv").read_bytes()
     for keep in (40, 200, data.index(b"\xae") + 3):  # headers cut off anywhere are no more than cut off
         (tmp_path / "cut.mkv").write_bytes(data[:keep])
-        croppings(tmp_path / "cut.mkv")
+        matroska_tracks(tmp_path / "cut.mkv")
 
 
 def test_fields_that_only_the_first_frame_knows_of(tmp_path: Path) -> None:

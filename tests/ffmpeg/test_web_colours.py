@@ -176,6 +176,8 @@ def test_dolby_vision_without_another_layer_is_refused(tmp_path: Path) -> None:
         data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + len(box)).to_bytes(4, "big")
     data[place:place] = box
     source.write_bytes(data)
+    ffmpeg("-i", source, "-c", "copy", "-strict", "unofficial", tmp_path / "a.mkv")
+    assert probe(tmp_path / "a.mkv").video.dolby_vision == 5
     found = probe(source)
     assert found.video.dolby_vision == 5
     with refused(CapabilityError):

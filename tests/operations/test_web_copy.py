@@ -18,7 +18,7 @@ from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.planning.ladder import ladder_kbit
 from reelmill.ffmpeg.planning.web_ready import web_facts
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.clip_generate import clip_generate
 from reelmill.operations.jobs.reencode import reencode, web_encoding
@@ -93,7 +93,10 @@ def test_a_copy_has_the_lines_wanted_and_its_texts_beside_it(bench: Workbench, t
     assert reencode(bench, str(video.id), preset="ultrafast", max_height=90, target_bitrate=0).reused
     assert beside.exists()
     assert without_encoding(bench, str(video.id), target_bitrate=2000, max_height=90) is None
-    remuxed = without_encoding(bench, str(video.id), target_bitrate=2000)
+    of_site = replace(bench, transcoder=Transcoder(TranscoderOptions(max_height=90)))
+    assert without_encoding(of_site, str(video.id), target_bitrate=2000) is None
+    assert reencode(of_site, str(video.id), preset="ultrafast", target_bitrate=0).reused
+    remuxed = without_encoding(of_site, str(video.id), target_bitrate=2000, max_height=1080)
     assert remuxed is not None
     assert (bench.root.path / remuxed.path).with_suffix(".1.deu.vtt").exists()
 

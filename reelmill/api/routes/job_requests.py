@@ -102,10 +102,11 @@ class NewReencode(JobOptions):
     preset: Text | None = Field(default=None, description="how hard x264 tries", examples=["medium"])
     crf: _Number | None = Field(default=None, description="quality, 0 (best, largest) to 51")
     max_height: _Number | None = Field(default=None, description="the most lines of the copy; 0: its source's")
+    surround: bool | None = Field(default=None, description="more than two channels in a further audio track of 5.1")
 
     def job(self) -> NewJob:
         """The same as a job of the type ``reencode``."""
-        own = {"videoId", "targetBitrate", "preset", "crf", "maxHeight"}
+        own = {"videoId", "targetBitrate", "preset", "crf", "maxHeight", "surround"}
         given = self.model_dump(by_alias=True, exclude_none=True)
         params = {name: given.pop(name) for name in own & given.keys()}
         return NewJob(type="reencode", params=params, **given)

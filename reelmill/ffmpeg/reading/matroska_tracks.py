@@ -1,4 +1,6 @@
-"""The cropping of a Matroska file's video tracks (RFC 9559, 5.1.4.1.28), which libav's streams do not have in PyAV.
+"""What a Matroska file has of its video tracks and libav's streams do not have in PyAV: cropping and Dolby Vision.
+
+RFC 9559, 5.1.4.1.28 and 5.1.4.1.17; Dolby Vision streams within the Matroska container.
 
 Only the header is read: elements before the first cluster, and of those not of interest no more than their sizes.
 """
@@ -6,6 +8,7 @@ Only the header is read: elements before the first cluster, and of those not of 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -16,18 +19,32 @@ _TRACKS: Final = 0x1654AE6B
 _CLUSTER: Final = 0x1F43B675
 _ENTRY: Final = 0xAE
 _VIDEO: Final = 0xE0
+_ADDITION: Final = 0x41E4
+_ADDITION_TYPE: Final = 0x41E7
+_ADDITION_DATA: Final = 0x41ED
+_DOLBY_VISION: Final = (b"dvcC", b"dvvC", b"dvwC")
+#: Bytes of an addition's data that are read.
+_MOST: Final = 64
 _EDGES: Final = {0x54CC: "left", 0x54BB: "top", 0x54DD: "right", 0x54AA: "bottom"}
 
 _ENTERED: Final = (_SEGMENT, _TRACKS)
 
 
-def croppings(path: Path) -> tuple[Cropping, ...]:
+@dataclass(frozen=True)
+class MatroskaTrack:
+    """Of one track."""
+
+    cropping: Cropping = UNCROPPED
+    dolby_vision: int | None = None  # its profile, where it has one
+
+
+def matroska_tracks(path: Path) -> tuple[MatroskaTrack, ...]:
     """One for each track of a Matroska file, in the order of its tracks; those of a damaged header are left out."""
     with path.open("rb") as file:
         return tuple(_entries(file, path.stat().st_size))
 
 
-def _entries(file: BinaryIO, end: int) -> Iterator[Cropping]:
+def _entries(file: BinaryIO, end: int) -> Iterator[MatroskaTrack]:
     for kind, stop in _elements(file, end):
         if kind == _CLUSTER:
             return
@@ -36,18 +53,28 @@ def _entries(file: BinaryIO, end: int) -> Iterator[Cropping]:
             if kind == _TRACKS:
                 return
         elif kind == _ENTRY:
-            yield _cropping(file, stop)
+            yield _track(file, stop)
 
 
-def _cropping(file: BinaryIO, end: int) -> Cropping:
-    found = UNCROPPED
+def _track(file: BinaryIO, end: int) -> MatroskaTrack:
+    found = MatroskaTrack()
     for kind, stop in _elements(file, end):
         if kind == _VIDEO:
-            edges = {}
-            for edge, last in _elements(file, stop):
-                if edge in _EDGES and last - file.tell() <= 8:
-                    edges[_EDGES[edge]] = int.from_bytes(file.read(last - file.tell()), "big")
-            found = Cropping(**edges)
+            edges = {
+                _EDGES[edge]: int.from_bytes(file.read(last - file.tell()), "big")
+                for edge, last in _elements(file, stop)
+                if edge in _EDGES and last - file.tell() <= 8
+            }
+            found = replace(found, cropping=Cropping(**edges))
+        elif kind == _ADDITION:
+            added = {
+                name: file.read(min(_MOST, last - file.tell()))
+                for name, last in _elements(file, stop)
+                if name in (_ADDITION_TYPE, _ADDITION_DATA)
+            }
+            record = added.get(_ADDITION_DATA, b"")
+            if added.get(_ADDITION_TYPE) in _DOLBY_VISION and len(record) >= 3:
+                found = replace(found, dolby_vision=record[2] >> 1)
     return found
 
 

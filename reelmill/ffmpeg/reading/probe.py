@@ -20,11 +20,11 @@ from av.video.stream import VideoStream
 from reelmill.classification import DISK_TROUBLE
 from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
 from reelmill.ffmpeg.demuxers import is_text, opening_options
-from reelmill.ffmpeg.reading.container_cropping import container_cropping
 from reelmill.ffmpeg.reading.cropping import UNCROPPED, Cropping
 from reelmill.ffmpeg.reading.declared_light import declares_light, peak
 from reelmill.ffmpeg.reading.orientation import interlaced, mirrored, rotation
 from reelmill.ffmpeg.reading.sample_entries import sample_entries
+from reelmill.ffmpeg.reading.track_facts import track_facts
 from reelmill.ffmpeg.reading.tracks import (
     AudioTrack,
     OmittedTrack,
@@ -311,7 +311,7 @@ def probe(path: Path) -> MediaInfo:
         if found is None or not found[1].codec_context.width:
             raise NotAVideo(*_no_video(path, container))
         names = {index: entry.name for index, entry in entries.items()}
-        entry = entries.get(found[1].index)
+        facts = track_facts(path, container, found[1], entries.get(found[1].index))
         frames = _first_frames(container, found[1])
         audio = audio_tracks(container, frames)
         promised, held = _durations(container, found[1], path.stat().st_size)
@@ -322,9 +322,9 @@ def probe(path: Path) -> MediaInfo:
             duration=promised,
             bit_rate=container.bit_rate or None,
             video=replace(
-                _track(found, frames.get(found[1].index), container_cropping(path, container, found[1], entry), held),
+                _track(found, frames.get(found[1].index), facts.cropping, held),
                 number=main_video_number(container),
-                dolby_vision=None if entry is None else entry.dolby_vision,
+                dolby_vision=facts.dolby_vision,
             ),
             audio=audio,
             subtitle_codecs=tuple(codec_name(stream) for stream in container.streams.subtitles),

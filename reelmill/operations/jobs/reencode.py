@@ -35,7 +35,7 @@ from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
 from reelmill.operations.publishing.parallel_verify import ParallelDecoder
 from reelmill.operations.publishing.publish import Product, publish
-from reelmill.operations.web_copies.ceiling import MAX_HEIGHT, ceiling_notes, with_ceiling
+from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.result import Making, ReencodeResult, copy_recipe, link_copy, making
 from reelmill.operations.web_copies.skip_or_remux import reason_to_encode
 from reelmill.operations.web_copies.web_copy import StagedCopy, WebCopy
@@ -60,7 +60,7 @@ class CopyWishes(TypedDict, total=False):
     preset: Preset
     crf: int
     encoder: EncoderChoice
-    max_height: int
+    max_height: int | None
     surround: bool
 
 
@@ -71,7 +71,7 @@ def web_encoding(
     preset: Preset = "medium",
     crf: int = 23,
     encoder: EncoderChoice = "auto",
-    max_height: int = MAX_HEIGHT,
+    max_height: int | None = None,
     surround: bool = False,
 ) -> Encoding:
     """How a web copy is encoded here, by the words of ``reencode``.
@@ -92,7 +92,7 @@ def web_encoding(
         crf=crf,
         max_kbit=target_bitrate,
         threads=transcoder.options.threads,
-        max_height=max_height,
+        max_height=transcoder.options.max_height if max_height is None else max_height,
         surround=surround,
     )
 
@@ -105,7 +105,7 @@ def reencode(
     preset: Preset = "medium",
     crf: int = 23,
     encoder: EncoderChoice = "auto",
-    max_height: int = MAX_HEIGHT,
+    max_height: int | None = None,
     surround: bool = False,
     measure_vmaf: bool = False,
     chunk_seconds: float = float(CHUNK_SECONDS),
@@ -121,7 +121,7 @@ def reencode(
         preset: x264's name for how hard to try.
         crf: x264's constant rate factor, 0 to 51; lower is better and larger.
         encoder: ``x264``, ``nvenc``, or ``auto``.
-        max_height: the most lines, see ``web_size``; 0: the source's size.
+        max_height: the most lines, see ``web_size``; 0: the source's size, None: what the site has chosen.
         surround: keep more than two channels, too, in a further track.
         measure_vmaf: compare the copy with its source, which takes about as long again.
         chunk_seconds: about how long the chunks are that are encoded side by side.
@@ -170,7 +170,7 @@ def reencode(
             decode = ParallelDecoder(bench.root, decode_fan_out, _CHUNKS_AT_ONCE * copy.chunk_seconds)
             made, finished = _made_of_one_shape(copy, measure_vmaf, decode)
         elif measure_vmaf:
-            made = _measured(bench, made, source, info, folder, web_size(info, max_height))
+            made = _measured(bench, made, source, info, folder, web_size(info, asked.max_height))
         place_texts(bench, made, folder)
         video = link_copy(bench, video, made)
     result = _result(bench, video, made, finished, encoding, time.monotonic() - started)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import level_rate, web_size
 from reelmill.ffmpeg.planning.ladder import ladder_kbit
 from reelmill.ffmpeg.planning.web_ready import WebFacts, video_kbit
 from reelmill.ffmpeg.reading.probe import MediaInfo
-
-#: Lines of a copy where nothing else is asked for.
-MAX_HEIGHT: Final = 1080
 
 
 def with_ceiling(encoding: Encoding, info: MediaInfo, facts: WebFacts) -> Encoding:

@@ -25,7 +25,7 @@ from reelmill.operations.context import Workbench, recipe
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
 from reelmill.operations.publishing.publish import Product, publish
-from reelmill.operations.web_copies.ceiling import MAX_HEIGHT, with_ceiling
+from reelmill.operations.web_copies.ceiling import with_ceiling
 from reelmill.operations.web_copies.result import COPIED, Making, ReencodeResult, link_copy, making
 from reelmill.operations.web_copies.web_texts import place_texts
 from reelmill.report import Share
@@ -83,7 +83,7 @@ def reason_to_encode(source: Path, info: MediaInfo, encoding: Encoding) -> str |
 
 
 def without_encoding(
-    bench: Workbench, video_id: str, *, target_bitrate: int, max_height: int = MAX_HEIGHT, force: bool = False
+    bench: Workbench, video_id: str, *, target_bitrate: int, max_height: int | None = None, force: bool = False
 ) -> ReencodeResult | None:
     """Spare a video the encode it does not need.
 
@@ -91,7 +91,7 @@ def without_encoding(
         bench: what to work with.
         video_id: which video.
         target_bitrate: the most its frames should take, kbit/s; 0: what the ladder gives them.
-        max_height: of a copy.
+        max_height: of a copy; None: what the site has chosen.
         force: encode whatever is no copy already.
 
     Returns:
@@ -108,7 +108,8 @@ def without_encoding(
         return _skipped(bench, opened.video, copy, started)
     if force:
         return None
-    wanted = Encoding(max_kbit=target_bitrate, max_height=max_height)
+    lines = bench.transcoder.options.max_height if max_height is None else max_height
+    wanted = Encoding(max_kbit=target_bitrate, max_height=lines)
     found = looked_at(opened.path, opened.info, wanted, name=opened.video.filename)
     if found.action == "skip":
         return _skipped(bench, opened.video, found.why, started)
