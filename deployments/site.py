@@ -336,7 +336,7 @@ def _alone(data_dir: Path) -> Iterator[None]:
     path = data_dir / "site.lock"
     lock = FileLock.try_acquire(path)
     if lock is None:
-        holder = path.read_text().strip() or "unknown"
+        holder = path.read_text(errors="replace").strip() or "unknown"
         raise SiteError(
             f"A site is already up on {data_dir} (process {holder}); stop it, or choose another REELMILL_DATA_DIR.",
             SiteTrouble.NAME_TAKEN,

@@ -77,7 +77,7 @@ def _record() -> SiteRecord | None:
     """This node's site; None where it was killed: whoever listens at its address now does not get its login."""
     try:
         record = SiteRecord(**json.loads(record_path().read_text()))
-    except (OSError, json.JSONDecodeError, TypeError):  # none, or one of another account or version
+    except (OSError, ValueError, TypeError):  # none, or one of another account or version
         return None
     return record if psutil.pid_exists(record.pid) else None
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg import sql
+
+from reelmill.storage.atomic_files import fsync
 
 PORT: Final = 5432
 
@@ -37,14 +40,22 @@ class RemoteAccess:
 
     @property
     def password(self) -> str:
-        """Made at the first call, readable by our account alone."""
+        """Made at the first call, and again where a power loss has emptied it; readable by our account alone."""
         path = self.folder / "password"
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(24))
-        except FileExistsError:
-            pass
-        return path.read_text()
+        kept = _kept(path)
+        if kept:
+            return kept
+        new = path.with_name(f"password.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(24))
+        fsync(new)
+        if kept is None:
+            with suppress(FileExistsError):  # another process was quicker: its password stands
+                os.link(new, path)
+            new.unlink()
+        else:
+            new.replace(path)
+        return _kept(path) or ""
 
     def options(self) -> dict[str, str]:
         """Server options; writes the rules they name."""
@@ -68,3 +79,11 @@ class RemoteAccess:
     def url(self, user: str, database: str) -> str:
         """With the password in it."""
         return f"postgresql://{user}:{self.password}@{self.address}:{PORT}/{database}"
+
+
+def _kept(path: Path) -> str | None:
+    """The password in a file, empty where that holds none; None where there is no file."""
+    try:
+        return path.read_text(errors="replace").strip("\0\n ")
+    except FileNotFoundError:
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from reelmill.doctor.library import check_library
 from reelmill.errors import InputError
 from reelmill.operations.context import Workbench
 from reelmill.operations.publishing import move_journal, publish_journal
+from reelmill.operations.publishing.journal import VERSION
 from reelmill.operations.publishing.workspace import reconcile, workspace
 from reelmill.storage.atomic_files import place
 from reelmill.storage.media_root import MediaRoot
@@ -145,6 +147,27 @@ def test_the_next_run_of_the_same_work_goes_on_beside_it(bench: Workbench, name:
     assert notes.said(f"remove the folder {left}")
     assert (left / name).read_text() == "{}"
     assert not folder.exists()
+
+
+def test_one_of_a_newer_version_is_left_to_a_newer_process(bench: Workbench, original: Path, name: str) -> None:
+    path, newer = _finished(bench.root, original), VERSION + 1
+    folder = _left(bench.root, name, lambda path: path.write_text(json.dumps({"version": newer, "steps": ["a"]})))
+    notes = Notes()
+    assert reconcile(bench.root, notes) == 1
+    assert notes.said(f"recovered: {path}")
+    assert notes.said("newer version")
+    assert json.loads((folder / name).read_text())["version"] == newer
+    assert (folder / "half.mp4").read_bytes() == b"half"
+
+
+def test_one_of_the_first_version_is_replayed(bench: Workbench, original: Path) -> None:
+    path, notes = _finished(bench.root, original), Notes()
+    (written,) = bench.root.work.rglob(publish_journal.NAME)
+    fields = json.loads(written.read_text())
+    assert fields.pop("version") == VERSION
+    written.write_text(json.dumps(fields))
+    assert reconcile(bench.root, notes) == 1
+    assert notes.said(f"recovered: {path}")
 
 
 def test_no_use_in_trying_again(bench: Workbench, name: str) -> None:

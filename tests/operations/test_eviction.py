@@ -78,13 +78,17 @@ def test_a_script_that_died_keeps_its_chunks_for_a_week(bench: Workbench) -> Non
     assert _left(bench) == set()
 
 
-@pytest.mark.parametrize("how", ["", "{}", "not JSON", "[]", '{"run_id": 3, "keys": null}', "\xff"])
+@pytest.mark.parametrize(
+    "how", ["", "{}", "not JSON", "[]", '{"run_id": 3, "keys": null}', '{"run_id": 3, "ke', "\xff", "[" * 100_000]
+)
 def test_a_claim_nobody_can_read_stops_nothing_and_goes_in_its_time(bench: Workbench, how: str) -> None:
     store = _stored(bench, "a", "b")
     store.claim("job", uuid.uuid4(), ["a"])
     damaged = bench.root.chunks / "damaged.claim"
     damaged.write_bytes(how.encode("latin-1"))
-    tidy(bench.root, 0, always, NullReport())
+    notes = Notes()
+    tidy(bench.root, 0, always, notes)
+    assert notes.said("damaged")
     assert _left(bench) == {"a"}
     assert damaged.exists()
     os.utime(damaged, (1e9, 1e9))
@@ -101,6 +105,33 @@ def test_what_a_killed_run_left_unfinished_goes_and_what_is_in_the_making_stays(
         tidy(bench.root, 10**9, always, NullReport())
         assert alive.exists()
         assert not dead.exists()
+
+
+def test_a_folder_in_a_claims_place_stops_nothing(bench: Workbench) -> None:
+    _stored(bench, "a")
+    (bench.root.chunks / "odd.claim").mkdir()
+    tidy(bench.root, 0, always, NullReport())
+    assert _left(bench) == set()
+
+
+@pytest.mark.parametrize("how", ["", "[]", "not JSON", '{"size": 1000, "sha', "\xff", "[" * 100_000])
+def test_a_chunk_whose_record_is_damaged_is_made_again(bench: Workbench, how: str) -> None:
+    store = _stored(bench, "a")
+    (bench.root.chunks / "a.json").write_bytes(how.encode("latin-1"))
+    assert store.find("a") is None
+
+
+def test_a_chunk_without_a_record_counts_and_goes_first(bench: Workbench) -> None:
+    _stored(bench, "a", "b")
+    orphan, record = bench.root.chunks / "orphan", bench.root.chunks / "lost.json"
+    orphan.write_bytes(bytes(5000))
+    record.write_text("{}")
+    with held("orphan", NullReport()):  # its maker is about to write its record
+        tidy(bench.root, 7000, always, NullReport())
+        assert orphan.exists()
+    assert tidy(bench.root, 2000, always, NullReport()) == 5000
+    assert _left(bench) == {"a", "b"}
+    assert not record.exists()
 
 
 def test_what_goes_is_decided_by_bytes() -> None:

@@ -96,7 +96,7 @@ class VramLedger:
             return LedgerEntries(
                 waiting=_readable(stored["waiting"], WaitingEntry), leases=_readable(stored["leases"], Lease)
             )
-        except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        except (FileNotFoundError, RecursionError, ValueError, LookupError, TypeError, AttributeError):
             return LedgerEntries()  # none yet, or torn by a power cut
 
     def _write(self, entries: LedgerEntries) -> None:

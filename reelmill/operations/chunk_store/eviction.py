@@ -63,6 +63,8 @@ def tidy(root: MediaRoot, limit: int, resumable: Callable[[uuid.UUID], bool], re
     require_ours(root)
     store, needed = Store(root), set[str]()
     for claim in store.claims():
+        if not claim.legible:
+            report.line(f"the claim {claim.recipe} is damaged, so that nobody knows what it is on; it keeps nothing")
         if _needed(claim, resumable):
             needed |= claim.keys
         else:

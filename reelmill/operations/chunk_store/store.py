@@ -44,6 +44,7 @@ class Claim:
     run_id: uuid.UUID | None  # None: of a notebook or a script
     keys: frozenset[str]
     at: float  # seconds since the epoch
+    legible: bool = True  # False: it is damaged, so that nobody knows what it is on
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ class Store:
             if written["size"] != path.stat().st_size or written["sha256"] != sha256(path):
                 return None
             os.utime(record)
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return StoredChunk(path, dict(written["facts"]), written["size"])
+        except (FileNotFoundError, IsADirectoryError, ValueError, KeyError, TypeError, RecursionError):
             return None
-        return StoredChunk(path, written["facts"], written["size"])
 
     @contextmanager
     def unfinished(self, key: str) -> Iterator[Path]:
@@ -119,25 +120,41 @@ class Store:
         (self.folder / f"{recipe}{_CLAIM}").unlink(missing_ok=True)
 
     def claims(self) -> list[Claim]:
-        """The claims that were not released, those of killed jobs among them."""
+        """The claims that were not released, those of killed jobs among them.
+
+        Returns:
+            The claims. One that is damaged is nobody's, on nothing: it keeps nobody from the others.
+        """
         found = []
         for path in self._with(_CLAIM):
             try:
                 written, at = path.read_bytes(), path.stat().st_mtime
             except FileNotFoundError:  # released just now
                 continue
-            run_id, keys = _claimed(written)
-            found.append(Claim(path.stem, run_id, keys, at))
+            except PermissionError:
+                written, at = b"", path.stat().st_mtime
+            claimed = _claimed(written)
+            run_id, keys = claimed or (None, frozenset())
+            found.append(Claim(path.stem, run_id, keys, at, legible=claimed is not None))
         return found
 
     def entries(self) -> list[StoreEntry]:
-        """Every chunk, complete or left unfinished by a run that was killed; the one used longest ago first."""
+        """Every chunk and what a run that was killed left of one; the one used longest ago first.
+
+        Returns:
+            An entry each. Not complete is a file in the making, a chunk whose record never came to be, and a record
+            whose chunk is gone.
+        """
         found = []
-        for path in self._with(_RECORD, _UNFINISHED):
-            complete = path.suffix == _RECORD
-            chunk, key = path.with_suffix("") if complete else path, path.stem.partition("-")[0]
+        names = {path.name for path in self._with(_RECORD, _UNFINISHED, "")}
+        for name in names:
+            if f"{name}{_RECORD}" in names:  # its record stands for it
+                continue
+            path, key = self.folder / name, _key(name)
+            complete = name.endswith(_RECORD) and key in names
             try:
-                found.append(StoreEntry(key, complete, chunk.stat().st_size, path.stat().st_mtime))
+                size = (self.folder / key if complete else path).stat().st_size
+                found.append(StoreEntry(key, complete, size, path.stat().st_mtime))
             except FileNotFoundError:  # dropped just now
                 continue
         return sorted(found, key=lambda entry: entry.used)
@@ -145,7 +162,7 @@ class Store:
     def _with(self, *endings: str) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        return [path for path in self.folder.iterdir() if path.suffix in endings]
+        return [path for path in self.folder.iterdir() if path.suffix in endings and not path.is_dir()]
 
     def drop(self, keys: Iterable[str]) -> None:
         """Remove chunks that nobody needs any more, and what was left unfinished of them."""
@@ -181,11 +198,18 @@ class Store:
         return self.folder / key, self.folder / f"{key}{_RECORD}"
 
 
-def _claimed(written: bytes) -> tuple[uuid.UUID | None, frozenset[str]]:
-    """Whose claim it is and on what; one that is damaged is nobody's, on nothing, and goes in its time."""
+def _key(name: str) -> str:
+    """The key of the chunk that a file of the store belongs to."""
+    if name.endswith(_UNFINISHED):
+        return name.partition("-")[0]
+    return name.removesuffix(_RECORD)
+
+
+def _claimed(written: bytes) -> tuple[uuid.UUID | None, frozenset[str]] | None:
+    """Whose claim it is and on what; None where it is damaged."""
     try:
         claimed = json.loads(written)
         run_id = None if claimed["run_id"] is None else uuid.UUID(claimed["run_id"])
         return run_id, frozenset(map(str, claimed["keys"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None, frozenset()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None

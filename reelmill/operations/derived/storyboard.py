@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.frames.seek_reader import KeyframeReader, SeekingReader, keyframes
 from reelmill.analysis.frames.tiles import Pixels, draw
@@ -93,7 +93,7 @@ def _existing(bench: Workbench, name: str) -> StoryboardResult | None:
     try:
         note = path.read_text().split("\n\n")[1]
         made = StoryboardResult.model_validate_json(note.removeprefix(_NOTE))
-    except (FileNotFoundError, IndexError, ValidationError):
+    except (FileNotFoundError, IndexError, ValueError):
         return None
     return made if all((bench.root.path / sheet).is_file() for sheet in made.sheets) else None
 

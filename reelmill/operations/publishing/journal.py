@@ -1,17 +1,34 @@
-"""A journal in a workspace, read: one that is damaged is an error in words, never a traceback."""
+"""A journal in a workspace, read: one that is damaged, or of a newer version, is an error in words, never a traceback.
+
+A journal carries the version of its format. A process reads those of its own version and of all before; one that a
+newer process wrote it leaves for a newer process, since what it does not know of it might be what counts.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from reelmill.classification import DISK_TROUBLE
 from reelmill.errors import InputError
 
-Journal = TypeVar("Journal", bound=BaseModel)
+#: Of the format that this version of Reelmill writes. It is raised whenever an older process would misread a journal.
+VERSION: Final = 1
+
+
+class Journal(BaseModel):
+    """What every journal holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int = VERSION  # those of the first releases have none, and are of version 1
+
+
+Kind = TypeVar("Kind", bound=Journal)
 Value = TypeVar("Value")
 
 
@@ -34,14 +51,14 @@ def inside(path: str) -> str:
 Inside = Annotated[str, AfterValidator(inside)]
 
 
-def read(path: Path, model: type[Journal]) -> Journal:
+def read(path: Path, model: type[Kind]) -> Kind:
     """The journal at ``path``.
 
     Returns:
         What it holds.
 
     Raises:
-        InputError: it cannot be read, or is not what a journal of this kind holds.
+        InputError: it cannot be read, is not what a journal of this kind holds, or a newer version wrote it.
         OSError: its disk does not answer just now.
     """
     try:
@@ -52,7 +69,22 @@ def read(path: Path, model: type[Journal]) -> Journal:
         raise _illegible(path, error.strerror or str(error)) from error
     if not written.strip():
         raise _illegible(path, "it is empty")
+    _refuse_newer(path, written)
     return parsed(path, lambda: model.model_validate_json(written))
+
+
+def _refuse_newer(path: Path, written: bytes) -> None:
+    """Refuse what a newer version wrote, before its fields are looked at, which may be others."""
+    try:
+        version = json.loads(written).get("version")
+    except (ValueError, AttributeError, RecursionError):  # nothing that a version could be read from
+        return
+    if isinstance(version, int) and version > VERSION:
+        raise InputError(
+            f"The journal {path} was written by a newer version of Reelmill (it is of format {version}, and this "
+            f"version knows {VERSION}), so nothing that it is about is touched: bring this node up to date, and the "
+            "next start of the site finishes or undoes it."
+        )
 
 
 def parsed(path: Path, parse: Callable[[], Value]) -> Value:

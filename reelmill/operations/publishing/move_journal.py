@@ -73,10 +73,8 @@ def identity(path: Path) -> Identity | None:
     return Identity(inode=stat.st_ino, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
 
 
-class Move(BaseModel):
+class Move(journal.Journal):
     """One move; paths are relative to the media root."""
-
-    model_config = ConfigDict(frozen=True)
 
     video_id: uuid.UUID
     source: Inside

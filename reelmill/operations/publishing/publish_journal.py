@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -25,10 +24,8 @@ NAME: Final = "intent.json"
 _TRIES: Final = 3  # each after another run was seen to have recorded something meanwhile
 
 
-class Intent(BaseModel):
+class Intent(journal.Journal):
     """A file in a workspace, and the record it is to become."""
-
-    model_config = ConfigDict(frozen=True)
 
     inode: int
     video: dict[str, Any]
