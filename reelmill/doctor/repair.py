@@ -78,7 +78,8 @@ def _mark_missing(settings: Settings, names: Sequence[str]) -> list[Repair]:
         root = MediaRoot(settings.media_root)
         root.require()
         require_ours(root)
-        gone = [path for path in names if path not in existing_files(root, names)]
+        there = existing_files(root, names)
+        gone = [path for path in names if path not in there]
         with session() as opened:
             scanning.mark_missing(opened, gone, utc_now())
         report.line(f"marked as missing: {listed(gone)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,37 @@ class Walk:
             if found is not None:
                 yield found
 
+    def meets(self, folder: Path, path: str) -> bool:
+        """Whether a walk would come across this file now.
+
+        Args:
+            folder: where it begins.
+            path: of a file below that, which is known, relative to the media root.
+
+        Returns:
+            Whether it is there, by a name and in a place that are looked at.
+
+        Raises:
+            OSError: its disk does not answer, or this user may not look.
+        """
+        try:
+            *folders, name = (self.root.path / path).relative_to(folder).parts
+        except ValueError:
+            return False
+        if not self._wanted(name) or any(part.startswith(".") for part in (*folders, name)):
+            return False
+        file = folder
+        for folder in folders:
+            file /= folder
+            if file.is_symlink():
+                return False
+        file /= name
+        try:
+            inside = not file.is_symlink() or file.resolve().is_relative_to(self.root.path.resolve())
+            return inside and not stat.S_ISDIR(file.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
     def _enters(self, entry: os.DirEntry[str]) -> bool:
         try:
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
@@ -80,12 +112,12 @@ class Walk:
         if name.startswith(".") or not self._wanted(name) or entry.is_dir(follow_symlinks=False):
             return None
         self._check(entry)
-        stat, path = entry.stat(), self._relative(entry.path)
-        reason = unfit(path, stat.st_mtime_ns)
+        found, path = entry.stat(), self._relative(entry.path)
+        reason = unfit(path, found.st_mtime_ns)
         if reason is not None:
             self.unseen.append(path)
             raise _Refusal(reason)
-        return WalkedFile(path, stat.st_size, stat.st_mtime_ns)
+        return WalkedFile(path, found.st_size, found.st_mtime_ns)
 
     def _wanted(self, name: str) -> bool:
         _, dot, extension = name.rpartition(".")

@@ -12,7 +12,7 @@ import pytest
 from reelmill.analysis.frames.time_ranges import TimeRange, split_into_ranges
 from reelmill.analysis.scoring.signals import Signals
 from reelmill.catalogue.models import Video
-from reelmill.errors import InputError
+from reelmill.errors import ChangedMeanwhile, InputError
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.analysis_cache import signals_of, transitions_of
@@ -78,6 +78,27 @@ def test_another_file_in_its_place_is_looked_at_anew(bench: Workbench, video: Vi
     clip(bench.root.path / video.path, seconds=3, size="320x180")
     assert len(_signals(bench, video, count)) == 3
     assert count.seconds == 8
+
+
+@pytest.mark.parametrize("analyse", [signals_of, transitions_of])
+def test_one_that_comes_in_its_place_meanwhile_is_not_taken_for_it(
+    bench: Workbench, video: Video, tmp_path: Path, analyse: Callable[..., object]
+) -> None:
+    """What was found in the one was kept as found in the other."""
+    path, other = bench.root.path / video.path, clip(tmp_path / "b.mp4", seconds=3)
+
+    def replacing(
+        function: Callable[[Work], Result], works: Sequence[Work], done: Callable[[Result], None] = ignore
+    ) -> list[Result]:
+        results = in_threads(function, works, done)
+        other.rename(path)
+        return results
+
+    with refused(ChangedMeanwhile, path=video.path):
+        analyse(bench, video, path, probe(path), replacing)
+    count = _Counting()
+    analyse(bench, video, path, probe(path), count)
+    assert count.seconds >= 3
 
 
 def test_what_a_container_only_promises_is_reported(bench: Workbench, tmp_path: Path) -> None:

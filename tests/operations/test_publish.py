@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from reelmill.catalogue import tagging
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import DiskFull, NameTaken, OutputRejected, OutsideMediaRoot, UserError, WrongParameter
@@ -97,6 +98,27 @@ def test_a_result_that_was_removed_is_made_again(bench: Workbench, original: Pat
     (second,) = _records()
     assert (second.id, second.recipe) == (first.id, RECIPE)
     assert _files(bench.root) == {WANTED: original.read_bytes()}
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_product_takes_over_no_record_of_another_video(bench: Workbench, original: Path, exact: bool) -> None:
+    """It took its id, and with it the tags a person had given to the other."""
+    product = replace(PRODUCT, path="library/films/out.mp4", exact=exact)
+    theirs = bench.root.path / product.path
+    theirs.parent.mkdir(parents=True)
+    shutil.copyfile(original, theirs)
+    scan(bench.root, "films", directory_types=["films"], settle_seconds=0)
+    (other,) = _records()
+    with session() as opened:
+        tagging.set_by_person(opened, other.id, "holiday")
+    theirs.unlink()
+    video = _publish(bench, original, product)
+    assert video.id != other.id
+    assert (video.path == product.path) is exact
+    with session() as opened:
+        assert [tag.name for tag in tagging.tags_of(opened, other.id)] == ["holiday"]
+        assert tagging.tags_of(opened, video.id) == []
+    assert len(_records()) == 2
 
 
 def test_a_result_that_was_replaced_is_left_alone_and_made_anew(bench: Workbench, original: Path) -> None:
@@ -184,14 +206,16 @@ def test_a_bad_file_never_enters(bench: Workbench, original: Path, tmp_path: Pat
     assert _records() == []
 
 
-def test_a_record_whose_file_vanished_is_taken_over(bench: Workbench, original: Path) -> None:
+def test_a_record_of_another_whose_file_vanished_stays(bench: Workbench, original: Path) -> None:
     old = Video(title="old", path=WANTED, directory_type="compilations", filename="out.mp4", size=1, mtime_ns=1)
     old.missing_since = old.created_at
     with session() as opened:
         opened.add(old)
-    _publish(bench, original)
-    (record,) = _records()
-    assert (record.id, record.title, record.recipe, record.missing_since) == (old.id, "Out", RECIPE, None)
+    video = _publish(bench, original)
+    assert {record.id: (record.title, record.path) for record in _records()} == {
+        old.id: ("old", WANTED),
+        video.id: ("Out", f"compilations/out-{RECIPE[:8]}.mp4"),
+    }
 
 
 def test_two_that_slipped_past_the_lock_leave_one(bench: Workbench, original: Path) -> None:

@@ -441,6 +441,41 @@ def test_a_type_the_site_does_not_have(library: Library) -> None:
         library.scan("films", directory_types=("public", "inbox"))
 
 
+def test_a_file_that_is_back_once_its_turn_comes_is_not_missing(library: Library) -> None:
+    """Opening what is new may take hours; a list that old marked it as missing."""
+    path = library.put("inbox/a.mp4")
+    library.put("inbox/gone.mp4")
+    library.scan()
+    for name in ("a.mp4", "gone.mp4"):
+        (library.root.path / "inbox" / name).rename(library.root.path / f"away-{name}")
+    library.put("inbox/new.mp4")
+
+    def put_back(_changes: Sequence[FileChange], _expected: int) -> None:
+        away = library.root.path / "away-a.mp4"
+        if away.exists():
+            away.rename(path)
+
+    assert library.scan(listener=put_back) == {"new": 1, "missing": 1}
+    assert library.record("inbox/a.mp4").missing_since is None
+    assert library.record("inbox/gone.mp4").missing_since is not None
+
+
+def test_a_library_that_goes_away_meanwhile_is_not_missing(library: Library) -> None:
+    library.put("inbox/a.mp4")
+    library.put("inbox/gone.mp4")
+    library.scan()
+    (library.root.path / "inbox/gone.mp4").unlink()
+    library.put("inbox/new.mp4")
+
+    def unmount(_changes: Sequence[FileChange], _expected: int) -> None:
+        for folder in list(library.root.path.iterdir()):
+            folder.rename(library.root.path.parent / f"was-{folder.name}")
+
+    with refused(NotMounted):
+        library.scan(listener=unmount)
+    assert library.record("inbox/gone.mp4").missing_since is None
+
+
 def test_a_folder_that_is_not_there_marks_nothing_missing(library: Library) -> None:
     """An unmounted disk must not empty the catalogue."""
     library.put("library/films/a.mp4")

@@ -3,17 +3,18 @@ from __future__ import annotations
 import csv
 import shutil
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
-from reelmill.errors import FileMissing, OutsideMediaRoot, UnknownVideo
+from reelmill.errors import ChangedMeanwhile, FileMissing, OutsideMediaRoot, UnknownVideo
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.validate import Depth, validate
 from reelmill.troubles import Flaw
-from tests.clips import clip, cut_off, overwritten, promising
+from tests.clips import Notes, clip, cut_off, overwritten, promising
 from tests.operations.library import add
 from tests.refusals import refused
 
@@ -69,6 +70,42 @@ def test_a_mended_file_is_valid_again(bench: Workbench, tmp_path: Path) -> None:
     assert not validate(bench, str(video.id)).valid
     clip(_inbox(bench, "a.mp4"))
     assert validate(bench, str(video.id)).valid
+
+
+class _Replacing(Notes):
+    """Puts another video in a file's place while that is decoded, for so many times."""
+
+    def __init__(self, path: Path, others: list[Path]):
+        super().__init__()
+        self._path, self._others = path, others
+
+    def progress(self, fraction: float, text: str = "", speed: float | None = None) -> None:
+        super().progress(fraction, text, speed)
+        if self._others:
+            new = self._path.with_suffix(".new")
+            shutil.copyfile(self._others.pop(), new)
+            new.rename(self._path)
+
+
+def test_a_file_that_is_replaced_meanwhile_is_looked_at_again(bench: Workbench, tmp_path: Path) -> None:
+    path = clip(_inbox(bench, "a.mp4"), seconds=4)
+    video, damaged = add(bench, path), cut_off(path, tmp_path / "half.mp4", keep=0.5)
+    result = validate(replace(bench, report=_Replacing(path, [damaged])), str(video.id), depth="full")
+    assert not result.valid  # it was recorded as valid, with the size and the time of the other
+    with session() as opened:
+        record = searching.get_video(opened, video.id)
+    assert (record.is_valid, record.size) == (False, path.stat().st_size)
+
+
+def test_a_file_that_is_replaced_again_and_again_is_not_recorded(bench: Workbench, tmp_path: Path) -> None:
+    path = clip(_inbox(bench, "a.mp4"), seconds=4)
+    video, other = add(bench, path), clip(tmp_path / "b.mp4", seconds=4, size="320x240")
+    report = _Replacing(path, [other] * 10_000)
+    with refused(ChangedMeanwhile, path="inbox/a.mp4"):
+        validate(replace(bench, report=report), str(video.id), depth="full")
+    with session() as opened:
+        record = searching.get_video(opened, video.id)
+    assert (record.size, record.width, record.is_valid) == (video.size, video.width, True)
 
 
 def test_what_is_not_there(bench: Workbench) -> None:

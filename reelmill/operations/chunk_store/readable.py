@@ -26,6 +26,7 @@ from reelmill.operations.context import Workbench, content_id, recipe
 from reelmill.operations.derived import analysis_cache
 from reelmill.report import NullReport
 from reelmill.storage.disk import disk_of
+from reelmill.storage.file_state import FileState
 
 #: What is found out, as the catalogue keeps it, and the number of the way it is found.
 _FAULT: Final = "fault"
@@ -106,8 +107,9 @@ def _fault(video: Video, source: Path, info: MediaInfo) -> Fault | None:
     way = analysis_cache.of_track(_VERSION, info)
     stored = analysis_cache.stored(video, source, _FAULT, way)
     if stored is None:
-        fault = fault_of(source, info)
-        analysis_cache.store(video, source, _FAULT, way, b"" if fault is None else fault.name.encode())
+        state, fault = FileState.of(source), fault_of(source, info)
+        state.require(source, video.path)
+        analysis_cache.store(video, state, _FAULT, way, b"" if fault is None else fault.name.encode())
         return fault
     return Fault[stored.decode()] if stored else None
 

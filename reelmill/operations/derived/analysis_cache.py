@@ -22,6 +22,7 @@ from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.operations.context import Workbench, local_media_root
 from reelmill.operations.remote_task import RemoteTask
 from reelmill.parallel import FanOut, Result, in_threads
+from reelmill.storage.file_state import FileState
 from reelmill.storage.media_root import MediaRoot
 from reelmill.troubles import Flaw
 from reelmill.wording import in_seconds, plural
@@ -48,6 +49,7 @@ def signals_of(
 
     Raises:
         InputError: it does not say how long it is, or shows nothing.
+        ChangedMeanwhile: the file changed while it was read; nothing was kept.
     """
     duration = info.video.duration or info.duration
     if not duration or duration <= 0:
@@ -59,10 +61,11 @@ def signals_of(
         bench.report.line("its signals were found before")
         signals = unpacked(known)
     else:
-        time_ranges = split_into_ranges(source, held_seconds(source, duration))
+        state, time_ranges = FileState.of(source), split_into_ranges(source, held_seconds(source, duration))
         bench.report.line(f"analysing {in_seconds(float(duration))} in {plural(len(time_ranges), 'time range')}")
         signals = join(_analysed(bench, source, measure, time_ranges, fan_out))
-        store(video, source, _SIGNALS, version, packed(signals))
+        state.require(source, video.path)
+        store(video, state, _SIGNALS, version, packed(signals))
     if not signals.shown.any():
         raise InputError(f"{video.filename} shows nothing: no frame of it decodes.", video.path, Flaw.NO_FRAMES)
     if signals.content >= duration - 1:
@@ -80,9 +83,11 @@ def transitions_of(
     if known is not None:
         bench.report.line("its cuts were found before")
         return transitions.unpacked(known)
+    state = FileState.of(source)
     search, time_ranges = TransitionSearch(info.video.frame_rate), search_ranges(source, info)
     found = transitions.join(_analysed(bench, source, search, time_ranges, fan_out))
-    store(video, source, findings.TRANSITIONS, version, transitions.packed(found))
+    state.require(source, video.path)
+    store(video, state, findings.TRANSITIONS, version, transitions.packed(found))
     bench.report.line(f"{plural(len(found.cuts), 'cut')} and {plural(len(found.fades), 'fade')} found")
     return found
 
@@ -119,11 +124,10 @@ def stored(video: Video, source: Path, kind: str, version: str) -> bytes | None:
         return found.result
 
 
-def store(video: Video, source: Path, kind: str, version: str, result: bytes) -> None:
-    """Write a result down for ``stored``."""
-    stat = source.stat()
+def store(video: Video, state: FileState, kind: str, version: str, result: bytes) -> None:
+    """Write a result down for ``stored``: that of the file as it was before and after it was read."""
     found = Analysis(
-        video_id=video.id, kind=kind, version=version, size=stat.st_size, mtime_ns=stat.st_mtime_ns, result=result
+        video_id=video.id, kind=kind, version=version, size=state.size, mtime_ns=state.mtime_ns, result=result
     )
     with session() as opened:
         findings.store_analysis(opened, found)

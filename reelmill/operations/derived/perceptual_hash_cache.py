@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +15,11 @@ from reelmill.analysis.similarity.perceptual_hash import ALGORITHM, Hashes, hash
 from reelmill.catalogue import findings
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import PerceptualHashes, Video
-from reelmill.errors import InputError, OutsideMediaRoot
+from reelmill.errors import ChangedMeanwhile, FileMissing, InputError, OutsideMediaRoot
 from reelmill.operations.context import Workbench, local_media_root
 from reelmill.operations.remote_task import RemoteTask
 from reelmill.parallel import FanOut, in_threads
+from reelmill.storage.file_state import read_steady
 from reelmill.storage.media_root import MediaRoot
 from reelmill.wording import plural
 
@@ -55,13 +57,12 @@ def hash_batch(root: MediaRoot, batch: Batch) -> list[FileHashes]:
 
 def _hash_file(path: Path, video_id: uuid.UUID) -> FileHashes:
     try:
-        stat = path.stat()  # before it is read: a file that changes meanwhile differs the next time
-    except FileNotFoundError:
+        state, hashes = read_steady(path, partial(hash_video, path), path.name)
+    except FileMissing:
         return FileHashes(video_id, 0, 0, None, "it is not there any more")
-    try:
-        return FileHashes(video_id, stat.st_size, stat.st_mtime_ns, hash_video(path))
-    except InputError as error:
-        return FileHashes(video_id, stat.st_size, stat.st_mtime_ns, None, str(error))
+    except (InputError, ChangedMeanwhile) as error:
+        return FileHashes(video_id, 0, 0, None, str(error))
+    return FileHashes(video_id, state.size, state.mtime_ns, hashes)
 
 
 def batches(tasks: Sequence[tuple[HashTask, float]]) -> list[Batch]:

@@ -29,6 +29,7 @@ from reelmill.operations.context import Workbench, content_id, recipe
 from reelmill.operations.derived.analysis_cache import store
 from reelmill.operations.publishing.workspace import workspace
 from reelmill.storage.atomic_files import fsync, place
+from reelmill.storage.file_state import FileState
 from reelmill.storage.media_root import THUMBNAILS
 from reelmill.troubles import Flaw
 from reelmill.wording import plural
@@ -73,17 +74,19 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
 
     Raises:
         InputError: no frame decodes.
-        OutputRejected, DiskFull: nothing was published.
+        OutputRejected, DiskFull, ChangedMeanwhile: nothing was published.
     """
+    state = FileState.of(source)
     key = recipe("storyboard", [content_id(video, source, info.video.number)], version=_VERSION)
     name = f"{video.id}-{key[:8]}"
     with workspace(bench.root, key, bench.report) as folder:
         made = _existing(bench, name)
         if made is None:
             made = _write_files(bench, source, info, folder, name)
+            state.require(source, video.path)
             for relative in (*made.sheets, made.path):  # the WebVTT last: where it is, the sheets are
                 place(folder / Path(relative).name, bench.root.path / relative)
-    store(video, source, STORYBOARD, _VERSION, made.path.encode())
+    store(video, state, STORYBOARD, _VERSION, made.path.encode())
     bench.report.line(f"output: {made.path}, {plural(made.tiles, 'tile')} on {plural(len(made.sheets), 'sheet')}")
     return made
 

@@ -241,14 +241,14 @@ def scan(
     report.line(f"{len(found)} files, {len(decided.probe)} to open")
     work = _Scan(root, directory_type, report, listener, decided.changes)
     work.read(decided.probe)
-    work.mark(decided)
+    work.mark(walk, decided)
     report.progress(1.0, "done")
     left, passed = (*walk.refused, *work.left), time.monotonic() - looked_at
     return ScanResult(
         new=decided.new,
         changed=decided.changed,
         unchanged=decided.unchanged,
-        missing=len(decided.missing),
+        missing=work.missing,
         invalid=work.invalid,
         waiting=len(decided.waiting),
         refused=len(left),
@@ -289,7 +289,7 @@ class _Scan:
         self._root, self._directory_type, self._report = root, directory_type, report
         self._listener, self._expected = listener, expected
         self.changes = ChangeList()
-        self.invalid = 0
+        self.invalid = self.missing = 0
         self.left: list[str] = []  # why files were left for the next scan
 
     def read(self, files: Sequence[WalkedFile]) -> None:
@@ -309,17 +309,35 @@ class _Scan:
         for reason in self.left:
             self._report.line(f"left for the next scan: {reason}")
 
-    def mark(self, decided: Plan) -> None:
-        """Mark what is back, and what is missing."""
+    def mark(self, walk: Walk, decided: Plan) -> None:
+        """Mark what is back, and what is missing by the walk and still is."""
         for start in range(0, len(decided.returned), _MARKED_AT_ONCE):
             with session() as opened:
                 found = scanning.mark_found(opened, decided.returned[start : start + _MARKED_AT_ONCE])
             self._hand_on(marked_changes("returned", found))
         for start in range(0, len(decided.missing), _MARKED_AT_ONCE):
+            absent = self._absent(walk, decided.missing[start : start + _MARKED_AT_ONCE])
             with session() as opened:
-                gone = scanning.mark_missing(opened, decided.missing[start : start + _MARKED_AT_ONCE], utc_now())
+                gone = scanning.mark_missing(opened, absent, utc_now())
+            self.missing += len(absent)
             self._hand_on(marked_changes("missing", gone))
         self._withdraw(decided.withdrawn)
+
+    def _absent(self, walk: Walk, paths: Sequence[str]) -> list[str]:
+        """Those that are still not there, looked at now: opening what the walk found may have taken hours."""
+        absent, folder = [], self._root.folder(self._directory_type)
+        for path in paths:
+            try:
+                if not walk.meets(folder, path):
+                    absent.append(path)
+            except OSError as error:
+                self.left.append(
+                    f"{printable(path)} cannot be looked at ({error.strerror}); what is known of it stays."
+                )
+        if absent:
+            self._root.require()  # a share that dropped meanwhile is no loss of all its videos
+            require_ours(self._root, claim=False)
+        return absent
 
     def _withdraw(self, paths: Sequence[str]) -> None:
         """Keep these from jobs; no event has it that a video is lost, since none is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from reelmill.ffmpeg.verify.damage import fault
 from reelmill.operations.context import Workbench
 from reelmill.operations.publishing.records import describe
 from reelmill.operations.result_card import ResultCard
+from reelmill.storage.file_state import read_steady
 from reelmill.wording import plural
 
 Depth = Literal["quick", "full"]
@@ -65,18 +67,18 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
     Raises:
         UnknownVideo: there is no such video.
         FileMissing: its file is gone.
+        ChangedMeanwhile: it changed while it was read, and again at the second try; nothing was recorded.
     """
     with session() as opened:
         video = resolve_video(opened, video_id, bench.root)
     bench.report.line(f"input: {video.path}")
     path = bench.source(video)
-    info, frames, reason = _examine(bench, path, depth)
+    state, (info, frames, reason) = read_steady(path, partial(_examine, bench, path, depth), video.path)
     with session() as opened:
         video = searching.get_video(opened, video.id)
-        stat = path.stat()
-        if (stat.st_size, stat.st_mtime_ns) != (video.size, video.mtime_ns):
-            video.recipe = None  # whatever it was made by, somebody has replaced it
-        video.size, video.mtime_ns = stat.st_size, stat.st_mtime_ns
+        if (state.size, state.mtime_ns) != (video.size, video.mtime_ns):
+            video.recipe = video.blake2 = None  # whatever it was made by, somebody has replaced it
+        video.size, video.mtime_ns = state.size, state.mtime_ns
         if info is not None:
             describe(video, info)
         video.is_valid, video.validation_error = reason is None, reason

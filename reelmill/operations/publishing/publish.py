@@ -20,6 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from reelmill import guard
+from reelmill.catalogue import searching
+from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video
 from reelmill.errors import NameTaken, WrongParameter
@@ -85,11 +87,20 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
         final.parent.mkdir(parents=True, exist_ok=True)
         guard.confirm()  # before the database is asked anything: one that is away is waited for
         require_ours(bench.root)  # once more: encoding may have taken hours
+        if not product.exact and _is_anothers(video):
+            continue
         publish_journal.write(staged, video)
         if place(staged, final):
             return publish_journal.record(bench.root, video)
     sentence = f"{product.path} is already there and is never overwritten; choose another output path."
     raise NameTaken(sentence, product.path)
+
+
+def _is_anothers(video: Video) -> bool:
+    """Whether the path is that of another video, whose file is not there just now, and which has to find it free."""
+    with session() as opened:
+        record = searching.by_path(opened, video.path)
+    return record is not None and publish_journal.is_anothers(record, video)
 
 
 def _candidates(product: Product) -> Iterator[str]:

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from reelmill import guard
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Video
+from reelmill.catalogue.models import Video, utc_now
 from reelmill.errors import PlatformError, WorkError
 from reelmill.operations.publishing import journal
 from reelmill.report import Report
@@ -88,11 +88,35 @@ def record(root: MediaRoot, video: Video) -> Video:
 
 def _merged(opened: Session, video: Video) -> Video:
     stale = searching.by_path(opened, video.path)
-    if stale is not None:  # a record of a file that has since vanished from this path
+    if stale is not None and is_anothers(stale, video):
+        stale.path = f"{video.path} ({stale.id})"  # where no file is; tags and all else of it stay with it
+        stale.missing_since = stale.missing_since or utc_now()
+        opened.add(stale)
+        opened.flush()
+    elif stale is not None:
         video.id = stale.id
     if video.source_video_id is not None and opened.get(Video, video.source_video_id) is None:
         video.source_video_id = None  # the journal is of an earlier catalogue of this library
     return opened.merge(video)
+
+
+def is_anothers(record: Video, video: Video) -> bool:
+    """Whether a record at a product's path is of another video, whose file has gone from there (pure).
+
+    It is not, where a scan saw the product itself before its record was written, and where the product was there
+    before and somebody removed it.
+
+    Args:
+        record: what the catalogue has at the path.
+        video: the product.
+
+    Returns:
+        Whether the product must not take its place, and with it the tags that were given to the other.
+    """
+    if (record.size, record.mtime_ns) == (video.size, video.mtime_ns) or record.recipe == video.recipe is not None:
+        return False
+    made = record.recipe is None and record.blake2 is not None
+    return not (made and record.source_video_id == video.source_video_id)
 
 
 def _first(root: MediaRoot, video: Video) -> Video | None:
