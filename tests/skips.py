@@ -16,6 +16,8 @@ REMEDIES: Final = {
     "Caddy is not installed": "apt-get install caddy",
     "the extra [ai] is not installed": "make ai",
     "the shared folder of real clips": "put it at ../shared/media",
+    "mkfs.vfat is not installed": "apt-get install dosfstools",
+    "mkfs.exfat is not installed": "apt-get install exfatprogs",
     "no NVIDIA card": "run on a machine with an NVIDIA GPU",
     "no disk that fails": "run as root with loop devices, apt-get install e2fsprogs",
     "no network namespaces": "run as root, apt-get install iproute2",

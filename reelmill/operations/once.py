@@ -5,7 +5,7 @@ Every job type goes these steps, each in one place:
     1. ownership     the media root is this site's                                  ``workspace``
     2. lock          no other run is at the same recipe; what dead runs left is settled  ``workspace``
     3. find          the record of an earlier run, if its file is still as it was made   ``attempt``
-    4. pre-flight    the disk has room                                                   ``once``
+    4. pre-flight    the disk has room, and what is made can be placed                   ``once``, ``require_place``
     5. make          in the attempt's own folder                                         the job
     6. publish       verify, fence, look at the root again, place, record                ``publish``, ``place``
 """
@@ -20,9 +20,10 @@ from typing import TypeVar
 
 from reelmill.catalogue.models import Video
 from reelmill.operations.context import Workbench
+from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.records import clear_stale_recipe, find_by_recipe
 from reelmill.operations.publishing.workspace import workspace
-from reelmill.storage.atomic_files import drop_reservation, fsync, place
+from reelmill.storage.atomic_files import drop_reservation, fsync, make_folder, place
 
 Output = TypeVar("Output")
 
@@ -61,6 +62,7 @@ def once(
     make: Callable[[Path], Output],
     found: Callable[[Video], Output],
     *,
+    to: Destination,
     room: int | None = None,
 ) -> Output:
     """Make a video of the library, or find it made.
@@ -70,6 +72,7 @@ def once(
         recipe: a hash of what it is made from and how: see ``context.recipe``.
         make: makes it in an empty folder, and publishes it.
         found: the output that stands for the record of an earlier run.
+        to: where it is to go; whether that can be is found out before it is made.
         room: bytes it takes on the disk, about; None where ``make`` asks for room itself, once it has planned.
 
     Returns:
@@ -77,6 +80,7 @@ def once(
 
     Raises:
         DiskFull: the disk has no room; nothing was made.
+        NameTaken, WrongParameter, CapabilityError: it could not be placed; see ``preflight.require_place``.
         SiteError, Unreadable, LockLost, PlatformError: see ``workspace``.
     """
     with attempt(bench, recipe) as turn:
@@ -84,6 +88,7 @@ def once(
             return found(turn.found)
         if room is not None:
             bench.disk.require(room)
+        require_place(bench.root, turn.folder, to)
         return make(turn.folder)
 
 
@@ -116,7 +121,7 @@ def files_once(
             writers[path](staged)
             fsync(staged)
             final = bench.root.path / path
-            final.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(final.parent)
             place(staged, final)
     return not missing
 

@@ -64,11 +64,11 @@ class Walk:
             *folders, name = (self.root.path / path).relative_to(folder).parts
         except ValueError:
             return False
-        if not self._wanted(name) or any(part.startswith(".") for part in (*folders, name)):
+        if not self._wanted(name) or any(each.startswith(".") for each in (*folders, name)):
             return False
         file = folder
-        for folder in folders:
-            file /= folder
+        for between in folders:
+            file /= between
             if file.is_symlink():
                 return False
         file /= name

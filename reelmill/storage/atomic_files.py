@@ -16,6 +16,8 @@ _AT_FDCWD: Final = -100
 #: How file systems say that they have no hard links, or no rename that replaces nothing; FUSE (rclone) has neither.
 _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _NO_SUCH_RENAME: Final = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+#: How file systems say that a folder is nothing to be forced to the disk (``fsync(2)``).
+_NO_FOLDER_SYNC: Final = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.EOPNOTSUPP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -34,7 +36,7 @@ def make_folder(folder: Path) -> None:
         return
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    fsync(folder.parent)
+    _fsync_folder(folder.parent)
 
 
 def write(path: Path, text: str) -> None:
@@ -43,7 +45,7 @@ def write(path: Path, text: str) -> None:
     new.write_text(text)
     fsync(new)
     new.rename(path)
-    fsync(path.parent)
+    _fsync_folder(path.parent)
 
 
 def place(staged: Path, final: Path) -> bool:
@@ -60,7 +62,7 @@ def place(staged: Path, final: Path) -> bool:
     """
     guard.confirm()
     try:
-        os.link(staged, final)
+        _link(staged, final)
     except FileExistsError:
         return False
     except OSError as error:
@@ -68,7 +70,7 @@ def place(staged: Path, final: Path) -> bool:
             raise
         if not _renamed_without_links(staged, final):
             return False
-    fsync(final.parent)
+    _fsync_folder(final.parent)
     return True
 
 
@@ -112,21 +114,53 @@ def rename(old: Path, new: Path) -> bool:
             raise
         if not _renamed_by_link(old, new):
             return False
-    fsync(new.parent)
-    fsync(old.parent)
+    _fsync_folder(new.parent)
+    _fsync_folder(old.parent)
     return True
+
+
+def _link(old: Path, new: Path) -> None:
+    """Give a file another name, and know it where that is said to be taken by what has just happened.
+
+    A server that has given the name, and whose reply is lost, is asked again, and reports the name as taken
+    (``link(2)``, on NFS): the file has one name more then, and it is this one.
+
+    Raises:
+        FileExistsError: the name is taken by another file, or by this one since long ago.
+        OSError: the file system refuses.
+    """
+    before = old.stat()
+    try:
+        os.link(old, new)
+    except FileExistsError:
+        try:
+            after = new.lstat()
+        except OSError:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(new)) from None
+        ours = (after.st_dev, after.st_ino) == (before.st_dev, before.st_ino)
+        if not ours or after.st_nlink != before.st_nlink + 1:
+            raise
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Force a folder to the disk, where its file system can: some shares cannot, and keep names by themselves."""
+    try:
+        fsync(folder)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
 
 
 def _renamed_by_link(old: Path, new: Path) -> bool:
     try:
-        os.link(old, new)
+        _link(old, new)
     except FileExistsError:
         return False
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         return _renamed_over_reservation(old, new)
-    fsync(new.parent)
+    _fsync_folder(new.parent)
     old.unlink()
     return True
 

@@ -69,7 +69,7 @@ def _publish(bench: Workbench) -> Any:
         shutil.copyfile(bench.root.folder("inbox") / "a.mp4", staged)
         return publish(bench, staged, _PRODUCT)
 
-    return once(bench, _RECIPE, make, lambda found: found).path
+    return once(bench, _RECIPE, make, lambda found: found, to=_PRODUCT.destination).path
 
 
 def _move(bench: Workbench) -> Any:

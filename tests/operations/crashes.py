@@ -26,6 +26,7 @@ from reelmill.catalogue.models import Video
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.context import Workbench
 from reelmill.operations.once import once
+from reelmill.operations.publishing.preflight import Destination
 from reelmill.operations.publishing.publish import Product, publish
 from reelmill.operations.publishing.workspace import reconcile
 from reelmill.storage.media_root import MediaRoot
@@ -48,7 +49,7 @@ def make(root: MediaRoot, original: Path) -> str:
         publish(bench, staged, PRODUCT)
         return "made"
 
-    return once(bench, RECIPE, publish_copy, lambda _: "found")
+    return once(bench, RECIPE, publish_copy, lambda _: "found", to=Destination(WANTED))
 
 
 class Boundaries:

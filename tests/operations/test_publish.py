@@ -26,11 +26,12 @@ from reelmill.operations.jobs.scan import scan
 from reelmill.operations.jobs.validate import validate
 from reelmill.operations.once import files_once
 from reelmill.operations.publishing import publish_journal
-from reelmill.operations.publishing.publish import Product, fitting, output_path, publish
+from reelmill.operations.publishing.publish import Product, output_path, publish
 from reelmill.operations.publishing.records import find_by_recipe, new_record
 from reelmill.operations.publishing.workspace import reconcile, workspace
 from reelmill.storage import atomic_files
 from reelmill.storage.atomic_files import _rename_noreplace, place, rename
+from reelmill.storage.file_names import fitting
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, clip, cut_off, tiny_disk
 from tests.operations.crashes import PRODUCT, RECIPE, WANTED, make

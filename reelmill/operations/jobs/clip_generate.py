@@ -150,7 +150,7 @@ def _clip(bench: Workbench, opened: ReadableVideo, segment: Segment, report: Sha
         return cut(FilmWork(bench, encoding, folder, product), opened, [bounds], report)
 
     room = size_estimates.montage(opened.info, segment.length, encoding, bench.chunk_seconds)
-    film = once(bench, key, make_film, FilmOutput, room=room)
+    film = once(bench, key, make_film, FilmOutput, to=product.destination, room=room)
     return Clip(
         video_id=film.video.id,
         path=film.video.path,

@@ -109,7 +109,7 @@ def compile_mega(
         bench.report.line(f"{shape} at {float(decided.rate):.3f} frames a second")
         return grid.produce(work, videos, cells, decided)
 
-    film = once(bench, key, make_film, FilmOutput)
+    film = once(bench, key, make_film, FilmOutput, to=product.destination)
     sources = tuple(video.path for video in videos)
     return MegaResult(layout=layout, sources=sources, **vars(report_film(bench.report, film, started)))
 

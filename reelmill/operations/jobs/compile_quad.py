@@ -90,7 +90,7 @@ def compile_quad(
     def make_film(folder: Path) -> FilmOutput:
         return grid.produce(FilmWork(bench, encoding, folder, product), videos, cells, decided)
 
-    film = once(bench, key, make_film, FilmOutput)
+    film = once(bench, key, make_film, FilmOutput, to=product.destination)
     one, two, three, four = (video.path for video in videos)
     return QuadResult(sources=(one, two, three, four), **vars(report_film(bench.report, film, started)))
 

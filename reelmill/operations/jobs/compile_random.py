@@ -105,7 +105,7 @@ def compile_random(
         sources = [read_source(bench, video) for video in videos]
         return concatenate.produce(FilmWork(bench, encoding, folder, product), sources)
 
-    film = once(bench, key, make_film, FilmOutput)
+    film = once(bench, key, make_film, FilmOutput, to=product.destination)
     segments = SequenceDetails.model_validate(film.video.details).pieces
     copied = sum(segment.copied for segment in segments)
     return MedleyResult(pieces=segments, copied=copied, **vars(report_film(bench.report, film, started)))

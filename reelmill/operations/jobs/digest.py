@@ -33,6 +33,7 @@ from reelmill.operations.films.film_result import (
 from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.films.segments import cut
 from reelmill.operations.once import once
+from reelmill.operations.publishing.preflight import Destination
 from reelmill.operations.publishing.publish import Product
 from reelmill.operations.result_card import ItemTable, ResultCard
 from reelmill.parallel import FanOut, in_threads
@@ -143,7 +144,7 @@ def digest(
         return cut(FilmWork(bench, encoding, folder, product), opened, ranges, share)
 
     room = size_estimates.montage(opened.info, target, encoding, bench.chunk_seconds)
-    film = once(bench, key, make_film, FilmOutput, room=room)
+    film = once(bench, key, make_film, FilmOutput, to=Destination(_path(opened.video)), room=room)
     choice = Choice.model_validate(film.video.details)
     return _result(opened, target_length, report_film(bench.report, film, started), choice)
 
@@ -172,6 +173,10 @@ def _choose(
     return len(scenes), chosen
 
 
+def _path(video: Video) -> str:
+    return f"{JOB_TYPE.folder}/{PurePosixPath(video.filename).stem}-digest.mp4"
+
+
 def _product(video: Video, scenes: int, segments: Sequence[Segment], key: str) -> Product:
     choice = Choice(
         scenes=scenes,
@@ -181,7 +186,7 @@ def _product(video: Video, scenes: int, segments: Sequence[Segment], key: str) -
         ),
     )
     return Product(
-        path=f"{JOB_TYPE.folder}/{PurePosixPath(video.filename).stem}-digest.mp4",
+        path=_path(video),
         recipe=key,
         expected=Expectation(),
         title=f"{video.title} (digest)",

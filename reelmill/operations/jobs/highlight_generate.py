@@ -42,6 +42,7 @@ from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.films.segments import expected_of_one
 from reelmill.operations.films.sequence_plan import gain
 from reelmill.operations.once import once
+from reelmill.operations.publishing.preflight import Destination
 from reelmill.operations.publishing.publish import Product
 from reelmill.operations.result_card import ItemTable, ResultCard
 from reelmill.parallel import FanOut, in_threads
@@ -131,7 +132,7 @@ def highlight_generate(
         return _publish_film(FilmWork(bench, encoding, folder, _product(opened.video, key)), opened, chosen)
 
     room = size_estimates.montage(opened.info, target, encoding, bench.chunk_seconds)
-    made = once(bench, key, make_film, FilmOutput, room=room)
+    made = once(bench, key, make_film, FilmOutput, to=Destination(_path(opened.video)), room=room)
     moments = Moments.model_validate(made.video.details).moments
     return HighlightResult(source=opened.video.path, moments=moments, **vars(report_film(bench.report, made, started)))
 
@@ -170,9 +171,13 @@ def overlapped(segments: Sequence[Segment], rate: Fraction) -> tuple[list[TimeRa
     return ranges, fades
 
 
+def _path(video: Video) -> str:
+    return f"{JOB_TYPE.folder}/{PurePosixPath(video.filename).stem}-highlights.mp4"
+
+
 def _product(video: Video, key: str) -> Product:
     return Product(
-        path=f"{JOB_TYPE.folder}/{PurePosixPath(video.filename).stem}-highlights.mp4",
+        path=_path(video),
         recipe=key,
         expected=Expectation(),
         title=f"{video.title} (highlights)",

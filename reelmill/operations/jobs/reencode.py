@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final, Literal, TypedDict
 
 from reelmill.catalogue import searching
@@ -34,10 +34,11 @@ from reelmill.operations.context import Workbench, content_id
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
 from reelmill.operations.publishing.parallel_verify import ParallelDecoder
+from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.publish import Product, publish
 from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.result import Making, ReencodeResult, copy_recipe, link_copy, making
-from reelmill.operations.web_copies.skip_or_remux import reason_to_encode
+from reelmill.operations.web_copies.skip_or_remux import copy_path, reason_to_encode
 from reelmill.operations.web_copies.web_copy import StagedCopy, WebCopy
 from reelmill.operations.web_copies.web_texts import place_texts
 from reelmill.parallel import FanOut, in_threads
@@ -163,6 +164,7 @@ def reencode(
         if made is None or measure_vmaf:
             source, info = readable(bench, video, source)
         if made is None:
+            require_place(bench.root, folder, Destination(copy_path(video)))
             info = usable_subtitles(bench.transcoder, source, info, folder, bench.report)
             copy = WebCopy(
                 bench, video, source, info, encoding, key, folder, bench.report, fan_out, Fraction(chunk_seconds)
@@ -251,7 +253,7 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
     size = web_size(info, copy.encoding.max_height)
     rough = copy.encoding.spares_detail(*size, float(info.video.frame_rate or 25))
     product = Product(
-        path=f"{JOB_TYPE.folder}/{PurePosixPath(copy.video.filename).stem}.mp4",
+        path=copy_path(copy.video),
         recipe=copy.recipe,
         expected=Expectation(
             frames=finished.frames,

@@ -164,4 +164,4 @@ def _video(bench: Workbench, opened: ReadableVideo, number: int, time_range: Int
         return cut(FilmWork(bench, encoding, folder, product), opened, [time_range], report)
 
     room = size_estimates.montage(opened.info, end - first, encoding, bench.chunk_seconds)
-    return once(bench, key, make_film, FilmOutput, room=room).video.path
+    return once(bench, key, make_film, FilmOutput, to=product.destination, room=room).video.path

@@ -43,9 +43,9 @@ from reelmill.errors import (
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import journal
 from reelmill.operations.publishing.journal import Inside
-from reelmill.operations.publishing.publish import fitting
 from reelmill.report import Report
 from reelmill.storage import atomic_files
+from reelmill.storage.file_names import fitting, longest
 from reelmill.storage.media_root import MediaRoot
 
 #: The journal's name in a workspace.
@@ -106,7 +106,7 @@ def switched(root: MediaRoot, folder: Path, move: Move, wanted: str) -> Move:
         WorkError: the source changed since it was copied, or the record did.
         OSError: with ``EXDEV`` where only a copy can get there.
     """
-    for target in _candidates(wanted):
+    for target in _candidates(wanted, longest((root.path / wanted).parent)):
         if os.path.lexists(root.path / target):
             continue
         reason = unfit(target, move.before.mtime_ns)
@@ -123,11 +123,11 @@ def switched(root: MediaRoot, folder: Path, move: Move, wanted: str) -> Move:
     raise UserError(f"{wanted} and {_NAMES - 1} names like it are taken; rename some of them.")
 
 
-def _candidates(wanted: str) -> Iterator[str]:
+def _candidates(wanted: str, room: int) -> Iterator[str]:
     path = PurePosixPath(wanted)
     for count in range(1, _NAMES + 1):
         mark = f"-{count}" if count > 1 else ""
-        yield str(path.with_name(fitting(path.stem, mark + path.suffix)))
+        yield str(path.with_name(fitting(path.stem, mark + path.suffix, room)))
 
 
 def _rename(root: MediaRoot, move: Move) -> None:
@@ -329,8 +329,11 @@ def _forward(root: MediaRoot, folder: Path, move: Move) -> Move | None:
     """Switch the record where the file is in its place, or can only be saved there; None where it is not."""
     if move.result is None:
         return None
-    source = identity(root.path / move.source)
-    if identity(root.path / move.target) == move.result:
+    source, target = identity(root.path / move.source), identity(root.path / move.target)
+    # Where nothing is left of the source, what is as long and as old as it is what was moved: on exFAT, SMB and FUSE
+    # a file has another inode after a restart.
+    alike = target is not None and (target.size, target.mtime_ns) == (move.result.size, move.result.mtime_ns)
+    if target == move.result or (alike and source is None):
         if move.staged is not None and source not in (move.before, None):
             return None  # the source changed after it was copied: it is what counts
         _switch(root, move, lambda: None)

@@ -15,9 +15,9 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 from reelmill import guard
 from reelmill.catalogue import searching
@@ -26,16 +26,17 @@ from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video
 from reelmill.errors import NameTaken, WrongParameter
 from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.verify import Decoder, Expectation, verify
 from reelmill.operations.context import Workbench
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import publish_journal
+from reelmill.operations.publishing.preflight import Destination
 from reelmill.operations.publishing.records import describe, new_record
 from reelmill.storage import file_hash
-from reelmill.storage.atomic_files import fsync, place
+from reelmill.storage.atomic_files import fsync, make_folder, place
+from reelmill.storage.file_names import NAME_MAX, UNFIT_NAME, fitting, longest, plain
 from reelmill.storage.media_root import MediaRoot
-
-_NAME_MAX: Final = 255  # bytes of one file name
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Product:
     source_video_id: uuid.UUID | None = None
     details: dict[str, Any] | None = None  # kept with the record, for a later run that finds it made
     exact: bool = False  # the path was asked for by a person: no suffix, a clash is an error
+
+    @property
+    def destination(self) -> Destination:
+        """Where it is to go."""
+        return Destination(self.path, self.exact)
 
 
 def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = check_whole) -> Video:
@@ -67,14 +73,36 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
         OutputRejected: it is not what it should be; nothing entered the library.
         NameTaken: ``exact`` and the path is taken.
         WrongParameter: the catalogue cannot hold its record.
+        OSError: the disk refuses.
     """
     info = verify(staged, product.expected, product.path, decode)
     fsync(staged)
     blake2 = file_hash.blake2(staged)
-    for relative in _candidates(product):
-        folder, _, name = relative.rpartition("/")
-        final = bench.root.resolve(folder) / name  # not the name itself: a link there is a name that is taken
-        if final.exists():
+    placed = None
+    for name in dict.fromkeys((product.path, _plain(product.path))):
+        try:
+            placed = _placed(bench, staged, replace(product, path=name), info, blake2)
+            break
+        except OSError as error:  # a file system that does not take every character
+            if product.exact or error.errno not in UNFIT_NAME or name == _plain(name):
+                raise
+    if placed is None:
+        sentence = f"{product.path} is already there and is never overwritten; choose another output path."
+        raise NameTaken(sentence, product.path)
+    return placed
+
+
+def _plain(path: str) -> str:
+    wanted = PurePosixPath(path)
+    return str(wanted.with_name(plain(wanted.name)))
+
+
+def _placed(bench: Workbench, staged: Path, product: Product, info: MediaInfo, blake2: str) -> Video | None:
+    """Place and record a file that is verified; None where every name for it is taken."""
+    folder = bench.root.resolve(product.path.rpartition("/")[0])
+    for relative in _candidates(product, longest(folder)):
+        final = folder / PurePosixPath(relative).name  # not resolved: a link there is a name that is taken
+        if os.path.lexists(final):
             continue
         video = new_record(relative, bench.root.directory_type(relative), staged.stat())
         describe(video, info)
@@ -84,7 +112,7 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
         reason = unfit_record(video)
         if reason is not None:  # said now, not once the file is in its place
             raise WrongParameter(reason, "target", relative)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         guard.confirm()  # before the database is asked anything: one that is away is waited for
         require_ours(bench.root)  # once more: encoding may have taken hours
         if not product.exact and _is_anothers(video):
@@ -92,8 +120,7 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
         publish_journal.write(staged, video)
         if place(staged, final):
             return publish_journal.record(bench.root, video)
-    sentence = f"{product.path} is already there and is never overwritten; choose another output path."
-    raise NameTaken(sentence, product.path)
+    return None
 
 
 def _is_anothers(video: Video) -> bool:
@@ -103,21 +130,15 @@ def _is_anothers(video: Video) -> bool:
     return record is not None and publish_journal.is_anothers(record, video)
 
 
-def _candidates(product: Product) -> Iterator[str]:
-    """The wanted path, then with the recipe as a suffix, then counted; each short enough for a file system."""
+def _candidates(product: Product, room: int) -> Iterator[str]:
+    """The wanted path, then with the recipe as a suffix, then counted; each name of ``room`` bytes at most."""
     wanted = PurePosixPath(product.path)
-    yield str(wanted.with_name(fitting(wanted.stem, wanted.suffix)))
+    yield str(wanted.with_name(fitting(wanted.stem, wanted.suffix, room)))
     if product.exact:
         return
     for count in range(1, 100):
         mark = f"-{product.recipe[:8]}" + (f"-{count}" if count > 1 else "")
-        yield str(wanted.with_name(fitting(wanted.stem, mark + wanted.suffix)))
-
-
-def fitting(stem: str, ending: str) -> str:
-    """``stem + ending`` with the stem cut, at a character, to what one file name may hold (255 bytes)."""
-    room = _NAME_MAX - len(ending.encode())
-    return stem.encode()[:room].decode("utf-8", "ignore") + ending
+        yield str(wanted.with_name(fitting(wanted.stem, mark + wanted.suffix, room)))
 
 
 def output_path(root: MediaRoot, written: str) -> str:
@@ -134,8 +155,8 @@ def output_path(root: MediaRoot, written: str) -> str:
     if not relative.lower().endswith(".mp4"):
         reason = f"The output path {written!r} must end in .mp4: that is what Reelmill writes."
         raise WrongParameter(reason, "target", written)
-    if any(len(os.fsencode(name)) > _NAME_MAX for name in relative.split("/")):
-        reason = f"The output path {written!r} holds a name of more than {_NAME_MAX} bytes; give a shorter one."
+    if any(len(os.fsencode(name)) > NAME_MAX for name in relative.split("/")):
+        reason = f"The output path {written!r} holds a name of more than {NAME_MAX} bytes; give a shorter one."
         raise WrongParameter(reason, "target", written)
     root.directory_type(relative)
     return str(relative)

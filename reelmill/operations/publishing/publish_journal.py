@@ -15,7 +15,7 @@ from reelmill.catalogue.models import Video, utc_now
 from reelmill.errors import PlatformError, WorkError
 from reelmill.operations.publishing import journal
 from reelmill.report import Report
-from reelmill.storage import atomic_files
+from reelmill.storage import atomic_files, file_hash
 from reelmill.storage.media_root import MediaRoot
 
 #: The journal's name in a workspace.
@@ -157,7 +157,7 @@ def settle(root: MediaRoot, folder: Path, report: Report) -> None:
     """
     inode, video = read(folder)
     final = root.path / video.path
-    if not _there(root, video) or final.stat().st_ino != inode:
+    if not _there(root, video) or not (final.stat().st_ino == inode or _same_bytes(final, video)):
         atomic_files.drop_reservation(final)
         return
     with session() as opened:
@@ -166,6 +166,11 @@ def settle(root: MediaRoot, folder: Path, report: Report) -> None:
         recorded = record(root, video)
         if recorded.path == video.path:
             report.line(f"recovered: {video.path} was complete and is now in the catalogue")
+
+
+def _same_bytes(path: Path, video: Video) -> bool:
+    """Whether a file is the one of a record by what is in it: on exFAT, SMB and FUSE inodes change with a restart."""
+    return video.blake2 is not None and file_hash.blake2(path) == video.blake2
 
 
 def _there(root: MediaRoot, video: Video) -> bool:

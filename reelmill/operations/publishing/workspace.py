@@ -26,7 +26,7 @@ from reelmill.catalogue.engine import database_errors
 from reelmill.classification import DISK_TROUBLE
 from reelmill.errors import DiskFull, InputError, PlatformError, ReelmillError, Unreadable
 from reelmill.operations.ownership import require_ours
-from reelmill.operations.publishing import move_journal, publish_journal
+from reelmill.operations.publishing import move_journal, preflight, publish_journal
 from reelmill.report import Report
 from reelmill.storage.media_root import MediaRoot
 from reelmill.wording import in_bytes, plural
@@ -34,7 +34,11 @@ from reelmill.wording import in_bytes, plural
 _ASK_AGAIN: Final = 1.0  # seconds
 
 #: What a run may have written down in its workspace before it died, and who finishes or undoes it.
-_JOURNALS: Final = {publish_journal.NAME: publish_journal.settle, move_journal.NAME: move_journal.settle}
+_JOURNALS: Final = {
+    publish_journal.NAME: publish_journal.settle,
+    move_journal.NAME: move_journal.settle,
+    preflight.NAME: preflight.settle,
+}
 
 #: Ends the name of an attempt's folder once whoever came next has taken it away.
 _TAKEN: Final = "~"

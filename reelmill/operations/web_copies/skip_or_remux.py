@@ -24,6 +24,7 @@ from reelmill.operations.chunk_store.readable import boxed_later, open_video
 from reelmill.operations.context import Workbench, recipe
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
+from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.publish import Product, publish
 from reelmill.operations.web_copies.ceiling import with_ceiling
 from reelmill.operations.web_copies.result import COPIED, Making, ReencodeResult, link_copy, making
@@ -43,6 +44,11 @@ def of_our_making(video: Video) -> str | None:
 def remux_recipe(content: dict[str, Any]) -> str:
     """The recipe of the streams, in another container, of the video with this content id (pure)."""
     return recipe("remux", [content], form=WEB_FORM)
+
+
+def copy_path(video: Video) -> str:
+    """Where the web copy of a video goes, relative to the media root (pure)."""
+    return f"{PLAYBACK}/{PurePosixPath(video.filename).stem}.mp4"
 
 
 def looked_at(path: Path, info: MediaInfo, encoding: Encoding, *, name: str, decode: bool = True) -> Verdict:
@@ -139,6 +145,7 @@ def _remuxed(bench: Workbench, video: Video, source: Path, info: MediaInfo, star
         made, reused = turn.found, turn.found is not None
         if made is None:
             bench.disk.require(info.size)
+            require_place(bench.root, turn.folder, Destination(copy_path(video)))
             made = _remux(bench, video, source, info, turn.folder / "output.mp4", key)
         place_texts(bench, made, turn.folder)
         video = link_copy(bench, video, made)
@@ -159,7 +166,7 @@ def _remux(bench: Workbench, video: Video, source: Path, info: MediaInfo, staged
     cost = cost_of(finished, finished.energy, finished.last.out_time, bytes_in=video.size, bytes_out=size)
     cost = with_encoder(cost, COPIED)
     product = Product(
-        path=f"{PLAYBACK}/{PurePosixPath(video.filename).stem}.mp4",
+        path=copy_path(video),
         recipe=key,
         expected=Expectation(
             size=(info.video.width, info.video.height),
