@@ -41,7 +41,7 @@ from deployments.processes import Child
 from deployments.rest_api import RestApi
 from deployments.supervisor import Notify, Supervisor
 from reelmill.catalogue import searching
-from reelmill.catalogue.engine import database_url, embedded, get_engine, session
+from reelmill.catalogue.engine import bring_up_to_date, database_url, embedded, get_engine, session
 from reelmill.dispatch import Dispatcher, dispatcher, server_errors
 from reelmill.dispatch.tables import indexes
 from reelmill.errors import SiteError, UserError
@@ -161,7 +161,7 @@ class Site(Supervisor):
         stack.enter_context(_alone(settings.data_dir))
         root = MediaRoot(settings.media_root)
         self._notify("database")
-        get_engine(settings)
+        bring_up_to_date(settings)
         stack.callback(_release_database, settings)
         self.server = PrefectServer(api_url="", auth_string=settle_auth_string(settings))
         with _media_root_in_words(root):

@@ -113,6 +113,15 @@ class EmbeddedPostgres:
                 if users.try_upgrade() and self.running():
                     self._control("stop", "-m", "fast")
 
+    def alone(self) -> bool:
+        """Whether no other process uses it."""
+        with self._held, self._starting():
+            if self._users is None:
+                return False
+            free = self._users.try_upgrade()
+            self._users.downgrade()
+            return free
+
     def keep_up(self) -> bool:
         """For a user of it: start it again if it was killed.
 

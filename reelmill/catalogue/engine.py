@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,8 +29,11 @@ from reelmill.catalogue.connections import API_POOL, POOL
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.catalogue.limits import to_json
 from reelmill.catalogue.models import SCHEMA
-from reelmill.errors import PlatformError, Unstorable
+from reelmill.errors import PlatformError, SiteError, Unstorable
 from reelmill.settings import Settings, get_settings
+from reelmill.troubles import SiteTrouble
+
+_logger = logging.getLogger(__name__)
 
 #: Key of the advisory lock that lets one process migrate at a time.
 _MIGRATION_LOCK = 7_221_001
@@ -46,6 +50,12 @@ class _Pool:
 _pool = _Pool()
 
 _ASK_AGAIN: Final = 0.5  # seconds
+
+#: Seconds that a migration waits for a lock.
+LOCK_SECONDS: Final = 30
+
+#: SQLSTATE of a lock that was not had in time.
+_LOCKED: Final = "55P03"
 
 #: SQLSTATE of a transaction that idled for longer than it was allowed.
 _SILENT: Final = "25P03"
@@ -97,7 +107,7 @@ def serve_many() -> None:
 
 
 @cache  # one that was dropped would leave its connections open
-def _engine(url: str) -> Engine:
+def _engine(url: str, ours: EmbeddedPostgres | None) -> Engine:
     parsed = make_url(url)
     engine = create_engine(
         parsed.update_query_dict({**_PATIENCE, **parsed.query}),
@@ -107,9 +117,40 @@ def _engine(url: str) -> Engine:
         pool_pre_ping=True,
         json_serializer=to_json,
     )
-    migrate(engine)
+    with ExitStack() as closed_on_failure:
+        closed_on_failure.callback(engine.dispose)
+        _settle_schema(engine, ours)
+        closed_on_failure.pop_all()
     _engines.add(engine)
     return engine
+
+
+def _settle_schema(engine: Engine, ours: EmbeddedPostgres | None) -> None:
+    """Make the schema where there is none; migrate an older one only where nobody else can be at work by it.
+
+    Raises:
+        SiteError: it is an older one, and others may be at work by it.
+    """
+    with engine.connect() as connection:
+        found = revisions(connection)
+    if found.current == found.head:
+        return
+    if found.current is None or (found.known and ours is not None and ours.alone()):
+        migrate(engine)
+    elif found.known:
+        raise SiteError(
+            f"The catalogue's schema is at {found.current}, and this version of Reelmill wants {found.head}: run "
+            "`reelmill up` or `reelmill deploy` of this version, which migrates it, once jobs of the older one have "
+            "ended.",
+            SiteTrouble.DATABASE,
+        )
+    else:
+        _logger.warning(
+            "The catalogue's schema (%s) is of a newer version of Reelmill than this one (%s), which goes on with it; "
+            "bring this node up to date soon.",
+            found.current,
+            found.head,
+        )
 
 
 #: ``cache`` alone lets two threads that come first make one each.
@@ -132,7 +173,7 @@ os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, aft
 
 
 def get_engine(settings: Settings | None = None) -> Engine:
-    """The catalogue's engine, its schema up to date.
+    """The catalogue's engine; an empty database gets its schema.
 
     Args:
         settings: whose database; None takes this process's.
@@ -142,10 +183,30 @@ def get_engine(settings: Settings | None = None) -> Engine:
 
     Raises:
         PlatformError: the database does not answer.
+        SiteError: its schema is of an older version, see ``bring_up_to_date``.
     """
-    url = database_url(settings or get_settings())
+    settings = settings or get_settings()
+    url = database_url(settings)
     with database_errors(), _making:
-        return _engine(url)
+        return _engine(url, embedded(settings.postgres_dir) if settings.database_url is None else None)
+
+
+def bring_up_to_date(settings: Settings) -> Engine:
+    """Migrate the schema, as a site does that comes up; no query of a job, a notebook or a worker does.
+
+    Args:
+        settings: whose database.
+
+    Returns:
+        The engine.
+
+    Raises:
+        PlatformError: the database does not answer, or others hold its tables for too long.
+    """
+    engine = create_engine(database_url(settings), poolclass=NullPool)
+    with database_errors():
+        migrate(engine)
+    return get_engine(settings)
 
 
 @contextmanager
@@ -235,16 +296,30 @@ def _over_a_limit(cause: BaseException | None) -> bool:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema up to date; safe to call from many processes at once.
+    """Bring the schema up to date; safe to call from many processes at once, one of which does it.
 
     One that a newer version has made is left as it is, so that nodes of a site can be brought up to date one by one:
     what a version adds to the schema, the one before does not miss.
+
+    Raises:
+        PlatformError: another process holds a table or is migrating for longer than a migration waits.
+        OperationalError: the database is away.
     """
-    with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-        if revisions(connection).known:
-            command.upgrade(alembic_config(connection), "head")
+    try:
+        with engine.begin() as connection:
+            # Whoever waits for a table keeps all others waiting that come after: better not for long.
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+            if revisions(connection).known:
+                command.upgrade(alembic_config(connection), "head")
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCKED:
+            raise
+        raise PlatformError(
+            f"The catalogue's schema was not migrated: another process holds one of its tables for more than "
+            f"{LOCK_SECONDS} s; nothing was changed, try again once the jobs at work have ended."
+        ) from error
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -13,6 +13,7 @@ from reelmill.cli.output import OutputOption, print_json
 from reelmill.cli.server import site_chosen
 from reelmill.cli.token import this_actor
 from reelmill.errors import PlatformError, UserError
+from reelmill.settings import get_settings
 
 if TYPE_CHECKING:
     from deployments.site import Site
@@ -119,11 +120,13 @@ def deploy(
     reset: Annotated[bool, typer.Option("--reset", help="Put back what an admin changed, too.")] = False,
     output: OutputOption = "table",
 ) -> None:
-    """Create what the running site lacks: pools, lanes, blocks, deployments."""
+    """Create what the running site lacks: pools, lanes, blocks, deployments; migrate its catalogue."""
     from prefect.client.orchestration import get_client
 
     from deployments.apply import apply
+    from reelmill.catalogue.engine import bring_up_to_date
     from reelmill.dispatch import server_errors
+    from reelmill.site_discovery import running_site
 
     steps: list[str] = []
 
@@ -131,6 +134,8 @@ def deploy(
         steps.append(step)
         print_step(step)
 
+    if get_settings().database_url is not None or running_site() is not None:  # else it is on another node
+        bring_up_to_date(get_settings())
     with site_chosen(), server_errors(), get_client(sync_client=True) as client:
         apply(client, reset=reset, notify=notify)
     console().print("deployed")

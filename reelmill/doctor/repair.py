@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from reelmill.catalogue import scanning, searching
-from reelmill.catalogue.engine import get_engine, session
+from reelmill.catalogue.engine import bring_up_to_date, session
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import utc_now
 from reelmill.dispatch import dispatcher
@@ -52,7 +52,7 @@ def plan(settings: Settings, findings: Iterable[Finding]) -> list[Repair]:
 
 
 def _migrate(settings: Settings, _: Sequence[str]) -> list[Repair]:
-    return [Repair("migrate the catalogue's schema", lambda _: get_engine(settings).dispose())]
+    return [Repair("migrate the catalogue's schema", lambda _: bring_up_to_date(settings).dispose())]
 
 
 def _make_folders(settings: Settings, names: Sequence[str]) -> list[Repair]:

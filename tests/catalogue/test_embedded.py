@@ -236,3 +236,14 @@ def test_a_socket_folder_that_somebody_else_made_is_refused(open_folder: Path, t
             server.socket_folder.unlink()
         else:
             server.socket_folder.rmdir()
+
+
+def test_who_is_alone_and_who_is_not(server: EmbeddedPostgres) -> None:
+    server.acquire()
+    assert server.alone()
+    other = _user(server)
+    _line(other)
+    assert not server.alone()
+    other.communicate("\n")
+    assert server.alone()
+    assert server.running()

@@ -11,9 +11,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from reelmill.catalogue import engine as engine_module
 from reelmill.catalogue.embedded import EmbeddedPostgres
-from reelmill.catalogue.engine import alembic_config, migrate
+from reelmill.catalogue.engine import alembic_config, bring_up_to_date, get_engine, migrate, revisions
 from reelmill.catalogue.models import SCHEMA, CatalogueModel
+from reelmill.errors import PlatformError, SiteError
+from reelmill.settings import Settings
+from reelmill.troubles import SiteTrouble
+from tests.refusals import refused
 
 
 @pytest.fixture
@@ -29,6 +34,10 @@ def empty(postgres: EmbeddedPostgres) -> Iterator[Engine]:
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     server.dispose()
+
+
+def _url(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
 
 
 def _differences(engine: Engine) -> list[object]:
@@ -81,6 +90,53 @@ def test_a_schema_of_a_newer_version_is_left_as_it_is(empty: Engine) -> None:
     with empty.connect() as connection:
         assert connection.execute(text(f"SELECT version_num FROM {SCHEMA}.alembic_version")).scalars().all() == ["9999"]
     assert "colour" in {column["name"] for column in inspect(empty).get_columns("video", SCHEMA)}
+
+
+def test_a_query_migrates_no_schema_that_others_may_use(empty: Engine) -> None:
+    settings = Settings(database_url=_url(empty))
+    migrate(empty)
+    with empty.begin() as connection:
+        command.downgrade(alembic_config(connection), "0009")
+    with refused(SiteError, trouble=SiteTrouble.DATABASE):
+        get_engine(settings)
+    with empty.connect() as connection:
+        assert revisions(connection).current == "0009"
+    bring_up_to_date(settings).dispose()
+    with empty.connect() as connection:
+        assert revisions(connection).current == revisions(connection).head
+
+
+def test_an_empty_database_gets_its_schema_by_whoever_comes_first(empty: Engine) -> None:
+    settings = Settings(database_url=_url(empty) + "&application_name=first")
+    with ThreadPoolExecutor(4) as pool:
+        for engine in pool.map(lambda _: get_engine(settings), range(4)):
+            engine.dispose()
+    assert _differences(empty) == []
+
+
+def test_an_older_process_mentions_that_the_schema_is_newer(empty: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    migrate(empty)
+    with empty.begin() as connection:
+        connection.execute(text(f"UPDATE {SCHEMA}.alembic_version SET version_num = '9999'"))
+    get_engine(Settings(database_url=_url(empty) + "&application_name=older")).dispose()
+    assert [record.levelname for record in caplog.records if "newer version of Reelmill" in record.message] == [
+        "WARNING"
+    ]
+
+
+def test_a_table_that_is_held_ends_the_migration_in_words(empty: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "LOCK_SECONDS", 1)
+    migrate(empty)
+    with empty.begin() as connection:
+        command.downgrade(alembic_config(connection), "0009")
+    with empty.begin() as busy:
+        busy.execute(text(f"SELECT count(*) FROM {SCHEMA}.video"))
+        with refused(PlatformError):
+            migrate(empty)
+    with empty.connect() as connection:
+        assert revisions(connection).current == "0009"
+    migrate(empty)
+    assert _differences(empty) == []
 
 
 def test_prefects_tables_are_left_alone(empty: Engine) -> None:
