@@ -14,7 +14,6 @@ from reelmill.ffmpeg.geometry import web_size
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.trials.vmaf import vmaf
 from reelmill.operations.jobs.reencode import reencode
-from reelmill.operations.web_copies.ceiling import MAX_HEIGHT
 
 ROUNDS = 4
 SIZE = (1280, 720)
@@ -49,7 +48,9 @@ def run(runs: int) -> Row:
         info = probe(source)
 
         def described(made: Path, spent: list[float]) -> str:
-            score = vmaf(bench.transcoder, made, source, info, web_size(info, MAX_HEIGHT), Silence())
+            score = vmaf(
+                bench.transcoder, made, source, info, web_size(info, bench.transcoder.options.max_height), Silence()
+            )
             size = made.stat().st_size / 1e6
             return f"{statistics.median(spent[1:]):.1f} CPU seconds, {size:.2f} MB, VMAF {score:.2f}"
 

@@ -18,6 +18,7 @@ _AT_ONCE: Final = 200
 _EVENTS: Final[dict[Kind, str]] = {
     "new": names.ADDED,
     "changed": names.CHANGED,
+    "moved": names.CHANGED,
     "returned": names.CHANGED,
     "missing": names.MISSING,
 }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import Final
+from typing import Any, Final
 
+import sqlalchemy
+from sqlalchemy import ColumnElement
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from reelmill.catalogue.models import Analysis, PerceptualHashes, Video
+
+#: What the content id of a file ends with of which a mended copy was read.
+MENDED: Final = "-mended"
 
 #: Kind of the record of a storyboard; its result is the path of the WebVTT, relative to the media root.
 STORYBOARD: Final = "storyboard"
@@ -27,9 +32,65 @@ def store_analysis(session: Session, found: Analysis) -> None:
 
 
 def stored_analysis(session: Session, video: Video, kind: str) -> Analysis | None:
-    """What was found in a video's file as the last scan saw it, by whichever version of the algorithm."""
-    found = session.get(Analysis, (video.id, kind))
-    return None if found is None or (found.size, found.mtime_ns) != (video.size, video.mtime_ns) else found
+    """What was found in a video's file as the last scan saw it, by whichever version of the algorithm.
+
+    Args:
+        session: of the catalogue.
+        video: its record.
+        kind: of the analysis.
+
+    Returns:
+        The result, of this video or of another of the same content.
+    """
+    found = session.exec(
+        select(Analysis).where(Analysis.kind == kind, of_content(Analysis, Video), Video.id == video.id)
+    )
+    return min(found, key=lambda one: one.video_id != video.id, default=None)
+
+
+def analysis_of(
+    session: Session, video_id: uuid.UUID, file_id: str, dates: tuple[int, int], kind: str, version: str
+) -> Analysis | None:
+    """What an algorithm has found in a file.
+
+    Args:
+        session: of the catalogue.
+        video_id: of the record that is asked for.
+        file_id: see ``SourceContent.file_id``.
+        dates: size and modification time of the file, which stand for it where no content id was kept.
+        kind: of the analysis.
+        version: of the algorithm.
+
+    Returns:
+        The result, of this video or of another of the same content.
+    """
+    same = select(Analysis).where(Analysis.kind == kind, Analysis.version == version)
+    found = session.exec(same.where(Analysis.content_id == file_id).limit(1)).first()
+    if found is None:
+        own = session.exec(same.where(Analysis.video_id == video_id, col(Analysis.content_id).is_(None))).first()
+        found = own if own is not None and (own.size, own.mtime_ns) == dates else None
+    if found is not None and found.content_id is None:
+        found.content_id = file_id
+    return found
+
+
+def of_content(found: Any, video: Any) -> ColumnElement[bool]:
+    """Whether what was found in a file is of a video's file as it was last scanned (pure).
+
+    Args:
+        found: columns of the table of ``Analysis`` or ``PerceptualHashes``.
+        video: columns of the table of videos.
+
+    Returns:
+        A condition; size and modification time stand for the content where that was not read.
+    """
+    unread = sqlalchemy.or_(found.content_id.is_(None), video.content_id.is_(None))
+    dated = sqlalchemy.and_(found.size == video.size, found.mtime_ns == video.mtime_ns)
+    return sqlalchemy.or_(
+        found.content_id == video.content_id,
+        found.content_id == video.content_id.concat(MENDED),
+        sqlalchemy.and_(found.video_id == video.id, unread, dated),
+    )
 
 
 def perceptual_hashes(

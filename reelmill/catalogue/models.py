@@ -83,6 +83,8 @@ class Video(CatalogueModel, table=True):
         Index("video_filename_search", "filename", postgresql_using="gin", postgresql_ops={"filename": "gin_trgm_ops"}),
         Index("video_filename_folded", text(FOLDED_FILENAME)),
         Index("video_title_folded", text(FOLDED_TITLE)),
+        # Files of catalogues of before content ids are recognised by these two; the index empties as they are read.
+        Index("video_without_content_id", "size", "mtime_ns", postgresql_where=text("content_id IS NULL")),
         {"schema": SCHEMA},
     )
 
@@ -93,6 +95,12 @@ class Video(CatalogueModel, table=True):
     filename: str
     size: int = Field(sa_type=BigInteger, description="bytes")
     mtime_ns: int = Field(sa_type=BigInteger, description="modification time, nanoseconds since 1970")
+    ctime_ns: int | None = Field(
+        default=None, sa_type=BigInteger, description="time of its last change of any kind, likewise; None: not known"
+    )
+    content_id: str | None = Field(
+        default=None, index=True, description="what the file holds; None: it was not read since they were introduced"
+    )
 
     container: str | None = None
     video_codec: str | None = None
@@ -118,7 +126,7 @@ class Video(CatalogueModel, table=True):
     details: dict[str, Any] | None = Field(
         default=None, sa_type=JSONB, description="what its job wants remembered of it"
     )
-    blake2: str | None = Field(default=None, description="BLAKE2b of what a job made, hexadecimal; None: not known")
+    blake2: str | None = Field(default=None, description="BLAKE2b of the whole file; None: it was not read whole")
     reencode_job_id: uuid.UUID | None = Field(default=None, description="the last flow run that re-encoded it")
 
     created_at: datetime = _time()
@@ -136,6 +144,9 @@ class PerceptualHashes(CatalogueModel, table=True):
 
     video_id: uuid.UUID = Field(primary_key=True, foreign_key=f"{SCHEMA}.video.id", ondelete="CASCADE")
     algorithm: str = Field(description="with its version; only hashes of the same one compare")
+    content_id: str | None = Field(
+        default=None, index=True, description="of the file; None: size and time stand for it"
+    )
     size: int = Field(sa_type=BigInteger, description="bytes of the file it was taken from")
     mtime_ns: int = Field(sa_type=BigInteger, description="that file's modification time, nanoseconds since 1970")
     seconds: int = Field(description="how many hashes")
@@ -147,11 +158,14 @@ class Analysis(CatalogueModel, table=True):
     """What one algorithm found in a video's file, kept for every job that asks again."""
 
     __tablename__ = "analysis"
-    __table_args__ = {"schema": SCHEMA}
+    __table_args__ = (Index("analysis_of_content", "content_id", "kind"), {"schema": SCHEMA})
 
     video_id: uuid.UUID = Field(primary_key=True, foreign_key=f"{SCHEMA}.video.id", ondelete="CASCADE")
     kind: str = Field(primary_key=True, description="signals, scenes, …")
     version: str = Field(description="of the algorithm; another one's result is not this one's")
+    content_id: str | None = Field(
+        default=None, description="of the file it was found in; None: size and time stand for it"
+    )
     size: int = Field(sa_type=BigInteger, description="of the file it was found in, bytes")
     mtime_ns: int = Field(sa_type=BigInteger, description="of that file, nanoseconds since 1970")
     result: bytes = Field(sa_type=LargeBinary, description="as its algorithm writes it")

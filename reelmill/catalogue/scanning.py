@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import sqlalchemy
@@ -20,6 +21,7 @@ class KnownFile(NamedTuple):
     size: int
     mtime_ns: int
     missing: bool
+    ctime_ns: int | None = None  # None: not known
 
 
 class RecordedFile(NamedTuple):
@@ -32,22 +34,34 @@ class RecordedFile(NamedTuple):
     mtime_ns: int
     valid: bool
     missing: bool
+    content_id: str | None = None
+
+
+class SeenFile(NamedTuple):
+    """A file as a scan has just looked at it."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int | None
+    content_id: str | None  # None: it is nothing that can be read
 
 
 def known_files(session: Session, directory_type: str) -> dict[str, KnownFile]:
     """Every file the catalogue holds of a directory type, by path."""
     # Columns over a plain connection: the ORM would take five times as long.
     video = _columns()
-    wanted = sqlalchemy.select(video.path, video.size, video.mtime_ns, video.missing_since.is_not(None))
+    missing = video.missing_since.is_not(None)
+    wanted = sqlalchemy.select(video.path, video.size, video.mtime_ns, missing, video.ctime_ns)
     rows = session.connection().execute(wanted.where(video.directory_type == directory_type)).all()
-    return {path: KnownFile(size, mtime_ns, missing) for path, size, mtime_ns, missing in rows}
+    return {path: KnownFile(*known) for path, *known in rows}
 
 
 #: Facts of a file that a new scan overwrites; the title stays, people may have edited it.
 _REFRESHED = (
-    "directory_type", "size", "mtime_ns", "container", "video_codec", "audio_codec", "width", "height", "rotation",
-    "orientation", "frame_rate", "duration", "bit_rate", "audio_tracks", "subtitle_tracks", "is_valid",
-    "validation_error", "missing_since", "updated_at",
+    "directory_type", "size", "mtime_ns", "ctime_ns", "content_id", "container", "video_codec", "audio_codec", "width",
+    "height", "rotation", "orientation", "frame_rate", "duration", "bit_rate", "audio_tracks", "subtitle_tracks",
+    "is_valid", "validation_error", "missing_since", "updated_at",
 )  # fmt: skip
 
 
@@ -62,7 +76,10 @@ def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
     refreshed: dict[str, Any] = {name: statement.excluded[name] for name in _REFRESHED}
     # What a job made and somebody replaced is not what its recipe makes any more.
     video, given = _columns(), statement.excluded
-    same = sqlalchemy.and_(video.size == given["size"], video.mtime_ns == given["mtime_ns"])
+    same = sqlalchemy.func.coalesce(
+        video.content_id == given["content_id"],
+        sqlalchemy.and_(video.size == given["size"], video.mtime_ns == given["mtime_ns"]),
+    )
     refreshed["recipe"] = sqlalchemy.case((same, video.recipe), else_=None)
     refreshed["blake2"] = sqlalchemy.case((same, video.blake2), else_=None)
     session.connection().execute(statement.on_conflict_do_update(index_elements=["path"], set_=refreshed), rows)
@@ -74,6 +91,73 @@ def recorded_files(session: Session, paths: Collection[str]) -> dict[str, Record
         return {}
     rows = session.connection().execute(sqlalchemy.select(*_recorded()).where(_named(paths))).all()
     return {file.path: file for file in (RecordedFile(*row) for row in rows)}
+
+
+def records_of_content(session: Session, files: Collection[SeenFile]) -> list[RecordedFile]:
+    """The records of files that hold the same as one of these, those of before content ids by their sizes and times.
+
+    Args:
+        session: of the catalogue.
+        files: those that were looked at.
+
+    Returns:
+        The records, by path.
+    """
+    contents = {file.content_id for file in files if file.content_id is not None}
+    video = _columns()
+    known = sqlalchemy.select(*_recorded()).where(video.content_id == sqlalchemy.any_(_texts(contents)))
+    found = list(session.connection().execute(known))
+    dates = sqlalchemy.tuple_(video.size, video.mtime_ns).in_([(file.size, file.mtime_ns) for file in files])
+    unread = sqlalchemy.select(*_recorded()).where(video.content_id.is_(None), dates)
+    found += session.connection().execute(unread) if files else []
+    return sorted(RecordedFile(*row) for row in found)
+
+
+def move_record(session: Session, record: RecordedFile, file: SeenFile, directory_type: str) -> bool:
+    """Have a record name the place that its file has now.
+
+    Args:
+        session: of the catalogue.
+        record: as it was.
+        file: the same file where it is now.
+        directory_type: of that place.
+
+    Returns:
+        Whether it did; not where a job has moved the record meanwhile.
+    """
+    was, name = PurePosixPath(record.path), PurePosixPath(file.path)
+    title = name.stem if record.title == was.stem else record.title  # a title of its own, or a person's, stays
+    moved = sqlalchemy.update(Video).where(_columns().id == record.id, _columns().path == record.path)
+    values = {"filename": name.name, "directory_type": directory_type, "title": title}
+    return session.connection().execute(moved.values(**values, **_as_seen(file))).rowcount == 1
+
+
+def refresh_files(session: Session, files: Collection[SeenFile]) -> None:
+    """Record when files were written of which it was read that they hold what they held; they are there."""
+    for file in files:
+        refreshed = sqlalchemy.update(Video).where(_columns().path == file.path)
+        session.connection().execute(refreshed.values(**_as_seen(file)))
+
+
+def _as_seen(file: SeenFile) -> dict[str, Any]:
+    return {**file._asdict(), "missing_since": None, "updated_at": utc_now()}
+
+
+def record_ctimes(session: Session, ctimes: Mapping[str, int]) -> None:
+    """Record the times of the last change of files that are as recorded, by path, where those are not known yet."""
+    given = sqlalchemy.func.unnest(_texts(ctimes), sqlalchemy.cast([*ctimes.values()], ARRAY(sqlalchemy.BigInteger)))
+    seen = given.table_valued("path", "ctime_ns").render_derived()
+    video = _columns()
+    noted = sqlalchemy.update(Video).values(ctime_ns=seen.c.ctime_ns)
+    session.connection().execute(noted.where(video.path == seen.c.path, video.ctime_ns.is_(None)))
+
+
+def record_content_id(session: Session, seen: SeenFile) -> None:
+    """Record what a file holds whose record does not name it yet, and is of the file as it is."""
+    video = _columns()
+    as_recorded = video.path == seen.path, video.size == seen.size, video.mtime_ns == seen.mtime_ns
+    read = sqlalchemy.update(Video).where(*as_recorded, video.content_id.is_(None))
+    session.connection().execute(read.values(content_id=seen.content_id, ctime_ns=seen.ctime_ns))
 
 
 def mark_missing(session: Session, paths: Collection[str], at: datetime) -> list[RecordedFile]:
@@ -112,12 +196,14 @@ def _columns() -> Any:
 def _recorded() -> tuple[Any, ...]:
     video = _columns()
     missing = video.missing_since.is_not(None)
-    return video.path, video.id, video.title, video.size, video.mtime_ns, video.is_valid, missing
+    return video.path, video.id, video.title, video.size, video.mtime_ns, video.is_valid, missing, video.content_id
 
 
 def _named(paths: Collection[str]) -> sqlalchemy.ColumnElement[bool]:
     # One array rather than a parameter each: a folder that was not mounted may hold more than the 65,535 allowed.
-    named: sqlalchemy.ColumnElement[bool] = _columns().path == sqlalchemy.any_(
-        sqlalchemy.cast(list(paths), ARRAY(sqlalchemy.String))
-    )
+    named: sqlalchemy.ColumnElement[bool] = _columns().path == sqlalchemy.any_(_texts(paths))
     return named
+
+
+def _texts(texts: Collection[str]) -> sqlalchemy.Cast[Any]:
+    return sqlalchemy.cast(list(texts), ARRAY(sqlalchemy.String))

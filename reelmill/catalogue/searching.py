@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy
@@ -81,6 +82,18 @@ def entries(session: Session) -> list[Entry]:
         video.blake2,
     )  # fmt: skip
     return [Entry(*row) for row in session.connection().execute(wanted.order_by(video.path)).all()]
+
+
+def ids_of_content(session: Session, content_id: str) -> list[uuid.UUID]:
+    """The ids of the videos of this content, the one known longest first."""
+    same = select(Video.id).where(Video.content_id == content_id)
+    return list(session.exec(same.order_by(col(Video.created_at), col(Video.id))))
+
+
+def by_recipes(session: Session, recipes: Sequence[str]) -> list[Video]:
+    """What was made by any of these recipes, in their order."""
+    found = session.exec(select(Video).where(col(Video.recipe).in_(recipes)))
+    return sorted(found, key=lambda video: recipes.index(video.recipe or ""))
 
 
 def by_recipe(session: Session, recipe: str) -> Video | None:

@@ -17,6 +17,7 @@ class VideoDetails:
     source: Video | None  # what a job made it of
     products: tuple[Video, ...]  # copies and other files that jobs made of it, by path
     tags: tuple[VideoTag, ...]  # by name
+    same: tuple[Video, ...]  # copies and hard links: other files that hold the same, by path
     analyses: tuple[str, ...]  # kinds of what was found in it and kept
 
 
@@ -30,13 +31,18 @@ def read_details(session: Session, video: Video) -> VideoDetails:
     Returns:
         The video with all of it.
     """
-    products = select(Video).where(Video.source_video_id == video.id).order_by(col(Video.path))
+    alike = select(Video).where(col(Video.content_id).is_not(None), Video.content_id == video.content_id)
+    same = tuple(session.exec(alike.where(Video.id != video.id).order_by(col(Video.path))))
+    sources = [video.id, *(other.id for other in same)]  # what was made of one of them is shared by all
+    products = select(Video).where(col(Video.source_video_id).in_(sources)).order_by(col(Video.path))
     tags = select(VideoTag).where(VideoTag.video_id == video.id).order_by(col(VideoTag.name))
-    kinds = select(Analysis.kind).where(Analysis.video_id == video.id).order_by(col(Analysis.kind))
-    hashed = session.get(PerceptualHashes, video.id) is not None
+    kinds = select(Analysis.kind).where(col(Analysis.video_id).in_(sources)).order_by(col(Analysis.kind)).distinct()
+    hashes = select(PerceptualHashes.video_id).where(col(PerceptualHashes.video_id).in_(sources)).limit(1)
+    hashed = session.exec(hashes).first() is not None
     return VideoDetails(
         video=video,
         source=None if video.source_video_id is None else session.get(Video, video.source_video_id),
+        same=same,
         products=tuple(session.exec(products)),
         tags=tuple(session.exec(tags)),
         analyses=(*session.exec(kinds), *(("perceptual hashes",) if hashed else ())),

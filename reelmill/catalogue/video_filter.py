@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, FromClause, Numeric, literal
 from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Missing, Not, Or, Value
 from reelmill.catalogue.filter_fields import FIELDS, INVALID, MADE, MISSING, Field, Kind
 from reelmill.catalogue.filter_parser import parse_filter
-from reelmill.catalogue.findings import STORYBOARD
+from reelmill.catalogue.findings import STORYBOARD, of_content
 from reelmill.catalogue.models import Analysis, PerceptualHashes, Video, VideoTag
 
 __all__ = ["Condition", "clause", "parse_filter", "usable"]
@@ -127,13 +127,8 @@ def _elsewhere(field: Field) -> tuple[Clause, ...]:
             made.c.missing_since.is_(None),
         )
     if field.name == STORYBOARD:
-        return _ANALYSIS.video_id == _VIDEO.id, _ANALYSIS.kind == STORYBOARD, *_of_this_file(_ANALYSIS)
-    return _HASHES.video_id == _VIDEO.id, *_of_this_file(_HASHES)
-
-
-def _of_this_file(columns: Any) -> tuple[Clause, Clause]:
-    """What was found in a file that has changed since is not of this one."""
-    return columns.size == _VIDEO.size, columns.mtime_ns == _VIDEO.mtime_ns
+        return _ANALYSIS.video_id == _VIDEO.id, _ANALYSIS.kind == STORYBOARD, of_content(_ANALYSIS, _VIDEO)
+    return _HASHES.video_id == _VIDEO.id, of_content(_HASHES, _VIDEO)
 
 
 def _comparison(field: Field, compared: str, value: Value) -> Clause:

@@ -39,6 +39,7 @@ def details_json(details: VideoDetails) -> dict[str, Any]:
     return {
         "video": video_json(details.video),
         "source": None if details.source is None else video_json(details.source),
+        "same_content": [video_json(other) for other in details.same],
         "products": [video_json(product) for product in details.products],
         "tags": [tag.model_dump() for tag in details.tags],
         "analyses": list(details.analyses),
@@ -73,6 +74,7 @@ def _facts(details: VideoDetails) -> Iterator[tuple[str, Any]]:
     yield "bit rate", None if video.bit_rate is None else f"{video.bit_rate / 1000:.0f} kbit/s"
     yield "thumbnail", video.thumbnail_path
     yield "made of", details.source
+    yield "same content as", ", ".join(other.path for other in details.same)
     yield "made by job", video.made_by
     yield "known since", with_ago(video.created_at)
     yield "changed", with_ago(video.updated_at)

@@ -115,12 +115,7 @@ def records(differences: Differences, count: int) -> list[Finding]:
         remedy = "run the jobs that made them again; they make them anew beside these"
         findings.append(fault("altered_products", sentence, remedy, names=altered))
     for check, names, what, remedy in (
-        (
-            "touched_products",
-            differences.touched,
-            "{} of another time than made at",
-            "restore with times, or make anew",
-        ),
+        ("touched_products", differences.touched, "{} of another time than made at", _SCAN),
         ("changed_originals", differences.changed, "{} changed since the last scan", _SCAN),
         ("returned_files", differences.returned, "{} there again and recorded as missing", _SCAN),
     ):
@@ -259,7 +254,7 @@ def _damage(root: MediaRoot, entry: Entry) -> str | None:
     try:
         wrong = what_is_wrong(entry.path, probe(path), check_whole(path))
         if wrong is None and entry.blake2 is not None and blake2(path) != entry.blake2:
-            return f"{entry.path} decodes, and its bytes are not those that were published: the disk has changed some."
+            return f"{entry.path} decodes, and its bytes are not those recorded: the disk has changed some."
     except (InputError, Unreadable) as error:
         return str(error)
     except OSError as error:  # the error of one file means nothing for the others

@@ -166,6 +166,7 @@ _REPAIRS: Final[dict[str, _Make]] = {
     "half_made": _reconcile,
     "missing_files": _mark_missing,
     "changed_originals": _scan,
+    "touched_products": _scan,
     "returned_files": _scan,
     "orphans": _adopt,
     "leases": _release,

@@ -63,6 +63,9 @@ class Codec:
     title: str  # as people know it
     encoders: tuple[VideoEncoder, ...]  # the one in software first
     bits_a_pixel: float  # of its software encoder at crf 23 of x264's scale; each 6 steps halve them
+    #: Of the way it is used: raised whenever what any of its encoders makes would come out otherwise, so that what was
+    #: made before never mixes with what is made now. ``tests/ffmpeg/test_profile_versions.py`` holds it to that.
+    version: int = 1
     profiles: tuple[str, ...] = ()  # that browsers play, by the family's name; empty: none
     highest_level: int = 0  # that browsers surely play, as a decoder's context has it
     levels: tuple[Level, ...] = ()  # its own, of which an encode is given the lowest that holds it

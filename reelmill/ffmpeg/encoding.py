@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from typing import Any, Final
@@ -40,6 +41,7 @@ class Encoding:
     threads: int | None = None
     max_height: int = 0  # of a web copy, see ``geometry.web_size``
     surround: bool = False  # a web copy gets a further audio track of 5.1 for each of more channels
+    encoder_asked: bool = False  # for this very one: what another makes is not what is wanted
 
     @property
     def codec(self) -> Codec:
@@ -88,6 +90,22 @@ class Encoding:
         if self.threads is not None:
             options["threads"] = self.threads
         return options
+
+    def wanted(self) -> dict[str, Any]:
+        """How frames are wanted, for recipes, whichever of the codec's encoders makes them, in however many threads."""
+        return {
+            "codec": self.codec.name,
+            "version": self.codec.version,
+            "preset": self.preset,
+            "crf": self.crf,
+            "max_kbit": self.max_kbit,
+        }
+
+    def former_options(self) -> Sequence[dict[str, Any]]:
+        """What stood for ``wanted`` in recipes before (0.3): the options of whichever encoder a node had."""
+        rows = (self.row,) if self.encoder_asked else self.codec.encoders
+        threads = {None, self.threads}
+        return [replace(self, encoder=row.name, threads=count).options() for row in rows for count in threads]
 
     def of_copy(self) -> dict[str, Any]:
         """What else a web copy depends on, for its recipe."""

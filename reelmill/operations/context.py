@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
+from reelmill.catalogue import scanning
+from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Video
-from reelmill.errors import FileMissing, Unstorable
+from reelmill.catalogue.scanning import SeenFile
+from reelmill.errors import FileMissing, Unreadable, Unstorable
 from reelmill.ffmpeg.planning.chunk_plan import CHUNK_SECONDS
 from reelmill.ffmpeg.reading.probe import track_number
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.ownership import require_ours
+from reelmill.operations.recipe import SourceContent
 from reelmill.report import LogReport, Report
 from reelmill.settings import get_settings
+from reelmill.storage.content_id import content_id
 from reelmill.storage.disk import Disk, disk_of
 from reelmill.storage.media_root import MediaRoot
 from reelmill.troubles import Flaw
@@ -75,30 +77,38 @@ class Workbench:
             raise Unstorable(unfit_for, video.path)
         return path
 
-    def content_id(self, video: Video) -> dict[str, Any]:
-        """The content id of a record's file where its facts are not read; errors as of ``source`` and ``probe``."""
-        path = self.source(video)
-        return content_id(video, path, track_number(path))
+    def content(self, video: Video, path: Path | None = None, track: int | None = None) -> SourceContent:
+        """What is read of a record's file, by its content id; a record that has none yet gets it.
 
+        Args:
+            video: the record.
+            path: the file that is read where that is a mended copy of the record's.
+            track: ``VideoTrack.number`` of the one that is read; None: what ``probe`` takes.
 
-def content_id(video: Video, path: Path, track: int) -> dict[str, Any]:
-    """What identifies the content of a source: the record, its file's size and time now, and which track is read.
+        Returns:
+            What recipes are made of.
 
-    Args:
-        video: the record.
-        path: the file to read; that of a mended copy is not the record's.
-        track: ``VideoTrack.number`` of the one that is read. Only one that is not the first is named, so that what
-            was made of most files is found by the name it has always had.
-
-    Returns:
-        Plain values, for ``recipe``.
-    """
-    stat = path.stat()
-    known = {"id": str(video.id), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    return known | ({"track": track} if track else {})
-
-
-def recipe(kind: str, sources: list[dict[str, Any]], **settings: Any) -> str:
-    """A hash of what something is made from and how: the same work has the same recipe (SHA-256, 32 hex digits)."""
-    text = json.dumps({"kind": kind, "sources": sources, "settings": settings}, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+        Raises:
+            Unreadable: its file cannot be read just now. Further errors as of ``source`` and ``probe``.
+        """
+        source = self.source(video)
+        path = path or source
+        try:
+            of_source, of_path = source.stat(), path.stat()
+            found = content_id(source)
+        except OSError as error:
+            raise Unreadable(
+                f"{video.path} cannot be read ({error.strerror}); run the job again.", video.path
+            ) from error
+        if video.content_id is None:
+            seen = SeenFile(video.path, of_source.st_size, of_source.st_mtime_ns, of_source.st_ctime_ns, found)
+            with session() as opened:
+                scanning.record_content_id(opened, seen)
+        return SourceContent(
+            content_id=found,
+            video_id=str(video.id),
+            size=of_path.st_size,
+            mtime_ns=of_path.st_mtime_ns,
+            track=track_number(path) if track is None else track,
+            mended=path != source,
+        )

@@ -20,9 +20,11 @@ from typing import TypeVar
 
 from reelmill.catalogue.models import Video
 from reelmill.operations.context import Workbench
+from reelmill.operations.publishing.output_folders import mark_folder
 from reelmill.operations.publishing.preflight import Destination, require_place
-from reelmill.operations.publishing.records import clear_stale_recipe, find_by_recipe
+from reelmill.operations.publishing.records import adopt, clear_stale_recipe, find_by_recipe
 from reelmill.operations.publishing.workspace import workspace
+from reelmill.operations.recipe import Recipe
 from reelmill.storage.atomic_files import drop_reservation, fsync, make_folder, place
 
 Output = TypeVar("Output")
@@ -37,7 +39,7 @@ class Attempt:
 
 
 @contextmanager
-def attempt(bench: Workbench, recipe: str) -> Iterator[Attempt]:
+def attempt(bench: Workbench, recipe: Recipe) -> Iterator[Attempt]:
     """A turn at the work of ``recipe``, for jobs that do more than make a video: see ``once``.
 
     Yields:
@@ -45,6 +47,7 @@ def attempt(bench: Workbench, recipe: str) -> Iterator[Attempt]:
         counts as made by the recipe.
 
     Raises:
+        NotMounted: the folder that it was made into before is away.
         SiteError, DiskFull, Unreadable, LockLost, PlatformError: see ``workspace``.
     """
     with workspace(bench.root, recipe, bench.report) as folder:
@@ -52,13 +55,15 @@ def attempt(bench: Workbench, recipe: str) -> Iterator[Attempt]:
         if found is None:
             clear_stale_recipe(bench.root, recipe)
         else:
+            adopt(bench.root, recipe, found)
+            mark_folder(bench.root, found.path)
             bench.report.line(f"output: {found.path} was made before and is still good")
         yield Attempt(folder, found)
 
 
 def once(
     bench: Workbench,
-    recipe: str,
+    recipe: Recipe,
     make: Callable[[Path], Output],
     found: Callable[[Video], Output],
     *,
@@ -69,7 +74,7 @@ def once(
 
     Args:
         bench: what to work with.
-        recipe: a hash of what it is made from and how: see ``context.recipe``.
+        recipe: a hash of what it is made from and how: see ``recipe``.
         make: makes it in an empty folder, and publishes it.
         found: the output that stands for the record of an earlier run.
         to: where it is to go; whether that can be is found out before it is made.

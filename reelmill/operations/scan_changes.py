@@ -10,12 +10,12 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.scanning import RecordedFile
+from reelmill.catalogue.scanning import RecordedFile, SeenFile
 
 #: A scan's result lists so many files of each kind; a library may hold a million.
 LISTED: Final = 100
 
-Kind = Literal["new", "changed", "returned", "missing", "unchanged"]
+Kind = Literal["new", "changed", "moved", "returned", "missing", "unchanged"]
 
 
 class FileChange(BaseModel):
@@ -23,12 +23,15 @@ class FileChange(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Kind  # returned: it was missing, and is there as before; unchanged: read again, as asked
+    #: moved: renamed by another program; returned: it was missing, and is there as before; unchanged: read again, as
+    #: asked.
+    kind: Kind
     video_id: uuid.UUID
     path: str  # relative to the media root
     title: str
     size: int  # bytes
     valid: bool = True
+    previous: str | None = None  # of what was moved: the path it had
 
     @property
     def words(self) -> str:
@@ -82,6 +85,14 @@ def recorded_changes(
     return changes
 
 
+def moved_changes(moves: Iterable[tuple[RecordedFile, SeenFile]]) -> list[FileChange]:
+    """A change for each record that names another place now."""
+    return [
+        _change("moved", record).model_copy(update={"path": file.path, "previous": record.path})
+        for record, file in moves
+    ]
+
+
 def marked_changes(kind: Kind, files: Iterable[RecordedFile]) -> list[FileChange]:
     """A change of this kind for each of these files."""
     return [_change(kind, file) for file in files]
@@ -93,15 +104,36 @@ def table_rows(changes: Sequence[FileChange]) -> list[tuple[str, str, str]]:
     return [(change.words, change.path, str(change.video_id)) for change in ranked[:LISTED]]
 
 
-_RANK: Final[dict[Kind, int]] = {"missing": 0, "changed": 1, "new": 2, "returned": 3, "unchanged": 4}
+_RANK: Final[dict[Kind, int]] = {"missing": 0, "changed": 1, "new": 2, "moved": 3, "returned": 4, "unchanged": 5}
 
 
 def _kind(video: Video, old: RecordedFile | None) -> Kind:
     if old is None:
         return "new"
-    if (old.size, old.mtime_ns) != (video.size, video.mtime_ns):
+    if not is_unchanged(old, video):
         return "changed"
     return "returned" if old.missing else "unchanged"
+
+
+def is_unchanged(old: RecordedFile, now: SeenFile | Video) -> bool:
+    """Whether a file is what is recorded of it (pure).
+
+    Args:
+        old: what is recorded.
+        now: the file.
+
+    Returns:
+        By its content id, where both are known and the file was valid; else by size and time. What is not valid may be
+        a file that is filled bit by bit: full one day, of the head and tail that it always had.
+    """
+    if None in (old.content_id, now.content_id) or (old.content_id == now.content_id and not old.valid):
+        return has_dates_of(old, now)
+    return old.content_id == now.content_id
+
+
+def has_dates_of(old: RecordedFile, now: SeenFile | Video) -> bool:
+    """Whether a file has the size and modification time that are recorded of it (pure)."""
+    return (old.size, old.mtime_ns) == (now.size, now.mtime_ns)
 
 
 def _change(kind: Kind, file: RecordedFile) -> FileChange:

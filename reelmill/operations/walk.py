@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reelmill.catalogue.limits import unfit
+from reelmill.errors import FileMissing, WrongParameter
+from reelmill.operations.ownership import require_ours
 from reelmill.report import printable
 from reelmill.storage.folder_walk import entries
 from reelmill.storage.media_root import MediaRoot
 from reelmill.storage.system_folders import SYSTEM_FOLDERS, is_system_folder
+from reelmill.troubles import Flaw
 
 
 class WalkedFile(NamedTuple):
@@ -23,6 +26,7 @@ class WalkedFile(NamedTuple):
     path: str  # relative to the media root
     size: int
     mtime_ns: int
+    ctime_ns: int | None = None  # None: not known
 
 
 class _Refusal(Exception):
@@ -117,7 +121,7 @@ class Walk:
         if reason is not None:
             self.unseen.append(path)
             raise _Refusal(reason)
-        return WalkedFile(path, found.st_size, found.st_mtime_ns)
+        return WalkedFile(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
     def _wanted(self, name: str) -> bool:
         _, dot, extension = name.rpartition(".")
@@ -145,3 +149,33 @@ class Walk:
 
     def _relative(self, path: str) -> str:
         return path[len(os.fspath(self.root.path)) + 1 :]
+
+
+def folder_to_walk(root: MediaRoot, directory_type: str, directory_types: Sequence[str]) -> Path:
+    """The folder of a directory type, which is there.
+
+    Args:
+        root: the media root.
+        directory_type: which.
+        directory_types: those of the site.
+
+    Returns:
+        The folder.
+
+    Raises:
+        SiteError: the media root belongs to another site.
+        WrongParameter: the site has no such directory type.
+        FileMissing: its folder is not there.
+        NotMounted: nothing is.
+    """
+    if directory_type not in directory_types:
+        reason = (
+            f"{directory_type!r} is not a directory type of this site; it has {', '.join(sorted(directory_types))}."
+        )
+        raise WrongParameter(reason, "directory_type", directory_type)
+    root.require()
+    require_ours(root, claim=False)  # reading a library that is mounted for reading only needs no mark
+    folder = root.folder(directory_type)
+    if not folder.is_dir():
+        raise FileMissing(f"The folder {folder} is not there; is the media root mounted?", folder, Flaw.ABSENT)
+    return folder

@@ -25,6 +25,7 @@ from reelmill.operations.jobs.scan import scan
 from reelmill.operations.once import once
 from reelmill.operations.publishing.publish import Product, publish
 from reelmill.operations.publishing.records import read_record
+from reelmill.operations.recipe import Recipe
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, clip
 
@@ -57,7 +58,7 @@ class Job:
     reads: bool = True  # whether it reads the sources at all
 
 
-_RECIPE: Final = "0123456789abcdef0123456789abcdef"
+_RECIPE: Final = Recipe("0123456789abcdef0123456789abcdef")
 _PRODUCT: Final = Product(
     "compilations/out.mp4", _RECIPE, Expectation(Fraction(2, 5), frames=10, faststart=False), "Out"
 )

@@ -29,10 +29,11 @@ from reelmill.operations.once import once
 from reelmill.operations.publishing.preflight import Destination
 from reelmill.operations.publishing.publish import Product, publish
 from reelmill.operations.publishing.workspace import reconcile
+from reelmill.operations.recipe import Recipe
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes
 
-RECIPE = "0123456789abcdef0123456789abcdef"
+RECIPE = Recipe("0123456789abcdef0123456789abcdef")
 WANTED = "compilations/out.mp4"
 PRODUCT = Product(
     path=WANTED, recipe=RECIPE, expected=Expectation(duration=Fraction(1, 5), frames=5, audio_tracks=1), title="Out"

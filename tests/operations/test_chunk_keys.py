@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from reelmill.catalogue.models import Video
 from reelmill.ffmpeg.commands import concat
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.planning.chunk_plan import Chunk
@@ -18,12 +16,10 @@ from reelmill.ffmpeg.reading.stream_copy import Form
 from reelmill.ffmpeg.reading.tracks import AudioTrack
 from reelmill.operations.chunk_store.encode_chunks import ChunkSource, chunk_tasks
 from reelmill.operations.chunk_store.film_chunks import FrameSequence, single_key
-from reelmill.operations.context import content_id
 from reelmill.operations.films.sequence_plan import audio_recipe, frames_recipe
+from reelmill.operations.recipe import SourceContent
 
-_CONTENT_ID: Final[dict[str, Any]] = {
-    "id": "00000000-0000-0000-0000-000000000007", "size": 1000, "mtime_ns": 10**18,
-}  # fmt: skip
+_CONTENT: Final = SourceContent("0123456789abcdef" * 2, "00000000-0000-0000-0000-000000000007", 1000, 10**18)
 _BUILD: Final = "n9.0"
 _SOFTWARE: Final = Encoding(preset="veryfast", max_kbit=2000)
 _GPU: Final = Encoding(encoder="h264_nvenc", crf=24)
@@ -36,14 +32,14 @@ _INFO: Final = MediaInfo(
         start=Fraction(0), duration=Fraction(5),
     ),
 )  # fmt: skip
-_FRAMES: Final = "72e1b1784c4e042532aa5c6d1948b75b"
+_FRAMES: Final = "ac872a97784490c78748cec575013f48"
 
 
 @pytest.mark.parametrize(
     ("encoding", "keys"),
     [
-        (_SOFTWARE, ["f8fe5f2cea05896d0be5dfbc03948d9e", "73c47d1d25cf7d82887daa8bfdf6b589"]),
-        (_GPU, ["e222b2f18e7b22f5f72f20e53a1ecfa8", "f2e27a9183f732564b72e1b4d6da60ed"]),
+        (_SOFTWARE, ["9d342254cd551d31f646b8024c19c339", "056956d2d665a73cdd55c2a63b7d9fcc"]),
+        (_GPU, ["23c6a3a728360616da7b9350d3123bad", "60f9f524e66434d133e27c88372dd341"]),
     ],
 )
 @pytest.mark.parametrize("threads", [None, 3])
@@ -52,19 +48,14 @@ def test_of_an_encode(encoding: Encoding, keys: list[str], threads: int | None) 
         Chunk(0, 0, 38_400, None, 75, 37_888, "aa"),
         Chunk(1, 38_400, None, Fraction(3), 50, 25_088, "bb"),
     ]
-    source = ChunkSource(_CONTENT_ID, "inbox/a.mp4", _INFO, Fraction(1, 12_800))
+    source = ChunkSource(_CONTENT, "inbox/a.mp4", _INFO, Fraction(1, 12_800))
     tasks = chunk_tasks(source, chunks, replace(encoding, threads=threads), _BUILD)
-    assert [task.key for task in tasks] == ["0b31131030bd9b2e3e3492be6260c127", *keys]
+    assert [task.key for task in tasks] == ["b8dbfcb653c72725c1c9e27957d66a67", *keys]
 
 
-def test_a_track_that_is_not_the_first_has_keys_of_its_own(tmp_path: Path) -> None:
+def test_a_track_that_is_not_the_first_has_keys_of_its_own() -> None:
     """Chunks that were made of one track are never joined with those of another, nor is anything else found again."""
-    path, video = tmp_path / "a.mp4", Video(
-        path="inbox/a.mp4", directory_type="inbox", filename="a.mp4", title="a", size=1, mtime_ns=1
-    )  # fmt: skip
-    path.write_bytes(b"a")
-    first, second = content_id(video, path, 0), content_id(video, path, 1)
-    assert (set(first), second) == ({"id", "size", "mtime_ns"}, first | {"track": 1})
+    first, second = _CONTENT, replace(_CONTENT, track=1)
     chunk = Chunk(0, 0, None, None, 75, 37_888, "aa")
     keys = [
         {task.key for task in chunk_tasks(ChunkSource(of, "a.mp4", _INFO, Fraction(1)), [chunk], _SOFTWARE, _BUILD)}
@@ -75,10 +66,10 @@ def test_a_track_that_is_not_the_first_has_keys_of_its_own(tmp_path: Path) -> No
 
 def test_of_what_a_sequence_is_made_of() -> None:
     form = Form(640, 360, Fraction(25), 1)
-    assert frames_recipe(_CONTENT_ID, form, 75) == _FRAMES
-    audio = audio_recipe(_CONTENT_ID, begin=Fraction(1, 2), samples=48_000)
-    assert audio == "d57dddbd6aeb63a1ccda042407cabd73"
-    assert single_key(audio, _BUILD) == "0ed9f8814c53240f3b42a6cb6e55280d"
+    assert frames_recipe(_CONTENT, form, 75) == _FRAMES
+    audio = audio_recipe(_CONTENT, begin=Fraction(1, 2), samples=48_000)
+    assert audio == "f7c46240874d8bc492c8df6233486503"
+    assert single_key(audio, _BUILD) == "38994e390204c27edcfc3a7405e9a743"
 
 
 @pytest.mark.parametrize(
@@ -87,17 +78,17 @@ def test_of_what_a_sequence_is_made_of() -> None:
         (
             Encoding(threads=2),
             [
-                "c8d94863cf985a849a3c572832d46743",
-                "843bb7e94a84352faa16ffe4e7425e61",
-                "bb7e3d5c37c911a5053fc783b26a7274",
+                "919fa4942577157d38a24845b6d6b477",
+                "7cab476f1b4a2af2a88b549f3dbd3c07",
+                "a92f69836d13c882b05adaa155b65bbd",
             ],
         ),
         (
             Encoding(encoder="h264_nvenc"),
             [
-                "8686b13adbf3fa2d9e928f04c278311e",
-                "703e6aaa7549c7c5fc014ec126b00c7f",
-                "013c49b0fbcf61759bbbcba453e0e576",
+                "c87a7a65819410350102c958f9e1e578",
+                "9e92928cca8b8577146d58dc7388682f",
+                "4489d6b077d012ff4cb557de190afe12",
             ],
         ),
     ],

@@ -83,7 +83,7 @@ def _film(bench: Workbench, path: Path, spans: Sequence[TimeRange]) -> Path:
     with workspace(bench.root, key, bench.report) as folder:
         product = Product(path="clips/cut.mp4", recipe=key, expected=Expectation(), title="cut")
         work = FilmWork(bench, _FAST, folder, product)
-        film = cut(work, ReadableVideo(video, source, probe(source)), spans, NullReport())
+        film = cut(work, ReadableVideo(video, source, probe(source), bench.content(video)), spans, NullReport())
     return bench.root.path / film.video.path
 
 

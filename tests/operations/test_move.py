@@ -26,7 +26,7 @@ from reelmill.errors import (
     Unstorable,
     WrongParameter,
 )
-from reelmill.operations.context import Workbench, content_id
+from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.move_to_library import MoveResult, move_to_library, plan
 from reelmill.operations.jobs.scan import scan
 from reelmill.operations.jobs.thumbnail_generate import thumbnail
@@ -116,9 +116,10 @@ def _is_moved(bench: Workbench, video: Video, path: str, original: Path) -> None
     expected.updated_at = record.updated_at
     assert record.model_dump() == expected.model_dump()
     assert record.missing_since is None
-    assert content_id(record, bench.root.path / path, 0) == {
-        "id": str(video.id), "size": video.size, "mtime_ns": video.mtime_ns
-    }  # fmt: skip
+    content = bench.content(record)
+    assert (content.content_id, content.video_id, content.size, content.mtime_ns) == (
+        video.content_id, str(video.id), video.size, video.mtime_ns
+    )  # fmt: skip
     _scan(bench, *(kind for kind in TYPES if bench.root.folder(kind).is_dir()))
     assert {found.id for found in _records().values() if found.missing_since is None} == {video.id}
     assert _records()[path].mtime_ns == video.mtime_ns

@@ -22,6 +22,7 @@ from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.clip_generate import clip_generate
 from reelmill.operations.jobs.reencode import reencode, web_encoding
+from reelmill.operations.recipe import SourceContent
 from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.plan import PlanOptions, plan_files
 from reelmill.operations.web_copies.result import copy_recipe
@@ -72,7 +73,21 @@ def test_a_bit_rate_that_shows_nothing_is_refused() -> None:
 
 def test_recipes_name_what_is_made() -> None:
     ways: list[dict[str, Any]] = [{}, {"max_height": 720}, {"surround": True}, {"max_kbit": 0}, {"max_kbit": 2000}]
-    assert len({copy_recipe({"id": "a"}, Encoding(**way)) for way in ways}) == len(ways)
+    content = SourceContent("00", "a", 1, 1)
+    assert len({copy_recipe(content, Encoding(**way)) for way in ways}) == len(ways)
+
+
+def test_recipes_do_not_name_how_it_happens() -> None:
+    """Neither threads, nor the encoder a node has, nor when and under what name the source was found."""
+    content, way = SourceContent("00", "a", 1, 1), Encoding(max_kbit=2000)
+    found = copy_recipe(content, way)
+    assert copy_recipe(replace(content, video_id="b", size=2, mtime_ns=2), way) == found
+    for other in (replace(way, threads=3), replace(way, encoder="h264_nvenc")):
+        assert (copy_recipe(content, other), copy_recipe(content, other).names) == (found, found.names)
+    asked = [copy_recipe(content, replace(way, encoder=row.name, encoder_asked=True)) for row in H264.encoders]
+    assert asked == [found, found]  # the work of each is locked for all
+    assert [recipe.names for recipe in asked] == [(name,) for name in found.names]
+    assert copy_recipe(replace(content, track=1), way) != found
 
 
 def test_a_copy_has_the_lines_wanted_and_its_texts_beside_it(bench: Workbench, tmp_path: Path) -> None:

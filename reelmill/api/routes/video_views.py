@@ -78,6 +78,7 @@ class VideoDetail(VideoItem):
     """Everything known of one video."""
 
     source: VideoItem | None  # what a job made it of
+    same_content: tuple[VideoItem, ...]  # copies and hard links of it, which share what was made of any
     products: tuple[VideoItem, ...]  # what jobs made of it, by path
     tags: tuple[VideoTagView, ...]  # the surest first; those a person has refused are not among them
     analyses: tuple[str, ...]  # kinds of what was found in it and kept
@@ -88,6 +89,7 @@ class VideoDetail(VideoItem):
         return cls(
             **VideoItem.of(details.video).model_dump(by_alias=False),
             source=None if details.source is None else VideoItem.of(details.source),
+            same_content=tuple(map(VideoItem.of, details.same)),
             products=tuple(map(VideoItem.of, details.products)),
             tags=fitting_tags(details.tags),
             analyses=details.analyses,

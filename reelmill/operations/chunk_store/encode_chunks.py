@@ -32,12 +32,14 @@ from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.hardware.core_slots import slot
 from reelmill.operations.chunk_store.chunk_maker import ChunkMaker
 from reelmill.operations.chunk_store.store import Store
-from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.ownership import require_ours
+from reelmill.operations.recipe import SourceContent, recipe
 from reelmill.operations.remote_task import RemoteTask
 from reelmill.parallel import FanOut
 from reelmill.report import Report
 from reelmill.settings import get_settings
+from reelmill.storage.content_id import content_id
 from reelmill.troubles import Flaw
 from reelmill.wording import in_seconds, plural
 
@@ -48,7 +50,7 @@ _POLL_SECONDS: Final = 2.0  # between two readings of how far the chunks are
 class ChunkSource:
     """What the chunks are made of; small, and the same on every node."""
 
-    content_id: dict[str, Any]
+    content: SourceContent
     path: str  # relative to the media root
     info: MediaInfo
     time_base: Fraction
@@ -72,7 +74,8 @@ class ChunkSource:
             reason = f"{self.path} is not there on {get_settings().node_name}; is the media root mounted?"
             raise InputError(reason, self.path, Flaw.ABSENT)
         stat = path.stat()
-        if (stat.st_size, stat.st_mtime_ns) != (self.content_id["size"], self.content_id["mtime_ns"]):
+        as_seen = (stat.st_size, stat.st_mtime_ns) == (self.content.size, self.content.mtime_ns)
+        if not as_seen and (self.content.mended or content_id(path) != self.content.content_id):
             reason = f"{self.path} has been changed since the job began; run the job again."
             raise InputError(reason, self.path, Flaw.CHANGED)
         return path
@@ -132,9 +135,9 @@ def chunk_source(bench: Workbench, video: Video, path: Path, info: MediaInfo, ti
         time_base: of its frames, in seconds per tick.
 
     Returns:
-        The source, with the file's size and modification time of now.
+        The source, with the content id, size and modification time of now.
     """
-    return ChunkSource(content_id(video, path, info.video.number), bench.root.relative(path), info, time_base)
+    return ChunkSource(bench.content(video, path, info.video.number), bench.root.relative(path), info, time_base)
 
 
 def chunk_tasks(source: ChunkSource, chunks: Sequence[Chunk], encoding: Encoding, build: str) -> list[ChunkTask]:
@@ -150,13 +153,14 @@ def chunk_tasks(source: ChunkSource, chunks: Sequence[Chunk], encoding: Encoding
         The companions first, where it has any; they take longest.
     """
     settings = {**replace(encoding, threads=None).options(), **encoding.of_copy(), "form": WEB_FORM, "build": build}
+    settings["version"] = encoding.codec.version
     tasks = [
-        ChunkTask(recipe("chunk", [source.content_id], **settings, **identity(chunk)), source, chunk, encoding, build)
+        ChunkTask(recipe("chunk", [source.content], **settings, **identity(chunk)), source, chunk, encoding, build)
         for chunk in chunks
     ]
     texts = text_subtitles(source.info)
     if source.info.audio_tracks or texts:
-        key = recipe("beside", [source.content_id], texts=texts, build=build, form=WEB_FORM, surround=encoding.surround)
+        key = recipe("beside", [source.content], texts=texts, build=build, form=WEB_FORM, surround=encoding.surround)
         tasks.insert(0, ChunkTask(key, source, None, encoding, build))
     return tasks
 

@@ -26,7 +26,8 @@ from reelmill.ffmpeg.transcoder import EncodeResult
 from reelmill.operations.chunk_store.chunk_maker import ChunkMaker
 from reelmill.operations.chunk_store.job_claim import JobClaim
 from reelmill.operations.chunk_store.store import Store, StoredChunk
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
+from reelmill.operations.recipe import recipe
 from reelmill.report import Report, Share
 from reelmill.wording import plural
 
@@ -71,11 +72,17 @@ class FrameSequence:
         Returns:
             A key for each.
         """
-        options = {**encoding.options(), **self.options}
+        return [recipe("piece", span=one, **self._made_by(encoding, build)) for one in bounds]
+
+    def lock(self, encoding: Encoding, build: str) -> str:
+        """The name of the lock of all its chunks, however they are divided (pure); arguments as of ``chunk_keys``."""
+        return recipe("row", **self._made_by(encoding, build))
+
+    def _made_by(self, encoding: Encoding, build: str) -> dict[str, Any]:
+        """All that its chunks depend on but for where they begin and end."""
+        options = {**encoding.options(), **self.options, "version": encoding.codec.version}
         options.pop("threads", None)
-        return [
-            recipe("piece", [], of=self.of, span=one, rate=str(self.rate), build=build, **options) for one in bounds
-        ]
+        return {"of": self.of, "rate": str(self.rate), "build": build, **options}
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ class FilmChunks:
     def __init__(self, bench: Workbench, claim: JobClaim, folder: Path):
         self.spent: list[EncodeResult] = []
         self.store = Store(bench.root)
-        self._bench, self._claim, self._folder = bench, claim, folder
+        self.bench, self._claim, self._folder = bench, claim, folder
         self._maker, self._build = ChunkMaker(self.store, bench.report), version(bench.transcoder.ffmpeg)
         self._counts = {"chunks": 0, "chunks_reused": 0, "frames_encoded": 0}
 
@@ -133,7 +140,7 @@ class FilmChunks:
         self._claim.add([key])
         chunk = self._maker.find_or_make(key, make_checked)
         if chunk.reused:
-            self._bench.report.line(f"{name} was made before")
+            self.bench.report.line(f"{name} was made before")
         self.count(chunk)
         return chunk
 
@@ -155,7 +162,7 @@ class FilmChunks:
         try:
             return self._frames(sequence, encoding, report)
         except FfmpegFailed as error:
-            encoding = self._bench.transcoder.instead(error, encoding, report)
+            encoding = self.bench.transcoder.instead(error, encoding, report)
         return self._frames(sequence, encoding, report)
 
     def _frames(self, sequence: FrameSequence, encoding: Encoding, report: Report) -> list[StoredChunk]:
@@ -172,9 +179,9 @@ class FilmChunks:
             if found:
                 were = "was" if len(found) == 1 else "were"
                 before = f"{len(found)} of {plural(len(keys), 'chunk')} {were} made before"
-                self._bench.report.line(f"{sequence.name}: {before}")
+                self.bench.report.line(f"{sequence.name}: {before}")
 
-        chunks = self._maker.find_or_make_row(keys[0], keys, encode, on_found)
+        chunks = self._maker.find_or_make_row(sequence.lock(encoding, self._build), keys, encode, on_found)
         for chunk in chunks:
             if chunk.reused:  # those made just now are counted as they are stored, so that a failure counts them, too
                 self.count(chunk)
@@ -193,7 +200,7 @@ class FilmChunks:
             GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: it went wrong; chunks that were written
                 stay.
         """
-        video, transcoder = film.video, self._bench.transcoder
+        video, transcoder = film.video, self.bench.transcoder
         length = video.frames / video.rate
         if len(video.chunk_bounds(self._chunk_frames(video.rate))) == 1:
             encoded = transcoder.encode(lambda way: film.command(way, staged), encoding, report, length)
@@ -216,7 +223,7 @@ class FilmChunks:
             self.run(line, WEB.software.name, report, film.video.frames / film.video.rate)
             return {"frames": 0}
 
-        return self.single(recipe("sound", [], of=film.video.of), "the audio", make_audio)
+        return self.single(recipe("sound", of=film.video.of), "the audio", make_audio)
 
     def run(
         self,
@@ -241,7 +248,7 @@ class FilmChunks:
         Raises:
             FfmpegFailed, ProcessStalled, DiskFull: it went wrong.
         """
-        self.spent.append(self._bench.transcoder.metered(line, encoder, report, length, on_progress))
+        self.spent.append(self.bench.transcoder.metered(line, encoder, report, length, on_progress))
         return self.spent[-1]
 
     def count(self, chunk: StoredChunk) -> None:
@@ -252,12 +259,12 @@ class FilmChunks:
             self._counts["chunks_reused" if chunk.reused else "frames_encoded"] += 1 if chunk.reused else frames
 
     def _chunk_frames(self, rate: Fraction) -> int:
-        return max(1, round(self._bench.chunk_seconds * rate))
+        return max(1, round(self.bench.chunk_seconds * rate))
 
 
 def single_key(of: str, build: str) -> str:
     """The key of a chunk that is not divided: of what it is made and by which build of ffmpeg (pure)."""
-    return recipe("part", [], of=of, build=build)
+    return recipe("part", of=of, build=build, version=WEB.version)
 
 
 @contextmanager

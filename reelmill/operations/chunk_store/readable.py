@@ -22,8 +22,9 @@ from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.chunk_store.chunk_maker import ChunkMaker
 from reelmill.operations.chunk_store.store import Store
-from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.derived import analysis_cache
+from reelmill.operations.recipe import SourceContent, recipe
 from reelmill.report import NullReport
 from reelmill.storage.disk import disk_of
 from reelmill.storage.file_state import FileState
@@ -43,11 +44,7 @@ class ReadableVideo:
     video: Video
     path: Path  # its file, or a mended copy of that
     info: MediaInfo  # of ``path``
-
-    @property
-    def content_id(self) -> dict[str, Any]:
-        """What identifies its content."""
-        return content_id(self.video, self.path, self.info.video.number)
+    content: SourceContent  # what it is by
 
 
 def open_video(bench: Workbench, video_id: str) -> ReadableVideo:
@@ -64,7 +61,8 @@ def open_video(bench: Workbench, video_id: str) -> ReadableVideo:
         video = searching.usable_video(opened, video_id, bench.root)
     path = bench.source(video)
     bench.report.line(f"input: {video.path}")
-    return ReadableVideo(video, *readable(bench, video, path))
+    path, info = readable(bench, video, path)
+    return ReadableVideo(video, path, info, bench.content(video, path, info.video.number))
 
 
 def readable(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaInfo]:
@@ -83,11 +81,11 @@ def readable(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaI
         FfmpegFailed, ProcessStalled, DiskFull: it could not be mended.
     """
     info = probe(source)
-    fault = _fault(video, source, info) if suspect(info) else None
+    fault = _fault(bench, video, source, info) if suspect(info) else None
     if fault is None:
         return source, info
     bench.report.line(f"{video.path} is read from a mended copy: {fault.value}")
-    key = recipe("mended", [content_id(video, source, info.video.number)], build=version(bench.transcoder.ffmpeg))
+    key = recipe("mended", [bench.content(video, source, info.video.number)], build=version(bench.transcoder.ffmpeg))
     store = Store(bench.root)
     store.claim(f"{key}-{bench.run_id or 'script'}", bench.run_id, [key])
 
@@ -95,21 +93,22 @@ def readable(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaI
         bench.disk.require(info.size * _LARGER.get(fault, 1))
         mended(bench.transcoder, (source, info), fault, target, bench.report)
         stat = source.stat()
-        os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # so that what is made of it has the same recipes
+        os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # so that what was made of it before (0.3) is found
         return {"fault": fault.value}
 
     path = ChunkMaker(store, bench.report).find_or_make(key, mend).path
     return path, replace(probe(path), left_out=info.left_out, title=info.title)
 
 
-def _fault(video: Video, source: Path, info: MediaInfo) -> Fault | None:
+def _fault(bench: Workbench, video: Video, source: Path, info: MediaInfo) -> Fault | None:
     """What is to be mended; it is found out once for a file as it is now."""
     way = analysis_cache.of_track(_VERSION, info)
-    stored = analysis_cache.stored(video, source, _FAULT, way)
+    stored = analysis_cache.stored(bench, video, source, _FAULT, way)
     if stored is None:
-        state, fault = FileState.of(source), fault_of(source, info)
+        state, content = FileState.of(source), bench.content(video, source, track=0)
+        fault = fault_of(source, info)
         state.require(source, video.path)
-        analysis_cache.store(video, state, _FAULT, way, b"" if fault is None else fault.name.encode())
+        analysis_cache.store(video, content, _FAULT, way, b"" if fault is None else fault.name.encode())
         return fault
     return Fault[stored.decode()] if stored else None
 
@@ -117,7 +116,8 @@ def _fault(video: Video, source: Path, info: MediaInfo) -> Fault | None:
 def boxed_later(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaInfo]:
     """``readable`` for a file of which only a look at all its keyframes showed that its frames change their shape."""
     info = probe(source)
-    analysis_cache.store(video, source, _FAULT, analysis_cache.of_track(_VERSION, info), Fault.SHAPES.name.encode())
+    way, content = analysis_cache.of_track(_VERSION, info), bench.content(video, source, track=0)
+    analysis_cache.store(video, content, _FAULT, way, Fault.SHAPES.name.encode())
     return readable(bench, video, source)
 
 

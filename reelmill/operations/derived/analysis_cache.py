@@ -20,6 +20,7 @@ from reelmill.errors import InputError
 from reelmill.ffmpeg.reading.held import held_seconds
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.operations.context import Workbench, local_media_root
+from reelmill.operations.recipe import SourceContent
 from reelmill.operations.remote_task import RemoteTask
 from reelmill.parallel import FanOut, Result, in_threads
 from reelmill.storage.file_state import FileState
@@ -56,16 +57,17 @@ def signals_of(
         reason = f"{video.filename} does not say how long it is; re-encode it first."
         raise InputError(reason, video.path, Flaw.NO_LENGTH)
     version = of_track(VERSION, info)
-    known = stored(video, source, _SIGNALS, version)
+    known = stored(bench, video, source, _SIGNALS, version)
     if known is not None:
         bench.report.line("its signals were found before")
         signals = unpacked(known)
     else:
-        state, time_ranges = FileState.of(source), split_into_ranges(source, held_seconds(source, duration))
+        state, content = FileState.of(source), bench.content(video, source, track=0)
+        time_ranges = split_into_ranges(source, held_seconds(source, duration))
         bench.report.line(f"analysing {in_seconds(float(duration))} in {plural(len(time_ranges), 'time range')}")
         signals = join(_analysed(bench, source, measure, time_ranges, fan_out))
         state.require(source, video.path)
-        store(video, state, _SIGNALS, version, packed(signals))
+        store(video, content, _SIGNALS, version, packed(signals))
     if not signals.shown.any():
         raise InputError(f"{video.filename} shows nothing: no frame of it decodes.", video.path, Flaw.NO_FRAMES)
     if signals.content >= duration - 1:
@@ -79,15 +81,15 @@ def transitions_of(
 ) -> Transitions:
     """The cuts and fades of a video of the catalogue, found once; arguments and errors as ``find_transitions``'s."""
     version = of_track(transitions.VERSION, info)
-    known = stored(video, source, findings.TRANSITIONS, version)
+    known = stored(bench, video, source, findings.TRANSITIONS, version)
     if known is not None:
         bench.report.line("its cuts were found before")
         return transitions.unpacked(known)
-    state = FileState.of(source)
+    state, content = FileState.of(source), bench.content(video, source, track=0)
     search, time_ranges = TransitionSearch(info.video.frame_rate), search_ranges(source, info)
     found = transitions.join(_analysed(bench, source, search, time_ranges, fan_out))
     state.require(source, video.path)
-    store(video, state, findings.TRANSITIONS, version, transitions.packed(found))
+    store(video, content, findings.TRANSITIONS, version, transitions.packed(found))
     bench.report.line(f"{plural(len(found.cuts), 'cut')} and {plural(len(found.fades), 'fade')} found")
     return found
 
@@ -114,20 +116,25 @@ def of_track(version: str, info: MediaInfo) -> str:
     return f"{version}, track {number}" if number else version
 
 
-def stored(video: Video, source: Path, kind: str, version: str) -> bytes | None:
-    """A result that still holds: of this algorithm, and of the file as it is now."""
-    stat = source.stat()
+def stored(bench: Workbench, video: Video, source: Path, kind: str, version: str) -> bytes | None:
+    """A result that still holds: of this algorithm, and of what the file holds now, be it by another name."""
+    content = bench.content(video, source, track=0)
+    dates = content.size, content.mtime_ns
     with session() as opened:
-        found = opened.get(Analysis, (video.id, kind))
-        if found is None or (found.version, found.size, found.mtime_ns) != (version, stat.st_size, stat.st_mtime_ns):
-            return None
-        return found.result
+        found = findings.analysis_of(opened, video.id, content.file_id, dates, kind, version)
+        return None if found is None else found.result
 
 
-def store(video: Video, state: FileState, kind: str, version: str, result: bytes) -> None:
-    """Write a result down for ``stored``: that of the file as it was before and after it was read."""
+def store(video: Video, content: SourceContent, kind: str, version: str, result: bytes) -> None:
+    """Write a result down for ``stored``: that of what the file held before and after it was read."""
     found = Analysis(
-        video_id=video.id, kind=kind, version=version, size=state.size, mtime_ns=state.mtime_ns, result=result
+        video_id=video.id,
+        kind=kind,
+        version=version,
+        content_id=content.file_id,
+        size=content.size,
+        mtime_ns=content.mtime_ns,
+        result=result,
     )
     with session() as opened:
         findings.store_analysis(opened, found)

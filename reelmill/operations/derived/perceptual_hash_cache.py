@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from reelmill.errors import ChangedMeanwhile, FileMissing, InputError, OutsideMe
 from reelmill.operations.context import Workbench, local_media_root
 from reelmill.operations.remote_task import RemoteTask
 from reelmill.parallel import FanOut, in_threads
+from reelmill.storage.content_id import content_id
 from reelmill.storage.file_state import read_steady
 from reelmill.storage.media_root import MediaRoot
 from reelmill.wording import plural
@@ -36,6 +37,7 @@ class FileHashes:
     size: int  # bytes, of the file when it was read
     mtime_ns: int
     hashes: Hashes | None  # None: it could not be read
+    content_id: str | None = None  # of the file; likewise
     error: str | None = None
 
 
@@ -57,12 +59,16 @@ def hash_batch(root: MediaRoot, batch: Batch) -> list[FileHashes]:
 
 def _hash_file(path: Path, video_id: uuid.UUID) -> FileHashes:
     try:
-        state, hashes = read_steady(path, partial(hash_video, path), path.name)
+        state, (content, hashes) = read_steady(path, partial(_content_and_hashes, path), path.name)
     except FileMissing:
-        return FileHashes(video_id, 0, 0, None, "it is not there any more")
+        return FileHashes(video_id, 0, 0, None, error="it is not there any more")
     except (InputError, ChangedMeanwhile) as error:
-        return FileHashes(video_id, 0, 0, None, str(error))
-    return FileHashes(video_id, state.size, state.mtime_ns, hashes)
+        return FileHashes(video_id, 0, 0, None, error=str(error))
+    return FileHashes(video_id, state.size, state.mtime_ns, hashes, content)
+
+
+def _content_and_hashes(path: Path) -> tuple[str, Hashes]:
+    return content_id(path), hash_video(path)
 
 
 def batches(tasks: Sequence[tuple[HashTask, float]]) -> list[Batch]:
@@ -101,6 +107,7 @@ def perceptual_hashes(
     bench.root.require()
     with session() as opened:
         kept = findings.perceptual_hashes(opened, ALGORITHM, directory_type)
+    by_content = {known.content_id: known for known in kept.values() if known.content_id is not None}
     found: dict[uuid.UUID, Hashes] = {}
     failed: dict[uuid.UUID, str] = {}
     missing: list[tuple[HashTask, float]] = []
@@ -110,8 +117,8 @@ def perceptual_hashes(
         except OutsideMediaRoot as error:
             failed[video.id] = str(error)
             continue
-        known = kept.get(video.id)
-        if known is not None and _unchanged(known, path):
+        known = _known(kept, by_content, video, path)
+        if known is not None:
             found[video.id] = np.frombuffer(known.hashes, _DTYPE).astype(np.uint64)
         else:
             missing.append((HashTask(video.id, video.path), video.duration or 0.0))
@@ -133,12 +140,25 @@ def perceptual_hashes(
     return found, failed
 
 
-def _unchanged(known: PerceptualHashes, path: Path) -> bool:
+def _known(
+    kept: Mapping[uuid.UUID, PerceptualHashes],
+    by_content: Mapping[str, PerceptualHashes],
+    video: Video,
+    path: Path,
+) -> PerceptualHashes | None:
+    """The hashes of what a file holds now, which is read only where it is not of the time it was scanned at."""
     try:
         stat = path.stat()
-    except FileNotFoundError:
-        return False
-    return (stat.st_size, stat.st_mtime_ns) == (known.size, known.mtime_ns)
+        as_scanned = (stat.st_size, stat.st_mtime_ns) == (video.size, video.mtime_ns)
+        content = video.content_id if as_scanned else content_id(path)
+    except OSError:  # whoever reads it reports that
+        return None
+    own = kept.get(video.id)
+    if own is not None and None not in (own.content_id, content):
+        own = own if own.content_id == content else None
+    elif own is not None and (stat.st_size, stat.st_mtime_ns) != (own.size, own.mtime_ns):
+        own = None
+    return own or by_content.get(content or "")
 
 
 def _store(batch: Sequence[FileHashes]) -> None:
@@ -150,6 +170,7 @@ def _store(batch: Sequence[FileHashes]) -> None:
                     PerceptualHashes(
                         video_id=file.video_id,
                         algorithm=ALGORITHM,
+                        content_id=file.content_id,
                         size=file.size,
                         mtime_ns=file.mtime_ns,
                         seconds=len(file.hashes),

@@ -25,9 +25,11 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import NotAVideo, OutputRejected
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import MediaInfo
-from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.derived.analysis_cache import store
+from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.publishing.workspace import workspace
+from reelmill.operations.recipe import recipe
 from reelmill.storage.atomic_files import fsync, place
 from reelmill.storage.file_state import FileState
 from reelmill.storage.media_root import THUMBNAILS
@@ -76,9 +78,9 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
         InputError: no frame decodes.
         OutputRejected, DiskFull, ChangedMeanwhile: nothing was published.
     """
-    state = FileState.of(source)
-    key = recipe("storyboard", [content_id(video, source, info.video.number)], version=_VERSION)
-    name = f"{video.id}-{key[:8]}"
+    state, content = FileState.of(source), bench.content(video, source, info.video.number)
+    key = recipe("storyboard", [content], version=_VERSION)
+    name = Path(image_name(bench, video, content, key, THUMBNAILS, ".vtt")).name
     with workspace(bench.root, key, bench.report) as folder:
         made = _existing(bench, name)
         if made is None:
@@ -86,7 +88,7 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
             state.require(source, video.path)
             for relative in (*made.sheets, made.path):  # the WebVTT last: where it is, the sheets are
                 place(folder / Path(relative).name, bench.root.path / relative)
-    store(video, state, STORYBOARD, _VERSION, made.path.encode())
+    store(video, content, STORYBOARD, _VERSION, made.path.encode())
     bench.report.line(f"output: {made.path}, {plural(made.tiles, 'tile')} on {plural(len(made.sheets), 'sheet')}")
     return made
 

@@ -157,7 +157,7 @@ class _SequenceMaker:
         form = self._plan.form
         sequence = FrameSequence(
             name=f"segment {len(self._made) + 1}",
-            of=frames_recipe(source.content_id, form, segment.frames),
+            of=frames_recipe(source.content, form, segment.frames),
             frames=segment.frames,
             rate=form.rate,
             graph=lambda first: concat.fitted_to(source.path, source.info, form, first),
@@ -179,7 +179,7 @@ class _SequenceMaker:
             self._chunks.run(line, WEB.software.name, share, self._plan.length_of(segment))
             return {"frames": 0, "gain": change}
 
-        of = audio_recipe(source.content_id, segment.begin, samples)
+        of = audio_recipe(source.content, segment.begin, samples)
         made = self._chunks.single(of, f"the audio of segment {len(self._made) + 1}", make_audio)
         self._audio_files.append(made.path)
         change: float | None = made.facts["gain"]

@@ -18,10 +18,11 @@ from reelmill.ffmpeg.verify import Expectation, verify_intermediate
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.film_chunks import Film, FilmChunks, FrameSequence, film_chunks
 from reelmill.operations.chunk_store.readable import readable
-from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.films.film_result import FilmOutput
 from reelmill.operations.films.film_segments import of_cells
 from reelmill.operations.films.film_work import FilmWork
+from reelmill.operations.recipe import SourceContent, recipe
 from reelmill.report import Share
 from reelmill.troubles import Flaw
 
@@ -84,6 +85,11 @@ def plan(cells: Sequence[filters.Cell], length: Length, audio: int | Literal["mi
         rate=rate,
         heard=tuple(index for index in heard if cells[index].info.audio_tracks),
     )
+
+
+def content(bench: Workbench, video: Video, cell: filters.Cell) -> SourceContent:
+    """What is read of a cell's video; errors as of ``Workbench.content``."""
+    return bench.content(video, cell.path, cell.info.video.number)
 
 
 def read_cells(bench: Workbench, videos: Sequence[Video]) -> list[filters.Cell]:
@@ -157,7 +163,7 @@ def _film(cells: Sequence[filters.Cell], planned: GridPlan, key: str) -> Film:
         return filters.stacked_cells(cells, form, first)
 
     audio = filters.mixed_cells(cells, form) if planned.heard else None
-    video = FrameSequence("the grid", recipe("stacked", [], job=key), planned.frames, planned.rate, graph)
+    video = FrameSequence("the grid", recipe("stacked", job=key), planned.frames, planned.rate, graph)
     return Film(video, audio, command, audio_options={"ac": 2})
 
 
@@ -184,7 +190,7 @@ class _SmallCells:
             return {"frames": encoded.last.frames}
 
         of = recipe(
-            "cell", [content_id(video, cell.path, cell.info.video.number)],
+            "cell", [content(self.chunks.bench, video, cell)],
             size=size, rate=str(planned.rate), length=str(planned.length), sound=heard,
         )  # fmt: skip
         path = self.chunks.single(of, name, encode).path

@@ -13,10 +13,10 @@ from reelmill.ffmpeg.reading.seeking import seek_points
 from reelmill.ffmpeg.verify import Expectation, FilmSegment
 from reelmill.operations.chunk_store.film_chunks import Film, FrameSequence, film_chunks
 from reelmill.operations.chunk_store.readable import ReadableVideo
-from reelmill.operations.context import recipe
 from reelmill.operations.films.film_result import FilmOutput
 from reelmill.operations.films.film_segments import of_intervals
 from reelmill.operations.films.film_work import FilmWork
+from reelmill.operations.recipe import recipe
 from reelmill.report import Report
 
 
@@ -42,7 +42,7 @@ def cut(work: FilmWork, source: ReadableVideo, intervals: Sequence[TimeRange], r
     counts = montage.frames_of(intervals, rate)
     video = FrameSequence(
         name="the film",
-        of=recipe("cut", [], job=recipe_key, spans=intervals),
+        of=recipe("cut", job=recipe_key, spans=intervals),
         frames=sum(counts),
         rate=rate,
         graph=lambda first: montage.joined_frames(cuts, first),

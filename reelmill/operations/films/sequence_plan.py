@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
@@ -18,7 +18,8 @@ from reelmill.ffmpeg.reading.loudness import SILENCE
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.stream_copy import CopyableTrack, Form, NotCopyable, copyable_track, shown_interval
 from reelmill.operations.chunk_store.readable import readable
-from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.context import Workbench
+from reelmill.operations.recipe import SourceContent, recipe
 from reelmill.troubles import Flaw
 
 #: What every segment is levelled to, in LUFS: the middle of what AES TD1008 (2021) asks of streams.
@@ -41,11 +42,7 @@ class SequenceSource:
     begin: Fraction  # when its first frame is shown, in seconds
     seconds: Fraction  # of frames
     track: CopyableTrack | str  # or why it cannot be copied
-
-    @property
-    def content_id(self) -> dict[str, Any]:
-        """What identifies its content."""
-        return content_id(self.video, self.path, self.info.video.number)
+    content: SourceContent  # what it is by
 
 
 @dataclass(frozen=True)
@@ -106,10 +103,13 @@ def read_source(bench: Workbench, video: Video) -> SequenceSource:
     if not seconds:
         reason = f"{video.path} does not say when its frames are shown; re-encode it first."
         raise InputError(reason, video.path, Flaw.NO_TIMES)
+    track: CopyableTrack | str
     try:
-        return SequenceSource(video, path, info, begin, seconds, copyable_track(path, info))
+        track = copyable_track(path, info)
     except NotCopyable as error:
-        return SequenceSource(video, path, info, begin, seconds, str(error))
+        track = str(error)
+    content = bench.content(video, path, info.video.number)
+    return SequenceSource(video, path, info, begin, seconds, track, content)
 
 
 def plan(sources: Sequence[SequenceSource], *, copy: bool = True) -> SequencePlan:
@@ -165,13 +165,13 @@ def gain(loudness: float) -> float:
     return 0.0 if loudness <= SILENCE else min(_MOST_GAIN, LOUDNESS - loudness)
 
 
-def frames_recipe(content_id: dict[str, Any], form: Form, frames: int) -> str:
+def frames_recipe(content: SourceContent, form: Form, frames: int) -> str:
     """The recipe of the frames of a segment (pure).
 
     The form is written as earlier versions wrote it: what they have stored is found by this text.
 
     Args:
-        content_id: of the source.
+        content: of the source.
         form: of the sequence.
         frames: of the segment.
 
@@ -179,18 +179,18 @@ def frames_recipe(content_id: dict[str, Any], form: Form, frames: int) -> str:
         A hash.
     """
     text = f"Form(width={form.width}, height={form.height}, rate={form.rate!r}, matrix={form.matrix})"
-    return recipe("part of a sequence", [content_id], form=text, frames=frames)
+    return recipe("part of a sequence", [content], form=text, frames=frames)
 
 
-def audio_recipe(content_id: dict[str, Any], begin: Fraction, samples: int) -> str:
+def audio_recipe(content: SourceContent, begin: Fraction, samples: int) -> str:
     """The recipe of the levelled audio of a segment (pure).
 
     Args:
-        content_id: of the source.
+        content: of the source.
         begin: where in the source the audio begins, in seconds.
         samples: how long it is.
 
     Returns:
         A hash.
     """
-    return recipe("sound of a sequence", [content_id], begin=str(begin), samples=samples, to=LOUDNESS)
+    return recipe("sound of a sequence", [content], begin=str(begin), samples=samples, to=LOUDNESS)

@@ -19,13 +19,14 @@ from reelmill.ffmpeg.process.cost import Cost, total
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.derived.analysis_cache import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.films.film_result import FilmOutput, segment_images
 from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.films.segments import cut
 from reelmill.operations.once import once
 from reelmill.operations.publishing.publish import Product
+from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ItemTable, ResultCard, cost_rows
 from reelmill.parallel import FanOut, in_threads
 from reelmill.queue.job_type import JobType
@@ -135,8 +136,8 @@ def _clip(bench: Workbench, opened: ReadableVideo, segment: Segment, report: Sha
     video, encoding = opened.video, bench.transcoder.default_encoding()
     bounds = (segment.start, segment.end)
     at = f"{int(segment.start) // 60:02}m{int(segment.start) % 60:02}s"
-    sources = [opened.content_id]
-    key = recipe("clip", sources, start=str(bounds[0]), end=str(bounds[1]), analysis=ANALYSIS, **encoding.options())
+    settings = {"start": str(bounds[0]), "end": str(bounds[1]), "analysis": ANALYSIS}
+    key = recipe("clip", [opened.content], encoding, **settings)
     product = Product(
         path=f"{JOB_TYPE.folder}/{PurePosixPath(video.filename).stem} {at}.mp4",
         recipe=key,

@@ -18,9 +18,11 @@ from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import FilmSegment, content_of, shown_faults
 from reelmill.operations.chunk_store.readable import open_video
-from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.context import Workbench
+from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.moment import reached
 from reelmill.operations.once import files_once
+from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ResultCard, ResultImage
 from reelmill.queue.job_type import JobType
 from reelmill.report import Report, Share
@@ -141,8 +143,8 @@ def compile_gif(
     if length < Fraction(duration).limit_denominator(1_000_000):
         bench.report.line(f"{video.path} ends {float(length):.2f} s after that: the GIF is so long")
     settings = {"start": start, "duration": duration, "width": width, "fps": fps, "max_mb": max_mb}
-    key = recipe("compile_gif", [content_id(video, source, info.video.number)], **settings)
-    relative = f"{JOB_TYPE.folder}/{video.id}-{key[:8]}.gif"
+    key = recipe("compile_gif", [opened.content], None, **settings)
+    relative = f"{image_name(bench, video, opened.content, key, JOB_TYPE.folder, '.gif')}.gif"
     final = bench.root.path / relative
 
     def write(target: Path) -> None:

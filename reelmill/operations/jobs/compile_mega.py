@@ -13,7 +13,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.films import concatenate, grid
 from reelmill.operations.films.film_result import FilmOutput, FilmResult, report_film
 from reelmill.operations.films.film_work import FilmWork
@@ -21,6 +21,7 @@ from reelmill.operations.films.grid import Length
 from reelmill.operations.films.sequence_plan import read_source
 from reelmill.operations.once import once
 from reelmill.operations.publishing.publish import Product, output_path
+from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ItemTable, ResultCard
 from reelmill.queue.job_type import JobType
 from reelmill.storage.media_root import COMPILATIONS
@@ -88,9 +89,9 @@ def compile_mega(
     for video in videos:
         bench.report.line(f"input: {video.path}")
     encoding = bench.transcoder.default_encoding()
-    prints = [bench.content_id(video) for video in videos]
+    contents = [bench.content(video) for video in videos]
     how = {} if layout == "sequence" else {"layout": layout, "length": length, "audio": audio}
-    key = recipe("sequence" if layout == "sequence" else "grid", prints, target=wanted, **how, **encoding.options())
+    key = recipe("sequence" if layout == "sequence" else "grid", contents, encoding, target=wanted, **how)
     product = Product(
         path=wanted or f"{JOB_TYPE.folder}/{videos[0].title.replace('/', '-')} {layout} {key[:8]}.mp4",
         recipe=key,

@@ -13,13 +13,14 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
-from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.films import grid
 from reelmill.operations.films.film_result import FilmOutput, FilmResult, report_film
 from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.films.grid import Length
 from reelmill.operations.once import once
 from reelmill.operations.publishing.publish import Product, output_path
+from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ItemTable, ResultCard
 from reelmill.queue.job_type import JobType
 from reelmill.storage.media_root import COMPILATIONS
@@ -77,8 +78,8 @@ def compile_quad(
     decided = grid.plan(cells, length, audio)
     bench.report.line(f"grid of {float(decided.length):.2f} s at {float(decided.rate):.3f} frames a second")
     encoding = bench.transcoder.default_encoding()
-    prints = [content_id(video, cell.path, cell.info.video.number) for video, cell in zip(videos, cells, strict=True)]
-    key = recipe("compile_quad", prints, length=length, audio=audio, target=wanted, **encoding.options())
+    contents = [grid.content(bench, video, cell) for video, cell in zip(videos, cells, strict=True)]
+    key = recipe("compile_quad", contents, encoding, length=length, audio=audio, target=wanted)
     product = Product(
         path=wanted or f"{JOB_TYPE.folder}/{videos[0].title.replace('/', '-')} quad.mp4",
         recipe=key,

@@ -12,7 +12,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.picking import Criteria
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.films import concatenate
 from reelmill.operations.films.concatenate import SequenceDetails, SequenceSegment
 from reelmill.operations.films.film_result import FilmOutput, FilmResult, report_film
@@ -20,6 +20,7 @@ from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.films.sequence_plan import read_source
 from reelmill.operations.once import once
 from reelmill.operations.publishing.publish import Product, output_path
+from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ItemTable, ResultCard, ResultImage
 from reelmill.queue.job_type import JobType
 from reelmill.storage.media_root import COMPILATIONS
@@ -91,8 +92,8 @@ def compile_random(
         videos = picking.pick_sources(opened, count, bench.pick_seed(seed), criteria)
     bench.report.line(f"picked: {', '.join(video.path for video in videos)}")
     encoding = bench.transcoder.default_encoding()
-    prints = [bench.content_id(video) for video in videos]
-    key = recipe("sequence", prints, target=wanted, **encoding.options())
+    contents = [bench.content(video) for video in videos]
+    key = recipe("sequence", contents, encoding, target=wanted)
     product = Product(
         path=wanted or f"{JOB_TYPE.folder}/random {count} {key[:8]}.mp4",
         recipe=key,

@@ -20,7 +20,7 @@ from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.derived.analysis_cache import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.films.film_result import (
     FilmOutput,
@@ -35,6 +35,7 @@ from reelmill.operations.films.segments import cut
 from reelmill.operations.once import once
 from reelmill.operations.publishing.preflight import Destination
 from reelmill.operations.publishing.publish import Product
+from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ItemTable, ResultCard
 from reelmill.parallel import FanOut, in_threads
 from reelmill.queue.job_type import JobType
@@ -127,14 +128,8 @@ def digest(
         return _result(opened, target_length, skipped_film(bench.report, opened.video, why, started))
     bench.transcoder.require_tone_mapping(opened.info)
     encoding = replace(bench.transcoder.default_encoding(), preset=_PRESET)
-    key = recipe(
-        "digest",
-        [opened.content_id],
-        target=str(target),
-        highlights=include_highlights,
-        analysis=ANALYSIS,
-        **encoding.options(),
-    )
+    settings = {"target": str(target), "highlights": include_highlights, "analysis": ANALYSIS}
+    key = recipe("digest", [opened.content], encoding, **settings)
 
     def make_film(folder: Path) -> FilmOutput:
         scenes, segments = _choose(bench, opened, target, include_highlights, fan_out)

@@ -27,7 +27,7 @@ from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.film_chunks import Film, FrameSequence, film_chunks
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.derived.analysis_cache import ANALYSIS, signals_of, transitions_of
 from reelmill.operations.films.film_result import (
     FilmOutput,
@@ -44,6 +44,7 @@ from reelmill.operations.films.sequence_plan import gain
 from reelmill.operations.once import once
 from reelmill.operations.publishing.preflight import Destination
 from reelmill.operations.publishing.publish import Product
+from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ItemTable, ResultCard
 from reelmill.parallel import FanOut, in_threads
 from reelmill.queue.job_type import JobType
@@ -124,8 +125,7 @@ def highlight_generate(
         return HighlightResult(source=opened.video.path, moments=(), **vars(film))
     bench.transcoder.require_tone_mapping(opened.info)
     encoding = bench.transcoder.default_encoding()
-    sources = [opened.content_id]
-    key = recipe("highlights", sources, target=str(target), analysis=ANALYSIS, **encoding.options())
+    key = recipe("highlights", [opened.content], encoding, target=str(target), analysis=ANALYSIS)
 
     def make_film(folder: Path) -> FilmOutput:
         chosen = _choose(bench, opened, target, fan_out)
@@ -200,7 +200,7 @@ def _publish_film(work: FilmWork, opened: ReadableVideo, chosen: Sequence[Segmen
     staged, details = work.folder / "output.mp4", Moments(moments=moments).model_dump(mode="json")
     with film_chunks(work.bench, key, work.folder) as chunks:
         faded = _FadedFilm(source, info, tuple(ranges), tuple(fades), change)
-        film = faded.film(recipe("faded", [], job=key, spans=ranges, fades=fades), frames)
+        film = faded.film(recipe("faded", job=key, spans=ranges, fades=fades), frames)
         chunks.film(film, work.encoding, staged, Share(work.bench.report, 0.4, 0.95))
         return work.publish(staged, expected, chunks, opened.video.size, details)
 

@@ -26,9 +26,10 @@ from reelmill.errors import (
     WrongParameter,
 )
 from reelmill.ffmpeg.finding import Finding, FindingKind
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.publishing.move_journal import Move, finish, identity, switched
 from reelmill.operations.publishing.workspace import workspace
+from reelmill.operations.recipe import digest as digest_of
 from reelmill.operations.result_card import ResultCard
 from reelmill.report import Share
 from reelmill.storage.atomic_files import fsync, make_folder
@@ -107,9 +108,9 @@ def move_to_library(
     """Move a video's file to another directory type; its id stays, and with it all that points at it.
 
     On one file system that is a rename; across two, a copy that is compared before the original goes. A name that is
-    taken gets a count. The modification time is kept, so what was made of the video is still found as made. Only
-    originals are moved: what jobs made into ``playback``, ``compilations`` and ``digests`` stays there, and nothing
-    else goes there. An invalid video may be moved like any other.
+    taken gets a count. What was made of the video is still found as made. Only originals are moved: what jobs made into
+    ``playback``, ``compilations`` and ``digests`` stays there, and nothing else goes there. An invalid video may be
+    moved like any other.
 
     Args:
         bench: what to work with.
@@ -132,7 +133,7 @@ def move_to_library(
         video = resolve_video(opened, video_id, bench.root)
     plan(bench.root, video.path, directory_type, directory_types)
     bench.root.require()
-    with workspace(bench.root, recipe("move_to_library", [{"id": str(video.id)}]), bench.report) as folder:
+    with workspace(bench.root, digest_of("move_to_library", [{"id": str(video.id)}], {}), bench.report) as folder:
         with session() as opened:
             video = searching.get_video(opened, video.id)  # as whoever was here before us left it
         source = _source(bench, video)
@@ -233,6 +234,4 @@ def _copied(bench: Workbench, folder: Path, move: Move) -> Move:
         raise OutputRejected(reason, (Finding(FindingKind.OTHER_BYTES),))
     copied = identity(staged)
     assert copied is not None
-    if copied.mtime_ns != move.before.mtime_ns:
-        bench.report.line(f"{where} keeps times less exactly: what was made of this video will be made again")
     return move.model_copy(update={"copied": copied})

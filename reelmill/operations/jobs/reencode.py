@@ -30,7 +30,7 @@ from reelmill.ffmpeg.verify.damage import fault
 from reelmill.hardware.backends import EncoderChoice
 from reelmill.operations.chunk_store.job_claim import JobClaim
 from reelmill.operations.chunk_store.readable import boxed_later, readable
-from reelmill.operations.context import Workbench, content_id
+from reelmill.operations.context import Workbench
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
 from reelmill.operations.publishing.parallel_verify import ParallelDecoder
@@ -89,6 +89,7 @@ def web_encoding(
         raise WrongParameter(reason, "target_bitrate", target_bitrate)
     return Encoding(
         encoder=transcoder.choose_encoder(encoder),
+        encoder_asked=encoder != "auto",
         preset=preset,
         crf=crf,
         max_kbit=target_bitrate,
@@ -156,7 +157,7 @@ def reencode(
     bench.transcoder.require_tone_mapping(info)
     if measure_vmaf:
         require_vmaf(bench.transcoder)
-    key = copy_recipe(content_id(video, source, info.video.number), asked)
+    key = copy_recipe(content := bench.content(video, source, info.video.number), asked)
     encoding = _with_ceiling(bench, source, info, asked)
     finished: StagedCopy | None = None
     with attempt(bench, key) as turn:
@@ -167,8 +168,9 @@ def reencode(
             require_place(bench.root, folder, Destination(copy_path(video)))
             info = usable_subtitles(bench.transcoder, source, info, folder, bench.report)
             copy = WebCopy(
-                bench, video, source, info, encoding, key, folder, bench.report, fan_out, Fraction(chunk_seconds)
-            )
+                bench, video, source, info, encoding, asked, content, key, folder, bench.report, fan_out,
+                Fraction(chunk_seconds),
+            )  # fmt: skip
             decode = ParallelDecoder(bench.root, decode_fan_out, _CHUNKS_AT_ONCE * copy.chunk_seconds)
             made, finished = _made_of_one_shape(copy, measure_vmaf, decode)
         elif measure_vmaf:
@@ -254,7 +256,7 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
     rough = copy.encoding.spares_detail(*size, float(info.video.frame_rate or 25))
     product = Product(
         path=copy_path(copy.video),
-        recipe=copy.recipe,
+        recipe=copy.made_recipe(finished.encoded.encoder),
         expected=Expectation(
             frames=finished.frames,
             size=size,

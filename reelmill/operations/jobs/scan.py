@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from av.error import FFmpegError
@@ -19,9 +18,10 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.scanning import KnownFile
-from reelmill.errors import FileMissing, ReelmillError, Unreadable, Unstorable, WrongParameter
+from reelmill.errors import ReelmillError, Unreadable, Unstorable
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
+from reelmill.operations.recognition import Recognition, recognise
 from reelmill.operations.result_card import ItemTable, ResultCard
 from reelmill.operations.scan_changes import (
     LISTED,
@@ -29,14 +29,14 @@ from reelmill.operations.scan_changes import (
     FileChange,
     Listener,
     marked_changes,
+    moved_changes,
     recorded_changes,
     table_rows,
 )
-from reelmill.operations.walk import Walk, WalkedFile
+from reelmill.operations.walk import Walk, WalkedFile, folder_to_walk
 from reelmill.report import LogReport, Report, printable
 from reelmill.storage.media_root import MediaRoot
 from reelmill.storage.system_folders import SYSTEM_FOLDERS, in_system_folder
-from reelmill.troubles import Flaw
 from reelmill.wording import plural
 
 #: What counts as a video by its name; the ``MediaLibrary`` block may name others.
@@ -65,7 +65,8 @@ class ScanResult(BaseModel):
 
     new: int = 0
     changed: int = 0
-    unchanged: int = 0
+    moved: int = 0  # renamed by another program: the same videos under other names
+    unchanged: int = 0  # those among them that were merely touched
     missing: int = 0
     invalid: int = 0  # of the new and changed ones
     waiting: int = 0  # still being written; a later scan takes them
@@ -79,7 +80,7 @@ class ScanResult(BaseModel):
         """The result for people: a row for each file that needs a look, the first hundred of them."""
         counts = {name: count for name, count in self if isinstance(count, int) and count}
         found = ", ".join(f"{count} {name}" for name, count in counts.items())
-        rows, total = tuple(table_rows(self.files)), self.new + self.changed + self.missing
+        rows, total = tuple(table_rows(self.files)), self.new + self.changed + self.moved + self.missing
         return ResultCard(
             title=f"Scanned: {found or 'no videos are there'}",
             notes=(*self._waiting_note(), *self.reasons),
@@ -95,7 +96,7 @@ class ScanResult(BaseModel):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a scan will do, decided from names, sizes and times alone."""
+    """What a scan will do, decided from names, sizes and times alone; what is opened may prove to be as it was."""
 
     probe: tuple[WalkedFile, ...]
     new: int
@@ -105,11 +106,12 @@ class Plan:
     returned: tuple[str, ...]
     missing: tuple[str, ...]
     settled_in: float = 0.0  # seconds until the last of the waiting ones is taken for complete, if nothing changes it
+    undated: tuple[WalkedFile, ...] = ()  # unchanged ones whose ``ctime_ns`` is not recorded yet
     withdrawn: tuple[str, ...] = ()  # no longer offered to jobs: they lie where no scan looks
 
     @property
     def changes(self) -> int:
-        """How many records are going to change."""
+        """How many records are going to change at most."""
         return self.new + self.changed + len(self.returned) + len(self.missing)
 
 
@@ -144,7 +146,7 @@ def plan(
         known: what the catalogue holds of the folder, by path.
         now: seconds since 1970.
         settle_seconds: a file changed more recently than this is still being written.
-        skip_existing: leave files alone whose size and modification time are as the catalogue has them.
+        skip_existing: leave files alone whose size and times are as the catalogue has them.
         unseen: folders and files that could not be read or recorded; what the catalogue holds of them is not missing.
         system_folders: patterns of names of folders that were left out; what the catalogue holds of them is withdrawn.
 
@@ -154,17 +156,22 @@ def plan(
     probe: list[WalkedFile] = []
     waiting: list[str] = []
     returned: list[str] = []
+    undated: list[WalkedFile] = []
     new = changed = unchanged = 0
     settled_in = 0.0
     rest = dict(known)
     for file in found:
-        path, size, mtime_ns = file
+        path, size, mtime_ns, ctime_ns = file
         before = rest.pop(path, None)
         same = before is not None and before.size == size and before.mtime_ns == mtime_ns
-        if same and skip_existing:
+        # An edit that puts the old time back changes this one; so does much that is none, and the content id decides.
+        looks_edited = before is not None and None not in (before.ctime_ns, ctime_ns) and before.ctime_ns != ctime_ns
+        if same and not looks_edited and skip_existing:
             unchanged += 1
             if before is not None and before.missing:
                 returned.append(path)
+            elif before is not None and before.ctime_ns is None and ctime_ns is not None:
+                undated.append(file)
         # A time in the future (a camera's clock) is no sign of being written now.
         elif 0 <= now - mtime_ns / 1e9 < settle_seconds:
             waiting.append(path)
@@ -179,7 +186,10 @@ def plan(
     withdrawn = tuple(path for path in there if in_system_folder(path, system_folders))
     kept = {*withdrawn, *exactly}
     missing = tuple(path for path in there if path not in kept and not path.startswith(hidden))
-    return Plan(tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in, withdrawn)
+    return Plan(
+        tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in, tuple(undated),
+        withdrawn,
+    )  # fmt: skip
 
 
 def scan(
@@ -203,7 +213,7 @@ def scan(
         extensions: without dots, any case.
         system_folders: patterns of names of folders that are left out, any case.
         settle_seconds: a file changed more recently waits for the next scan.
-        skip_existing: do not open files whose size and time are known.
+        skip_existing: do not open files whose size and times are known.
         report: where progress goes.
         listener: called with each few changes once they are committed. Of a scan that is killed, the changes of at most
             one such call are committed and not handed on.
@@ -218,7 +228,7 @@ def scan(
         NotMounted: nothing is.
     """
     report = report or LogReport()
-    folder = _folder(root, directory_type, directory_types)
+    folder = folder_to_walk(root, directory_type, directory_types)
     started = time.monotonic()
     # Before the walk: a file that comes with its record meanwhile is found, and opened once in vain. The other way
     # round it would be known, not found, and so called missing.
@@ -240,14 +250,15 @@ def scan(
         report.line(line)
     report.line(f"{len(found)} files, {len(decided.probe)} to open")
     work = _Scan(root, directory_type, report, listener, decided.changes)
-    work.read(decided.probe)
+    work.read(decided.probe, open_known=not skip_existing)
     work.mark(walk, decided)
     report.progress(1.0, "done")
     left, passed = (*walk.refused, *work.left), time.monotonic() - looked_at
     return ScanResult(
-        new=decided.new,
-        changed=decided.changed,
-        unchanged=decided.unchanged,
+        new=decided.new - work.moved,
+        changed=decided.changed - work.unchanged,
+        moved=work.moved,
+        unchanged=decided.unchanged + work.unchanged,
         missing=work.missing,
         invalid=work.invalid,
         waiting=len(decided.waiting),
@@ -268,20 +279,6 @@ def _first_lines(walk: Walk, decided: Plan) -> Iterator[str]:
     yield from (f"waiting: {path} is still being written" for path in decided.waiting)
 
 
-def _folder(root: MediaRoot, directory_type: str, directory_types: Sequence[str]) -> Path:
-    if directory_type not in directory_types:
-        reason = (
-            f"{directory_type!r} is not a directory type of this site; it has {', '.join(sorted(directory_types))}."
-        )
-        raise WrongParameter(reason, "directory_type", directory_type)
-    root.require()
-    require_ours(root, claim=False)  # reading a library that is mounted for reading only needs no mark
-    folder = root.folder(directory_type)
-    if not folder.is_dir():
-        raise FileMissing(f"The folder {folder} is not there; is the media root mounted?", folder, Flaw.ABSENT)
-    return folder
-
-
 class _Scan:
     """The acting half of a scan: opens files, records them, and hands on what was committed."""
 
@@ -289,16 +286,22 @@ class _Scan:
         self._root, self._directory_type, self._report = root, directory_type, report
         self._listener, self._expected = listener, expected
         self.changes = ChangeList()
-        self.invalid = self.missing = 0
+        self.invalid = self.moved = self.missing = 0
+        self.unchanged = 0  # of those that the plan took for changed; less than 0 where edits kept the time
+        self.left_places: set[str] = set()  # where files were that have moved
         self.left: list[str] = []  # why files were left for the next scan
 
-    def read(self, files: Sequence[WalkedFile]) -> None:
-        """Open and record these files, a batch at a time."""
+    def read(self, files: Sequence[WalkedFile], *, open_known: bool) -> None:
+        """Recognise, open and record these files, a batch at a time; see ``recognise``."""
         # Threads, because PyAV releases the GIL while it reads.
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             for start in range(0, len(files), _BATCH):
+                files_of_batch = files[start : start + _BATCH]
+                found = recognise(self._root, self._directory_type, files_of_batch, pool.map, open_known=open_known)
+                self._note(found)
                 batch: list[Video] = []
-                for count, record in enumerate(pool.map(self._opened, files[start : start + _BATCH]), start + 1):
+                done = start + len(files_of_batch) - len(found.rest)
+                for count, record in enumerate(pool.map(self._opened, found.rest), done + 1):
                     if record is not None:
                         batch.append(record)
                     if record is not None and not record.is_valid:
@@ -309,19 +312,34 @@ class _Scan:
         for reason in self.left:
             self._report.line(f"left for the next scan: {reason}")
 
+    def _note(self, found: Recognition) -> None:
+        """Count and hand on what was recognised."""
+        self.unchanged += found.more_unchanged
+        self.moved += len(found.moved)
+        self.left_places.update(record.path for record, _ in found.moved)
+        for record, file in found.moved:
+            self._report.line(f"moved: {printable(record.path)} is {printable(file.path)} now")
+        returned = marked_changes("returned", (record for record, _ in found.touched if record.missing))
+        self._hand_on([*moved_changes(found.moved), *returned])
+
     def mark(self, walk: Walk, decided: Plan) -> None:
-        """Mark what is back, and what is missing by the walk and still is."""
+        """Mark what is back, and what is missing by the walk and still is; note times that are not recorded yet."""
         for start in range(0, len(decided.returned), _MARKED_AT_ONCE):
             with session() as opened:
                 found = scanning.mark_found(opened, decided.returned[start : start + _MARKED_AT_ONCE])
             self._hand_on(marked_changes("returned", found))
-        for start in range(0, len(decided.missing), _MARKED_AT_ONCE):
-            absent = self._absent(walk, decided.missing[start : start + _MARKED_AT_ONCE])
+        missing = [path for path in decided.missing if path not in self.left_places]
+        for start in range(0, len(missing), _MARKED_AT_ONCE):
+            absent = self._absent(walk, missing[start : start + _MARKED_AT_ONCE])
             with session() as opened:
                 gone = scanning.mark_missing(opened, absent, utc_now())
             self.missing += len(absent)
             self._hand_on(marked_changes("missing", gone))
         self._withdraw(decided.withdrawn)
+        for start in range(0, len(decided.undated), _MARKED_AT_ONCE):
+            ctimes = {file.path: file.ctime_ns for file in decided.undated[start : start + _MARKED_AT_ONCE]}
+            with session() as opened:
+                scanning.record_ctimes(opened, {path: ctime for path, ctime in ctimes.items() if ctime is not None})
 
     def _absent(self, walk: Walk, paths: Sequence[str]) -> list[str]:
         """Those that are still not there, looked at now: opening what the walk found may have taken hours."""

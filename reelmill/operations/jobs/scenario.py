@@ -28,9 +28,10 @@ from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder
 from reelmill.ffmpeg.transcoder import EncodeResult, Transcoder
 from reelmill.ffmpeg.verify import Expectation, verify
 from reelmill.hardware.backends import SOFTWARE, LoadChoice
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.derived.load_limit import Limit, Step, knee, next_streams
 from reelmill.operations.publishing.workspace import workspace
+from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ItemTable, ResultCard, cost_rows
 from reelmill.queue.job_type import JobType
 from reelmill.report import NullReport, Report, Share
@@ -225,7 +226,7 @@ def _elsewhere(work: _Work, asked: Load, report: Report) -> tuple[EncodeResult, 
 def _into_file(bench: Workbench, work: _Work, asked: Load, report: Report) -> tuple[EncodeResult, int]:
     """Encode into a file of a work folder, decode all of it, and let it go with the folder."""
     codec = codec_called(work.scenario.codec)
-    with workspace(bench.root, recipe("scenario", [], run=uuid.uuid4()), bench.report) as folder:
+    with workspace(bench.root, recipe("scenario", run=uuid.uuid4()), bench.report) as folder:
         path = folder / f"{work.scenario.name}.{codec.container}"
         bench.report.line(f"output: {bench.root.relative(path)}, to be verified and removed")
         done = work.run(replace(asked, target=str(path)), report)

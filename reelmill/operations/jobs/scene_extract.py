@@ -16,14 +16,16 @@ from reelmill.ffmpeg.reading.stream_copy import shown_interval
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.derived import previews
 from reelmill.operations.derived.analysis_cache import transitions_of
+from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.films.film_result import FilmOutput
 from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.films.segments import cut
 from reelmill.operations.once import files_once, once
 from reelmill.operations.publishing.publish import Product
+from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ItemTable, ResultCard, ResultImage
 from reelmill.parallel import FanOut, in_threads
 from reelmill.queue.job_type import JobType
@@ -117,8 +119,8 @@ def scene_extract(bench: Workbench, video_id: str, *, files: bool = False, fan_o
 
 def _images(bench: Workbench, opened: ReadableVideo, ranges: Sequence[Interval]) -> tuple[list[str], str]:
     """Paths of an image of each scene's middle and of all on one contact sheet; those made before stay."""
-    key = recipe("scenes", [opened.content_id], analysis=VERSION)
-    prefix = f"{THUMBNAILS}/{opened.video.id}-{key[:8]}"
+    key = recipe("scenes", [opened.content], analysis=VERSION)
+    prefix = image_name(bench, opened.video, opened.content, key, THUMBNAILS, "-scene-0001.jpg")
     images = [f"{prefix}-scene-{number:04}.jpg" for number in range(1, len(ranges) + 1)]
     contact_sheet = f"{prefix}-scenes.jpg"
     middles = [float((first + end) / 2) for first, end in ranges]
@@ -149,8 +151,7 @@ def _videos(bench: Workbench, opened: ReadableVideo, ranges: Sequence[Interval])
 
 def _video(bench: Workbench, opened: ReadableVideo, number: int, time_range: Interval, report: Share) -> str:
     (first, end), video, encoding = time_range, opened.video, bench.transcoder.default_encoding()
-    sources = [opened.content_id]
-    key = recipe("scene", sources, start=str(first), end=str(end), **encoding.options())
+    key = recipe("scene", [opened.content], encoding, start=str(first), end=str(end))
     product = Product(
         path=f"{JOB_TYPE.folder}/{PurePosixPath(video.filename).stem} scene {number:04}.mp4",
         recipe=key,

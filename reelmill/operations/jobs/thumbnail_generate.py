@@ -20,10 +20,12 @@ from reelmill.ffmpeg.reading.decode import decoded_seek_point
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.seeking import seek_points
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
-from reelmill.operations.context import Workbench, content_id, recipe
+from reelmill.operations.context import Workbench
+from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.derived.storyboard import StoryboardResult, make_storyboard
 from reelmill.operations.moment import reached
 from reelmill.operations.once import files_once
+from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ResultCard, ResultImage
 from reelmill.queue.job_type import JobType
 from reelmill.storage.media_root import THUMBNAILS
@@ -94,8 +96,8 @@ def thumbnail(
     opened = open_video(bench, video_id)
     video, source, info = opened.video, opened.path, opened.info
     at, exact = _when(video.path, info, timestamp)
-    key = recipe("thumbnail", [content_id(video, source, info.video.number)], at=str(at), exact=exact, width=width)
-    relative = f"{JOB_TYPE.folder}/{video.id}-{key[:8]}.jpg"
+    key = recipe("thumbnail", [opened.content], at=str(at), exact=exact, width=width)
+    relative = f"{image_name(bench, video, opened.content, key, JOB_TYPE.folder, '.jpg')}.jpg"
     final = bench.root.path / relative
     files_once(bench, key, {relative: lambda target: _write_still(bench, opened, target, at, width, exact)})
     shown_width, shown_height = _size(final)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -17,8 +18,10 @@ from reelmill.ffmpeg.reading.decode import check_whole, check_windows
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.ffmpeg.verify.damage import fault
 from reelmill.operations.context import Workbench
-from reelmill.operations.publishing.records import describe
+from reelmill.operations.publishing.records import describe, is_intact
 from reelmill.operations.result_card import ResultCard
+from reelmill.storage.content_id import content_id
+from reelmill.storage.file_hash import blake2
 from reelmill.storage.file_state import read_steady
 from reelmill.wording import plural
 
@@ -59,7 +62,8 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
     Args:
         bench: what to work with.
         video_id: which video.
-        depth: ``quick`` decodes the first, middle and last seconds, ``full`` everything.
+        depth: ``quick`` decodes the first, middle and last seconds, ``full`` everything, and
+            the hash of the whole file is kept.
 
     Returns:
         Whether it is valid, and why not.
@@ -73,12 +77,14 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
         video = resolve_video(opened, video_id, bench.root)
     bench.report.line(f"input: {video.path}")
     path = bench.source(video)
-    state, (info, frames, reason) = read_steady(path, partial(_examine, bench, path, depth), video.path)
+    state, examined = read_steady(path, partial(_examine, bench, path, depth), video.path)
+    info, reason = examined.info, examined.reason
     with session() as opened:
         video = searching.get_video(opened, video.id)
-        if (state.size, state.mtime_ns) != (video.size, video.mtime_ns):
+        if not is_intact(bench.root, video):
             video.recipe = video.blake2 = None  # whatever it was made by, somebody has replaced it
-        video.size, video.mtime_ns = state.size, state.mtime_ns
+        video.size, video.mtime_ns, video.ctime_ns = state.size, state.mtime_ns, state.ctime_ns
+        video.content_id, video.blake2 = examined.content_id, examined.blake2 or video.blake2
         if info is not None:
             describe(video, info)
         video.is_valid, video.validation_error = reason is None, reason
@@ -89,11 +95,23 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
     for track in unused:
         bench.report.line(track)
     return ValidateResult(
-        path=video.path, valid=reason is None, reason=reason, depth=depth, frames=frames, left_out=unused
+        path=video.path, valid=reason is None, reason=reason, depth=depth, frames=examined.frames, left_out=unused
     )
 
 
-def _examine(bench: Workbench, path: Path, depth: Depth) -> tuple[MediaInfo | None, int, str | None]:
+@dataclass(frozen=True)
+class _Examined:
+    """What was read of a file."""
+
+    content_id: str | None  # None: it is empty
+    info: MediaInfo | None = None  # None: it cannot be opened
+    frames: int = 0
+    reason: str | None = None  # why it is invalid
+    blake2: str | None = None  # of the whole file, where all of it was read and is valid
+
+
+def _examine(bench: Workbench, path: Path, depth: Depth) -> _Examined:
+    content = content_id(path) if path.stat().st_size else None
     try:
         info = probe(path)
         if depth == "full":
@@ -101,5 +119,7 @@ def _examine(bench: Workbench, path: Path, depth: Depth) -> tuple[MediaInfo | No
         else:
             report = check_windows(path, info.duration)
     except InputError as error:
-        return None, 0, str(error)
-    return info, report.frames, fault(path.name, info, report)
+        return _Examined(content, reason=str(error))
+    reason = fault(path.name, info, report)
+    whole = blake2(path) if depth == "full" and reason is None else None
+    return _Examined(content, info, report.frames, reason, whole)

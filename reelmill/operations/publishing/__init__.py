@@ -2,5 +2,5 @@
 
 Comes in: what places, records or recovers library files.
 Uses: catalogue, classification, errors, ffmpeg, guard, hardware, operations.context, operations.ownership,
-    operations.remote_task, parallel, report, settings, storage, wording.
+    operations.recipe, operations.remote_task, parallel, report, settings, storage, wording.
 """

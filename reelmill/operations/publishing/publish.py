@@ -31,10 +31,12 @@ from reelmill.ffmpeg.verify import Decoder, Expectation, verify
 from reelmill.operations.context import Workbench
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import publish_journal
+from reelmill.operations.publishing.output_folders import mark_folder
 from reelmill.operations.publishing.preflight import Destination
 from reelmill.operations.publishing.records import describe, new_record
 from reelmill.storage import file_hash
 from reelmill.storage.atomic_files import fsync, make_folder, place
+from reelmill.storage.content_id import content_id
 from reelmill.storage.file_names import NAME_MAX, UNFIT_NAME, fitting, longest, plain
 from reelmill.storage.media_root import MediaRoot
 
@@ -106,9 +108,10 @@ def _placed(bench: Workbench, staged: Path, product: Product, info: MediaInfo, b
             continue
         video = new_record(relative, bench.root.directory_type(relative), staged.stat())
         describe(video, info)
-        video.title, video.recipe = product.title, product.recipe
+        video.title, video.recipe = product.title, str(product.recipe)
         video.source_video_id, video.made_by = product.source_video_id, bench.run_id
         video.details, video.blake2 = product.details, blake2
+        video.content_id, video.ctime_ns = content_id(staged), None  # to be placed changes the latter
         reason = unfit_record(video)
         if reason is not None:  # said now, not once the file is in its place
             raise WrongParameter(reason, "target", relative)
@@ -119,6 +122,7 @@ def _placed(bench: Workbench, staged: Path, product: Product, info: MediaInfo, b
             continue
         publish_journal.write(staged, video)
         if place(staged, final):
+            mark_folder(bench.root, relative)
             return publish_journal.record(bench.root, video)
     return None
 

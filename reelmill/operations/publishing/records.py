@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import Any, Final
 
 from reelmill.catalogue import searching
@@ -13,7 +14,13 @@ from reelmill.catalogue.limits import clean
 from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
+from reelmill.operations.publishing.output_folders import require_folder
+from reelmill.operations.recipe import Recipe
+from reelmill.storage import file_hash
+from reelmill.storage.content_id import content_id
 from reelmill.storage.media_root import MediaRoot
+
+_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 _FACTS: Final = {
     "title", "filename", "size", "container", "video_codec", "audio_codec", "width", "height", "rotation",
@@ -66,6 +73,7 @@ def new_record(path: str, directory_type: str, stat: os.stat_result) -> Video:
         filename=name.name,
         size=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
+        ctime_ns=stat.st_ctime_ns,
     )
 
 
@@ -79,7 +87,10 @@ def read_record(root: MediaRoot, path: str, directory_type: str) -> Video:
         FileNotFoundError: it is gone.
     """
     # Size and time are taken before it is opened: a file that changes meanwhile differs at the next scan.
-    video = new_record(path, directory_type, (root.path / path).stat())
+    stat = (root.path / path).stat()
+    video = new_record(path, directory_type, stat)
+    if S_ISREG(stat.st_mode) and stat.st_size:  # to open a pipe would wait for its writer; all empty files are alike
+        video.content_id = content_id(root.path / path)
     try:
         info = probe(root.path / path)
     except InputError as error:
@@ -95,27 +106,61 @@ def _title(info: MediaInfo) -> str | None:
 
 
 def is_intact(root: MediaRoot, video: Video) -> bool:
-    """Whether the file of a record is there as it was when it was recorded, by its size and modification time."""
+    """Whether the file of a record is there and holds what it held when it was recorded, whatever its time is now.
+
+    Args:
+        root: the media root.
+        video: the record.
+
+    Returns:
+        By its size and times where they are as they were; else by its content id, or by the hash it was made with.
+
+    Raises:
+        OSError: the disk does not answer.
+    """
+    path = root.path / video.path
     try:
-        stat = (root.path / video.path).stat()
+        stat = path.stat()
+        if stat.st_size != video.size:
+            return False
+        if stat.st_mtime_ns == video.mtime_ns and video.ctime_ns in (None, stat.st_ctime_ns):
+            return True
+        if video.content_id is not None:
+            return content_id(path) == video.content_id
+        return video.blake2 is not None and file_hash.blake2(path) == video.blake2
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+        if error.errno in _ABSENT:
             return False
         raise
-    return (stat.st_size, stat.st_mtime_ns) == (video.size, video.mtime_ns)
 
 
-def find_by_recipe(root: MediaRoot, recipe: str) -> Video | None:
+def find_by_recipe(root: MediaRoot, recipe: Recipe) -> Video | None:
     """The record of what was made by ``recipe``; None where there is none, or its file is not as it was made."""
     with session() as opened:
-        video = searching.by_recipe(opened, recipe)
-    return video if video is not None and is_intact(root, video) else None
+        videos = searching.by_recipes(opened, [*recipe.names, *recipe.former])
+    return next((video for video in videos if is_intact(root, video)), None)
 
 
-def clear_stale_recipe(root: MediaRoot, recipe: str) -> None:
-    """Take ``recipe`` from the record whose file somebody has removed or replaced; the record itself stays."""
+def adopt(root: MediaRoot, recipe: Recipe, video: Video) -> None:
+    """Have what was found made be recorded as it is now, where an earlier version recorded it by another name."""
     with session() as opened:
-        video = searching.by_recipe(opened, recipe)
-        if video is not None and not is_intact(root, video):
-            video.recipe = None
-            opened.add(video)
+        found = searching.get_video(opened, video.id)
+        found.recipe = recipe.former.get(found.recipe or "", found.recipe)
+        if found.content_id is None:
+            found.content_id = content_id(root.path / found.path)
+        opened.add(found)
+
+
+def clear_stale_recipe(root: MediaRoot, recipe: Recipe) -> None:
+    """Take ``recipe`` from records whose files somebody has removed or replaced; the records themselves stay.
+
+    Raises:
+        NotMounted: the folder of such a file is away, and the file perhaps as it was.
+    """
+    with session() as opened:
+        for video in searching.by_recipes(opened, [*recipe.names, *recipe.former]):
+            if not is_intact(root, video):
+                if not (root.path / video.path).exists():
+                    require_folder(root, video.path)
+                video.recipe = None
+                opened.add(video)

@@ -28,6 +28,7 @@ from reelmill.ffmpeg.trials.subtitles import usable_subtitles, with_subtitles
 from reelmill.operations.chunk_store.readable import briefly_readable
 from reelmill.operations.context import Workbench
 from reelmill.operations.publishing.records import find_by_recipe
+from reelmill.operations.recipe import Recipe
 from reelmill.operations.web_copies import copy_changes
 from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.result import copy_recipe
@@ -109,7 +110,7 @@ def _of_video(bench: Workbench, video: Video, options: PlanOptions) -> VideoPlan
         with session() as opened:
             searching.usable_video(opened, video.id)
         source = bench.source(video)
-        content = bench.content_id(video)
+        content = bench.content(video)
     except (InputError, UserError, Unreadable, OSError) as error:
         return known.model_copy(update={"action": "cannot", "reasons": (str(error),)})
     reason = of_our_making(video) or _made_before(bench, copy_recipe(content, options.encoding))
@@ -120,7 +121,7 @@ def _of_video(bench: Workbench, video: Video, options: PlanOptions) -> VideoPlan
     return plan if reason is None else known.model_copy(update={"reasons": (reason,)})
 
 
-def _made_before(bench: Workbench, key: str) -> str | None:
+def _made_before(bench: Workbench, key: Recipe) -> str | None:
     """That the copy is there already."""
     made = find_by_recipe(bench.root, key)
     return None if made is None else f"its copy was made before: {made.path}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,8 +16,9 @@ from reelmill.catalogue.models import Video, utc_now
 from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.process.cost import Cost
 from reelmill.ffmpeg.reading.probe import MediaInfo
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.file_facts import FileFacts
+from reelmill.operations.recipe import Recipe, SourceContent, former_names, recipe
 from reelmill.operations.result_card import ResultCard, ResultImage, chunk_rows, cost_rows
 from reelmill.operations.web_copies import copy_changes
 from reelmill.queue.encode_labels import COPY
@@ -116,9 +118,34 @@ def making(encoder: str, cost: Cost, info: MediaInfo, encoding: Encoding | None)
     return Making(encoder=encoder, cost=cost, left_out=lacks, changed=differs)
 
 
-def copy_recipe(content: dict[str, Any], encoding: Encoding) -> str:
-    """The recipe of a web copy of the video with this content id (pure)."""
-    return recipe("reencode", [content], form=WEB_FORM, **encoding.options(), **encoding.of_copy())
+def copy_recipe(content: SourceContent, encoding: Encoding) -> Recipe:
+    """The recipe of a web copy of a video (pure).
+
+    A copy is recorded by the encoder that made it, so that one who asks for an encoder gets its copy, and one who does
+    not gets whichever there is.
+
+    Args:
+        content: of the video.
+        encoding: how it is wanted.
+
+    Returns:
+        The recipe, the same for each encoder: its work is locked for all.
+    """
+    settings = {"form": WEB_FORM, **encoding.of_copy()}
+    rows = (encoding.row,) if encoding.encoder_asked else encoding.codec.encoders
+    names, former = dict[str, None](), dict[str, str]()
+    for row in rows:
+        by_row = replace(encoding, encoder=row.name, encoder_asked=True)
+        name = made_recipe(content, by_row)
+        names[name] = None
+        former |= dict.fromkeys(former_names("reencode", [content], by_row, settings), name)
+    return Recipe(recipe("reencode", [content], encoding, **settings), names, former)
+
+
+def made_recipe(content: SourceContent, encoding: Encoding) -> str:
+    """What the web copy that an encoder has made is recorded by (pure)."""
+    settings = {"form": WEB_FORM, **encoding.of_copy(), "encoder": encoding.encoder}
+    return str(recipe("reencode", [content], encoding, **settings))
 
 
 def link_copy(bench: Workbench, video: Video, copy: Video) -> Video:

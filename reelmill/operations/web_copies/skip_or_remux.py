@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import OutputRejected
@@ -21,11 +20,12 @@ from reelmill.ffmpeg.trials.subtitles import usable_subtitles
 from reelmill.ffmpeg.verify import Expectation, Source
 from reelmill.ffmpeg.verify.damage import fault
 from reelmill.operations.chunk_store.readable import boxed_later, open_video
-from reelmill.operations.context import Workbench, recipe
+from reelmill.operations.context import Workbench
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
 from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.recipe import Recipe, SourceContent, recipe
 from reelmill.operations.web_copies.ceiling import with_ceiling
 from reelmill.operations.web_copies.result import COPIED, Making, ReencodeResult, link_copy, making
 from reelmill.operations.web_copies.web_texts import place_texts
@@ -41,8 +41,8 @@ def of_our_making(video: Video) -> str | None:
     return f"{video.path} is a copy that Reelmill made; re-encode what it was made from"
 
 
-def remux_recipe(content: dict[str, Any]) -> str:
-    """The recipe of the streams, in another container, of the video with this content id (pure)."""
+def remux_recipe(content: SourceContent) -> Recipe:
+    """The recipe of the streams, in another container, of a video (pure)."""
     return recipe("remux", [content], form=WEB_FORM)
 
 
@@ -140,7 +140,7 @@ def _skipped(bench: Workbench, video: Video, why: str, started: float) -> Reenco
 
 
 def _remuxed(bench: Workbench, video: Video, source: Path, info: MediaInfo, started: float) -> ReencodeResult:
-    key = remux_recipe(bench.content_id(video))
+    key = remux_recipe(bench.content(video))
     with attempt(bench, key) as turn:
         made, reused = turn.found, turn.found is not None
         if made is None:

@@ -35,6 +35,8 @@ from reelmill.operations.chunk_store.encode_chunks import (
 from reelmill.operations.chunk_store.job_claim import JobClaim
 from reelmill.operations.chunk_store.store import Store
 from reelmill.operations.context import Workbench
+from reelmill.operations.recipe import SourceContent
+from reelmill.operations.web_copies.result import made_recipe
 from reelmill.parallel import FanOut, cores, in_order
 from reelmill.report import Report, Share
 from reelmill.settings import get_settings
@@ -64,11 +66,19 @@ class WebCopy:
     source: Path
     info: MediaInfo
     encoding: Encoding
+    asked: Encoding  # before its ceiling was known
+    content: SourceContent
     recipe: str
     folder: Path  # its workspace
     report: Report
     fan_out: FanOut
     chunk_seconds: Fraction = CHUNK_SECONDS
+
+    def made_recipe(self, encoder: str) -> str:
+        """What it is recorded by once this encoder has made it (pure); where one was asked for, by that."""
+        return made_recipe(
+            self.content, self.asked if self.asked.encoder_asked else replace(self.asked, encoder=encoder)
+        )
 
     def encode(self) -> StagedCopy:
         """Encode it.
