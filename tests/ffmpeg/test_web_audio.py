@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,6 +16,7 @@ from reelmill.ffmpeg.commands.web_audio import audio_filters
 from reelmill.ffmpeg.commands.web_copy import reencode, remux
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.process.run import FfmpegRunner
+from reelmill.ffmpeg.reading.audio_jitter import jitter, with_jitter
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.reading.tracks import AudioTrack
 from reelmill.ffmpeg.verify import Expectation, Source, verify
@@ -26,7 +28,7 @@ _FAST = Encoding(preset="ultrafast")
 
 def _copy(source: Path, encoding: Encoding = _FAST) -> Path:
     target = source.with_name("copy.mp4")
-    FfmpegRunner(find_ffmpeg()).run(reencode(source, probe(source), target, encoding))
+    FfmpegRunner(find_ffmpeg()).run(reencode(source, with_jitter(source, probe(source)), target, encoding))
     return target
 
 
@@ -134,3 +136,50 @@ def test_a_copy_says_what_it_is_and_nothing_of_whoever_filmed_it(tmp_path: Path,
         assert [stream.language for stream in made.streams.audio] == ["und", "fra"]
         defaults = [bool(stream.disposition & Disposition.default) for stream in made.streams.audio]
         assert defaults == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "starts", "wanted"),
+    [
+        ([20] * 6, [0, 20, 40, 60, 80, 100], 0),
+        ([20] * 6, [0, 20, 52, 60, 92, 100], 12),  # late, and in time again
+        ([20] * 6, [0, 20, 40, 100, 120, 140], 0),  # a hole stays
+        ([21] * 60, [round(n * 64 / 3) for n in range(60)], 0),  # durations in whole milliseconds
+        ([0] * 3, [0, 20, 30], 0),  # unknown
+    ],
+)
+def test_jitter_is_what_does_not_last(lengths: list[int], starts: list[int], wanted: int) -> None:
+    packets = [(Fraction(start, 1000), Fraction(length, 1000)) for start, length in zip(starts, lengths, strict=True)]
+    assert jitter(packets) * 1000 == wanted
+
+
+#: Times that are off by up to 10 ms, back and forth, without going back.
+_SHAKEN = "setts=ts='max(PREV_OUTPTS+1\\,TS+(mod(N*7919\\,21)-10)*0.001/TB)'"
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [("libopus", "mkv"), ("libmp3lame", "mkv"), ("aac", "mkv"), ("aac", "flv"), ("aac", "mp4")]
+)
+@pytest.mark.parametrize("shaken", [False, True])
+def test_times_that_jitter_are_no_holes(tmp_path: Path, codec: str, suffix: str, *, shaken: bool) -> None:
+    rate = "44100" if suffix == "flv" else "48000"
+    plain = clip(tmp_path / f"plain.{suffix}", seconds=4, options=["-c:a", codec, "-ar", rate, "-b:a", "64k"])
+    source = tmp_path / f"shaken.{suffix}"
+    ffmpeg("-i", plain, "-c", "copy", *(("-bsf:a", _SHAKEN) if shaken else ()), source)
+    found = []
+    for one in (plain, source):
+        with av.open(str(_copy(one))) as made:
+            found.append(np.concatenate([frame.to_ndarray() for frame in made.decode(audio=0)], axis=1)[0])
+    samples = min(map(len, found))
+    assert abs(len(found[0]) - len(found[1])) <= 1024
+    quiet = np.abs(found[1][4800 : samples - 4800]) < 1e-4
+    assert not np.lib.stride_tricks.sliding_window_view(quiet, 96).all(axis=1).any()  # 2 ms of silence in a tone
+
+
+def test_a_hole_is_filled_where_nothing_jitters(tmp_path: Path) -> None:
+    source = tmp_path / "hole.mkv"
+    held = ("-af", "aselect=not(between(t\\,1\\,1.04))")
+    clip(source, seconds=3, options=["-c:a", "pcm_s16le", *held])
+    with av.open(str(_copy(source))) as made:
+        found = np.concatenate([frame.to_ndarray() for frame in made.decode(audio=0)], axis=1)[0]
+    assert len(found) / 44100 == pytest.approx(3, abs=0.03)

@@ -27,7 +27,9 @@ _SURROUND: Final = ("FL", "FR", "FC", "LFE", "BL", "BR")
 _MINUS_3: Final = 0.7071
 #: Seconds that are missing before silence takes their place: more than times in whole milliseconds are off, and less
 #: than anybody hears (ITU-R BT.1359: 45 ms). Vorbis in WebM lacks 10 ms after its first frame.
-_HOLE: Final = "0.008"
+_HOLE: Final = 0.008
+#: How many times the jitter of a track's times must be missing.
+_JITTERS: Final = 2
 _UNKNOWN: Final = "NONE"
 #: On which side those are whose names end otherwise.
 _SIDES: Final = {"FLC": "L", "FRC": "R"}
@@ -85,7 +87,8 @@ def audio_filters(track: AudioTrack, channels: Sequence[str] = _STEREO, *, whole
         found += [f"aformat=sample_fmts=fltp{layout}", _pan(_channels(track), channels)]
         found.append(f"alimiter=limit={CEILING}:level=0:latency=1")
     rate = f"{_MOST_RATE}:" if track.rate > _MOST_RATE else ""
-    return [*found, f"aresample={rate}async=1:min_hard_comp={_HOLE}"]  # players that ignore holes would drift
+    hole = max(_HOLE, _JITTERS * track.jitter)
+    return [*found, f"aresample={rate}async=1:min_hard_comp={hole:.3f}"]  # players that ignore holes would drift
 
 
 def _channels(track: AudioTrack) -> tuple[str, ...]:

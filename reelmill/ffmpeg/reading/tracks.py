@@ -43,6 +43,7 @@ class AudioTrack:
     untimed: bool = False  # its first frame has no time, so that ffmpeg would put it at the file's beginning
     channels: tuple[str, ...] = ("FL", "FR")  # as ffmpeg names them
     rate: int = 48_000  # samples a second
+    jitter: float = 0.0  # seconds by which times of its packets are off, where that was looked into
 
 
 @dataclass(frozen=True)
