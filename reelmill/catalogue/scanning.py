@@ -6,13 +6,16 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlmodel import Session
 
 from reelmill.catalogue.models import Video, utc_now
+
+#: So many records of one content are looked through: a thousand copies of one file are a test, or a mistake.
+_ALIKE: Final = 100
 
 
 class KnownFile(NamedTuple):
@@ -101,11 +104,13 @@ def records_of_content(session: Session, files: Collection[SeenFile]) -> list[Re
         files: those that were looked at.
 
     Returns:
-        The records, by path.
+        The records, by path; of each content the first hundred that the index has.
     """
-    contents = {file.content_id for file in files if file.content_id is not None}
     video = _columns()
-    known = sqlalchemy.select(*_recorded()).where(video.content_id == sqlalchemy.any_(_texts(contents)))
+    given = sqlalchemy.func.unnest(_texts({file.content_id for file in files if file.content_id is not None}))
+    contents = given.table_valued("content_id").render_derived()
+    of_each = sqlalchemy.select(*_recorded()).where(video.content_id == contents.c.content_id).limit(_ALIKE).lateral()
+    known = sqlalchemy.select(of_each).select_from(contents.join(of_each, sqlalchemy.true()))
     found = list(session.connection().execute(known))
     dates = sqlalchemy.tuple_(video.size, video.mtime_ns).in_([(file.size, file.mtime_ns) for file in files])
     unread = sqlalchemy.select(*_recorded()).where(video.content_id.is_(None), dates)

@@ -85,9 +85,9 @@ def entries(session: Session) -> list[Entry]:
 
 
 def ids_of_content(session: Session, content_id: str) -> list[uuid.UUID]:
-    """The ids of the videos of this content, the one known longest first."""
+    """The ids of the videos of this content, the one known longest first; a hundred at most."""
     same = select(Video.id).where(Video.content_id == content_id)
-    return list(session.exec(same.order_by(col(Video.created_at), col(Video.id))))
+    return list(session.exec(same.order_by(col(Video.created_at), col(Video.id)).limit(100)))
 
 
 def by_recipes(session: Session, recipes: Sequence[str]) -> list[Video]:

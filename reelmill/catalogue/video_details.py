@@ -17,7 +17,7 @@ class VideoDetails:
     source: Video | None  # what a job made it of
     products: tuple[Video, ...]  # copies and other files that jobs made of it, by path
     tags: tuple[VideoTag, ...]  # by name
-    same: tuple[Video, ...]  # copies and hard links: other files that hold the same, by path
+    same: tuple[Video, ...]  # copies and hard links: other files that hold the same, by path; a hundred at most
     analyses: tuple[str, ...]  # kinds of what was found in it and kept
 
 
@@ -32,7 +32,7 @@ def read_details(session: Session, video: Video) -> VideoDetails:
         The video with all of it.
     """
     alike = select(Video).where(col(Video.content_id).is_not(None), Video.content_id == video.content_id)
-    same = tuple(session.exec(alike.where(Video.id != video.id).order_by(col(Video.path))))
+    same = tuple(session.exec(alike.where(Video.id != video.id).order_by(col(Video.path)).limit(100)))
     sources = [video.id, *(other.id for other in same)]  # what was made of one of them is shared by all
     products = select(Video).where(col(Video.source_video_id).in_(sources)).order_by(col(Video.path))
     tags = select(VideoTag).where(VideoTag.video_id == video.id).order_by(col(VideoTag.name))

@@ -91,7 +91,8 @@ def test_an_unchanged_file_is_looked_at_once(bench: Workbench, library: Path) ->
     (library / "clip.mp4").symlink_to("/")
     led_out = duplicates_report(bench)
     assert "leads out" in led_out.skipped["inbox/clip.mp4"]
-    os.utime(library / "other.mp4", ns=(2, 2))
+    with (library / "other.mp4").open("ab") as file:
+        file.write(b"\0\0\0\x08free")
     (library / "clip.mp4").unlink()
     gone = duplicates_report(bench, fan_out=third)
     assert sorted(third.names) == ["clip.mp4", "other.mp4"]

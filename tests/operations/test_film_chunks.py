@@ -54,7 +54,9 @@ def short(bench: Workbench) -> Workbench:
 def _videos(bench: Workbench, count: int, **options: Any) -> list[str]:
     """Of a codec that is never joined as it is."""
     given = {"seconds": 3, "size": "160x90", "codec": "mpeg4", **options}
-    paths = [clip(bench.root.folder("inbox") / f"{number:02}.mkv", **given) for number in range(count)]
+    folder, tags = bench.root.folder("inbox"), [("-metadata", f"comment={number}") for number in range(count)]
+    # Each its own: what holds the same shares its chunks.
+    paths = [clip(folder / f"{number:02}.mkv", **given, options=tag) for number, tag in enumerate(tags)]
     return [str(video.id) for video in (add(bench, path) for path in paths)]
 
 
@@ -259,8 +261,10 @@ def test_chunks_of_a_film_that_was_rejected_are_not_used_again(
 def test_another_video_in_its_place_is_not_taken_for_it(short: Workbench) -> None:
     ids = _videos(short, 2)
     _unfinished(short, ids)
-    os.utime(short.root.folder("inbox") / "00.mkv", ns=(1, 1))
-    add(short, short.root.folder("inbox") / "00.mkv")
+    path = short.root.folder("inbox") / "00.mkv"
+    os.utime(path, ns=(1, 1))  # that is the same video still
+    path.write_bytes(path.read_bytes().replace(b"Lavf", b"Xavf"))
+    add(short, path)
     assert compile_mega(short, ids, layout="sequence").chunks_reused == 3
 
 
