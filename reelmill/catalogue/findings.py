@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import Any, Final
 
 import sqlalchemy
@@ -94,13 +95,21 @@ def of_content(found: Any, video: Any) -> ColumnElement[bool]:
 
 
 def perceptual_hashes(
-    session: Session, algorithm: str, directory_type: str | None = None
+    session: Session, algorithm: str, video_ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, PerceptualHashes]:
-    """The perceptual hashes by an algorithm, by their videos' ids, for one directory type or for all."""
+    """The perceptual hashes of some videos by an algorithm, by the videos' ids; not of more than a few thousand."""
     statement = select(PerceptualHashes).where(PerceptualHashes.algorithm == algorithm)
-    if directory_type is not None:
-        statement = statement.join(Video).where(Video.directory_type == directory_type)
-    return {found.video_id: found for found in session.exec(statement)}
+    found = session.exec(statement.where(col(PerceptualHashes.video_id).in_(video_ids)))
+    return {hashes.video_id: hashes for hashes in found}
+
+
+def perceptual_hashes_of_contents(
+    session: Session, algorithm: str, content_ids: Collection[str]
+) -> dict[str, PerceptualHashes]:
+    """The perceptual hashes of what holds the same, by content ids; not of more than a few thousand."""
+    statement = select(PerceptualHashes).where(PerceptualHashes.algorithm == algorithm)
+    found = session.exec(statement.where(col(PerceptualHashes.content_id).in_(content_ids))) if content_ids else ()
+    return {hashes.content_id: hashes for hashes in found if hashes.content_id is not None}
 
 
 def store_perceptual_hashes(session: Session, hashes: PerceptualHashes) -> None:

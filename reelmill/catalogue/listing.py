@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from sqlmodel import Session, col, func, select
 
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag
+from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Not
 from reelmill.catalogue.filter_fields import INVALID, MADE, MISSING
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.video_filter import clause
 
 #: Videos a page holds unless asked for otherwise.
 PAGE = 500
+
+#: Every video that is not of our own making, missing and invalid ones too.
+ORIGINALS: Final = Not(Flag(MADE))
 
 
 def narrowed(

@@ -26,6 +26,7 @@ def absorb(session: Session, kept: Video, other: Video) -> None:
                 _drop_twins(session, column, kept.id, other.id)
                 moved = sqlalchemy.update(table).where(column == other.id).values({column: kept.id})
                 session.connection().execute(moved)
+    kept.is_product = kept.is_product or other.is_product
     session.delete(other)
     session.flush()  # paths and recipes are unique: theirs must go before ours come
     for name, value in added.items():

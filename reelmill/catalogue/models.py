@@ -8,6 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, ClassVar, Final
 
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -35,6 +36,9 @@ TITLE_KEY: Final = 200
 #: index only for the very expression it was made with.
 FOLDED_FILENAME: Final = "lower(normalize(filename))"
 FOLDED_TITLE: Final = f"left(lower(normalize(title)), {TITLE_KEY})"
+
+#: What a job may make something new of, in the words of the index that picks are made from.
+USABLE_SOURCE: Final = "is_valid AND missing_since IS NULL AND duration > 0 AND NOT is_product"
 
 
 class CatalogueModel(SQLModel):
@@ -81,6 +85,12 @@ class Video(CatalogueModel, table=True):
         ),
         Index("video_title_search", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
         Index("video_filename_search", "filename", postgresql_using="gin", postgresql_ops={"filename": "gin_trgm_ops"}),
+        Index(
+            "video_usable_source",
+            "id",
+            postgresql_include=["duration", "orientation"],
+            postgresql_where=text(USABLE_SOURCE),
+        ),
         Index("video_filename_folded", text(FOLDED_FILENAME)),
         Index("video_title_folded", text(FOLDED_TITLE)),
         # Files of catalogues of before content ids are recognised by these two; the index empties as they are read.
@@ -90,7 +100,12 @@ class Video(CatalogueModel, table=True):
 
     id: uuid.UUID = Field(default_factory=uuid.uuid4, primary_key=True)
     title: str = Field(description="the container's tag, else the file's stem; people may edit it")
-    path: str = Field(unique=True, description="relative to the media root, forward slashes")
+    # In the order of bytes, as walks through folders are, whatever order the database has: both are read side by side.
+    path: str = Field(
+        sa_type=String(collation="C"),
+        unique=True,
+        description="relative to the media root, forward slashes",
+    )
     directory_type: str = Field(index=True)
     filename: str
     size: int = Field(sa_type=BigInteger, description="bytes")
@@ -120,6 +135,11 @@ class Video(CatalogueModel, table=True):
     missing_since: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     thumbnail_path: str | None = None
 
+    is_product: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": sqlalchemy.false()},
+        description="a job of ours made it; it stays true when somebody replaces the file",
+    )
     source_video_id: uuid.UUID | None = Field(default=None, foreign_key=f"{SCHEMA}.video.id", index=True)
     made_by: uuid.UUID | None = Field(default=None, description="the flow run that made this file")
     recipe: str | None = Field(default=None, unique=True, description="hash of what this file was made from and how")

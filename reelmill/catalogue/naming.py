@@ -18,7 +18,7 @@ from reelmill.catalogue.limits import clean
 from reelmill.catalogue.models import FOLDED_FILENAME, FOLDED_TITLE, TITLE_KEY, Video
 from reelmill.errors import AmbiguousVideo, OutsideMediaRoot, UnknownVideo
 from reelmill.settings import get_settings
-from reelmill.storage.media_root import OUTPUT_TYPES, MediaRoot
+from reelmill.storage.media_root import MediaRoot
 from reelmill.wording import beginnings
 
 #: Candidates that a refusal lists.
@@ -179,7 +179,8 @@ def _folded(text: Any) -> sqlalchemy.Function[Any]:
 
 def _preferred(session: Session, clause: _Clause) -> list[Video]:
     """Of the videos that meet a clause those to be preferred, by path; one more at most than are shown."""
-    made, missing = col(Video.directory_type).in_(OUTPUT_TYPES), col(Video.missing_since).is_not(None)
+    made: _Clause = sqlalchemy.inspect(Video).local_table.c.is_product
+    missing = col(Video.missing_since).is_not(None)
     # Materialized: to stop early, PostgreSQL would read the whole index of paths in their order.
     every = select(Video.id, Video.path, made.label("made"), missing.label("missing")).where(clause)
     meeting = every.cte("meeting").prefix_with("MATERIALIZED")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
@@ -12,7 +12,15 @@ import sqlalchemy
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlmodel import Session
 
+from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
+from reelmill.storage.media_root import MediaRoot
+
+#: Records that are read at once.
+PAGE: Final = 5000
+
+#: What follows the slash: all paths in a folder lie between the folder with the one and with the other.
+_AFTER: Final = "0"
 
 #: So many records of one content are looked through: a thousand copies of one file are a test, or a mistake.
 _ALIKE: Final = 100
@@ -21,6 +29,7 @@ _ALIKE: Final = 100
 class KnownFile(NamedTuple):
     """What a scan needs to know of a file it may have seen before; there may be millions, so nothing more."""
 
+    path: str  # relative to the media root
     size: int
     mtime_ns: int
     missing: bool
@@ -50,14 +59,46 @@ class SeenFile(NamedTuple):
     content_id: str | None  # None: it is nothing that can be read
 
 
-def known_files(session: Session, directory_type: str) -> dict[str, KnownFile]:
-    """Every file the catalogue holds of a directory type, by path."""
+def known_files(session: Session, directory_type: str, *, after: str = "", limit: int = PAGE) -> list[KnownFile]:
+    """One page of the files that the catalogue holds of a directory type, by the bytes of their paths.
+
+    Args:
+        session: of the catalogue.
+        directory_type: which.
+        after: the path of the last file of the page before.
+        limit: the most files on it.
+
+    Returns:
+        The files; fewer than ``limit`` on the last page.
+    """
     # Columns over a plain connection: the ORM would take five times as long.
-    video = _columns()
+    video, folder = _columns(), MediaRoot.relative_folder(directory_type)
     missing = video.missing_since.is_not(None)
     wanted = sqlalchemy.select(video.path, video.size, video.mtime_ns, missing, video.ctime_ns)
-    rows = session.connection().execute(wanted.where(video.directory_type == directory_type)).all()
-    return {path: KnownFile(*known) for path, *known in rows}
+    within = video.path > (after or f"{folder}/"), video.path < f"{folder}{_AFTER}"
+    page = wanted.where(video.directory_type == directory_type, *within).order_by(video.path).limit(limit)
+    return [KnownFile(*row) for row in session.connection().execute(page)]
+
+
+def every_known_file(directory_type: str) -> Iterator[KnownFile]:
+    """Every file that the catalogue holds of a directory type, in the order in which ``folder_walk`` meets files.
+
+    Each page is a transaction of its own, so that a walk of hours holds none open.
+
+    Args:
+        directory_type: which.
+
+    Yields:
+        The files.
+    """
+    after = ""
+    while True:
+        with session() as opened:
+            page = known_files(opened, directory_type, after=after)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].path
 
 
 #: Facts of a file that a new scan overwrites; the title stays, people may have edited it.
@@ -74,6 +115,8 @@ def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
         return
     # Not model_dump(), which turns exact rates into text before the column type sees them.
     rows: list[dict[str, Any]] = [{name: getattr(video, name) for name in Video.model_fields} for video in videos]
+    for row in rows:
+        row["is_product"] |= row["recipe"] is not None or row["made_by"] is not None
     # One statement of a row, run for each in a pipeline: one of 200 rows takes longer to write than to carry out.
     statement = insert(Video)
     refreshed: dict[str, Any] = {name: statement.excluded[name] for name in _REFRESHED}

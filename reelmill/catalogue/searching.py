@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Session, col, func, select
 
+from reelmill.catalogue.engine import session as opened_session
+from reelmill.catalogue.limits import clean
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.naming import resolve_video
 from reelmill.errors import FileMissing, InputError
-from reelmill.storage.media_root import OUTPUT_TYPES, MediaRoot
+from reelmill.storage.media_root import MediaRoot
 from reelmill.troubles import Flaw
+
+
+class VideoFacts(NamedTuple):
+    """What is needed of a video that is compared with all others; there may be many, so nothing more."""
+
+    id: uuid.UUID
+    path: str
+    size: int  # bytes
+    mtime_ns: int
+    content_id: str | None
+    width: int | None
+    height: int | None
+    duration: float | None  # seconds
+
+
+#: Records that are read at once.
+PAGE: Final = 2000
 
 
 class Entry(NamedTuple):
@@ -73,15 +93,56 @@ def count_videos(session: Session) -> int:
     return session.exec(select(func.count()).select_from(Video)).one()
 
 
-def entries(session: Session) -> list[Entry]:
-    """Every record, by path."""
+def entries(session: Session, *, after: str = "", limit: int = PAGE) -> list[Entry]:
+    """One page of records, by the bytes of their paths.
+
+    Args:
+        session: of the catalogue.
+        after: the path of the last record of the page before.
+        limit: the most records on it.
+
+    Returns:
+        The records; fewer than ``limit`` on the last page.
+    """
+    wanted = sqlalchemy.select(*_entry()).where(col(Video.path) > after).order_by(col(Video.path)).limit(limit)
+    return [Entry(*row) for row in session.connection().execute(wanted)]
+
+
+def entries_of(session: Session, paths: Collection[str]) -> list[Entry]:
+    """The records of these paths, by their bytes; not more than a few thousand at once."""
+    recordable = [path for path in paths if clean(path) == path]  # no record has a name that is not UTF-8
+    named = col(Video.path) == sqlalchemy.any_(sqlalchemy.cast(recordable, ARRAY(sqlalchemy.String)))
+    wanted = sqlalchemy.select(*_entry()).where(named).order_by(col(Video.path))
+    return [Entry(*row) for row in session.connection().execute(wanted)]
+
+
+def every_entry() -> Iterator[Entry]:
+    """Every record, in the order in which ``folder_walk`` meets files; each page is a transaction of its own.
+
+    Yields:
+        The records.
+    """
+    after = ""
+    while True:
+        with opened_session() as opened:
+            page = entries(opened, after=after)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].path
+
+
+def _entry() -> tuple[Any, ...]:
     video = sqlalchemy.inspect(Video).local_table.c
-    wanted = sqlalchemy.select(
+    return (
         video.id, video.path, video.size, video.mtime_ns, video.is_valid,
-        video.missing_since.is_not(None), video.recipe.is_not(None), video.thumbnail_path,
-        video.blake2,
+        video.missing_since.is_not(None), video.recipe.is_not(None), video.thumbnail_path, video.blake2,
     )  # fmt: skip
-    return [Entry(*row) for row in session.connection().execute(wanted.order_by(video.path)).all()]
+
+
+def known_ids(session: Session, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of these ids that videos have; not more than a few thousand at once."""
+    return set(session.exec(select(Video.id).where(col(Video.id).in_(ids)))) if ids else set()
 
 
 def ids_of_content(session: Session, content_id: str) -> list[uuid.UUID]:
@@ -115,15 +176,18 @@ def search(session: Session, words: str, *, limit: int = 50) -> list[Video]:
     return list(session.exec(statement))
 
 
-def valid_videos(session: Session, directory_type: str | None = None) -> list[Video]:
-    """Every valid video that is there, of one directory type or of all, by path."""
-    statement = select(Video).where(col(Video.is_valid), col(Video.missing_since).is_(None)).order_by(col(Video.path))
-    if directory_type is not None:
-        statement = statement.where(Video.directory_type == directory_type)
-    return list(session.exec(statement))
+def valid_videos(session: Session, directory_type: str) -> list[VideoFacts]:
+    """Every valid video of a directory type that is there, by path."""
+    return _valid(session, col(Video.directory_type) == directory_type)
 
 
-def originals(session: Session) -> list[Video]:
-    """Every video that is not of our own making, missing and invalid ones too, by path."""
-    statement = select(Video).where(col(Video.directory_type).not_in(OUTPUT_TYPES))
-    return list(session.exec(statement.order_by(col(Video.path))))
+def valid_originals(session: Session) -> list[VideoFacts]:
+    """Every valid video that is there and not of our own making, by path."""
+    return _valid(session, ~col(Video.is_product))
+
+
+def _valid(session: Session, clause: sqlalchemy.ColumnElement[bool]) -> list[VideoFacts]:
+    video = sqlalchemy.inspect(Video).local_table.c
+    wanted = sqlalchemy.select(*(video[name] for name in VideoFacts._fields))
+    there = wanted.where(video.is_valid, video.missing_since.is_(None), clause).order_by(video.path)
+    return [VideoFacts(*row) for row in session.connection().execute(there)]

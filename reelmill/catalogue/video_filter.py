@@ -104,7 +104,7 @@ def _flag(name: str) -> Clause:
     flags: dict[str, Clause] = {
         INVALID: _VIDEO.is_valid.is_(False),
         MISSING: _VIDEO.missing_since.is_not(None),
-        MADE: sqlalchemy.or_(_VIDEO.recipe.is_not(None), _VIDEO.made_by.is_not(None)),
+        MADE: _VIDEO.is_product,
     }
     return flags[name]
 
@@ -134,8 +134,11 @@ def _elsewhere(field: Field) -> tuple[Clause, ...]:
 def _comparison(field: Field, compared: str, value: Value) -> Clause:
     if field.kind is Kind.TAG:
         return sqlalchemy.exists().where(*_elsewhere(field), _text(_TAG.name, compared, str(value).lower()))
-    column = _VIDEO[field.column]
+    column: ColumnElement[Any] = _VIDEO[field.column]
     if field.kind is Kind.TEXT:
+        if field.name == "path" and compared in ("~", "contains"):
+            # Its own collation knows ASCII's small letters only.
+            column = sqlalchemy.collate(column, "default")
         if field.name == "path" and compared == "~":
             # From the beginning of any folder or name in it.
             return _text(literal("/").concat(column), compared, f"*/{value}")

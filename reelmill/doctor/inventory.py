@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
@@ -23,6 +24,9 @@ IMAGE_FOLDERS: Final = (THUMBNAILS, GIFS)
 #: What the names of our own half-finished files in the library's folders begin with; other hidden files are people's.
 HALF_MADE: Final = ".reelmill-"
 
+#: Paths that are looked for at once.
+_PORTION: Final = 2000
+
 
 class File(NamedTuple):
     """One file as the disk has it."""
@@ -33,24 +37,26 @@ class File(NamedTuple):
 
 @dataclass
 class Inventory:
-    """What a walk through the library came across; paths are relative to the media root."""
+    """A walk through every folder of the library but the system's; hidden files that are not ours are left out."""
 
-    files: dict[str, File] = field(default_factory=dict)
-    half_made: list[str] = field(default_factory=list)
+    root: MediaRoot
+    half_made: list[str] = field(default_factory=list)  # relative to the media root, as all paths here
     unreadable: list[str] = field(default_factory=list)  # folders
 
+    def files(self) -> Iterator[tuple[str, File]]:
+        """Walk; what stands in the other fields is complete at the end.
 
-def walk(root: MediaRoot) -> Inventory:
-    """Walk through every folder of the library but the system's; hidden files that are not ours are left out."""
-    found = Inventory()
-    prefix = len(os.fspath(root.path)) + 1
-    folders = [os.fspath(root.path / folder) for folder in (*_VIDEO_FOLDERS, *IMAGE_FOLDERS)]
-    for entry in entries(folders, _enters, lambda folder, _: found.unreadable.append(folder[prefix:])):
-        if entry.name.startswith(HALF_MADE) and not _is_folder(entry):
-            found.half_made.append(entry.path[prefix:])
-        elif not entry.name.startswith(".") and (file := _file(entry)) is not None:
-            found.files[entry.path[prefix:]] = file
-    return found
+        Yields:
+            Each file, by the bytes of the paths.
+        """
+        prefix = len(os.fspath(self.root.path)) + 1
+        folders = sorted(f"{folder}/" for folder in (*_VIDEO_FOLDERS, *IMAGE_FOLDERS))
+        places = [os.fspath(self.root.path / folder) for folder in folders]
+        for entry in entries(places, _enters, lambda folder, _: self.unreadable.append(folder[prefix:])):
+            if entry.name.startswith(HALF_MADE) and not _is_folder(entry):
+                self.half_made.append(entry.path[prefix:])
+            elif not entry.name.startswith(".") and (file := _file(entry)) is not None:
+                yield entry.path[prefix:], file
 
 
 def existing_files(root: MediaRoot, paths: Iterable[str]) -> dict[str, File]:
@@ -98,38 +104,135 @@ class Differences:
         return frozenset((*self.gone, *self.returned, *self.changed, *self.altered, *self.touched, *self.orphans))
 
 
-def compare(entries: Iterable[Entry], files: Mapping[str, File]) -> Differences:
-    """Where catalogue and disk do not agree (pure).
+def compare(
+    entries: Iterable[Entry],
+    files: Iterable[tuple[str, File]],
+    *,
+    there: Callable[[Collection[str]], Collection[str]],
+    owners: Callable[[Collection[uuid.UUID]], Collection[uuid.UUID]],
+) -> Differences:
+    """Where catalogue and disk do not agree. Neither is held: there may be millions, and few that differ.
 
     Args:
-        entries: every record.
-        files: every file, by its path.
+        entries: every record, by the bytes of their paths.
+        files: every file, in the same order.
+        there: those of some paths where files are; asked of thumbnails.
+        owners: those of some ids that videos have; asked of what images are named after.
 
     Returns:
         The paths of every kind of difference.
     """
-    rest = dict(files)
-    seen: dict[str, list[str]] = {}
-    ids: set[uuid.UUID] = set()
-    thumbnails: list[str] = []
-    for entry in entries:
-        ids.add(entry.id)
-        if in_system_folder(entry.path):  # where scans do not look either
-            continue
-        if entry.thumbnail_path is not None:
-            thumbnails.append(entry.thumbnail_path)
-        what = _difference(entry, rest.pop(entry.path, None))
-        if what is not None:
-            seen.setdefault(what, []).append(entry.path)
-    stems = {path.rpartition(".")[0] for path in files}
-    for path in rest:
-        if video_of_texts(path) in stems:
-            continue
-        what = _unnamed(path, ids)
-        if what is not None:
-            seen.setdefault(what, []).append(path)
-    seen["lost_images"] = [path for path in thumbnails if path not in files]
+    seen: dict[str, list[str]] = defaultdict(list)
+    thumbnails = Portions(lambda paths: seen["lost_images"].extend(_absent(paths, there(paths))))
+    images = Portions(lambda paths: seen["images"].extend(_of_nobody(paths, owners)))
+    texts = TextsBeside(lambda path: seen["orphans" if _folder(path) in OUTPUT_TYPES else "unseen"].append(path))
+    for path, file, entry in _side_by_side(files, entries):
+        if file is not None:
+            texts.pass_by(path)
+        if entry is not None:
+            if in_system_folder(path):  # where scans do not look either
+                continue
+            if entry.thumbnail_path is not None:
+                thumbnails.add(entry.thumbnail_path)
+            what = _difference(entry, file)
+            if what is not None:
+                seen[what].append(path)
+        elif _folder(path) in IMAGE_FOLDERS:
+            images.add(path)
+        elif not texts.wait(path):
+            seen["orphans" if _folder(path) in OUTPUT_TYPES else "unseen"].append(path)
+    for rest in (thumbnails, images, texts):
+        rest.finish()
     return Differences(**{what: tuple(sorted(paths)) for what, paths in seen.items()})
+
+
+class Portions:
+    """Paths handed on some thousands at a time."""
+
+    def __init__(self, hand_on: Callable[[list[str]], None]):
+        self._hand_on = hand_on
+        self._paths: list[str] = []
+
+    def add(self, path: str) -> None:
+        """Take one."""
+        self._paths.append(path)
+        if len(self._paths) >= _PORTION:
+            self.finish()
+
+    def finish(self) -> None:
+        """Hand on the rest."""
+        if self._paths:
+            self._hand_on(self._paths)
+        self._paths = []
+
+
+class TextsBeside:
+    """Subtitle tracks that no record names, until it is known whether the video is there that they stand beside.
+
+    Both begin with the same stem and a dot, so that in the order of paths only other such files lie between them.
+    """
+
+    def __init__(self, of_nobody: Callable[[str], None]):
+        self._of_nobody = of_nobody
+        self._stems: list[str] = []  # of the files just before that the next may stand beside
+        self._waiting: list[tuple[str, str]] = []  # stem and path
+
+    def pass_by(self, path: str) -> None:
+        """A file is at ``path``, whatever it is."""
+        self._leave(lambda stem: not path.startswith(f"{stem}."))
+        stem = path.rpartition(".")[0]
+        self._waiting = [(wanted, text) for wanted, text in self._waiting if wanted != stem]
+        self._stems.append(stem)
+
+    def wait(self, path: str) -> bool:
+        """Whether the file at ``path`` is a subtitle track; one whose video does not come is handed on."""
+        stem = video_of_texts(path)
+        if stem is not None and stem not in self._stems:
+            self._waiting.append((stem, path))
+        return stem is not None
+
+    def finish(self) -> None:
+        """No file comes any more."""
+        self._leave(lambda _: True)
+
+    def _leave(self, is_over: Callable[[str], bool]) -> None:
+        self._stems = [stem for stem in self._stems if not is_over(stem)]
+        for _, path in filter(lambda waiting: is_over(waiting[0]), self._waiting):
+            self._of_nobody(path)
+        self._waiting = [waiting for waiting in self._waiting if not is_over(waiting[0])]
+
+
+def _side_by_side(
+    files: Iterable[tuple[str, File]], entries: Iterable[Entry]
+) -> Iterator[tuple[str, File | None, Entry | None]]:
+    records = iter(entries)
+    record = next(records, None)
+    for path, file in files:
+        while record is not None and record.path < path:
+            yield record.path, None, record
+            record = next(records, None)
+        if record is not None and record.path == path:
+            yield path, file, record
+            record = next(records, None)
+        else:
+            yield path, file, None
+    while record is not None:
+        yield record.path, None, record
+        record = next(records, None)
+
+
+def _absent(paths: Sequence[str], there: Collection[str]) -> Iterator[str]:
+    return (path for path in paths if path not in there)
+
+
+def _of_nobody(paths: Sequence[str], owners: Callable[[Collection[uuid.UUID]], Collection[uuid.UUID]]) -> Iterator[str]:
+    named = {path: _owner(PurePosixPath(path).name) for path in paths}
+    known = owners({one for one in named.values() if one is not None})
+    return (path for path, one in named.items() if one is None or one not in known)
+
+
+def _folder(path: str) -> str:
+    return path.partition("/")[0]
 
 
 def _difference(entry: Entry, file: File | None) -> str | None:
@@ -144,13 +247,6 @@ def _difference(entry: Entry, file: File | None) -> str | None:
     return "altered" if file.size != entry.size else "touched"
 
 
-def _unnamed(path: str, ids: set[uuid.UUID]) -> str | None:
-    folder, name = PurePosixPath(path).parts[0], PurePosixPath(path).name
-    if folder in IMAGE_FOLDERS:
-        return None if _owner(name) in ids else "images"
-    return "orphans" if folder in OUTPUT_TYPES else "unseen"
-
-
 def _owner(name: str) -> uuid.UUID | None:
     """The video whose id the name of an image begins with."""
     try:
@@ -159,30 +255,24 @@ def _owner(name: str) -> uuid.UUID | None:
         return None
 
 
-def unfit_files(files: Mapping[str, File], extensions: Collection[str], *, but: Collection[str]) -> dict[str, str]:
-    """Videos that no scan can record, with the reason (pure).
+def unfit_file(path: str, file: File, extensions: Collection[str]) -> str | None:
+    """Why no scan can record a video (pure); None where it can, or where it is no video.
 
     Args:
-        files: every file, by its path.
+        path: of the file.
+        file: as the disk has it.
         extensions: what counts as a video, without dots.
-        but: those of which something else is said.
 
     Returns:
-        The reason by path, in the order of the paths.
+        A sentence with the way out.
     """
-    reasons = {}
-    for path, file in files.items():
-        reason = unfit(path, file.mtime_ns)
-        if reason is None or path in but:
-            continue
-        folder, ending = PurePosixPath(path).parts[0], PurePosixPath(path).suffix.lower().lstrip(".")
-        if folder not in IMAGE_FOLDERS and ending in extensions:
-            reasons[path] = reason
-    return dict(sorted(reasons.items()))
+    reason = unfit(path, file.mtime_ns)
+    is_video = _folder(path) not in IMAGE_FOLDERS and PurePosixPath(path).suffix.lower().lstrip(".") in extensions
+    return reason if is_video else None
 
 
 def originals(root: MediaRoot) -> Iterator[Path]:
     """Every file that is nobody's product, by path."""
-    for path in sorted(walk(root).files):
-        if PurePosixPath(path).parts[0] not in (*OUTPUT_TYPES, *IMAGE_FOLDERS):
+    for path, _ in Inventory(root).files():
+        if _folder(path) not in (*OUTPUT_TYPES, *IMAGE_FOLDERS):
             yield root.path / path

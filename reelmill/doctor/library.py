@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.searching import Entry
 from reelmill.doctor import inventory
 from reelmill.doctor.findings import Finding, fault, listed, ok, warning
-from reelmill.doctor.inventory import Differences
+from reelmill.doctor.inventory import Differences, File, Inventory
 from reelmill.errors import InputError, Unreadable
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
@@ -30,6 +31,7 @@ from reelmill.wording import plural
 
 _SCAN: Final = "run the job `scan` on those folders"
 _LIST: Final = "`reelmill videos list"
+_AT_ONCE: Final = 1000  # records
 _SHOWN: Final = 3  # sentences in a finding; all the names are in ``Finding.names``
 
 
@@ -58,15 +60,22 @@ def check_library(
     """
     root.require()
     require_ours(root, claim=False)
-    with session() as opened:
-        entries = searching.entries(opened)
-    found = inventory.walk(root)
-    differences = _settled(root, inventory.compare(entries, found.files))
+    found = Inventory(root)
+    seen = _Passing()
+    differences = inventory.compare(
+        seen.entries(searching.every_entry()),
+        seen.files(found.files()),
+        there=partial(inventory.existing_files, root),
+        owners=_owners,
+    )
+    differences = _settled(root, differences)
+    absent = {*differences.gone, *differences.still_missing}
+    unfit = {path: reason for path, reason in seen.unfit.items() if path not in differences.orphans}
     findings = [
-        *records(differences, len(entries)),
-        *invalid([entry.path for entry in _present(entries, differences) if not entry.valid]),
+        *records(differences, seen.count),
+        *invalid([path for path in seen.invalid if path not in absent]),
         *leftovers(differences, found.half_made),
-        *unrecordable(inventory.unfit_files(found.files, EXTENSIONS, but=differences.orphans)),
+        *unrecordable(unfit),
         *unfinished(workspace.abandoned(root)),
     ]
     if found.unreadable:
@@ -74,32 +83,60 @@ def check_library(
         remedy = "give this user the right to read them, or look after the disk"
         findings.append(fault("folders", f"Cannot be read: {listed(names)}.", remedy, names=names))
     if deep:
-        findings.append(_decoded(root, entries, differences, report or NullReport()))
+        findings.append(_decoded(root, differences, report or NullReport()))
     if originals is not None:
         findings.append(_compared(root, originals))
     return findings
 
 
+class _Passing:
+    """What is kept of records and files while they pass by."""
+
+    def __init__(self) -> None:
+        self.count = 0  # records
+        self.invalid: list[str] = []  # paths
+        self.unfit: dict[str, str] = {}  # reasons by path
+
+    def entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            self.count += 1
+            if not entry.valid:
+                self.invalid.append(entry.path)
+            yield entry
+
+    def files(self, files: Iterable[tuple[str, File]]) -> Iterator[tuple[str, File]]:
+        for path, file in files:
+            reason = inventory.unfit_file(path, file, EXTENSIONS)
+            if reason is not None:
+                self.unfit[path] = reason
+            yield path, file
+
+
+def _owners(ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    with session() as opened:
+        return searching.known_ids(opened, ids)
+
+
 def _settled(root: MediaRoot, differences: Differences) -> Differences:
     """With a second look at what a job may have changed between the look at the catalogue and that at the disk."""
-    suspects = differences.suspects
+    suspects = sorted(differences.suspects)
     if not suspects:
         return differences
-    again = inventory.existing_files(root, suspects)
-    with session() as opened:
-        entries = [entry for entry in searching.entries(opened) if entry.path in suspects]
-    sure = inventory.compare(entries, again)
+    sure: dict[str, set[str]] = {name: set() for name in vars(differences)}
+    for start in range(0, len(suspects), _AT_ONCE):
+        portion = suspects[start : start + _AT_ONCE]
+        with session() as opened:
+            entries = searching.entries_of(opened, portion)
+        files = sorted(inventory.existing_files(root, portion).items())
+        again = inventory.compare(entries, files, there=frozenset, owners=frozenset)
+        for name, paths in vars(again).items():
+            sure[name].update(paths)
+    doubted = differences.suspects
     kept = {
-        name: tuple(path for path in getattr(differences, name) if path not in suspects or path in getattr(sure, name))
-        for name in vars(differences)
+        name: tuple(path for path in paths if path not in doubted or path in sure[name])
+        for name, paths in vars(differences).items()
     }
     return Differences(**kept)
-
-
-def _present(entries: Iterable[Entry], differences: Differences) -> list[Entry]:
-    """The records of files that are there."""
-    absent = {*differences.gone, *differences.still_missing}
-    return [entry for entry in entries if entry.path not in absent]
 
 
 def records(differences: Differences, count: int) -> list[Finding]:
@@ -232,21 +269,33 @@ def _trouble(work: Path) -> str | None:
     return None
 
 
-def _decoded(root: MediaRoot, entries: Sequence[Entry], differences: Differences, report: Report) -> Finding:
-    present = [entry for entry in _present(entries, differences) if entry.valid]
+def _decoded(root: MediaRoot, differences: Differences, report: Report) -> Finding:
+    absent = {*differences.gone, *differences.still_missing}
     # What was altered, or is of another time, is named as that already.
     altered = {*differences.altered, *differences.touched}
-    known = [entry._replace(blake2=None) if entry.path in altered else entry for entry in present]
+    with session() as opened:
+        total = searching.count_videos(opened)
     found: list[str] = []
+    count = 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for count, reason in enumerate(pool.map(partial(_damage, root), known), 1):
-            report.progress(count / len(known), f"{count} of {plural(len(known), 'video')}")
-            if reason is not None:
-                found.append(reason)
+        for page in _portions(entry for entry in searching.every_entry() if entry.valid and entry.path not in absent):
+            known = [entry._replace(blake2=None) if entry.path in altered else entry for entry in page]
+            for reason in pool.map(partial(_damage, root), known):
+                count += 1
+                report.progress(min(1.0, count / total), f"{count} of up to {plural(total, 'video')}")
+                if reason is not None:
+                    found.append(reason)
     if not found:
-        return ok("content", f"{plural(len(known), 'video')} decoded, each whole.")
+        return ok("content", f"{plural(count, 'video')} decoded, each whole.")
     remedy = "copy originals again from where they came from; run the jobs that made the others again"
     return fault("content", " ".join(found[:3]), remedy, names=found)
+
+
+def _portions(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Some at a time: a pool takes all that it is given at once."""
+    rest = iter(entries)
+    while portion := list(islice(rest, _AT_ONCE)):
+        yield portion
 
 
 def _damage(root: MediaRoot, entry: Entry) -> str | None:

@@ -29,6 +29,8 @@ from reelmill.settings import Settings
 from reelmill.storage.media_root import MediaRoot
 from reelmill.wording import plural
 
+_MARKED_AT_ONCE: Final = 2000
+
 
 @dataclass(frozen=True)
 class Repair:
@@ -78,10 +80,14 @@ def _mark_missing(settings: Settings, names: Sequence[str]) -> list[Repair]:
         root = MediaRoot(settings.media_root)
         root.require()
         require_ours(root)
-        there = existing_files(root, names)
-        gone = [path for path in names if path not in there]
-        with session() as opened:
-            scanning.mark_missing(opened, gone, utc_now())
+        gone: list[str] = []
+        for start in range(0, len(names), _MARKED_AT_ONCE):
+            portion = names[start : start + _MARKED_AT_ONCE]
+            there = existing_files(root, portion)
+            marked = [path for path in portion if path not in there]
+            with session() as opened:
+                scanning.mark_missing(opened, marked, utc_now())
+            gone += marked
         report.line(f"marked as missing: {listed(gone)}")
 
     return [Repair(f"mark {plural(len(names), 'record')} as missing: {listed(names)}", act)]

@@ -99,10 +99,15 @@ class MediaRoot:
 
     def folder(self, directory_type: str) -> Path:
         """The folder of a directory type (``inbox``, ``public``, ``playback``, … or a type of ``library/``)."""
+        return self.path / self.relative_folder(directory_type)
+
+    @classmethod
+    def relative_folder(cls, directory_type: str) -> str:
+        """The folder of a directory type, relative to the root: the paths of its videos begin with it and a slash."""
         if directory_type in OWN_FOLDERS:
-            return self.path / directory_type
-        self.check_type(directory_type)
-        return self.path / LIBRARY / directory_type
+            return directory_type
+        cls.check_type(directory_type)
+        return f"{LIBRARY}/{directory_type}"
 
     @staticmethod
     def check_type(name: str) -> None:

@@ -85,7 +85,7 @@ def holds(condition: Condition, facts: Facts) -> bool:
             return {
                 "invalid": not video.is_valid,
                 "missing": video.missing_since is not None,
-                "made": video.recipe is not None or video.made_by is not None,
+                "made": video.is_product,
             }[name]
         case Missing(name):
             known = FIELDS[name]

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from reelmill.catalogue import scanning, searching
+from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.limits import PATH_BYTES, clean, to_json, unfit, unfit_record
+from reelmill.catalogue.listing import ORIGINALS, list_videos
 from reelmill.catalogue.models import Video
 from reelmill.classification import classify
 from reelmill.errors import Unstorable
@@ -92,7 +93,7 @@ def test_details_of_any_kind_can_be_kept(catalogue: str) -> None:
     odd = {"a": float("nan"), "b": [1.5, float("-inf"), {"c\0": "\0x\ud800"}], "d": (True, None, 3, "é 🎬")}
     _keep(_video(details=odd))
     with session() as opened:
-        (video,) = searching.originals(opened)
+        (video,) = list_videos(opened, ORIGINALS)
     assert video.details == {"a": None, "b": [1.5, None, {"c\ufffd": "\ufffdx\ufffd"}], "d": [True, None, 3, "é 🎬"]}
     with get_engine().connect() as connection:
         found = connection.execute(text("SELECT details->'b'->0 FROM catalogue.video")).scalar_one()

@@ -158,9 +158,10 @@ def test_the_one_as_it_is_written_comes_before_its_twin_in_the_other_normalisati
 
 
 def test_an_original_comes_before_what_was_made_of_it_and_a_file_that_is_there_before_a_missing_one() -> None:
-    _add("inbox/a.mp4", "playback/a.mp4", title="A")
+    _add("inbox/a.mp4", title="A")
+    _add("playback/a.mp4", title="A", is_product=True)
     _add("inbox/gone/a.mp4", title="A", missing_since=datetime.now(UTC))
-    _add("playback/b.mp4")
+    _add("playback/b.mp4", is_product=True)
     _add("inbox/c.mp4", missing_since=datetime.now(UTC))
     assert [_path(name) for name in ("a.mp4", "A", "b.mp4", "c.mp4", "playback/a.mp4")] == [
         *("inbox/a.mp4", "inbox/a.mp4", "playback/b.mp4", "inbox/c.mp4", "playback/a.mp4")

@@ -170,9 +170,7 @@ def test_a_usable_video_and_others() -> None:
 def test_known_files_are_of_one_type() -> None:
     _add(_video("inbox/a.mp4", size=5, mtime_ns=6), _video("public/b.mp4"))
     with session() as opened:
-        known = scanning.known_files(opened, "inbox")
-        assert list(known) == ["inbox/a.mp4"]
-        assert (known["inbox/a.mp4"].size, known["inbox/a.mp4"].mtime_ns, known["inbox/a.mp4"].missing) == (5, 6, False)
+        assert scanning.known_files(opened, "inbox") == [("inbox/a.mp4", 5, 6, False, None)]
 
 
 def test_missing_and_found_again() -> None:
@@ -201,7 +199,8 @@ def _library() -> list[str]:
     good = [f"inbox/{index}.mp4" for index in range(6)] + ["public/p.mp4"]
     _add(
         *map(_video, good),
-        *(_video(f"{kind}/made.mp4") for kind in OUTPUT_TYPES),
+        *(_video(f"{kind}/made.mp4", is_product=True) for kind in OUTPUT_TYPES),
+        _video("inbox/made into it.mp4", is_product=True),
         _video("inbox/invalid.mp4", is_valid=False),
         _video("inbox/missing.mp4", missing_since=datetime.now(UTC)),
         _video("inbox/empty.mp4", duration=0.0),

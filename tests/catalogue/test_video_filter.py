@@ -168,7 +168,8 @@ def _library() -> list[Facts]:
             height=draw.choice([None, 1080]), duration=draw.choice([None, 0.0, 90.0, 600.0, 0.125]),
             bit_rate=draw.choice([None, 10**9]), audio_tracks=draw.choice([None, 0, 2]),
             is_valid=draw.random() < 0.8, missing_since=draw.choice([None, utc_now()]),
-            recipe=f"r{number}" if made else None, thumbnail_path=draw.choice([None, "thumbnails/a.jpg"]),
+            is_product=made, recipe=f"r{number}" if made else None,
+            thumbnail_path=draw.choice([None, "thumbnails/a.jpg"]),
             created_at=datetime(draw.choice([1999, 2026]), 1, 1, tzinfo=UTC),
         )  # fmt: skip
         return Facts(video)

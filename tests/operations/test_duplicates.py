@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -106,9 +107,9 @@ def test_what_is_kept(bench: Workbench, library: Path) -> None:
     assert not failed
     np.testing.assert_array_equal(found[video.id], hash_video(library / "original.mp4"))
     with session() as opened:
-        kept = findings.perceptual_hashes(opened, ALGORITHM, "inbox")[video.id]
-        assert findings.perceptual_hashes(opened, "another") == {}
-        assert findings.perceptual_hashes(opened, ALGORITHM, "videos") == {}
+        kept = findings.perceptual_hashes(opened, ALGORITHM, [video.id])[video.id]
+        assert findings.perceptual_hashes(opened, "another", [video.id]) == {}
+        assert findings.perceptual_hashes(opened, ALGORITHM, [uuid.uuid4()]) == {}
     assert (kept.size, kept.mtime_ns) == (video.size, video.mtime_ns)
     assert (kept.seconds, len(kept.hashes)) == (12, 96)
     with session() as opened:

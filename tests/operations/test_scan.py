@@ -724,9 +724,9 @@ def _found(path: str, size: int = 10, mtime: int = 1000) -> WalkedFile:
 
 def test_the_plan_is_made_of_names_sizes_and_times() -> None:
     def known(size: int = 10, mtime: int = 1000, *, missing: bool = False) -> KnownFile:
-        return KnownFile(size, mtime * 10**9, missing)
+        return KnownFile("", size, mtime * 10**9, missing)
 
-    catalogue = {
+    held = {
         "same": known(),
         "grown": known(size=9),
         "touched": known(mtime=999),
@@ -734,9 +734,10 @@ def test_the_plan_is_made_of_names_sizes_and_times() -> None:
         "gone": known(),
         "long gone": known(missing=True),
     }
-    files = [_found(name) for name in ("same", "grown", "touched", "back", "new")] + [_found("hot", mtime=1995)]
+    catalogue = sorted(file._replace(path=path) for path, file in held.items())
+    files = sorted([_found(name) for name in ("same", "grown", "touched", "back", "new")] + [_found("hot", mtime=1995)])
     decided = plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=True)
-    assert [file.path for file in decided.probe] == ["grown", "touched", "new"]
+    assert [file.path for file in decided.probe] == ["grown", "new", "touched"]
     assert (decided.new, decided.changed, decided.unchanged) == (1, 2, 2)
     assert decided.waiting == ("hot",)
     assert decided.returned == ("back",)

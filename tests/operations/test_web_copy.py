@@ -11,7 +11,7 @@ from typing import Any
 import av
 import pytest
 
-from reelmill.doctor.inventory import compare, walk
+from reelmill.doctor.inventory import Inventory, compare
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.codecs import AV1, H264
 from reelmill.ffmpeg.encoding import Encoding
@@ -103,7 +103,9 @@ def test_a_copy_has_the_lines_wanted_and_its_texts_beside_it(bench: Workbench, t
     beside = bench.root.path / "playback/a.1.deu.vtt"
     assert beside.read_text(encoding="utf-8").startswith("WEBVTT\n")
     assert "Grüße" in beside.read_text(encoding="utf-8")
-    assert compare([], walk(bench.root).files).orphans == (result.path,)  # which the texts are with
+    assert compare([], Inventory(bench.root).files(), there=frozenset, owners=frozenset).orphans == (
+        result.path,
+    )  # which the texts are with
     beside.unlink()
     assert reencode(bench, str(video.id), preset="ultrafast", max_height=90, target_bitrate=0).reused
     assert beside.exists()

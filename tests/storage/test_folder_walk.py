@@ -17,7 +17,7 @@ def _names(root: Path, failures: list[tuple[str, int | None]], *folders: str) ->
         lambda entry: entry.is_dir() and entry.name != "closed",
         lambda folder, error: failures.append((Path(folder).name, error.errno)),
     )
-    return sorted(os.path.relpath(entry.path, root) for entry in walked)
+    return [os.path.relpath(entry.path, root) for entry in walked]
 
 
 def test_each_entry_is_met_once(tmp_path: Path) -> None:
@@ -44,3 +44,12 @@ def test_a_folder_that_cannot_be_listed_stops_nothing(tmp_path: Path, monkeypatc
     failures: list[tuple[str, int | None]] = []
     assert _names(tmp_path, failures, "bad", "good") == ["good/file"]
     assert failures == [("bad", errno.EIO)]
+
+
+def test_paths_ascend_by_their_bytes_whatever_is_a_folder(tmp_path: Path) -> None:
+    for path in ("a/b.mp4", "a.mp4", "a-1.mp4", "a/Z/1", "a/é", "a0", "a/b/1", "a/b-/1", "a/😀", "a/\uffef"):
+        (tmp_path / "top" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "top" / path).touch()
+    found = _names(tmp_path, [], "top")
+    assert len(found) == 10
+    assert found == sorted(found, key=os.fsencode)

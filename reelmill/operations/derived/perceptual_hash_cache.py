@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from reelmill.analysis.similarity.perceptual_hash import ALGORITHM, Hashes, hash_video
 from reelmill.catalogue import findings
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import PerceptualHashes, Video
+from reelmill.catalogue.models import PerceptualHashes
 from reelmill.errors import ChangedMeanwhile, FileMissing, InputError, OutsideMediaRoot
 from reelmill.operations.context import Workbench, local_media_root
 from reelmill.operations.remote_task import RemoteTask
@@ -27,6 +27,35 @@ from reelmill.wording import plural
 #: Seconds of video that are worth a task of their own; shorter ones share one.
 _BATCH_SECONDS: Final = 600
 _DTYPE: Final = "<u8"
+_AT_ONCE: Final = 1000  # videos
+
+
+class HashedVideo(Protocol):
+    """What is asked of a video whose hashes are wanted: a record is one."""
+
+    @property
+    def id(self) -> uuid.UUID:
+        """Of its record."""
+
+    @property
+    def path(self) -> str:
+        """Relative to the media root."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, when it was scanned."""
+
+    @property
+    def mtime_ns(self) -> int:
+        """When it had been written then."""
+
+    @property
+    def content_id(self) -> str | None:
+        """Of what it held then."""
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +115,7 @@ def batches(tasks: Sequence[tuple[HashTask, float]]) -> list[Batch]:
 
 
 def perceptual_hashes(
-    bench: Workbench, videos: Sequence[Video], *, directory_type: str | None = None, fan_out: FanOut = in_threads
+    bench: Workbench, videos: Sequence[HashedVideo], *, fan_out: FanOut = in_threads
 ) -> tuple[dict[uuid.UUID, Hashes], dict[uuid.UUID, str]]:
     """The perceptual hashes of videos, those of unchanged files from the catalogue.
 
@@ -95,7 +124,6 @@ def perceptual_hashes(
     Args:
         bench: what to work with.
         videos: whose.
-        directory_type: of all of them, where they have one in common.
         fan_out: hashes what is missing, here or on other nodes.
 
     Returns:
@@ -105,23 +133,26 @@ def perceptual_hashes(
         NotMounted: the whole library is away.
     """
     bench.root.require()
-    with session() as opened:
-        kept = findings.perceptual_hashes(opened, ALGORITHM, directory_type)
-    by_content = {known.content_id: known for known in kept.values() if known.content_id is not None}
     found: dict[uuid.UUID, Hashes] = {}
     failed: dict[uuid.UUID, str] = {}
     missing: list[tuple[HashTask, float]] = []
-    for video in videos:
-        try:
-            path = bench.root.resolve(video.path)
-        except OutsideMediaRoot as error:
-            failed[video.id] = str(error)
-            continue
-        known = _known(kept, by_content, video, path)
-        if known is not None:
-            found[video.id] = np.frombuffer(known.hashes, _DTYPE).astype(np.uint64)
-        else:
-            missing.append((HashTask(video.id, video.path), video.duration or 0.0))
+    for start in range(0, len(videos), _AT_ONCE):
+        portion = videos[start : start + _AT_ONCE]
+        with session() as opened:
+            kept = findings.perceptual_hashes(opened, ALGORITHM, [video.id for video in portion])
+            contents = [video.content_id for video in portion if video.id not in kept and video.content_id is not None]
+            by_content = findings.perceptual_hashes_of_contents(opened, ALGORITHM, contents)
+        for video in portion:
+            try:
+                path = bench.root.resolve(video.path)
+            except OutsideMediaRoot as error:
+                failed[video.id] = str(error)
+                continue
+            known = _known(kept, by_content, video, path)
+            if known is not None:
+                found[video.id] = np.frombuffer(known.hashes, _DTYPE).astype(np.uint64)
+            else:
+                missing.append((HashTask(video.id, video.path), video.duration or 0.0))
     bench.report.line(f"perceptual hashes: {len(found)} kept, {len(missing)} to compute")
     count = 0
 
@@ -143,7 +174,7 @@ def perceptual_hashes(
 def _known(
     kept: Mapping[uuid.UUID, PerceptualHashes],
     by_content: Mapping[str, PerceptualHashes],
-    video: Video,
+    video: HashedVideo,
     path: Path,
 ) -> PerceptualHashes | None:
     """The hashes of what a file holds now, which is read only where it is not of the time it was scanned at."""

@@ -10,12 +10,11 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.analysis.similarity.duplicates import find_duplicates
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Video
+from reelmill.catalogue.searching import VideoFacts
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.perceptual_hash_cache import perceptual_hashes
 from reelmill.operations.result_card import ItemTable, ResultCard, ResultImage
 from reelmill.parallel import FanOut, in_threads
-from reelmill.storage.media_root import OUTPUT_TYPES
 from reelmill.wording import clock, in_bytes, plural
 
 #: Rows of the result card that have an image: they travel in the artifact.
@@ -91,10 +90,12 @@ def duplicates_report(
         NotMounted: the whole library is away.
     """
     with session() as opened:
-        videos = searching.valid_videos(opened, directory_type)
-    if directory_type is None:
-        videos = [video for video in videos if video.directory_type not in OUTPUT_TYPES]
-    hashes, failed = perceptual_hashes(bench, videos, directory_type=directory_type, fan_out=fan_out)
+        videos = (
+            searching.valid_originals(opened)
+            if directory_type is None
+            else searching.valid_videos(opened, directory_type)
+        )
+    hashes, failed = perceptual_hashes(bench, videos, fan_out=fan_out)
     # Best first, so that the best stands for all that show the same.
     compared = sorted((video for video in videos if video.id in hashes), key=_rank)
     found = find_duplicates([hashes[video.id] for video in compared])
@@ -116,12 +117,12 @@ def duplicates_report(
     return result
 
 
-def _rank(video: Video) -> tuple[int, int, str]:
+def _rank(video: VideoFacts) -> tuple[int, int, str]:
     """Large frames first, then large files."""
     return -(video.width or 0) * (video.height or 0), -video.size, video.path
 
 
-def _copy(video: Video) -> Copy:
+def _copy(video: VideoFacts) -> Copy:
     return Copy(
         video_id=video.id,
         path=video.path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -33,7 +33,7 @@ from reelmill.operations.scan_changes import (
     recorded_changes,
     table_rows,
 )
-from reelmill.operations.walk import Walk, WalkedFile, folder_to_walk
+from reelmill.operations.walk import Walk, WalkedFile, folder_to_walk, side_by_side
 from reelmill.report import LogReport, Report, printable
 from reelmill.storage.media_root import MediaRoot
 from reelmill.storage.system_folders import SYSTEM_FOLDERS, in_system_folder
@@ -108,6 +108,7 @@ class Plan:
     settled_in: float = 0.0  # seconds until the last of the waiting ones is taken for complete, if nothing changes it
     undated: tuple[WalkedFile, ...] = ()  # unchanged ones whose ``ctime_ns`` is not recorded yet
     withdrawn: tuple[str, ...] = ()  # no longer offered to jobs: they lie where no scan looks
+    found: int = 0  # files
 
     @property
     def changes(self) -> int:
@@ -130,8 +131,8 @@ def again_in(settled_in: float, passed: float, looked: float) -> float:
 
 
 def plan(
-    found: Sequence[WalkedFile],
-    known: dict[str, KnownFile],
+    found: Iterable[WalkedFile],
+    known: Iterable[KnownFile],
     *,
     now: float,
     settle_seconds: float,
@@ -139,15 +140,16 @@ def plan(
     unseen: Sequence[str] = (),
     system_folders: Sequence[str] = SYSTEM_FOLDERS,
 ) -> Plan:
-    """Decide what to open (pure).
+    """Decide what to open (pure). Neither files nor records are held: there may be millions that nobody has changed.
 
     Args:
-        found: every file of the folder with a wanted extension.
-        known: what the catalogue holds of the folder, by path.
+        found: every file of the folder with a wanted extension, by the bytes of their paths.
+        known: what the catalogue holds of the folder, in the same order.
         now: seconds since 1970.
         settle_seconds: a file changed more recently than this is still being written.
         skip_existing: leave files alone whose size and times are as the catalogue has them.
         unseen: folders and files that could not be read or recorded; what the catalogue holds of them is not missing.
+            It is read last: a walk adds to it.
         system_folders: patterns of names of folders that were left out; what the catalogue holds of them is withdrawn.
 
     Returns:
@@ -157,12 +159,16 @@ def plan(
     waiting: list[str] = []
     returned: list[str] = []
     undated: list[WalkedFile] = []
-    new = changed = unchanged = 0
+    count = new = changed = unchanged = 0
     settled_in = 0.0
-    rest = dict(known)
-    for file in found:
+    there: list[str] = []  # by their records
+    for file, before in side_by_side(found, known):
+        if file is None:
+            if before is not None and not before.missing:
+                there.append(before.path)
+            continue
+        count += 1
         path, size, mtime_ns, ctime_ns = file
-        before = rest.pop(path, None)
         same = before is not None and before.size == size and before.mtime_ns == mtime_ns
         # An edit that puts the old time back changes this one; so does much that is none, and the content id decides.
         looks_edited = before is not None and None not in (before.ctime_ns, ctime_ns) and before.ctime_ns != ctime_ns
@@ -182,13 +188,12 @@ def plan(
             changed += before is not None and not same
             unchanged += same
     hidden, exactly = tuple(f"{folder}/" for folder in unseen), frozenset(unseen)
-    there = [path for path, video in rest.items() if not video.missing]
     withdrawn = tuple(path for path in there if in_system_folder(path, system_folders))
     kept = {*withdrawn, *exactly}
     missing = tuple(path for path in there if path not in kept and not path.startswith(hidden))
     return Plan(
         tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in, tuple(undated),
-        withdrawn,
+        withdrawn, count,
     )  # fmt: skip
 
 
@@ -230,15 +235,10 @@ def scan(
     report = report or LogReport()
     folder = folder_to_walk(root, directory_type, directory_types)
     started = time.monotonic()
-    # Before the walk: a file that comes with its record meanwhile is found, and opened once in vain. The other way
-    # round it would be known, not found, and so called missing.
-    with session() as opened:
-        known = scanning.known_files(opened, directory_type)
     walk = Walk(root, frozenset(extension.lower().lstrip(".") for extension in extensions), system_folders)
-    found = list(walk.files(folder))
     decided = plan(
-        found,
-        known,
+        walk.files(folder),
+        scanning.every_known_file(directory_type),
         now=time.time(),
         settle_seconds=settle_seconds,
         skip_existing=skip_existing,
@@ -248,7 +248,7 @@ def scan(
     looked_at = time.monotonic()
     for line in _first_lines(walk, decided):
         report.line(line)
-    report.line(f"{len(found)} files, {len(decided.probe)} to open")
+    report.line(f"{decided.found} files, {len(decided.probe)} to open")
     work = _Scan(root, directory_type, report, listener, decided.changes)
     work.read(decided.probe, open_known=not skip_existing)
     work.mark(walk, decided)

@@ -87,6 +87,7 @@ def record(root: MediaRoot, video: Video) -> Video:
 
 
 def _merged(opened: Session, video: Video) -> Video:
+    video.is_product = True  # the journals of older versions do not say so
     stale = searching.by_path(opened, video.path)
     if stale is not None and is_anothers(stale, video):
         stale.path = f"{video.path} ({stale.id})"  # where no file is; tags and all else of it stay with it

@@ -18,7 +18,7 @@ from reelmill.operations.publishing.output_folders import require_folder
 from reelmill.operations.recipe import Recipe
 from reelmill.storage import file_hash
 from reelmill.storage.content_id import content_id
-from reelmill.storage.media_root import MediaRoot
+from reelmill.storage.media_root import OUTPUT_TYPES, MediaRoot
 
 _ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
@@ -64,7 +64,13 @@ def facts(path: Path) -> dict[str, Any]:
 
 
 def new_record(path: str, directory_type: str, stat: os.stat_result) -> Video:
-    """A record that knows where the file is and nothing of what is in it."""
+    """A record that knows where the file is and nothing of what is in it.
+
+    A file of no record in a folder of products counts as a product: the catalogue was lost, or is another one.
+
+    Returns:
+        The record, not in the catalogue yet.
+    """
     name = PurePosixPath(path)
     return Video(
         title=name.stem,
@@ -74,6 +80,7 @@ def new_record(path: str, directory_type: str, stat: os.stat_result) -> Video:
         size=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
         ctime_ns=stat.st_ctime_ns,
+        is_product=directory_type in OUTPUT_TYPES,
     )
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final
 
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.listing import ORIGINALS, count_matching, every_video
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.naming import resolve_video
 from reelmill.errors import FfmpegFailed, InputError, ReelmillError, Unreadable, UserError
@@ -65,22 +66,39 @@ def plan_library(bench: Workbench, video_ids: Sequence[str] | None, options: Pla
         UnknownVideo: there is no such video.
         NotMounted: the library is not there.
     """
+    found = list(each_plan(bench, video_ids, options))
+    return Plan(videos=tuple(found), totals=totals(found), free=free_for_copies(bench))
+
+
+def each_plan(bench: Workbench, video_ids: Sequence[str] | None, options: PlanOptions) -> Iterator[VideoPlan]:
+    """What ``reencode`` would do with videos of the catalogue, one after the other: there may be a million.
+
+    Args:
+        bench: what to work with.
+        video_ids: which; None takes all that are not of our own making.
+        options: how.
+
+    Yields:
+        The plan of each; errors as of ``plan_library``.
+    """
     bench.root.require()
+    videos: Iterable[Video]
     with session() as opened:
-        videos = (
-            searching.originals(opened)
-            if video_ids is None
-            else [resolve_video(opened, video_id, bench.root) for video_id in video_ids]
-        )
-    found = []
+        if video_ids is None:
+            count, videos = count_matching(opened, ORIGINALS), every_video(ORIGINALS)
+        else:
+            videos = [resolve_video(opened, video_id, bench.root) for video_id in video_ids]
+            count = len(videos)
     for number, video in enumerate(videos):
-        bench.report.progress(number / len(videos), f"looking at {video.path}")
-        found.append(_of_video(bench, video, options))
+        bench.report.progress(min(1.0, number / max(1, count)), f"looking at {video.path}")
+        yield _of_video(bench, video, options)
     bench.report.progress(1.0, "done")
+
+
+def free_for_copies(bench: Workbench) -> int | None:
+    """Bytes that copies may take on the library's disk; None where that is not known."""
     free = bench.disk.free()
-    return Plan(
-        videos=tuple(found), totals=totals(found), free=None if free is None else max(0, free - bench.disk.reserve)
-    )
+    return None if free is None else max(0, free - bench.disk.reserve)
 
 
 def plan_files(paths: Sequence[Path], options: PlanOptions, report: Report | None = None) -> Plan:
