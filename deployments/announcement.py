@@ -33,6 +33,7 @@ def announce(site: Site, notify: Notify, *, private: bool) -> None:
     else:
         notify(f"login       what `{programs}/reelmill login` prints; the UI asks for it; on {_decided(site)}")
     if site.rest_url is not None:
+        notify(f"pages       {site.rest_url}   (for a browser; what is called a token below opens them)")
         notify(f"REST API    {site.rest_url}   ({site.rest_url}/docs lists its routes)")
     notify(f"media root  {site.settings.media_root}")
     if not active:

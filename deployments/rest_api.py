@@ -78,9 +78,17 @@ def arguments(host: str, port: int, proxy: str | None) -> list[str]:
         What Python is to run.
     """
     believed = ["--no-proxy-headers"] if proxy is None else ["--proxy-headers", "--forwarded-allow-ips", proxy]
-    listening = ["--host", host, "--port", str(port), "--ws", "none"]
+    listening = ["--host", host, "--port", str(port), "--ws", "websockets-sansio"]
     ending = ["--timeout-graceful-shutdown", str(_GRACE_SECONDS)]
-    return ["uvicorn", "--factory", "reelmill.api.asgi:application", *listening, *ending, *believed, "--no-access-log"]
+    return [
+        "uvicorn",
+        "--factory",
+        "reelmill.pages.asgi:application",
+        *listening,
+        *ending,
+        *believed,
+        "--no-access-log",
+    ]
 
 
 def environment(settings: Settings, port: int) -> dict[str, str]:

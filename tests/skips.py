@@ -14,6 +14,7 @@ REMEDIES: Final = {
     "Prometheus is not installed": "apt-get install prometheus",
     "nginx is not installed": "apt-get install nginx-light",
     "Caddy is not installed": "apt-get install caddy",
+    "Chromium is not installed": "apt-get install chromium",
     "the extra [ai] is not installed": "make ai",
     "the shared folder of real clips": "put it at ../shared/media",
     "mkfs.vfat is not installed": "apt-get install dosfstools",

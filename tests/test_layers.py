@@ -38,7 +38,7 @@ SINGLE_MODULES: dict[str, set[str]] = {
     "wording": set(),
 }
 
-FACES = ("api", "cli", "launch")
+FACES = ("api", "cli", "launch", "pages")
 
 
 def _modules(room: str) -> Iterator[Path]:

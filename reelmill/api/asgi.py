@@ -1,4 +1,4 @@
-"""What uvicorn serves: ``uvicorn --factory reelmill.api.asgi:application``."""
+"""The application of this node's site, and what guards it where nobody has to log in."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from reelmill.api.access.login import site_access
 from reelmill.api.app import bare_app
@@ -24,15 +25,26 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-def application() -> FastAPI | OriginGuard:
-    """The application of this node's site, which is opened as the process starts.
+def site_app() -> FastAPI:
+    """The application of this node's site, which is opened as the process starts."""
+    return bare_app(_lifespan)
 
-    Where login is off, it serves programs of this node and its own pages; nothing that a browser sends for others.
+
+def guarded(app: ASGIApp) -> ASGIApp:
+    """What is served to whom: where login is off, programs of this node and its own pages.
+
+    Args:
+        app: the application, its pages included.
 
     Returns:
-        The application.
+        The same, or a guard before it that lets in nothing that a browser sends for others.
     """
-    app, settings = bare_app(_lifespan), get_settings()
+    settings = get_settings()
     if settings.login == "on":
         return app
     return OriginGuard(app, own_origins(settings.listen or "127.0.0.1", settings.api_port))
+
+
+def application() -> ASGIApp:
+    """The REST API by itself, guarded: ``uvicorn --factory reelmill.api.asgi:application``."""
+    return guarded(site_app())

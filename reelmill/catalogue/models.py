@@ -263,7 +263,7 @@ class AuditEntry(CatalogueModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
     at: datetime = _time(index=True)
     actor: str = Field(description="alice@nas, or the name of an API token")
-    origin: str = Field(description="through what: api, cli, python, worker")
+    origin: str = Field(description="through what: api, cli, python, web, worker")
     action: str = Field(description="submit, retry, cancel, pause, resume, prioritise, …")
     job_id: uuid.UUID | None = Field(default=None, description="the job's public id; None: it is not about one job")
     reason: str | None = None

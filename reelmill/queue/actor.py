@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 #: Through what somebody steers a job.
-Origin = Literal["api", "cli", "python", "worker"]
+Origin = Literal["api", "cli", "python", "web", "worker"]
 
 #: What the message of a cancelled job begins with.
 _CANCELLED: Final = "Cancelled by "

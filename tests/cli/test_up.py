@@ -199,7 +199,7 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[..., Up], tmp_
     assert httpx.get(f"{rest_url}/api/media/nodes", headers=headers).json()["data"][0]["status"] != "offline"
 
     # Its parts are looked after: killed, they are there again.
-    looked_after = ("server start", "--pool cpu", "reelmill.api.asgi")
+    looked_after = ("server start", "--pool cpu", "reelmill.pages.asgi")
     for process in [each for words in looked_after for each in _processes(first.process.pid, words)]:
         process.kill()
     _postgres(Path(env["REELMILL_DATA_DIR"]))[0].kill()

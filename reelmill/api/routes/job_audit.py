@@ -31,7 +31,7 @@ class AuditItem(ApiModel):
     at: datetime
     job_id: uuid.UUID | None = Field(description="the job that it was done to; null: it was done to the site")
     actor: str = Field(examples=["alice@nas"])
-    origin: str = Field(description="through what: api, cli, python or worker")
+    origin: str = Field(description="through what: api, cli, python, web or worker")
     action: str = Field(examples=["cancel"])
     reason: str | None
     details: dict[str, Any]

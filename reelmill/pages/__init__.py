@@ -1,0 +1,18 @@
+"""The pages of a site: what people open in a browser, in the process of the REST API and on its services.
+
+asgi        what uvicorn serves: the REST API and the pages, at one address
+guard       before any page: who looks, and that no page of another origin gets in
+login       the form that takes a token, and the cookie that keeps it
+viewer      who looks at a page, and what they may
+registry    which pages there are: a module of ``views`` adds one
+shell       what every page has around it: navigation, theme, the way out
+view        what a page is built with: its services, its address, its actions
+watch       what changes on the site, read once for all browsers
+address     the choices of a page, in its address (pure)
+theme       light and dark, and the files of ``assets``
+components  what pages are put together from
+views       one module a page
+
+Comes in: pages and what they need of a browser; nothing that a program would ask, which is the REST API's.
+Uses: api, api.access, dispatch, dispatch.tables, errors, pages.components, settings.
+"""

@@ -1,0 +1,106 @@
+"""The pages as an application, in the process of the REST API and within its lifespan."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any, Final, get_type_hints
+
+from fastapi import FastAPI
+from nicegui import Client, ui
+from starlette.requests import Request
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from reelmill.api.access.roles import Permission
+from reelmill.api.services import Services
+from reelmill.errors import ReelmillError
+from reelmill.pages import login, theme
+from reelmill.pages.components.states import empty_state, error_state
+from reelmill.pages.components.text import Text
+from reelmill.pages.guard import PageGuard
+from reelmill.pages.registry import Page, all_pages
+from reelmill.pages.shell import shell
+from reelmill.pages.view import View
+from reelmill.pages.watch import SiteWatch
+
+#: Seconds that the server waits for a browser that has lost its connection, before it forgets the page.
+_RECONNECT: Final = 10.0
+
+
+def pages_app(api: FastAPI) -> ASGIApp:
+    """The pages; NiceGUI has one application a process, so that this is called once in each.
+
+    Args:
+        api: the REST API, whose services they use and whose lifespan is theirs.
+
+    Returns:
+        The pages, with their guard before them.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with api.router.lifespan_context(api):
+            yield
+
+    def services() -> Services:
+        found: Services = api.state.services
+        return found
+
+    @cache
+    def watch() -> SiteWatch:
+        dispatcher = services().dispatcher
+        return SiteWatch(dispatcher.reader.changes, dispatcher.snapshot.now)
+
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.router.routes.extend(login.routes(services))
+    app.mount(theme.ASSETS_PATH, StaticFiles(directory=theme.ASSETS))
+    pages = all_pages()
+    for page in pages:
+        ui.page(page.path, title=page.title)(_built(page, pages, watch))
+    ui.run_with(
+        app,
+        title="Reelmill",
+        favicon=theme.ASSETS / "icon.svg",
+        language="en-US",
+        dark=None,
+        tailwind=False,
+        reconnect_timeout=_RECONNECT,
+        show_welcome_message=False,
+    )
+    return PageGuard(app, services)
+
+
+def _built(page: Page, pages: Sequence[Page], watch: Callable[[], SiteWatch]) -> Callable[..., Awaitable[None]]:
+    """What NiceGUI calls for a page: it takes what the page's own function takes, but for the view."""
+
+    async def build(request: Request, client: Client, **given: Any) -> None:
+        view = View(request, client, watch())
+        with shell(view, page, pages):
+            if page.permission is not None and not view.viewer.may(page.permission):
+                _not_allowed(view, page.permission)
+                return
+            try:
+                await page.build(view, **given)
+            except ReelmillError as error:
+                error_state(str(error))
+
+    hints = get_type_hints(page.build)
+    own = [each.replace(annotation=hints[each.name]) for each in _parameters(page)]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    frame = [inspect.Parameter("request", kind, annotation=Request), inspect.Parameter("client", kind)]
+    build.__signature__ = inspect.Signature([*frame, *own])  # type: ignore[attr-defined]
+    return build
+
+
+def _parameters(page: Page) -> list[inspect.Parameter]:
+    """What a page's function takes beside its view."""
+    return [*inspect.signature(page.build).parameters.values()][1:]
+
+
+def _not_allowed(view: View, permission: Permission) -> None:
+    role = view.viewer.caller.role
+    Text("h1", "Not for this token")
+    empty_state(f"The role {role} may not {permission}.", "Log in with a token of another role.", icon="lock")

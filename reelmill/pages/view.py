@@ -1,0 +1,149 @@
+"""What a page is built with: the services of the site, its own address, what changes, and what may be done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any, Final, TypeVar
+
+from nicegui import Client, ui
+from starlette.requests import Request
+
+from reelmill.api.access.caller import NotLoggedIn
+from reelmill.api.access.roles import Permission
+from reelmill.api.services import Services
+from reelmill.dispatch import Actor
+from reelmill.errors import ReelmillError
+from reelmill.pages.address import Choice, address
+from reelmill.pages.components.section import Section
+from reelmill.pages.components.toast import toast
+from reelmill.pages.login import LOGIN_PATH
+from reelmill.pages.viewer import Viewer
+from reelmill.pages.watch import SiteWatch, Watcher
+
+T = TypeVar("T")
+
+#: Seconds after which it is asked again whether somebody still may look.
+_CHECKED: Final = 5.0
+
+_LOG_IN: Final = f"location.href = '{LOGIN_PATH}?next=' + encodeURIComponent(location.pathname + location.search)"
+
+
+class View:
+    """One page in one browser.
+
+    Args:
+        request: for the page.
+        client: of NiceGUI, that the page belongs to.
+        watch: of the site.
+    """
+
+    def __init__(self, request: Request, client: Client, watch: SiteWatch):
+        self.request, self.client = request, client
+        self.viewer: Viewer = request.state.viewer
+        self._watch, self._open = watch, ExitStack()
+        client.on_delete(self._open.close)
+        client.on_connect(self._begin_checks)
+        self._checks: ui.timer | None = None
+
+    @property
+    def services(self) -> Services:
+        """Of the site: the dispatcher, its reader and snapshot, the settings. Asking them blocks: see ``section``."""
+        return self.viewer.services
+
+    def may(self, permission: Permission) -> bool:
+        """Whether something is offered at all."""
+        return self.viewer.may(permission)
+
+    async def section(self, read: Callable[[], T], show: Callable[[T], Any]) -> Section[T]:
+        """A place of the page with what is read from the site.
+
+        Args:
+            read: reads it, in a thread.
+            show: builds elements of it.
+
+        Returns:
+            The place, to be refreshed as things change.
+        """
+        made = Section(read, show)
+        await made.open()
+        return made
+
+    def on_change(self, watcher: Watcher) -> None:
+        """Have something happen in this page whenever anything on the site changes, within two seconds.
+
+        Args:
+            watcher: is awaited with what has changed, where it may build and change elements.
+        """
+
+        async def watched(reading: Any) -> None:
+            if self.client.has_socket_connection:
+                with self.client:
+                    await watcher(reading)
+
+        self._open.enter_context(self._watch.watched_by(watched))
+
+    def choices(self, name: str) -> list[str]:
+        """What the address of the page has chosen for one thing; empty where nothing."""
+        return [value for value in self.request.query_params.getlist(name) if value]
+
+    def choice(self, name: str) -> str:
+        """The one value that the address of the page has for something, or nothing."""
+        return self.request.query_params.get(name, "")
+
+    def set_address(self, choices: Mapping[str, Choice]) -> None:
+        """Put the choices of the page into its address, without a step for the back button.
+
+        Args:
+            choices: by name.
+        """
+        chosen = json.dumps(address(self.request.url.path, choices))
+        self.client.run_javascript(f"history.replaceState(history.state, '', {chosen})")
+
+    async def act(self, permission: Permission, done: str, act: Callable[[Actor], object]) -> bool:
+        """Do something as whoever looks, and show what came of it.
+
+        Args:
+            permission: that is needed, looked up at this moment.
+            done: the sentence for when it is done.
+            act: does it; may take its time, and raise our errors.
+
+        Returns:
+            Whether it was done.
+        """
+
+        def checked() -> None:
+            act(self.viewer.check(permission))
+
+        try:
+            await asyncio.to_thread(checked)
+        except NotLoggedIn:
+            self.log_in()
+        except ReelmillError as error:
+            with self.client:
+                toast(str(error), failed=True)
+        else:
+            with self.client:
+                toast(done)
+            return True
+        return False
+
+    def log_in(self) -> None:
+        """Ask for a token, and come back to this place with what is chosen in it."""
+        self.client.run_javascript(_LOG_IN)
+
+    def _begin_checks(self) -> None:
+        if self._checks is None:
+            with self.client:
+                self._checks = ui.timer(_CHECKED, self._check, immediate=False)
+
+    async def _check(self) -> None:
+        """A token may end, or be revoked, long before its page is closed."""
+        try:
+            await asyncio.to_thread(self.viewer.check)
+        except NotLoggedIn:
+            self.log_in()
+        except ReelmillError:  # the database is away, and nobody's token over for that
+            return

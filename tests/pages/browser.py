@@ -1,0 +1,96 @@
+"""A real browser, and what tests ask of the pages in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.patience import PATIENCE
+
+#: Sizes of a window: of a desk, and of a phone.
+WIDE: Final = {"width": 1440, "height": 900}
+NARROW: Final = {"width": 390, "height": 844}
+
+#: What axe-core calls a fault that keeps people out.
+_SERIOUS: Final = ("serious", "critical")
+
+Scheme = Literal["light", "dark"]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium without a window; skips the test where it is not there."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        # As root it has no sandbox; what it opens here are our own pages.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def visitor(browser: Browser, address: str, token: str | None, *, scheme: Scheme = "light") -> Iterator[Page]:
+    """Somebody with a browser of their own, logged in or not.
+
+    Args:
+        browser: that is running.
+        address: of the site's pages.
+        token: that they log in with; None: they do not.
+        scheme: as their system has it.
+
+    Yields:
+        A tab of theirs. What a page's scripts trip over, and what it asks of another server, fails the test.
+    """
+    context = browser.new_context(base_url=address, viewport=WIDE, color_scheme=scheme)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE * 1000)
+    context.set_default_navigation_timeout(PATIENCE * 1000)
+    faults: list[str] = []
+    try:
+        tab = context.new_page()
+        tab.on("pageerror", lambda error: faults.append(str(error)))
+        tab.on("request", lambda request: faults.append(request.url) if _elsewhere(request.url, address) else None)
+        if token is not None:
+            tab.goto("/login")
+            log_in(tab, token)
+        yield tab
+        assert not faults, faults
+    finally:
+        context.close()
+
+
+def log_in(tab: Page, token: str) -> None:
+    """Fill in the form for a token, by keyboard."""
+    tab.get_by_label("Token").fill(token)
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(lambda url: "/login" not in url)
+
+
+def faults_for_people(tab: Page) -> list[str]:
+    """What axe-core finds on a page that keeps people out who see, hear or move otherwise.
+
+    Args:
+        tab: with the page.
+
+    Returns:
+        A line for each serious fault.
+    """
+    found: list[dict[str, Any]] = Axe().run(tab).response["violations"]
+    return [
+        f"{fault['id']}: {fault['help']}: {[node['html'][:160] for node in fault['nodes'][:3]]}"
+        for fault in found
+        if fault["impact"] in _SERIOUS
+    ]
+
+
+def _elsewhere(url: str, address: str) -> bool:
+    return not url.startswith((f"{address}/", address.replace("http", "ws", 1), "data:", "blob:"))
