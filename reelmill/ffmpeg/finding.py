@@ -239,7 +239,7 @@ class Finding:
         far = abs(self.got) if isinstance(self.got, int | float) else 0.0
         clause = _SENTENCES[self.kind].format(
             **words | {"text": self.text.rstrip("."), "channels": " and ".join(self.channels)},
-            where=_PLACES.get(self.place or "", "somewhere"),
+            where=_PLACES.get(self.place or "", "somewhere" if self.at is None else f"at {self.at:.1f} s"),
             audio="its audio" if self.track is None else f"audio track {self.track}",
             frame="its frame" if self.at is None else f"its frame at {self.at:.1f} s",
             than=f"where {'the source has ' if self.against_source else ''}{_plain(self.wanted)}"

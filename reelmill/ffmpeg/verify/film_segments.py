@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,13 @@ from reelmill.ffmpeg.reading.raster import WHOLE, Box
 
 #: How many frames of a film are compared at least, spread over it; at least one of each segment.
 FRAMES: Final = 12
+#: How far frames at an even rate may be off, in seconds: Matroska rounds to milliseconds.
+_ROUNDING: Final = 0.0011
+#: How far between two frames of the film, of 1, a frame of its video may begin to be surely one of both: half-way it
+#: may become either, from one frame to the next.
+_UNDECIDED: Final = 0.15
+#: The same, where the moments are that frames of the film are looked for at.
+_EDGE: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class FilmSegment:
     gain: float | None = 0.0  # by how many dB its audio was changed; None: by some
     rough: bool = True  # detail may be lost
     retimed: bool = True  # its frames may be those beside the video's, which motion has shifted
+    rate: Fraction | None = None  # frames a second of the film, where they are the video's, too; None: they are not
 
     @property
     def length(self) -> float:
@@ -38,6 +48,27 @@ class FilmSegment:
     def shown(self, time: float) -> float:
         """When what the video shows at ``time`` is shown in the film."""
         return self.at + time - self.begin
+
+
+def in_step(segment: FilmSegment, times: Sequence[float]) -> bool:
+    """Whether a film surely shows each of some frames of a video, one after the other (pure).
+
+    Args:
+        segment: of the film.
+        times: when the frames are shown in the video, in seconds; they follow one another.
+
+    Returns:
+        False where frames come at another rate, or so that one may be left out or repeated.
+    """
+    if segment.rate is None:
+        return False
+    rate = float(segment.rate)
+    even = all(abs(after - before - 1 / rate) <= _ROUNDING for before, after in pairwise(times))
+    between = [(time - segment.begin) * rate % 1 for time in times]
+    decided = all(abs(phase - 0.5) > _UNDECIDED for phase in between)
+    places = [(segment.shown(time) + _ROUNDING) * rate for time in times]
+    apart = all(_EDGE < place % 1 < 1 - _EDGE for place in places)
+    return even and decided and apart and all(int(b) - int(a) == 1 for a, b in pairwise(places))
 
 
 def shown_box(track: VideoTrack) -> Box:

@@ -18,7 +18,7 @@ from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode_request import FrameRequest
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.reading.raster import WHOLE, Box, Raster, raster
-from reelmill.ffmpeg.verify.film_segments import FilmSegment, shown_box, windows
+from reelmill.ffmpeg.verify.film_segments import FilmSegment, in_step, shown_box, windows
 from reelmill.ffmpeg.verify.frames_match import Judge
 from reelmill.ffmpeg.verify.order_match import misplaced
 from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader, first_frame_time
@@ -52,7 +52,8 @@ class ExpectedFrame:
     @property
     def judge(self) -> Judge:
         """Who compares it."""
-        return Judge(self.segment.mapped, self.segment.rough, self.segment.retimed)
+        beside = self.segment.retimed and self.run is None  # the film may show another frame in its place
+        return Judge(self.segment.mapped, self.segment.rough or beside, self.segment.retimed)
 
     @property
     def request(self) -> FrameRequest:
@@ -96,10 +97,11 @@ def _run(
     those of an AVI with frames between frames are.
 
     Yields:
-        They; the first alone where their times are guesses.
+        They; the first alone where their times are guesses, or the film need not show each of them.
     """
     frames = [frame for frame in source.run(begin, _RUN) if frame.at < segment.end]
     timed = all(earlier.at < later.at for earlier, later in pairwise(frames))
+    timed = timed and (not segment.retimed or in_step(segment, [frame.at for frame in frames]))
     for frame in frames if timed else frames[:1]:
         yield ExpectedFrame(segment, frame.at, raster(frame.frame, shown), shown, number if timed else None)
 
@@ -141,7 +143,7 @@ def _singles(
 
 
 def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raster]]) -> Iterator[Finding]:
-    """Whether frames are repeated or in another order, in a film that has as many as its source.
+    """Whether frames are repeated or in another order, where a film has each of its source's.
 
     Args:
         frames: what ``expected_frames`` found.
@@ -150,12 +152,15 @@ def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raste
     Yields:
         One, at the first place where that is so.
     """
-    runs = defaultdict[int, list[tuple[ExpectedFrame, Raster]]](list)
+    runs = defaultdict[int, list[tuple[ExpectedFrame, Sequence[Raster]]]](list)
     for expected, around in zip(frames, shown, strict=True):
         if expected.run is not None and len(around) == _AROUND:  # at both ends of a film there are fewer
-            runs[expected.run].append((expected, around[1]))
+            runs[expected.run].append((expected, around))
     for run in runs.values():
-        if misplaced([expected.raster for expected, _ in run], [got for _, got in run]):
+        wanted, retimed = [expected.raster for expected, _ in run], run[0][0].segment.retimed
+        # A film may have each frame one later or earlier, and slip by one where its rate is known to a thousandth.
+        places = range(_AROUND) if retimed else (1,)
+        if all(misplaced(wanted, [around[place] for _, around in run], int(retimed)) for place in places):
             yield Finding(FindingKind.MISPLACED, at=run[0][0].request.at)
             return
 

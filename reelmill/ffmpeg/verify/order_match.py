@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -19,12 +20,13 @@ _LEAST: Final = 2
 _SHARE: Final = 0.25
 
 
-def misplaced(wanted: Sequence[Raster], got: Sequence[Raster]) -> bool:
+def misplaced(wanted: Sequence[Raster], got: Sequence[Raster], slips: int = 0) -> bool:
     """Whether a copy repeats frames, or shows them in another order.
 
     Args:
         wanted: frames of the source, one after another.
         got: the copy's at the same moments.
+        slips: how often it may be a frame later or earlier from then on.
 
     Returns:
         True only where that is certain; a copy that is late by the same throughout is not.
@@ -41,4 +43,5 @@ def misplaced(wanted: Sequence[Raster], got: Sequence[Raster]) -> bool:
             shifts.append(nearest - number if wrong else 0)
     usual = int(np.median(shifts)) if shifts else 0
     odd = sum(shift != usual for shift in shifts)
-    return odd >= _LEAST and odd >= _SHARE * len(shifts)
+    changes = sum(before != after for before, after in pairwise(shifts))
+    return odd >= _LEAST and odd >= _SHARE * len(shifts) and changes > slips

@@ -29,7 +29,7 @@ from reelmill.ffmpeg.verify.content import (
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, shown_box
 from reelmill.ffmpeg.verify.frames_compared import order_faults
-from reelmill.ffmpeg.verify.sync import Offset, synchrony, unexplained_holes
+from reelmill.ffmpeg.verify.sync import Offset, segment_lags, synchrony, unexplained_holes
 from reelmill.ffmpeg.verify.timing import (
     Timing,
     decoded_timing,
@@ -149,7 +149,11 @@ def examine(path: Path, expected: Expectation, decode: Decoder = check_whole) ->
     if expected.duration is None and expected.source is None:
         findings += _length_faults(info, report)
     if source is None:
-        findings += [*shown_faults(path, content, report), *list(film_audio_faults(content, report))[:_MOST_NAMED]]
+        shown = list(shown_faults(path, content, report)) or list(order_faults(content.expected_frames, report.rasters))
+        heard = list(film_audio_faults(content, report))[:_MOST_NAMED]
+        if not heard and report.start is not None and info.audio_tracks:
+            heard = list(segment_lags(path, float(report.start), content.segments, frame_length(info)))
+        findings += [*shown, *heard]
     proof = Proof(info, report, tuple(findings), tuple(notes), faststart=in_front, companions=companions_of(path))
     return proof if source is None else _compare_with_source(path, proof, info, report, source, content)
 

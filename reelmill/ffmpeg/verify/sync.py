@@ -7,14 +7,16 @@ found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode_report import AudioTiming
+from reelmill.ffmpeg.reading.probe import open_media
 from reelmill.ffmpeg.verify.audio_lag import AudioPosition, NoLag, measured_lag
+from reelmill.ffmpeg.verify.film_segments import FilmSegment
 from reelmill.ffmpeg.verify.timing import Timing, frame_shift
 
 Place = Literal["start", "middle", "end"]
@@ -28,6 +30,8 @@ _LONGEST: Final = 2.0
 _SHORTEST: Final = 0.3
 #: How often audio is compared at a place before it counts as silent.
 _TRIES: Final = 6
+#: How many segments of a film are compared at most.
+_SEGMENTS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,32 @@ def synchrony(source_path: Path, source: Timing, made_path: Path, made: Timing) 
         faults += [replace(hole, at=got.hole_at - made.first) for hole in _holes(number, wanted, got)]
     faults += [_late(offset, len(made.audio)) for offset in offsets if abs(offset.seconds) > _allowed(offset)]
     return SyncResult(tuple(offsets), tuple(faults))
+
+
+def segment_lags(path: Path, first: float, segments: Sequence[FilmSegment], length: float) -> Iterator[Finding]:
+    """What of a film's audio comes at another time than in its sources.
+
+    Args:
+        path: the film.
+        first: when its first frame is shown, on its own clock.
+        segments: what it was put together from; of those that are heard a few are compared, each in its middle.
+        length: seconds that a frame stands; segments begin on one.
+
+    Yields:
+        One, at the first segment where that is so.
+    """
+    heard = [segment for segment in segments if segment.heard and segment.length >= _SHORTEST]
+    allowed = LIMIT + _PADDING + length
+    for segment in heard[:: max(1, len(heard) // _SEGMENTS)][:_SEGMENTS]:
+        compared = min(_LONGEST, segment.length)
+        begin = segment.begin + (segment.length - compared) / 2
+        with open_media(segment.path) as container:
+            start = (container.start_time or 0) / 1_000_000
+        at = segment.shown(begin)
+        lag = measured_lag(AudioPosition(segment.path, 0, start + begin), AudioPosition(path, 0, first + at), compared)
+        if not isinstance(lag, NoLag) and abs(lag) > allowed:
+            yield Finding(FindingKind.OUT_OF_SYNC, got=lag, limit=allowed, at=at, until=at + compared)
+            return
 
 
 def _pairs(source: Timing, made: Timing) -> list[tuple[int, AudioTiming, AudioTiming | None]]:

@@ -18,7 +18,7 @@ from reelmill.ffmpeg.verify import Expectation, FilmSegment, verify_intermediate
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.film_chunks import FilmChunks, FrameSequence, film_chunks
 from reelmill.operations.films.film_result import FilmOutput
-from reelmill.operations.films.film_segments import of_whole_video
+from reelmill.operations.films.film_segments import FilmForm, of_whole_video
 from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.films.sequence_plan import (
     SegmentPlan,
@@ -144,9 +144,9 @@ class _SequenceMaker:
                 copied=segment.copied, why=segment.why, gain=change,
             )
         )  # fmt: skip
-        cell, size = filters.Cell(source.path, source.info), None if segment.copied else self._plan.size
-        length = min(source.seconds, end - begin)
-        self._expected.append(of_whole_video(cell, segment.begin, length, begin, size, change))
+        cell, length = filters.Cell(source.path, source.info), min(source.seconds, end - begin)
+        form = FilmForm(self._plan.size, self._plan.form.rate, self._work.encoding, segment.copied)
+        self._expected.append(of_whole_video(cell, segment.begin, length, begin, form, change))
         return end
 
     def _add_frames(self, source: SequenceSource, segment: SegmentPlan, share: Share) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 
 from reelmill.ffmpeg.commands import montage
 from reelmill.ffmpeg.commands.filters import Cell, fitted_size
 from reelmill.ffmpeg.commands.montage import TimeRange
+from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.geometry import web_size
+from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.raster import Box
 from reelmill.ffmpeg.verify import FilmSegment, first_frame_time
 from reelmill.operations.chunk_store.readable import ReadableVideo
@@ -17,10 +21,30 @@ from reelmill.operations.chunk_store.readable import ReadableVideo
 _TOGETHER = 0.05
 
 
+@dataclass(frozen=True)
+class FilmForm:
+    """What all frames of a film have in common."""
+
+    size: tuple[int, int]  # pixels
+    rate: Fraction  # a second
+    encoding: Encoding
+    copied: bool = False  # they are those of the videos, neither encoded again nor fitted
+
+    @property
+    def rough(self) -> bool:
+        """Whether they may lose detail."""
+        return not self.copied and self.encoding.spares_detail(*self.size, float(self.rate))
+
+    def rate_of(self, info: MediaInfo) -> Fraction | None:
+        """The rate, where the film has each frame of a video as it is; frames of two fields are made anew."""
+        return self.rate if info.video.frame_rate == self.rate and not info.video.interlaced else None
+
+
 def of_intervals(
     source: ReadableVideo,
     intervals: Sequence[TimeRange],
     counts: Sequence[int],
+    encoding: Encoding,
     fades: Sequence[int] = (),
     gain: float = 0.0,
 ) -> tuple[FilmSegment, ...]:
@@ -30,6 +54,7 @@ def of_intervals(
         source: the video.
         intervals: start and end of each, in seconds of the video.
         counts: how many frames of the film each takes.
+        encoding: of the film.
         fades: frames that each shares with the next; none are cuts.
         gain: dB by which the audio was changed.
 
@@ -40,18 +65,21 @@ def of_intervals(
     shared = [*fades] if fades else [0] * (len(intervals) - 1)
     starts = accumulate((count - fade for count, fade in zip(counts, shared, strict=False)), initial=0)
     fades_in, fades_out = [0, *shared], [*shared, 0]
-    mapped, heard = info.video.hdr is not None, info.audio_tracks > 0
+    form = FilmForm(web_size(info), rate, encoding)
+    mapped, heard, own = info.video.hdr is not None, info.audio_tracks > 0, form.rate_of(info)
     found = []
     for (begin, _), start, count, before, after in zip(intervals, starts, counts, fades_in, fades_out, strict=True):
         first, end, at = begin + before / rate, begin + (count - after) / rate, (start + before) / rate
         if first < end:
             bounds = float(first), float(end), float(at)
-            found.append(FilmSegment(source.path, *bounds, mapped=mapped, heard=heard, gain=gain))
+            found.append(
+                FilmSegment(source.path, *bounds, mapped=mapped, heard=heard, gain=gain, rough=form.rough, rate=own)
+            )
     return tuple(found)
 
 
 def of_whole_video(
-    cell: Cell, begin: Fraction, length: Fraction, at: Fraction, size: tuple[int, int] | None, gain: float | None
+    cell: Cell, begin: Fraction, length: Fraction, at: Fraction, form: FilmForm, gain: float | None
 ) -> FilmSegment:
     """The segment that a whole video is in a sequence (pure).
 
@@ -60,25 +88,26 @@ def of_whole_video(
         begin: when its first frame is shown, in seconds from the start of its file.
         length: of the segment, in seconds.
         at: where it begins in the film, in seconds.
-        size: of the film, which it is fitted into; None: it is as it was.
+        form: of the film.
         gain: dB by which its audio was changed; None: it has none.
 
     Returns:
         The segment.
     """
-    box = Box() if size is None else _fitted(cell, size)
+    box = Box() if form.copied else _fitted(cell, form.size)
     mapped, heard = cell.info.video.hdr is not None, gain is not None
-    return FilmSegment(cell.path, float(begin), float(begin + length), float(at), box, mapped, heard, gain)
+    return FilmSegment(
+        cell.path, float(begin), float(begin + length), float(at), box, mapped, heard, gain,
+        rough=form.rough, rate=form.rate_of(cell.info),
+    )  # fmt: skip
 
 
-def of_cells(
-    cells: Sequence[Cell], size: tuple[int, int], length: Fraction, heard: Sequence[int]
-) -> tuple[FilmSegment, ...]:
+def of_cells(cells: Sequence[Cell], form: FilmForm, length: Fraction, heard: Sequence[int]) -> tuple[FilmSegment, ...]:
     """The segments of a grid; it begins when the last of its videos does.
 
     Args:
         cells: row by row.
-        size: of the grid, in pixels.
+        form: of the grid.
         length: of the grid, in seconds.
         heard: which are heard; of several mixed none is compared.
 
@@ -90,7 +119,7 @@ def of_cells(
     found = []
     for number, cell in enumerate(cells):
         side = 1 / columns
-        inner = _fitted(cell, (size[0] // columns, size[1] // columns))
+        inner = _fitted(cell, (form.size[0] // columns, form.size[1] // columns))
         box = Box(
             (number % columns + inner.left) * side, (number // columns + inner.top) * side,
             inner.width * side, inner.height * side,
@@ -100,7 +129,8 @@ def of_cells(
         end = min(begin + float(length), float(lasts))
         if begin < end:
             mapped = cell.info.video.hdr is not None
-            found.append(FilmSegment(cell.path, begin, end, 0.0, box, mapped, compared))
+            own = form.rate_of(cell.info)
+            found.append(FilmSegment(cell.path, begin, end, 0.0, box, mapped, compared, rough=form.rough, rate=own))
     return tuple(found)
 
 

@@ -20,7 +20,7 @@ from reelmill.operations.chunk_store.film_chunks import Film, FilmChunks, FrameS
 from reelmill.operations.chunk_store.readable import readable
 from reelmill.operations.context import Workbench
 from reelmill.operations.films.film_result import FilmOutput
-from reelmill.operations.films.film_segments import of_cells
+from reelmill.operations.films.film_segments import FilmForm, of_cells
 from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.recipe import SourceContent, recipe
 from reelmill.report import Share
@@ -137,7 +137,7 @@ def produce(work: FilmWork, videos: Sequence[Video], cells: Sequence[filters.Cel
         size=SIZE,
         audio_tracks=1 if planned.heard else 0,
         audio_throughout=True,
-        segments=of_cells(cells, SIZE, length, planned.heard),
+        segments=of_cells(cells, FilmForm(SIZE, planned.rate, work.encoding), length, planned.heard),
     )
     begin, staged = _CELLS_DONE if two_steps else 0.0, work.folder / "output.mp4"
     with film_chunks(bench, work.product.recipe, work.folder) as chunks:

@@ -50,7 +50,7 @@ def cut(work: FilmWork, source: ReadableVideo, intervals: Sequence[TimeRange], r
     )
     audio = montage.joined_audio(cuts) if info.audio_tracks else None
     film = Film(video, audio, lambda way, target: montage.joined(cuts, target, way))
-    expected = expected_of_one(info, length, video.frames, of_intervals(source, intervals, counts))
+    expected = expected_of_one(info, length, video.frames, of_intervals(source, intervals, counts, work.encoding))
     staged = work.folder / "output.mp4"
     with film_chunks(work.bench, recipe_key, work.folder) as chunks:
         chunks.film(film, work.encoding, staged, report)

@@ -196,7 +196,8 @@ def _publish_film(work: FilmWork, opened: ReadableVideo, chosen: Sequence[Segmen
         Moment(start=float(start), end=float(end), score=round(segment.score, 4), reason=segment.reason)
         for (start, end), segment in zip(ranges, chosen, strict=True)
     )
-    expected = expected_of_one(info, frames / rate, frames, of_intervals(opened, ranges, counts, fades, change))
+    segments = of_intervals(opened, ranges, counts, work.encoding, fades, change)
+    expected = expected_of_one(info, frames / rate, frames, segments)
     staged, details = work.folder / "output.mp4", Moments(moments=moments).model_dump(mode="json")
     with film_chunks(work.bench, key, work.folder) as chunks:
         faded = _FadedFilm(source, info, tuple(ranges), tuple(fades), change)
