@@ -6,8 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+from av.video.frame import VideoFrame
+
 from reelmill.errors import WrongParameter
-from reelmill.ffmpeg.reading.decode import decoded_seek_point
+from reelmill.ffmpeg.reading.decode import frame_on_show
 from reelmill.ffmpeg.reading.seeking import SeekPoint
 
 #: Seconds that the last frame of a video of unknown length stands.
@@ -15,7 +17,12 @@ _STANDS: Final = 1
 
 
 def reached(name: str, source: Path, at: Fraction, length: Fraction | None) -> SeekPoint:
-    """How the frame on show at a moment is reached.
+    """How the frame on show at a moment is reached; see ``shown``."""
+    return shown(name, source, at, length)[0]
+
+
+def shown(name: str, source: Path, at: Fraction, length: Fraction | None) -> tuple[SeekPoint, VideoFrame]:
+    """The frame on show at a moment.
 
     Args:
         name: of the video, for people.
@@ -24,14 +31,14 @@ def reached(name: str, source: Path, at: Fraction, length: Fraction | None) -> S
         length: of the video in seconds; None where it does not say, as elementary streams do not.
 
     Returns:
-        Where to seek to, and what is to be decoded from there.
+        Where to seek to, and what is to be decoded from there; and the frame.
 
     Raises:
         WrongParameter: a video of unknown length has ended by then.
         NotAVideo: no frame decodes.
     """
-    seek_point = decoded_seek_point(source, at)
+    seek_point, frame = frame_on_show(source, at)
     if length is None and seek_point.following is None and at - seek_point.shown >= _STANDS:
         shown = f"the last frame of {name} is shown at {float(seek_point.shown):.2f} s"
         raise WrongParameter(f"There is nothing to show at {float(at):g} s: {shown}.", "timestamp", float(at))
-    return seek_point
+    return seek_point, frame

@@ -20,7 +20,7 @@ LIES = {
 def _otherwise(filters: str) -> str:
     coded = "-fps_mode passthrough -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"
     return (
-        f'coded="{coded}"; [ "$form" = gif ] && coded="-loop 0"; '
+        f'coded="{coded}"; [ "$form" = gif ] && coded="-loop 0"; [ "$form" = image2 ] && coded="-q:v 3 -update 1"; '
         f'"$ffmpeg" -v error -y -i "$real" {filters} $coded $front -f "$form" "file:$last"'
     )
 

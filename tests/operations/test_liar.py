@@ -118,6 +118,7 @@ _SHOWN = [
     *((name, "black") for name in _FILMS if name != "reencode"),
     ("compile_gif", "black"),
     ("compile_gif", "mirrored"),
+    *(("thumbnail", lie) for lie in ("black", "its negative", "upside down", "colourless")),
     ("a sequence", "mirrored"), ("digest", "muted"), ("highlight_generate", "muted"),
 ]  # fmt: skip
 

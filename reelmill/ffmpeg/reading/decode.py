@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from reelmill.errors import NotAVideo
@@ -143,10 +144,15 @@ def _decode_until(tally: Tally, packets: Iterable[Packet[Any]], end: Fraction) -
 
 
 def decoded_seek_point(path: Path, at: Fraction) -> SeekPoint:
-    """How the frame on show ``at`` seconds after the start is reached.
+    """How the frame on show ``at`` seconds after the start is reached; see ``frame_on_show``."""
+    return frame_on_show(path, at)[0]
+
+
+def frame_on_show(path: Path, at: Fraction) -> tuple[SeekPoint, VideoFrame]:
+    """The frame on show ``at`` seconds after the start.
 
     Returns:
-        The seek point, with the frame's beginning as decoding has shown it.
+        How it is reached, with its beginning as decoding has shown it, and the frame, not smoothed between blocks.
 
     Raises:
         NotAVideo: no frame decodes.
@@ -155,4 +161,4 @@ def decoded_seek_point(path: Path, at: Fraction) -> SeekPoint:
         found = footage.on_show(at)
     if found is None:
         raise NotAVideo(f"{path.name} holds no frame that decodes.", path, Flaw.NO_FRAMES)
-    return found[0]
+    return found

@@ -31,6 +31,9 @@ _PLAIN_ALPHA: Final = "yuva444p"
 #: and of BT.709.
 _BT601: Final = 6
 _BT709: Final = 1
+#: Shares of red and blue in brightness by BT.601, which images are stored in (ITU-T T.871).
+_RED: Final = 0.299
+_BLUE: Final = 0.114
 #: What declares no matrix: unspecified and reserved.
 _UNKNOWN: Final = (2, 3)
 #: From so many pixels of a side on frames are of high definition.
@@ -102,7 +105,7 @@ def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
     Returns:
         The raster.
     """
-    plain = _PLAIN_ALPHA if _ALPHA.match(frame.format.name) else _PLAIN
+    plain = _PLAIN_ALPHA if has_alpha(frame) else _PLAIN
     shown = frame if _PLANAR.match(frame.format.name) else frame.reformat(format=plain)
     depth = shown.format.components[0].bits
     full = shown.format.name.startswith("yuvj") or int(shown.color_range) == _FULL_RANGE
@@ -125,6 +128,31 @@ def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
     return Raster(data, fine, matrix, declared, bool(frame.interlaced_frame))
 
 
+def image_raster(pixels: NDArray[np.uint8]) -> Raster:
+    """Shrink an image to its raster.
+
+    Args:
+        pixels: blue, green and red, as it is shown; shape (height, width, 3).
+
+    Returns:
+        The raster; without its larger plane where the image is no larger than that.
+    """
+    channels = np.moveaxis(pixels, -1, 0)
+    blue, green, red = np.stack([_cells(channel) for channel in channels]) / np.float32(255)
+    bright = _RED * red + (1 - _RED - _BLUE) * green + _BLUE * blue
+    small = np.stack([bright, (blue - bright) / (2 - 2 * _BLUE), (red - bright) / (2 - 2 * _RED)])
+    fine = b""
+    if min(pixels.shape[:2]) >= FINE_SIDE:
+        shares = np.array([_BLUE, 1 - _RED - _BLUE, _RED], np.float32)
+        fine = _shrunk(np.ascontiguousarray((pixels @ shares).round().astype(np.uint8))).tobytes()
+    return Raster(small.astype(np.float16).tobytes(), fine, _BT601, declared=True)
+
+
+def has_alpha(frame: VideoFrame) -> bool:
+    """Whether parts of a frame may be transparent, which viewers show in different ways."""
+    return _ALPHA.match(frame.format.name) is not None
+
+
 def usual_matrix(width: int, height: int) -> int:
     """The matrix that players take frames of a size to be in, where they declare none: a code point of ITU-T H.273."""
     return _BT709 if max(width, height) >= _HD[0] or min(width, height) >= _HD[1] else _BT601
@@ -145,7 +173,11 @@ def _fine(plane: Any, depth: int, box: Box) -> NDArray[np.uint8]:
 
 
 def _means(plane: Any, depth: int, box: Box) -> Planes:
-    region = _region(plane, depth, box)
+    return _cells(_region(plane, depth, box))
+
+
+def _cells(region: NDArray[Any]) -> Planes:
+    """Means of ``SIDE`` rows and columns of cells."""
     down, across = (np.arange(SIDE) * length // SIDE for length in region.shape)
     # Along the rows first, as they lie in memory: four times as fast.
     sums = np.add.reduceat(np.add.reduceat(region, across, axis=1, dtype=np.uint32), down, axis=0)

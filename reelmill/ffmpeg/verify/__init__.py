@@ -8,7 +8,8 @@ from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.mp4_boxes import faststart
 from reelmill.ffmpeg.verify.content import content_of, shown_faults
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, lasts
-from reelmill.ffmpeg.verify.film_segments import FilmSegment
+from reelmill.ffmpeg.verify.film_segments import FilmSegment, shown_box
+from reelmill.ffmpeg.verify.image_match import ImageSource, require_shown
 from reelmill.ffmpeg.verify.proof import Decoder, Proof, examine, verify, verify_intermediate
 from reelmill.ffmpeg.verify.source_frames import first_frame_time
 
@@ -18,6 +19,7 @@ __all__ = [
     "FilmSegment",
     "Finding",
     "FindingKind",
+    "ImageSource",
     "Proof",
     "Source",
     "content_of",
@@ -26,6 +28,8 @@ __all__ = [
     "faststart",
     "first_frame_time",
     "lasts",
+    "require_shown",
+    "shown_box",
     "shown_faults",
     "verify",
     "verify_intermediate",

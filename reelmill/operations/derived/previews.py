@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from reelmill.errors import NotAVideo, ReelmillError
 from reelmill.ffmpeg.reading.orientation import mirrored, rotation, upright
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.reading.seeking import Footage
+from reelmill.ffmpeg.verify import ImageSource
 from reelmill.operations.result_card import ResultImage
 from reelmill.report import Report
 from reelmill.troubles import Flaw
@@ -38,6 +39,13 @@ _TILE: Final = 120  # height of one frame of a strip, in pixels
 _TILES: Final = 16
 #: What may come up where an image is drawn, the errors of the libraries that draw with it.
 NOT_DRAWN: Final = (ReelmillError, FFmpegError, cv2.error, OSError, ValueError, LookupError, ArithmeticError)
+
+
+class PreviewFrame(NamedTuple):
+    """A frame as it is shown."""
+
+    pixels: NDArray[np.uint8]  # blue, green and red, in true proportions
+    source: ImageSource  # what an image of it must show
 
 
 def encode(pixels: NDArray[np.uint8], *, side: int = SIDE) -> bytes:
@@ -118,7 +126,7 @@ def of_video(path: Path, at: float) -> bytes:
     Raises:
         NotAVideo: no frame decodes.
     """
-    return encode(_frame(path, at))
+    return encode(frame_on_show(path, at).pixels)
 
 
 def of_keyframe(path: Path, at: float) -> bytes:
@@ -147,34 +155,24 @@ def strip(path: Path, times: Sequence[float]) -> bytes:
     Raises:
         NotAVideo: no frame decodes.
     """
-    return encode(_rows([_tile(path, at) for at in times[:_TILES]], 4), side=2 * SIDE)
-
-
-def sheet(path: Path, times: Sequence[float]) -> bytes:
-    """A contact sheet: a frame for each of these seconds, eight a row.
-
-    Returns:
-        A JPEG of its full size.
-
-    Raises:
-        NotAVideo: no frame decodes.
-    """
-    _, jpeg = cv2.imencode(".jpg", _rows([_tile(path, at) for at in times], 8), [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return jpeg.tobytes()
+    return encode(rows([_tile(path, at) for at in times[:_TILES]], 4), side=2 * SIDE)
 
 
 def _tile(path: Path, at: float) -> NDArray[np.uint8]:
-    """One small frame with its time on it."""
-    pixels = _frame(path, at)
+    return tile(frame_on_show(path, at).pixels, at)
+
+
+def tile(pixels: NDArray[np.uint8], at: float) -> NDArray[np.uint8]:
+    """A small frame with its time, in seconds, written on it."""
     height, width = pixels.shape[:2]
-    tile = cv2.resize(pixels, (max(1, round(width * _TILE / height)), _TILE), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(pixels, (max(1, round(width * _TILE / height)), _TILE), interpolation=cv2.INTER_AREA)
     label = f"{int(at) // 60}:{int(at) % 60:02}"
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(tile, label, (4, _TILE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, thickness, cv2.LINE_AA)
-    return np.asarray(tile, np.uint8)
+        cv2.putText(small, label, (4, _TILE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, thickness, cv2.LINE_AA)
+    return np.asarray(small, np.uint8)
 
 
-def _rows(tiles: list[NDArray[np.uint8]], most: int) -> NDArray[np.uint8]:
+def rows(tiles: list[NDArray[np.uint8]], most: int) -> NDArray[np.uint8]:
     """Images of one height side by side, at most so many a row; what is left of the last row is black.
 
     Their width may change within a recording; narrower ones are filled with black.
@@ -185,17 +183,23 @@ def _rows(tiles: list[NDArray[np.uint8]], most: int) -> NDArray[np.uint8]:
     columns, widest = min(most, len(tiles)), max(tile.shape[1] for tile in tiles)
     tiles = [np.pad(tile, ((0, 0), (0, widest - tile.shape[1]), (0, 0))) for tile in tiles]
     tiles = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    rows = [np.hstack(tiles[first : first + columns]) for first in range(0, len(tiles), columns)]
-    return np.asarray(np.vstack(rows), np.uint8)
+    return np.vstack([np.hstack(tiles[first : first + columns]) for first in range(0, len(tiles), columns)])
 
 
-def _frame(path: Path, at: float) -> NDArray[np.uint8]:
-    """BGR pixels, upright, in true proportions."""
+def frame_on_show(path: Path, at: float) -> PreviewFrame:
+    """Decode a frame.
+
+    Returns:
+        The one on show at ``at`` seconds, upright.
+
+    Raises:
+        NotAVideo: no frame decodes.
+    """
     with Footage(path) as footage:
         found = footage.on_show(Fraction(at))
         if found is None:
             raise NotAVideo(f"{path.name} holds no frame that decodes.", path, Flaw.NO_FRAMES)
-        return _upright(found[1], footage.stream)
+        return PreviewFrame(_upright(found[1], footage.stream), ImageSource.of(found[1], at))
 
 
 def _upright(frame: VideoFrame, stream: VideoStream) -> NDArray[np.uint8]:

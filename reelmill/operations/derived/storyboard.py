@@ -22,12 +22,13 @@ from reelmill.analysis.frames.tiles import Pixels, draw
 from reelmill.analysis.storyboard_layout import SHEET, Cue, Tile, place_of, plan, tile_size, webvtt
 from reelmill.catalogue.findings import STORYBOARD
 from reelmill.catalogue.models import Video
-from reelmill.errors import NotAVideo, OutputRejected
-from reelmill.ffmpeg.finding import Finding, FindingKind
-from reelmill.ffmpeg.reading.probe import MediaInfo
+from reelmill.errors import NotAVideo
+from reelmill.ffmpeg.reading.probe import MediaInfo, VideoTrack
+from reelmill.ffmpeg.verify import ImageSource, require_shown, shown_box
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.analysis_cache import store
 from reelmill.operations.derived.image_names import image_name
+from reelmill.operations.derived.scene_images import read_back
 from reelmill.operations.publishing.workspace import workspace
 from reelmill.operations.recipe import recipe
 from reelmill.storage.atomic_files import fsync, place
@@ -107,10 +108,11 @@ class _TileImage(NamedTuple):
     """A drawn tile, and how many seconds from the moment it stands for."""
 
     pixels: Pixels
+    source: ImageSource
     off: Fraction
 
 
-Pen = Callable[[VideoFrame], Pixels]
+Pen = Callable[[VideoFrame, Fraction], tuple[Pixels, ImageSource]]
 
 
 class _Sheets:
@@ -118,7 +120,7 @@ class _Sheets:
 
     def __init__(self, folder: Path, name: str, size: tuple[int, int]):
         self._folder, self._name, self._size = folder, name, size
-        self._waiting: list[Pixels] = []
+        self._waiting: list[_TileImage] = []
         self._places: list[tuple[Tile, str, tuple[int, int, int, int]]] = []
         self.names: list[str] = []
         self.off: list[Fraction] = []
@@ -128,7 +130,7 @@ class _Sheets:
         if not self._waiting:
             self.names.append(f"{self._name}-{len(self.names) + 1}.jpg")
         self._places.append((tile, self.names[-1], place_of(len(self._waiting), self._size)))
-        self._waiting.append(image.pixels)
+        self._waiting.append(image)
         self.off.append(image.off)
         if len(self._waiting) == SHEET:
             self.write()
@@ -137,23 +139,21 @@ class _Sheets:
         """Write the sheet begun, if one is; no larger than its tiles.
 
         Raises:
-            OutputRejected: the finished sheet does not decode to the size it should have.
+            OutputRejected: the finished sheet does not decode, or one of its tiles shows anything but its frame.
         """
         if not self._waiting:
             return
         boxes = [place_of(number, self._size) for number in range(len(self._waiting))]
         height, width = max(y + h for _, y, _, h in boxes), max(x + w for x, _, w, _ in boxes)
         sheet = np.zeros((height, width, 3), np.uint8)
-        for (x, y, w, h), pixels in zip(boxes, self._waiting, strict=True):
-            sheet[y : y + h, x : x + w] = pixels
+        for (x, y, w, h), image in zip(boxes, self._waiting, strict=True):
+            sheet[y : y + h, x : x + w] = image.pixels
         target = self._folder / self.names[-1]
         _, jpeg = cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         target.write_bytes(jpeg.tobytes())
-        read = cv2.imread(str(target))
-        if read is None or read.shape != sheet.shape:
-            raise OutputRejected(
-                f"The finished sheet {target.name} does not decode.", (Finding(FindingKind.NO_FRAMES),)
-            )
+        read = read_back(target)
+        shown = [read[y : y + h, x : x + w] for x, y, w, h in boxes]
+        require_shown(f"The sheet {target.name}", list(zip(shown, (one.source for one in self._waiting), strict=True)))
         fsync(target)
         self._waiting = []
 
@@ -173,7 +173,7 @@ def _write_files(bench: Workbench, source: Path, info: MediaInfo, folder: Path, 
     duration = min(promised, entries.last + _TAIL)
     tiles = plan(duration, entries.times)
     sheets = _Sheets(folder, name, size)
-    pen = partial(draw, track=info.video, size=size)
+    pen = partial(_drawn, track=info.video, size=size)
     for tile, image in _tile_images(source, tiles, entries.times, pen):
         bench.report.progress(float(tile.end / duration), "storyboard")
         if image is not None:
@@ -225,7 +225,7 @@ def _at_keyframes(reader: KeyframeReader, tiles: Sequence[Tile], pen: Pen) -> di
     for tile in tiles:
         still = None if tile.keyframe is None else reader.at(tile.keyframe, tile.end)
         if still is not None:  # drawn at once: a hundred decoded frames of 4K would fill a gigabyte
-            found[tile] = _TileImage(pen(still.frame), abs(still.time - tile.middle))
+            found[tile] = _TileImage(*pen(still.frame, still.time), abs(still.time - tile.middle))
     return found
 
 
@@ -234,4 +234,10 @@ def _exact(reader: SeekingReader, tile: Tile, pen: Pen) -> _TileImage | None:
     if still is None:
         return None
     early = max(Fraction(0), still.time - tile.middle)  # by how much the very first frame comes too late
-    return None if early > tile.end - tile.start else _TileImage(pen(still.frame), early)
+    return None if early > tile.end - tile.start else _TileImage(*pen(still.frame, still.time), early)
+
+
+def _drawn(frame: VideoFrame, at: Fraction, *, track: VideoTrack, size: tuple[int, int]) -> tuple[Pixels, ImageSource]:
+    """A frame as a tile, and what that must show."""
+    source = ImageSource.of(frame, float(at), shown_box(track), mapped=track.hdr is not None)
+    return draw(frame, track, size), source

@@ -17,7 +17,7 @@ from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
 from reelmill.operations.context import Workbench
-from reelmill.operations.derived import previews
+from reelmill.operations.derived import scene_images
 from reelmill.operations.derived.analysis_cache import transitions_of
 from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.films.film_result import FilmOutput
@@ -125,16 +125,10 @@ def _images(bench: Workbench, opened: ReadableVideo, ranges: Sequence[Interval])
     contact_sheet = f"{prefix}-scenes.jpg"
     middles = [float((first + end) / 2) for first, end in ranges]
 
-    def write_image(at: float, target: Path) -> None:
-        target.write_bytes(previews.of_video(opened.path, at))
-
-    def write_sheet(target: Path) -> None:
-        target.write_bytes(previews.sheet(opened.path, middles))
-
     writers: dict[str, Callable[[Path], None]] = {
-        path: partial(write_image, at) for path, at in zip(images, middles, strict=True)
+        path: partial(scene_images.write_image, opened.path, at) for path, at in zip(images, middles, strict=True)
     }
-    files_once(bench, key, {**writers, contact_sheet: write_sheet})
+    files_once(bench, key, {**writers, contact_sheet: partial(scene_images.write_sheet, opened.path, middles)})
     return images, contact_sheet
 
 

@@ -8,6 +8,8 @@ from typing import Final
 
 import cv2
 import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.catalogue import searching
@@ -16,14 +18,15 @@ from reelmill.catalogue.models import utc_now
 from reelmill.errors import OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands.still import still
 from reelmill.ffmpeg.finding import Finding, FindingKind
-from reelmill.ffmpeg.reading.decode import decoded_seek_point
+from reelmill.ffmpeg.reading.decode import frame_on_show
 from reelmill.ffmpeg.reading.probe import MediaInfo
-from reelmill.ffmpeg.reading.seeking import seek_points
+from reelmill.ffmpeg.reading.seeking import SeekPoint, seek_points
+from reelmill.ffmpeg.verify import ImageSource, require_shown, shown_box
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.derived.storyboard import StoryboardResult, make_storyboard
-from reelmill.operations.moment import reached
+from reelmill.operations.moment import shown
 from reelmill.operations.once import files_once
 from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ResultCard, ResultImage
@@ -100,7 +103,7 @@ def thumbnail(
     relative = f"{image_name(bench, video, opened.content, key, JOB_TYPE.folder, '.jpg')}.jpg"
     final = bench.root.path / relative
     files_once(bench, key, {relative: lambda target: _write_still(bench, opened, target, at, width, exact)})
-    shown_width, shown_height = _size(final)
+    shown_height, shown_width = _pixels(final).shape[:2]
     with session() as catalogue:
         video = searching.get_video(catalogue, video.id)
         video.thumbnail_path, video.updated_at = relative, utc_now()
@@ -133,28 +136,59 @@ def _when(name: str, info: MediaInfo, timestamp: float | None) -> tuple[Fraction
 def _write_still(bench: Workbench, opened: ReadableVideo, target: Path, at: Fraction, width: int, exact: bool) -> None:
     source, info, name = opened.path, opened.info, opened.video.filename
     bench.transcoder.require_tone_mapping(info)
-    if exact:
-        seek_point = reached(name, source, at, info.video.duration or info.duration)
-    else:
-        (seek_point,) = seek_points(source, [at])
-    bench.transcoder.run(still(source, info, seek_point, target, width=width, keyframe=not exact), bench.report)
-    if not target.exists() and not exact:  # no keyframe is shown where an edit list begins past it
-        seek_point = decoded_seek_point(source, at)
-        bench.transcoder.run(still(source, info, seek_point, target, width=width, keyframe=False), bench.report)
+    if not exact and _write_keyframe(bench, opened, target, at, width):
+        return
+    seek_point, frame = (
+        shown(name, source, at, info.video.duration or info.duration) if exact else frame_on_show(source, at)
+    )
+    bench.transcoder.run(still(source, info, seek_point, target, width=width, keyframe=False), bench.report)
     if not target.exists():
         reason = f"ffmpeg made no image of {name} at {float(at):.3f} s."
         raise OutputRejected(reason, (Finding(FindingKind.MISSING, text=reason, at=float(at)),))
-    found, height = _size(target)
+    _require_right(opened, target, width, seek_point, frame)
+
+
+def _write_keyframe(bench: Workbench, opened: ReadableVideo, target: Path, at: Fraction, width: int) -> bool:
+    """Write the keyframe before a moment.
+
+    Returns:
+        False where that was none, or another: no keyframe is shown where an edit list begins past it, and not every
+        container finds the last one.
+    """
+    source, info = opened.path, opened.info
+    (seek_point,) = seek_points(source, [at])
+    bench.transcoder.run(still(source, info, seek_point, target, width=width, keyframe=True), bench.report)
+    if not target.exists():
+        return False
+    found, frame = frame_on_show(source, at if seek_point.keyframe is None else seek_point.keyframe)
+    try:
+        _require_right(opened, target, width, found, frame)
+    except OutputRejected:
+        target.unlink()
+        return False
+    return True
+
+
+def _require_right(opened: ReadableVideo, target: Path, width: int, seek_point: SeekPoint, frame: VideoFrame) -> None:
+    """Check a finished image.
+
+    Raises:
+        OutputRejected: it is no whole JPEG, of another width, or does not show that frame.
+    """
+    name, track, pixels = opened.video.filename, opened.info.video, _pixels(target)
+    height, found = pixels.shape[:2]
     if found != width:
         reason = f"The image of {name}, just made, is {found} pixels wide, not {width}."
         raise OutputRejected(reason, (Finding(FindingKind.SIZE, got=(found, height), wanted=(width, height)),))
+    source = ImageSource.of(frame, float(seek_point.shown), shown_box(track), mapped=track.hdr is not None)
+    require_shown(f"The image of {name}", [(pixels, source)])
 
 
-def _size(image: Path) -> tuple[int, int]:
-    """Width and height, by decoding the image.
+def _pixels(image: Path) -> NDArray[np.uint8]:
+    """Decode a whole JPEG.
 
     Returns:
-        Both in pixels.
+        Blue, green and red, shape (height, width, 3).
 
     Raises:
         OutputRejected: it does not decode, or is no JPEG, or half of one.
@@ -167,5 +201,4 @@ def _size(image: Path) -> tuple[int, int]:
     if not (data.startswith(_BEGINS) and data.rstrip(b"\0").endswith(_ENDS)):
         reason = f"The finished image {image.name} is no whole JPEG."
         raise OutputRejected(reason, (Finding(FindingKind.DAMAGED, text=reason),))
-    height, width = pixels.shape[:2]
-    return width, height
+    return np.asarray(pixels, np.uint8)

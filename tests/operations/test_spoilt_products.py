@@ -1,0 +1,169 @@
+"""Whatever a job makes, spoilt in any of many ways before it is published, never enters the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from reelmill.catalogue.models import Video
+from reelmill.errors import OutputRejected
+from reelmill.ffmpeg.finding import FindingKind
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.verify import Decoder
+from reelmill.operations.context import Workbench
+from reelmill.operations.films import film_work
+from reelmill.operations.jobs import reencode as reencoding
+from reelmill.operations.jobs.clip_generate import clip_generate
+from reelmill.operations.jobs.compile_mega import compile_mega
+from reelmill.operations.jobs.compile_quad import compile_quad
+from reelmill.operations.jobs.compile_random import compile_random
+from reelmill.operations.jobs.digest import digest
+from reelmill.operations.jobs.highlight_generate import highlight_generate
+from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.jobs.scene_extract import scene_extract
+from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.web_copies import skip_or_remux
+from reelmill.operations.web_copies.skip_or_remux import without_encoding
+from tests.clips import ffmpeg, generated
+from tests.operations.library import add, files
+
+_K = FindingKind
+_SECONDS = 2.4
+_CODED = (
+    *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "16", "-pix_fmt", "yuv420p", "-fps_mode", "passthrough"),
+    *("-c:a", "aac", "-movflags", "+faststart"),
+)
+
+
+class _Spoiling(NamedTuple):
+    """How a finished film is made otherwise, and as which of these that is found out."""
+
+    options: tuple[str, ...]
+    kinds: frozenset[FindingKind]
+
+
+def _shown(graph: str, *kinds: FindingKind) -> _Spoiling:
+    return _Spoiling(("-vf", graph, "-c:a", "copy"), frozenset(kinds))
+
+
+def _heard(graph: str, *kinds: FindingKind) -> _Spoiling:
+    return _Spoiling(("-c:v", "copy", "-af", graph), frozenset(kinds))
+
+
+_SHOWN = {
+    "black": _shown("drawbox=color=black:t=fill", _K.BLACK),
+    "negative": _shown("negate", _K.NEGATIVE),
+    "upside down": _shown("vflip", _K.UPSIDE_DOWN),
+    "without colours": _shown("hue=s=0", _K.COLOURLESS),
+    "coarse": _Spoiling(("-crf", "51", "-c:a", "copy"), frozenset({_K.COARSE})),
+    "in another order": _shown("shuffleframes=1 0", _K.MISPLACED, _K.FRAME_COUNT),
+}
+_HEARD = {
+    "muted for a while": _heard("volume=0:enable='between(t,0.3,1.1)'", _K.MUTED, _K.MUTED_CHANNEL),
+    "swapped": _heard("pan=stereo|c0=c1|c1=c0", _K.SWAPPED_CHANNELS),
+    "without its right channel": _heard("pan=stereo|c0=c0", _K.DEAD_CHANNEL),
+    "late": _heard("adelay=200:all=1,atrim=end={length}", _K.OUT_OF_SYNC),
+}
+_ALL = _SHOWN | _HEARD
+
+
+class _Job(NamedTuple):
+    """What makes films, of a long video and four short ones; and what is tried on each."""
+
+    make: Callable[[Workbench, list[str]], Any]
+    spoilings: dict[str, _Spoiling]
+
+
+def _some(*names: str) -> dict[str, _Spoiling]:
+    return {name: _ALL[name] for name in names}
+
+
+#: A web copy is spoilt in each way; films that are made and proven alike share the ways among them.
+_JOBS: dict[str, _Job] = {
+    "reencode": _Job(lambda bench, ids: reencode(bench, ids[0], preset="veryfast"), _ALL),
+    "reencode in chunks": _Job(
+        lambda bench, ids: reencode(bench, ids[0], preset="veryfast", chunk_seconds=0.8),
+        _some("black", "in another order", "swapped", "late"),
+    ),
+    "remux": _Job(
+        lambda bench, ids: without_encoding(bench, ids[0], target_bitrate=2000),
+        _some("negative", "coarse", "without its right channel"),
+    ),
+    "compile_quad": _Job(lambda bench, ids: compile_quad(bench, ids[1:]), _some("negative", "upside down", "coarse")),
+    "compile_mega, a sequence": _Job(
+        lambda bench, ids: compile_mega(bench, ids[:2], layout="sequence"),
+        _some("upside down", "coarse", "in another order", "swapped", "late"),
+    ),
+    "compile_random": _Job(
+        lambda bench, _: compile_random(bench, count=1, min_duration=2), _some("black", "muted for a while", "late")
+    ),
+    "digest": _Job(
+        lambda bench, ids: digest(bench, ids[0], target_length=2),
+        _some("without colours", "coarse", "in another order", "without its right channel"),
+    ),
+    "clip_generate": _Job(
+        lambda bench, ids: clip_generate(bench, ids[0], count=1, length=2), _some("negative", "coarse", "swapped")
+    ),
+    "highlight_generate": _Job(
+        lambda bench, ids: highlight_generate(bench, ids[0], length=2),
+        _some("upside down", "in another order", "muted for a while", "late"),
+    ),
+    "scene_extract": _Job(
+        lambda bench, ids: scene_extract(bench, ids[0], files=True),
+        _some("black", "without colours", "in another order", "late"),
+    ),
+}
+
+
+@pytest.fixture
+def ids(bench: Workbench) -> list[str]:
+    """Videos in which something moves, their channels taking turns."""
+    made = []
+    for number, seconds in enumerate([_SECONDS, *4 * [0.8]]):
+        left, right = (f"0.3*sin({tone}*t)*lt(mod(t+{late}\\,1)\\,0.6)" for tone, late in ((2000, 0), (3000, 0.5)))
+        path = generated(
+            bench.root.folder("inbox") / f"{number}.mkv",
+            *("-f", "lavfi", "-i", f"testsrc2=size=160x120:rate=25:duration={seconds}"),
+            *("-f", "lavfi", "-i", f"aevalsrc={left}|{right}:s=48000:d={seconds}"),
+            *("-vf", "scale=out_range=tv", "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "12", "-g", "10"),
+            *("-c:a", "aac"),
+        )
+        made.append(str(add(bench, path).id))
+    return made
+
+
+def _library(bench: Workbench) -> list[Path]:
+    return [path for path in files(bench.root) if not path.is_relative_to(bench.root.work)]
+
+
+@pytest.mark.parametrize("name", _JOBS)
+def test_no_spoilt_product_is_published(
+    bench: Workbench, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The job stages its film once; each spoiling of that is handed to the publishing in its place, and then itself."""
+    job, tried = _JOBS[name], dict[str, set[FindingKind]]()
+
+    def attempt_all(bench: Workbench, staged: Path, product: Product, decode: Decoder = check_whole) -> Video:
+        before, length = _library(bench), float(probe(staged).duration or 0)
+        for lie, spoiling in job.spoilings.items():
+            spoilt = staged.with_name("spoilt.mp4")
+            options = [option.replace("{length}", str(length)) for option in spoiling.options]
+            ffmpeg("-i", staged, *_CODED, *options, spoilt)
+            tried[lie] = set()
+            try:
+                publish(bench, spoilt, product, decode)
+            except OutputRejected as error:
+                tried[lie] = {finding.kind for finding in error.findings}
+            spoilt.unlink()
+            assert _library(bench) == before, lie
+        return publish(bench, staged, product, decode)
+
+    for module in (film_work, reencoding, skip_or_remux):
+        monkeypatch.setattr(module, "publish", attempt_all)
+    job.make(bench, ids)
+    assert {lie for lie, kinds in tried.items() if not kinds & job.spoilings[lie].kinds} == set()
+    assert tried.keys() == job.spoilings.keys()
