@@ -14,6 +14,8 @@ _WIDE: Final = Fraction(16, 9)
 #: Frames a second of a video that does not say, and the most that is believed: more is a clock's, and no rate.
 _USUAL_RATE: Final = Fraction(30)
 _MOST_RATE: Final = Fraction(240)
+#: How many of the frames of a telecined video are a film's.
+OF_FILM: Final = Fraction(4, 5)
 #: Frames a second that screens show.
 _MOST_SHOWN: Final = Fraction(60)
 
@@ -49,12 +51,13 @@ def by_fields(info: MediaInfo, size: tuple[int, int]) -> bool:
         Whether it does.
     """
     rate = 2 * level_rate(info)
-    return info.video.interlaced and rate <= _MOST_SHOWN and HIGHEST.holds(size, rate)
+    return info.video.interlaced and not info.video.telecined and rate <= _MOST_SHOWN and HIGHEST.holds(size, rate)
 
 
 def level_rate(info: MediaInfo) -> Fraction:
     """Frames a second of a video by which its level is chosen."""
-    return min(info.video.frame_rate or _USUAL_RATE, _MOST_RATE)
+    rate = min(info.video.frame_rate or _USUAL_RATE, _MOST_RATE)
+    return rate * OF_FILM if info.video.telecined else rate
 
 
 def _within(size: tuple[int, int], lines: int) -> tuple[Fraction, Fraction]:

@@ -264,6 +264,22 @@ def _fewer_channels_in_matroska(folder: Path) -> Path:
     return folder / "fewer.mkv"
 
 
+def _telecined(folder: Path, name: str = "film.mkv") -> Path:
+    """A film of 24 frames a second as it is on television of 30."""
+    film = ("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=24000/1001:duration=4", "-vf", "telecine,setfield=tff")
+    laced = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-x264-params", "tff=1")
+    ffmpeg(*film, *laced, folder / name)
+    return folder / name
+
+
+def _telecined_in_part(folder: Path) -> Path:
+    """The same, then what was shot for television."""
+    shot = ("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=60000/1001:duration=4", "-vf", "interlace,setfield=tff")
+    laced = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-x264-params", "tff=1")
+    ffmpeg(*shot, *laced, folder / "shot.mkv")
+    return in_one_track(folder / "part.mkv", _telecined(folder), folder / "shot.mkv")
+
+
 def _late_frames(folder: Path) -> Path:
     """The frames begin 14 s after the audio."""
     video, audio = clip(folder / "v.mp4", sound=0), folder / "a.m4a"
@@ -331,6 +347,8 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "more channels on the way": (_more_channels_on_the_way, _Copy(near=0.03)),
     "fewer channels on the way": (_fewer_channels_on_the_way, _Copy(frames=75, last=2.96, near=0.05)),
     "fewer channels in Matroska": (_fewer_channels_in_matroska, _Copy(frames=75, last=2.96, near=0.05)),
+    "telecined": (_telecined, _Copy(frames=96, last=95 * 1.001 / 24, near=0.01, audio=())),
+    "telecined in part": (_telecined_in_part, _Copy(frames=480, last=479 * 1.001 / 60, near=0.02, audio=())),
     "frame far ahead": (_frame_far_ahead, _Copy(audio=())),
     "late frames": (_late_frames, _Copy(frames=25, last=0.96)),
 }

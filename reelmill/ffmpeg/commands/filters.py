@@ -46,9 +46,12 @@ def upright(info: MediaInfo, video: Any) -> Any:
 
 
 def deinterlaced(info: MediaInfo, video: Any, *, fields: bool = False) -> Any:
-    """Whole frames; ``fields``: one for each field, so that what moved between two fields still does."""
+    """Whole frames, a film's own of a telecined one; ``fields``: one for each field, so that their motion stays."""
     if not info.video.interlaced:
         return video
+    if info.video.telecined:  # what matches no field, as at a cut, is deinterlaced
+        matched = video.filter("fieldmatch", combmatch="full").filter("bwdif", mode="send_frame", deint="interlaced")
+        return matched.filter("decimate")
     return video.filter("bwdif", mode="send_field" if fields else "send_frame", deint="interlaced")
 
 

@@ -45,7 +45,7 @@ def each_once(info: MediaInfo, encoding: Encoding) -> dict[str, Any]:
     size = web_size(info, encoding.max_height)
     fields = by_fields(info, size)
     # Frames of a field stand between the ticks of their source.
-    clock = {"fps_mode:v": "passthrough", "enc_time_base:v": "filter" if fields else "demux"}
+    clock = {"fps_mode:v": "passthrough", "enc_time_base:v": "filter" if fields or info.video.telecined else "demux"}
     options = {**encoding.options(), **encoding.bounds(size, level_rate(info) * (2 if fields else 1)), **clock}
     return options | SDR_TAGS if info.video.hdr or wide(info.video) else options
 

@@ -1,6 +1,6 @@
 """Whether the audio of a broadcast changes its channels on the way, as between an advertisement and a film.
 
-Every packet says in its header how many it has; nothing is decoded.
+The header of every packet has their number; nothing is decoded.
 """
 
 from __future__ import annotations

@@ -91,6 +91,7 @@ class VideoTrack:
     peak: int | None = None  # cd/m2 of the brightest, where it is HDR and declares that
     dolby_vision: int | None = None  # its profile, where its container has one
     level: int = 0  # as a decoder's context has it: ten times H.264's
+    telecined: bool = False  # see ``telecine``; where that was looked into
     cropping: Cropping = UNCROPPED  # what ``width`` and ``height`` leave out of a stored frame
 
     @property

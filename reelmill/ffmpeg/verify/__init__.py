@@ -1,7 +1,7 @@
 """Is a finished file what it should be? ffmpeg's exit code is never proof, so the file itself is examined.
 
 Comes in: comparisons of a file with what it was made of.
-Uses: errors, ffmpeg.codecs, ffmpeg.commands, ffmpeg.finding, ffmpeg.reading.
+Uses: errors, ffmpeg.codecs, ffmpeg.commands, ffmpeg.finding, ffmpeg.geometry, ffmpeg.reading.
 """
 
 from reelmill.ffmpeg.finding import Finding, FindingKind

@@ -11,6 +11,7 @@ from typing import Final
 from reelmill.errors import InputError, OutputRejected
 from reelmill.ffmpeg.commands.colours import wide
 from reelmill.ffmpeg.finding import Finding, FindingKind, in_words, not_usable
+from reelmill.ffmpeg.geometry import OF_FILM
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import DecodeReport
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
@@ -48,6 +49,8 @@ _MOST_NAMED: Final = 3
 _THROUGHOUT: Final = 3
 #: Rates that differ by less are the same: containers count frames in different ways.
 _SAME_RATE: Final = 0.005
+#: By how many frames the film of a telecined source may be off: whole cycles of five are counted.
+_FILM_FRAMES: Final = 2
 #: Pixels of the shorter side that a copy has at least unless its source nearly has less: the least of video services.
 _SMALLEST: Final = 144
 
@@ -221,7 +224,7 @@ def _compare_with_source(
     shown = list(shown_faults(path, content, report, late=wanted.first - original.times.first))
     if why:  # at another rate frames are beside those of the source, and detail moves
         shown = [fault for fault in shown if fault.kind not in (FindingKind.COARSE, FindingKind.SHIFTED)]
-    if not shown and len(made.frames) == len(wanted.frames):
+    if not shown and not source.info.video.interlaced and len(made.frames) == len(wanted.frames):
         shown = list(order_faults(content.expected_frames, report.rasters))
     findings += [*shown, *_shape_faults(source.info, info), *_size_faults(source.info, info)]
     for fault in colour_faults(source.info.video, info.video, tone_mapped=source.tone_mapped):
@@ -289,7 +292,10 @@ def _frame_count(source: Source, wanted: Timing, made: Timing, info: MediaInfo) 
         return [], []
     rate, was = info.video.frame_rate, source.info.video.frame_rate
     other = rate is not None and was is not None and abs(rate / was - 1) > _SAME_RATE
-    changed = not wanted.steady or (other and not source.exact)
+    film = source.info.video.telecined
+    if film and abs(counted[0] - float(OF_FILM) * counted[1]) > _FILM_FRAMES:
+        return [Finding(FindingKind.FRAME_COUNT, *counted, against_source=True)], []
+    changed = not wanted.steady or (other and (film or not source.exact))
     if changed and made.steady and rate is not None:
         length = wanted.last - wanted.first
         if abs(made.last - made.first - length) <= 2 / float(rate) + frame_length(source.info):

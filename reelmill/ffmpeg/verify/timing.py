@@ -15,6 +15,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from reelmill.ffmpeg.finding import Finding, FindingKind
+from reelmill.ffmpeg.geometry import OF_FILM
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport
 from reelmill.ffmpeg.reading.probe import MediaInfo, main_video, open_media
@@ -173,7 +174,8 @@ def first_fields(source: Timing, made: Timing) -> Timing:
 
 def frame_length(info: MediaInfo) -> float:
     """Seconds that a frame usually stands."""
-    return float(1 / (info.video.frame_rate or Fraction(25)))
+    rate = info.video.frame_rate or Fraction(25)
+    return float(1 / (rate * OF_FILM if info.video.telecined else rate))
 
 
 def time_faults(source: Timing, made: Timing, length: float) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from reelmill.ffmpeg.reading.audio_jitter import with_jitter
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.packet_index import ShapesChange
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
+from reelmill.ffmpeg.reading.telecine import with_telecine
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.trials.subtitles import usable_subtitles
 from reelmill.ffmpeg.trials.vmaf import require_vmaf, vmaf
@@ -165,7 +166,7 @@ def reencode(
         folder, made = turn.folder, turn.found
         if made is None or measure_vmaf:
             source, info = readable(bench, video, source)
-            info = with_jitter(source, info)
+            info = with_jitter(source, with_telecine(source, info))
         if made is None:
             require_place(bench.root, folder, Destination(copy_path(video)))
             info = usable_subtitles(bench.transcoder, source, info, folder, bench.report)
@@ -243,7 +244,7 @@ def _made_of_one_shape(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecode
         return _encode_and_publish(copy, measure_vmaf, decode)
     except ShapesChange:
         source, info = boxed_later(copy.bench, copy.video, copy.source)
-        info = with_jitter(source, info)
+        info = with_jitter(source, with_telecine(source, info))
         info = usable_subtitles(copy.bench.transcoder, source, info, copy.folder, copy.bench.report)
         return _encode_and_publish(replace(copy, source=source, info=info), measure_vmaf, decode)
 

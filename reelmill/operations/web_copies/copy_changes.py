@@ -61,7 +61,9 @@ def changed(info: MediaInfo, encoding: Encoding | None) -> tuple[str, ...]:
 
 def _frames(info: MediaInfo, encoding: Encoding) -> Iterator[str]:
     video, (width, height) = info.video, web_size(info, encoding.max_height)
-    if video.interlaced:
+    if video.telecined:
+        yield "its telecine is undone: the 24 frames a second of the film instead of 30 interlaced ones"
+    elif video.interlaced:
         each = ", each field a frame" if by_fields(info, (width, height)) else ""
         yield f"its frames are deinterlaced{each}"
     if transparent(video):

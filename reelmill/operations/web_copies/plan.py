@@ -22,6 +22,7 @@ from reelmill.ffmpeg.commands.filters import text_subtitles
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.planning.web_ready import Verdict, web_facts
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
+from reelmill.ffmpeg.reading.telecine import with_telecine
 from reelmill.ffmpeg.reading.track_bytes import bytes_beside
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.trials.encode_prediction import predict
@@ -175,7 +176,7 @@ def _looked_into(path: Path, info: MediaInfo, options: PlanOptions, name: str) -
     if found.action not in ("encode", "remux"):
         return {"action": found.action, "reasons": found.reasons}
     prediction, encoded, notes = None, found.action == "encode", tuple[str, ...]()
-    info = _with_its_subtitles(path, info, options)
+    info = with_telecine(path, _with_its_subtitles(path, info, options))
     if encoded:
         facts = web_facts(path)
         encoding, notes = with_ceiling(options.encoding, info, facts), ceiling_notes(options.encoding, info, facts)
