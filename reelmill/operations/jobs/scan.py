@@ -237,14 +237,10 @@ def scan(
     started = time.monotonic()
     walk = Walk(root, frozenset(extension.lower().lstrip(".") for extension in extensions), system_folders)
     decided = plan(
-        walk.files(folder),
-        scanning.every_known_file(directory_type),
-        now=time.time(),
-        settle_seconds=settle_seconds,
-        skip_existing=skip_existing,
-        unseen=walk.unseen,
+        walk.files(folder), scanning.every_known_file(directory_type), now=time.time(),
+        settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=walk.unseen,
         system_folders=system_folders,
-    )
+    )  # fmt: skip
     looked_at = time.monotonic()
     for line in _first_lines(walk, decided):
         report.line(line)
