@@ -203,14 +203,22 @@ def test_another_source_or_setting_shares_nothing(bench: Workbench, tmp_path: Pa
     assert not keys() & keys(crf=20)
     before = keys()
     os.utime(path, ns=(1, 1))
+    assert before == keys(), "when it was written does not matter"
+    _edit(path)
     assert not before & keys()
+
+
+def _edit(path: Path) -> None:
+    """Change what a file holds, and nothing of what it shows."""
+    with path.open("ab") as file:
+        file.write(b"\0\0\0\x08free")
 
 
 def test_a_source_that_changes_meanwhile_is_an_error(bench: Workbench, tmp_path: Path) -> None:
     video = _added(bench, CUT["closed"](tmp_path))
 
     def late(function: Any, works: Any, done: Any = ignore) -> Any:
-        os.utime(bench.root.path / video.path, ns=(1, 1))
+        _edit(bench.root.path / video.path)
         return in_threads(function, works, done)
 
     with refused(InputError, flaw=Flaw.CHANGED):
