@@ -12,6 +12,8 @@ from bench.harness import Bench, record
 ROWS = (
     "scan_cold",
     "rescan",
+    "rescan_million",
+    "catalogue_million",
     "reencode",
     "chunked",
     "resume",

@@ -12,10 +12,7 @@ from reelmill.operations.jobs.scan import scan
 
 FILES = 10_000
 FOLDERS = 100
-LIMIT = (
-    "the same walk (two thirds), then fetching 10,000 rows (a quarter); every third scan in one process also pays a "
-    "full garbage collection, which is the low end of the spread"
-)
+LIMIT = "the same walk (two thirds), then fetching 10,000 rows (a quarter)"
 
 
 def run(runs: int) -> Row:
@@ -37,11 +34,17 @@ def run(runs: int) -> Row:
         once()
         return compare(
             "rescan", f"os.scandir and stat ({FILES} files)", "seconds", 0.5, LIMIT,
-            ours=lambda: wall(once), theirs=lambda: wall(lambda: _walk(folder)), runs=runs,
+            ours=lambda: wall(once), theirs=lambda: wall(lambda: walk(folder, FILES)), runs=runs,
         )  # fmt: skip
 
 
-def _walk(folder: Path) -> None:
+def walk(folder: Path, files: int) -> None:
+    """The bare walk: each file's size and time, and nothing else.
+
+    Args:
+        folder: where to begin.
+        files: how many it must come across.
+    """
     waiting, seen = [os.fspath(folder)], 0
     while waiting:
         with os.scandir(waiting.pop()) as entries:
@@ -50,5 +53,5 @@ def _walk(folder: Path) -> None:
                     waiting.append(entry.path)
                 else:
                     stat = entry.stat()
-                    seen += stat.st_size > 0 and stat.st_mtime_ns > 0
-    assert seen == FILES
+                    seen += stat.st_size >= 0 and stat.st_mtime_ns > 0
+    assert seen == files

@@ -91,6 +91,7 @@ class Video(CatalogueModel, table=True):
             postgresql_include=["duration", "orientation"],
             postgresql_where=text(USABLE_SOURCE),
         ),
+        Index("video_size", "size", "id"),
         Index("video_filename_folded", text(FOLDED_FILENAME)),
         Index("video_title_folded", text(FOLDED_TITLE)),
         # Files of catalogues of before content ids are recognised by these two; the index empties as they are read.
@@ -132,6 +133,8 @@ class Video(CatalogueModel, table=True):
 
     is_valid: bool = Field(default=True, index=True)
     validation_error: str | None = None
+    checked_depth: str | None = Field(default=None, description="of the check that found so: opened, quick, full")
+    checked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), description="when that was")
     missing_since: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     thumbnail_path: str | None = None
 

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.verdicts import DEPTHS, OPENED
 from reelmill.storage.media_root import MediaRoot
 
 #: Records that are read at once.
@@ -105,8 +106,11 @@ def every_known_file(directory_type: str) -> Iterator[KnownFile]:
 _REFRESHED = (
     "directory_type", "size", "mtime_ns", "ctime_ns", "content_id", "container", "video_codec", "audio_codec", "width",
     "height", "rotation", "orientation", "frame_rate", "duration", "bit_rate", "audio_tracks", "subtitle_tracks",
-    "is_valid", "validation_error", "missing_since", "updated_at",
+    "missing_since", "updated_at",
 )  # fmt: skip
+
+#: What a check has found. That of a deeper one stands, see ``verdicts.outweighs``.
+_VERDICT: Final = ("is_valid", "validation_error", "checked_depth", "checked_at")
 
 
 def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
@@ -126,6 +130,11 @@ def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
         video.content_id == given["content_id"],
         sqlalchemy.and_(video.size == given["size"], video.mtime_ns == given["mtime_ns"]),
     )
+    # Not by IN, which a statement that is run for many rows cannot have.
+    deep = sqlalchemy.or_(*(video.checked_depth == depth for depth in DEPTHS[DEPTHS.index(OPENED) + 1 :]))
+    deeper = sqlalchemy.and_(same, given["is_valid"], deep)
+    for name in _VERDICT:
+        refreshed[name] = sqlalchemy.case((deeper, video[name]), else_=given[name])
     refreshed["recipe"] = sqlalchemy.case((same, video.recipe), else_=None)
     refreshed["blake2"] = sqlalchemy.case((same, video.blake2), else_=None)
     session.connection().execute(statement.on_conflict_do_update(index_elements=["path"], set_=refreshed), rows)

@@ -64,6 +64,7 @@ def _facts(details: VideoDetails) -> Iterator[tuple[str, Any]]:
     yield "path", video.path
     yield "title", video.title
     yield "note", _note(video)
+    yield "checked", _checked(video)
     yield "length", _length(video)
     yield "size", in_bytes(video.size)
     yield "container", video.container
@@ -80,6 +81,12 @@ def _facts(details: VideoDetails) -> Iterator[tuple[str, Any]]:
     yield "changed", with_ago(video.updated_at)
     yield "analyses", ", ".join(details.analyses)
     yield "tags", ", ".join(tag.name for tag in details.tags if tag.confidence or not tag.by_person)
+
+
+def _checked(video: Video) -> str | None:
+    if video.checked_depth is None or video.checked_at is None:
+        return None
+    return f"{video.checked_depth}, {ago(video.checked_at)}"
 
 
 def _length(video: Video) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -66,6 +67,20 @@ class MediaRoot:
         """Make the folders that are not there yet."""
         for folder in (*OWN_FOLDERS, LIBRARY, THUMBNAILS, GIFS, WORK):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
+
+    def image_path(self, folder: str, video_id: uuid.UUID, ending: str) -> str:
+        """Where an image of a video, or something else for people's eyes, is or is to be put.
+
+        Args:
+            folder: ``THUMBNAILS`` or ``GIFS``. In it there are 256 folders: a million files in one are slow to list.
+            video_id: its name begins with it.
+            ending: of its name.
+
+        Returns:
+            The path relative to the root: where an older version has put it, in the folder itself, if it is there.
+        """
+        older = f"{folder}/{video_id}{ending}"
+        return older if (self.path / older).exists() else f"{folder}/{video_id.hex[:2]}/{video_id}{ending}"
 
     @property
     def mounted(self) -> bool:

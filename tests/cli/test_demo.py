@@ -113,7 +113,7 @@ def test_a_folder_with_good_and_broken_videos_and_a_job_that_fails(tmp_path: Pat
     library = tmp_path / ".demo" / "media"
     made = [path for folder in ("playback", "compilations", "digests") for path in (library / folder).iterdir()]
     assert len(made) == 6
-    thumbnails = list((library / "thumbnails").iterdir())
+    thumbnails = list((library / "thumbnails").rglob("*.jpg"))
     assert len(thumbnails) == 4
     for path in made:
         assert check_whole(path).clean

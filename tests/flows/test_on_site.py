@@ -111,7 +111,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
     thumbnail = _video_by_id(source.id).thumbnail_path
     assert thumbnail is not None
     assert (root / thumbnail).stat().st_size > 0
-    assert len(list((root / "thumbnails").glob("*.vtt"))) == 1
+    assert len(list((root / "thumbnails").rglob("*.vtt"))) == 1
     grid = probe(root / _made_by(jobs["compile_quad"]).path)
     assert (grid.video.width, grid.video.height, grid.audio_tracks) == (1920, 1080, 1)
     for job_type, parts in (("compile_random", 3), ("compile_mega", 2)):
@@ -121,7 +121,7 @@ def test_a_library_is_worked_through(on_site: Site, prefect: Dispatcher) -> None
     assert digest.content is not None
     assert abs(digest.content - 2) <= 0.5
 
-    (made,) = (root / "gifs").iterdir()
+    (made,) = (root / "gifs").rglob("*.gif")
     assert (probe(made).video.width, check_whole(made).frames) == (90, 12)
     moved = _run(prefect, "move_to_library", video_id=str(source.id), directory_type="home")
     assert moved.status == JobStatus.COMPLETED, moved.message

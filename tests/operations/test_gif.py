@@ -90,7 +90,7 @@ def test_the_same_again_is_found(notes: Workbench, colours: Path) -> None:
     assert (notes.root.path / first.path).stat().st_mtime_ns == before
     other = _gif(notes, colours, width=66)
     assert (other.reused, other.width, other.height) == (False, 66, 50)
-    assert len(list((notes.root.path / "gifs").iterdir())) == 2
+    assert len(list((notes.root.path / "gifs").rglob("*.gif"))) == 2
 
 
 def test_a_folder_that_is_missing_is_made(bench: Workbench, colours: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_found_one_that_is_broken_is_said_so(bench: Workbench, colours: Path) 
 def test_a_start_outside_the_video_is_refused(bench: Workbench, colours: Path, start: float) -> None:
     with refused(WrongParameter, parameter="start", value=start):
         _gif(bench, colours, start=start)
-    assert not list((bench.root.path / "gifs").iterdir())
+    assert not list((bench.root.path / "gifs").rglob("*.gif"))
 
 
 def test_stretch() -> None:
@@ -203,7 +203,7 @@ def test_what_does_not_fit_is_said_with_numbers(bench: Workbench, noise: Path) -
     with refused(WrongParameter, parameter="max_mb", value=0.001) as refusal:
         _gif(bench, noise, max_mb=0.001)
     assert re.match(words, str(refusal.error))
-    assert not list((bench.root.path / "gifs").iterdir())
+    assert not list((bench.root.path / "gifs").rglob("*.gif"))
     assert list(bench.root.work.iterdir()) == []
 
 

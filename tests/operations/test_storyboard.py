@@ -48,11 +48,11 @@ def _chosen(text: str) -> set[str]:
 def _cues(bench: Workbench, board: StoryboardResult) -> list[_ShownCue]:
     """What is in the WebVTT, every rectangle inside its sheet."""
     path = bench.root.path / board.path
-    sheets = {name: cv2.imread(str(bench.root.path / name)) for name in board.sheets}
+    sheets = {Path(name).name: cv2.imread(str(bench.root.path / name)) for name in board.sheets}
     found = re.findall(r"^(\S+) --> (\S+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)$", path.read_text(), re.MULTILINE)
     cues = []
     for start, end, name, *box in found:
-        sheet = sheets[f"thumbnails/{name}"]
+        sheet = sheets[name]
         x, y, w, h = map(int, box)
         assert sheet is not None
         assert (w, h) == (board.tile_width, board.tile_height)
@@ -180,11 +180,11 @@ def test_many_sheets_made_once(bench: Workbench) -> None:
     board = _board(bench, path)
     assert (board.tiles, len(board.sheets), board.interval) == (210, 3, 10)
     _check(bench, path, board)
-    files = {file: file.stat().st_mtime_ns for file in (bench.root.path / "thumbnails").iterdir()}
+    files = {file: file.stat().st_mtime_ns for file in (bench.root.path / "thumbnails").rglob("*.*")}
     assert thumbnail(bench, str(add(bench, path).id), storyboard=True).storyboard == board
     assert _chosen("storyboard is not missing") == {"inbox/long.mp4"}
     (bench.root.path / str(add(bench, path).thumbnail_path)).unlink()
-    assert {file: file.stat().st_mtime_ns for file in (bench.root.path / "thumbnails").iterdir()} == files
+    assert {file: file.stat().st_mtime_ns for file in (bench.root.path / "thumbnails").rglob("*.*")} == files
     (bench.root.path / board.sheets[1]).unlink()
     assert _board(bench, path) == board, "a sheet somebody removed is made again"
     _check(bench, path, board)
@@ -200,7 +200,7 @@ def test_a_video_of_nothing_is_refused(bench: Workbench, tmp_path: Path) -> None
     path.write_bytes(data)
     with pytest.raises(InputError):
         _board(bench, path)
-    assert not list((bench.root.path / "thumbnails").glob("*.vtt"))
+    assert not list((bench.root.path / "thumbnails").rglob("*.vtt"))
 
 
 @pytest.mark.real_media

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import uuid
 from dataclasses import replace
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.catalogue import searching
+from reelmill.catalogue import searching, verdicts
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
 from reelmill.errors import ChangedMeanwhile, FileMissing, OutsideMediaRoot, UnknownVideo
 from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.scan import scan
 from reelmill.operations.jobs.validate import Depth, validate
 from reelmill.troubles import Flaw
 from tests.clips import Notes, clip, cut_off, overwritten, promising
@@ -45,6 +48,40 @@ def test_damage_in_the_middle_is_found(bench: Workbench, tmp_path: Path) -> None
     with session() as opened:
         record = searching.get_video(opened, video.id)
     assert (record.is_valid, record.validation_error) == (False, result.reason)
+    assert (record.checked_depth, record.checked_at is not None) == ("full", True)
+    _what_a_full_check_found_stands_until_the_file_changes(bench, record)
+
+
+def _what_a_full_check_found_stands_until_the_file_changes(bench: Workbench, found: Video) -> None:
+    def verdict() -> tuple[object, ...]:
+        with session() as opened:
+            now = searching.get_video(opened, found.id)
+        return now.is_valid, now.validation_error, now.checked_depth, now.checked_at
+
+    kept = (False, found.validation_error, "full", found.checked_at)
+    scan(bench.root, "inbox", directory_types=["inbox"], skip_existing=False, settle_seconds=0)
+    assert verdict() == kept
+    path = bench.root.path / found.path
+    os.utime(path, (1_500_000_000, 1_500_000_000))
+    scan(bench.root, "inbox", directory_types=["inbox"])
+    assert verdict()[:3] == (True, None, "opened")
+
+
+@pytest.mark.parametrize(
+    ("kept", "depth", "valid", "stands"),
+    [
+        ("full", "quick", True, True),
+        ("full", "opened", True, True),
+        ("quick", "opened", True, True),
+        ("full", "opened", False, False),  # a disk rots
+        ("full", "full", True, False),
+        ("quick", "full", True, False),
+        ("opened", "opened", True, False),
+        (None, "opened", True, False),
+    ],
+)
+def test_which_verdict_stands(kept: str | None, depth: verdicts.Depth, valid: bool, stands: bool) -> None:
+    assert verdicts.outweighs(kept, depth, valid=valid) is stands
 
 
 @pytest.mark.parametrize("depth", ["quick", "full"])

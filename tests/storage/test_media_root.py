@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,11 @@ def test_a_link_put_in_the_way_after_the_look_is_not_followed(
 def test_a_library_that_is_not_mounted_has_no_files(tmp_path: Path) -> None:
     with pytest.raises(NotMounted):
         MediaRoot(tmp_path / "gone").open_file("inbox/a.mp4")
+
+
+def test_images_lie_in_folders_of_their_own_and_older_ones_where_they_are(tmp_path: Path) -> None:
+    root, video_id = MediaRoot(tmp_path), uuid.UUID("abcdef01-0000-4000-8000-000000000000")
+    assert root.image_path("thumbnails", video_id, "-1.jpg") == f"thumbnails/ab/{video_id}-1.jpg"
+    (tmp_path / "thumbnails").mkdir()
+    (tmp_path / f"thumbnails/{video_id}-1.jpg").touch()
+    assert root.image_path("thumbnails", video_id, "-1.jpg") == f"thumbnails/{video_id}-1.jpg"

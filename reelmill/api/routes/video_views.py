@@ -38,6 +38,8 @@ class VideoItem(ApiModel):
     subtitle_tracks: int | None
     is_valid: bool
     validation_error: str | None
+    checked_depth: str | None  # of the check that found so: opened, quick, full
+    checked_at: datetime | None
     missing_since: datetime | None
     has_thumbnail: bool
     source_video_id: uuid.UUID | None  # what a job made it of

@@ -30,5 +30,8 @@ def image_name(
     """
     with session() as opened:
         videos = [video.id, *searching.ids_of_content(opened, content.content_id)]
-    names = [f"{folder}/{owner}-{name[:8]}" for owner, name in product(videos, (str(recipe), *recipe.former))]
-    return next((name for name in names if (bench.root.path / f"{name}{ending}").exists()), names[0])
+    paths = [
+        bench.root.image_path(folder, owner, f"-{name[:8]}{ending}")
+        for owner, name in product(videos, (str(recipe), *recipe.former))
+    ]
+    return next((path for path in paths if (bench.root.path / path).exists()), paths[0]).removesuffix(ending)

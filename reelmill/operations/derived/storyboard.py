@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 import cv2
@@ -81,12 +81,13 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
     """
     state, content = FileState.of(source), bench.content(video, source, info.video.number)
     key = recipe("storyboard", [content], version=_VERSION)
-    name = Path(image_name(bench, video, content, key, THUMBNAILS, ".vtt")).name
+    path = f"{image_name(bench, video, content, key, THUMBNAILS, '.vtt')}.vtt"
     with workspace(bench.root, key, bench.report) as folder:
-        made = _existing(bench, name)
+        made = _existing(bench, path)
         if made is None:
-            made = _write_files(bench, source, info, folder, name)
+            made = _write_files(bench, source, info, folder, PurePosixPath(path))
             state.require(source, video.path)
+            (bench.root.path / path).parent.mkdir(parents=True, exist_ok=True)
             for relative in (*made.sheets, made.path):  # the WebVTT last: where it is, the sheets are
                 place(folder / Path(relative).name, bench.root.path / relative)
     store(video, content, STORYBOARD, _VERSION, made.path.encode())
@@ -94,10 +95,9 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
     return made
 
 
-def _existing(bench: Workbench, name: str) -> StoryboardResult | None:
-    path = bench.root.path / THUMBNAILS / f"{name}.vtt"
+def _existing(bench: Workbench, path: str) -> StoryboardResult | None:
     try:
-        note = path.read_text().split("\n\n")[1]
+        note = (bench.root.path / path).read_text().split("\n\n")[1]
         made = StoryboardResult.model_validate_json(note.removeprefix(_NOTE))
     except (FileNotFoundError, IndexError, ValueError):
         return None
@@ -166,13 +166,15 @@ class _Sheets:
         ]
 
 
-def _write_files(bench: Workbench, source: Path, info: MediaInfo, folder: Path, name: str) -> StoryboardResult:
+def _write_files(
+    bench: Workbench, source: Path, info: MediaInfo, folder: Path, path: PurePosixPath
+) -> StoryboardResult:
     size = tile_size(*info.video.display_size)
     entries = keyframes(source)
     promised = max(info.duration or info.video.duration or entries.last, Fraction(1, 1000))
     duration = min(promised, entries.last + _TAIL)
     tiles = plan(duration, entries.times)
-    sheets = _Sheets(folder, name, size)
+    sheets = _Sheets(folder, path.stem, size)
     pen = partial(_drawn, track=info.video, size=size)
     for tile, image in _tile_images(source, tiles, entries.times, pen):
         bench.report.progress(float(tile.end / duration), "storyboard")
@@ -183,8 +185,8 @@ def _write_files(bench: Workbench, source: Path, info: MediaInfo, folder: Path, 
         raise NotAVideo(f"{source.name} holds no frame that decodes.", source, Flaw.NO_FRAMES)
     off = tuple(round(float(seconds), 3) for seconds in sheets.off)
     result = StoryboardResult(
-        path=f"{THUMBNAILS}/{name}.vtt",
-        sheets=tuple(f"{THUMBNAILS}/{sheet}" for sheet in sheets.names),
+        path=str(path),
+        sheets=tuple(str(path.with_name(sheet)) for sheet in sheets.names),
         interval=float(tiles[0].end - tiles[0].start),
         tile_width=size[0],
         tile_height=size[1],
@@ -193,7 +195,7 @@ def _write_files(bench: Workbench, source: Path, info: MediaInfo, folder: Path, 
         off=off,
         most_off=max(off),
     )
-    target = folder / f"{name}.vtt"
+    target = folder / path.name
     target.write_text(webvtt(sheets.cues(promised), result.model_dump_json()))
     fsync(target)
     return result

@@ -13,6 +13,7 @@ from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import utc_now
 from reelmill.catalogue.naming import resolve_video
+from reelmill.catalogue.verdicts import outweighs
 from reelmill.errors import InputError
 from reelmill.ffmpeg.reading.decode import check_whole, check_windows
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
@@ -62,8 +63,8 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
     Args:
         bench: what to work with.
         video_id: which video.
-        depth: ``quick`` decodes the first, middle and last seconds, ``full`` everything, and
-            the hash of the whole file is kept.
+        depth: ``quick`` decodes the first, middle and last seconds, ``full`` everything, and the hash of the whole file
+            is kept. What ``full`` has found in a file stands until the file changes, or is found to be worse.
 
     Returns:
         Whether it is valid, and why not.
@@ -81,13 +82,17 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
     info, reason = examined.info, examined.reason
     with session() as opened:
         video = searching.get_video(opened, video.id)
-        if not is_intact(bench.root, video):
+        changed = not is_intact(bench.root, video)
+        if changed:
             video.recipe = video.blake2 = None  # whatever it was made by, somebody has replaced it
         video.size, video.mtime_ns, video.ctime_ns = state.size, state.mtime_ns, state.ctime_ns
         video.content_id, video.blake2 = examined.content_id, examined.blake2 or video.blake2
         if info is not None:
             describe(video, info)
-        video.is_valid, video.validation_error = reason is None, reason
+        if changed or not outweighs(video.checked_depth, depth, valid=reason is None):
+            video.is_valid, video.validation_error = reason is None, reason
+            video.checked_depth, video.checked_at = depth, utc_now()
+        reason = video.validation_error
         video.missing_since, video.updated_at = None, utc_now()
         opened.add(video)
     bench.report.line(f"{video.path} is {'valid' if reason is None else f'invalid: {reason}'}")

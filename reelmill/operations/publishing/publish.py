@@ -23,7 +23,8 @@ from reelmill import guard
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit_record
-from reelmill.catalogue.models import Video
+from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.verdicts import FULL
 from reelmill.errors import NameTaken, WrongParameter
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import MediaInfo
@@ -112,6 +113,7 @@ def _placed(bench: Workbench, staged: Path, product: Product, info: MediaInfo, b
         video.source_video_id, video.made_by = product.source_video_id, bench.run_id
         video.details, video.blake2 = product.details, blake2
         video.content_id, video.ctime_ns = content_id(staged), None  # to be placed changes the latter
+        video.checked_depth, video.checked_at = FULL, utc_now()
         reason = unfit_record(video)
         if reason is not None:  # said now, not once the file is in its place
             raise WrongParameter(reason, "target", relative)

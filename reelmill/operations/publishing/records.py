@@ -11,7 +11,8 @@ from typing import Any, Final
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import clean
-from reelmill.catalogue.models import Video
+from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.verdicts import OPENED
 from reelmill.errors import InputError
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.operations.publishing.output_folders import require_folder
@@ -98,6 +99,7 @@ def read_record(root: MediaRoot, path: str, directory_type: str) -> Video:
     video = new_record(path, directory_type, stat)
     if S_ISREG(stat.st_mode) and stat.st_size:  # to open a pipe would wait for its writer; all empty files are alike
         video.content_id = content_id(root.path / path)
+    video.checked_depth, video.checked_at = OPENED, utc_now()
     try:
         info = probe(root.path / path)
     except InputError as error:

@@ -24,6 +24,9 @@ def upgrade() -> None:
         "video", sa.Column("is_product", sa.Boolean(), nullable=False, server_default=sa.false()), schema=SCHEMA
     )
     op.execute(MADE)
+    op.add_column("video", sa.Column("checked_depth", sa.String(), nullable=True), schema=SCHEMA)
+    op.add_column("video", sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True), schema=SCHEMA)
+    op.create_index("video_size", "video", ["size", "id"], schema=SCHEMA)
     op.create_index(
         "video_usable_source",
         "video",
@@ -36,6 +39,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("video_size", table_name="video", schema=SCHEMA)
     op.drop_index("video_usable_source", table_name="video", schema=SCHEMA)
+    op.drop_column("video", "checked_at", schema=SCHEMA)
+    op.drop_column("video", "checked_depth", schema=SCHEMA)
     op.drop_column("video", "is_product", schema=SCHEMA)
     op.execute('ALTER TABLE catalogue.video ALTER COLUMN path TYPE varchar COLLATE "default"')
