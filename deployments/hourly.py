@@ -10,8 +10,12 @@ from prefect.client.orchestration import get_client
 
 from deployments import renaming
 from deployments.supervisor import Notify
+from reelmill.catalogue import kept_exports
+from reelmill.catalogue.models import utc_now
 from reelmill.dispatch import dispatcher, server_errors
+from reelmill.operations.ownership import require_ours
 from reelmill.settings import Settings
+from reelmill.storage.media_root import MediaRoot
 
 #: Files of old jobs that are written in an hour, which takes some seconds each: a million jobs do not hold up the site.
 _PORTIONS: Final = 4
@@ -50,8 +54,28 @@ def archive_old_jobs(settings: Settings, notify: Notify) -> None:
         notify(f"{jobs} jobs older than {days} days archived in {settings.archive_dir}")
 
 
+def export_catalogue(settings: Settings, notify: Notify) -> None:
+    """Keep an export of the catalogue with the library, once a day.
+
+    Args:
+        settings: of the site.
+        notify: called with a line where one was written.
+
+    Raises:
+        OSError: the disk refuses.
+        PlatformError: the database is away.
+    """
+    root = MediaRoot(settings.media_root)
+    root.require()
+    require_ours(root, claim=False)
+    path = kept_exports.write_daily(root, f"{utc_now():%Y-%m-%d}")
+    if path is not None:
+        notify(f"the catalogue was exported to {path}")
+
+
 #: By whose trouble it is.
 HOURLY: Final[Mapping[str, Callable[[Settings, Notify], None]]] = {
     "deployments that were replaced": delete_replaced,
     "archiving": archive_old_jobs,
+    "export of the catalogue": export_catalogue,
 }

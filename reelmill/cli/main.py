@@ -13,6 +13,7 @@ import typer
 from reelmill.cli import files, library, site
 from reelmill.cli.audit import audit
 from reelmill.cli.batch import batch
+from reelmill.cli.catalogue import catalogue
 from reelmill.cli.console import print_error
 from reelmill.cli.exit_codes import ExitCode, exit_code, in_words
 from reelmill.cli.jobs import jobs
@@ -42,7 +43,7 @@ _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
 )
 for command in _COMMANDS:
     app.command()(command)
-for nested in (jobs, batch, videos, pool, nodes, rules, notify, token):
+for nested in (jobs, batch, videos, catalogue, pool, nodes, rules, notify, token):
     app.add_typer(nested, name=nested.info.name)
 
 

@@ -11,7 +11,7 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Final
 
-from reelmill.catalogue import searching
+from reelmill.catalogue import kept_exports, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.searching import Entry
 from reelmill.doctor import inventory
@@ -72,6 +72,7 @@ def check_library(
     absent = {*differences.gone, *differences.still_missing}
     unfit = {path: reason for path, reason in seen.unfit.items() if path not in differences.orphans}
     findings = [
+        *lost(kept_exports.lacking(root)),
         *records(differences, seen.count),
         *invalid([path for path in seen.invalid if path not in absent]),
         *leftovers(differences, found.half_made),
@@ -170,6 +171,23 @@ def records(differences: Differences, count: int) -> list[Finding]:
         findings.append(warning("lost_thumbnails", sentence, "run `thumbnail_generate` on their videos", names=names))
     good = count - len(gone) - len(altered) - len(differences.still_missing)
     return findings or [ok("records", f"{plural(good, 'record')}, each of a file that is there as recorded.")]
+
+
+def lost(found: tuple[Path, int] | None) -> list[Finding]:
+    """What is to be said of records that a kept export holds and the catalogue does not (pure).
+
+    Args:
+        found: the export, and how many videos of it the catalogue lacks; None where none is kept.
+
+    Returns:
+        One fault, or nothing where all are there.
+    """
+    if found is None or not found[1]:
+        return []
+    export, count = found
+    sentence = f"{plural(count, 'video')} of the kept export {export.name} not in the catalogue, or recorded anew."
+    remedy = "--repair merges the export: tags, titles, analyses and what was made of what; what stands now stays"
+    return [fault("lost_records", sentence, remedy, repairable=True, names=[export.name])]
 
 
 def invalid(paths: Sequence[str]) -> list[Finding]:

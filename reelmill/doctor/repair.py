@@ -5,15 +5,19 @@ Never removed: an original, a product that a record names, a file nobody can tel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from reelmill.catalogue import scanning, searching
+from sqlmodel import Session
+
+from reelmill.catalogue import kept_exports, scanning, searching
 from reelmill.catalogue.engine import bring_up_to_date, session
 from reelmill.catalogue.limits import unfit
-from reelmill.catalogue.models import utc_now
+from reelmill.catalogue.models import Video, utc_now
 from reelmill.dispatch import dispatcher
 from reelmill.doctor import site
 from reelmill.doctor.examination import ANOTHERS
@@ -26,6 +30,7 @@ from reelmill.operations.publishing.records import read_record
 from reelmill.operations.publishing.workspace import reconcile
 from reelmill.report import Report
 from reelmill.settings import Settings
+from reelmill.storage import mp4_mark
 from reelmill.storage.media_root import MediaRoot
 from reelmill.wording import plural
 
@@ -144,8 +149,28 @@ def _adopted(root: MediaRoot, path: str) -> str:
     if not record.is_valid:
         return f"left: {record.validation_error}"
     with session() as opened:
+        _link(opened, record, mp4_mark.read(root.path / path) or {})
         scanning.upsert_videos(opened, [record])
     return f"in the catalogue now: {path}"
+
+
+def _link(opened: Session, record: Video, mark: Mapping[str, object]) -> None:
+    """Let a product be known as made, by what the file itself holds: what would make it again finds it."""
+    recipe, source = mark.get("recipe"), mark.get("source")
+    if isinstance(recipe, str) and searching.by_recipe(opened, recipe) is None:
+        record.recipe = recipe
+    with suppress(ValueError):
+        video = opened.get(Video, uuid.UUID(str(source)))
+        record.source_video_id = None if video is None else video.id
+
+
+def _restore(settings: Settings, names: Sequence[str]) -> list[Repair]:
+    def act(report: Report) -> None:
+        root = MediaRoot(settings.media_root)
+        require_ours(root)
+        report.line(str(kept_exports.load(kept_exports.folder(root) / names[0])))
+
+    return [Repair(f"merge the kept export {listed(names)} into the catalogue", act)]
 
 
 def _release(_: Settings, names: Sequence[str]) -> list[Repair]:
@@ -170,6 +195,7 @@ _REPAIRS: Final[dict[str, _Make]] = {
     "unsettled": _reconcile,
     "unfinished_work": _reconcile,
     "half_made": _reconcile,
+    "lost_records": _restore,
     "missing_files": _mark_missing,
     "changed_originals": _scan,
     "touched_products": _scan,

@@ -11,7 +11,10 @@ from reelmill.catalogue.models import Video
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scan import scan
 from reelmill.operations.ownership import MARKER
+from reelmill.operations.publishing.publish import mark
 from reelmill.storage.media_root import MediaRoot
+from tests.clips import clip
+from tests.operations.crashes import RECIPE
 
 
 def add(bench: Workbench, path: Path) -> Video:
@@ -21,6 +24,13 @@ def add(bench: Workbench, path: Path) -> Video:
     scan(bench.root, kind, directory_types=[kind], settle_seconds=0, report=bench.report)
     with session() as opened:
         return opened.exec(select(Video).where(Video.path == relative)).one()
+
+
+def marked(path: Path) -> Path:
+    """A short video as it is once it was published by the recipe of ``crashes``: its bytes stay as they are."""
+    clip(path, seconds=0.2, size="64x48", options=("-movflags", "+faststart"))
+    mark(path, RECIPE, None)
+    return path
 
 
 def files(root: MediaRoot) -> list[Path]:

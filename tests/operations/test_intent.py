@@ -23,9 +23,9 @@ from reelmill.operations.publishing.publish import publish
 from reelmill.operations.publishing.workspace import reconcile, workspace
 from reelmill.storage.atomic_files import place
 from reelmill.storage.media_root import MediaRoot
-from tests.clips import Notes, clip
+from tests.clips import Notes
 from tests.operations.crashes import PRODUCT, RECIPE, WANTED
-from tests.operations.library import files
+from tests.operations.library import files, marked
 from tests.refusals import refused
 
 OTHER = "compilations/out-01234567.mp4"
@@ -33,12 +33,7 @@ OTHER = "compilations/out-01234567.mp4"
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clip(
-        tmp_path_factory.mktemp("original") / "original.mp4",
-        seconds=0.2,
-        size="64x48",
-        options=("-movflags", "+faststart"),
-    )
+    return marked(tmp_path_factory.mktemp("original") / "original.mp4")
 
 
 def _placed(root: MediaRoot, original: Path, path: str = WANTED, recipe: str = RECIPE) -> tuple[Path, Video]:

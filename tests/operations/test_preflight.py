@@ -29,7 +29,7 @@ from reelmill.storage.file_names import fitting, longest, plain
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, as_nobody, clip, tiny_disk
 from tests.operations.crashes import PRODUCT, RECIPE
-from tests.operations.library import add, files
+from tests.operations.library import add, files, marked
 from tests.refusals import refused
 
 ODD = 'compilations/what? a "film": 1|2 * <3>.mp4'
@@ -134,7 +134,7 @@ def test_a_disk_without_room_for_one_more_file(catalogue: str, tmp_path: Path) -
 
 @pytest.fixture
 def original(tmp_path: Path) -> Path:
-    return clip(tmp_path / "original.mp4", seconds=0.2, size="64x48", options=("-movflags", "+faststart"))
+    return marked(tmp_path / "original.mp4")
 
 
 def _published(bench: Workbench, original: Path, path: str, *, exact: bool = False) -> Video:
@@ -177,7 +177,7 @@ def test_a_disk_that_spells_less_gets_a_name_it_can_hold(bench: Workbench, origi
 @pytest.mark.parametrize("kind", ["vfat", "exfat"])
 def test_a_disk_of_a_camera(catalogue: str, tmp_path: Path, original: Path, kind: str) -> None:
     if shutil.which(f"mkfs.{kind}") is None:
-        pytest.skip(f"mkfs.{kind} is not installed")
+        pytest.skip(f"no file system of a camera: mkfs.{kind} is missing")
     image = tmp_path / "image"
     with image.open("wb") as file:
         file.truncate(64 << 20)

@@ -35,7 +35,7 @@ from reelmill.storage.file_names import fitting
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, clip, cut_off, tiny_disk
 from tests.operations.crashes import PRODUCT, RECIPE, WANTED, make
-from tests.operations.library import files
+from tests.operations.library import files, marked
 from tests.patience import PATIENCE
 from tests.refusals import refused
 
@@ -44,12 +44,7 @@ _REPOSITORY = Path(__file__).parent.parent.parent
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clip(
-        tmp_path_factory.mktemp("original") / "original.mp4",
-        seconds=0.2,
-        size="64x48",
-        options=("-movflags", "+faststart"),
-    )
+    return marked(tmp_path_factory.mktemp("original") / "original.mp4")
 
 
 def _records() -> list[Video]:

@@ -37,7 +37,7 @@ from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
 from reelmill.operations.publishing.parallel_verify import ParallelDecoder
 from reelmill.operations.publishing.preflight import Destination, require_place
-from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.publishing.publish import Product, mark, publish
 from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.result import Making, ReencodeResult, copy_recipe, link_copy, making
 from reelmill.operations.web_copies.skip_or_remux import copy_path, reason_to_encode
@@ -254,13 +254,15 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
     bench, source, info = copy.bench, copy.source, copy.info
     encoded = 0.6 if measure_vmaf else 0.95  # of the whole, in the progress bar
     finished = replace(copy, report=Share(bench.report, 0.0, encoded)).encode()
+    made_by = copy.made_recipe(finished.encoded.encoder)
+    mark(finished.staged, made_by, copy.video.id)
     cost = _cost(copy, finished, vmaf_from=encoded if measure_vmaf else None)
     surround = len(surround_tracks(info, copy.encoding))
     size = web_size(info, copy.encoding.max_height)
     rough = copy.encoding.spares_detail(*size, float(info.video.frame_rate or 25))
     product = Product(
         path=copy_path(copy.video),
-        recipe=copy.made_recipe(finished.encoded.encoder),
+        recipe=made_by,
         expected=Expectation(
             frames=finished.frames,
             size=size,

@@ -24,7 +24,7 @@ from reelmill.operations.context import Workbench
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
 from reelmill.operations.publishing.preflight import Destination, require_place
-from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.publishing.publish import Product, mark, publish
 from reelmill.operations.recipe import Recipe, SourceContent, recipe
 from reelmill.operations.web_copies.ceiling import with_ceiling
 from reelmill.operations.web_copies.result import COPIED, Making, ReencodeResult, link_copy, making
@@ -162,6 +162,7 @@ def _remux(bench: Workbench, video: Video, source: Path, info: MediaInfo, staged
     finished = bench.transcoder.metered(arguments, COPIED, Share(bench.report, 0.0, 0.8), info.duration)
     if staged.exists() and tabled_shapes_differ(staged, most=sys.maxsize):
         raise ShapesChange
+    mark(staged, key, video.id)
     size = staged.stat().st_size if staged.exists() else None  # where it does not, ``publish`` raises
     cost = cost_of(finished, finished.energy, finished.last.out_time, bytes_in=video.size, bytes_out=size)
     cost = with_encoder(cost, COPIED)

@@ -1,0 +1,122 @@
+"""Exports of the catalogue that are kept with the library: one a day, of the last days."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from reelmill.catalogue import transfer
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.transfer import ImportReport
+from reelmill.errors import UserError
+from reelmill.storage import line_file
+from reelmill.storage.line_file import SUFFIX
+from reelmill.storage.media_root import MediaRoot
+
+#: Where they are, relative to the media root.
+FOLDER: Final = ".reelmill/catalogue"
+
+#: How many are kept.
+KEPT: Final = 14
+
+
+def folder(root: MediaRoot) -> Path:
+    """Where the exports of a library are."""
+    return root.path / FOLDER
+
+
+def write(path: Path) -> int:
+    """Export the catalogue into a new file, whole or not at all.
+
+    Returns:
+        How many rows it holds.
+
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: the disk refuses.
+        PlatformError: the database does not answer.
+    """
+    count = -1  # the header
+
+    def counted() -> Iterator[dict[str, Any]]:
+        nonlocal count
+        for line in transfer.rows(opened):
+            count += 1
+            yield line
+
+    with session() as opened:
+        line_file.write(path, counted())
+    return count
+
+
+def write_daily(root: MediaRoot, day: str) -> Path | None:
+    """Export the catalogue once a day, and drop the oldest exports beyond those that are kept.
+
+    Args:
+        root: the media root.
+        day: as ``2026-11-29``.
+
+    Returns:
+        The new file; None where the day has one.
+
+    Raises:
+        OSError: the disk refuses.
+        PlatformError: the database does not answer.
+    """
+    path = folder(root) / f"{day}{SUFFIX}"
+    if path.exists():
+        return None
+    write(path)
+    for old in every(root)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def every(root: MediaRoot) -> list[Path]:
+    """The exports of a library, the newest last."""
+    return sorted(folder(root).glob(f"*{SUFFIX}"))
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of an export.
+
+    Yields:
+        Each.
+
+    Raises:
+        UserError: it cannot be read, or is damaged.
+    """
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)
+    except (OSError, EOFError, ValueError) as error:
+        raise UserError(f"The export {path} cannot be read ({error}); use another one.") from error
+
+
+def load(path: Path) -> ImportReport:
+    """Merge an export into the catalogue, all of it or nothing; see ``transfer.load``.
+
+    Returns:
+        What was done.
+
+    Raises:
+        UserError: it cannot be read, is no export, or one of a newer version.
+        PlatformError: the database does not answer.
+    """
+    with session() as opened:
+        return transfer.load(opened, read(path))
+
+
+def lacking(root: MediaRoot) -> tuple[Path, int] | None:
+    """The newest export that can be read, and how many of its videos the catalogue lacks; None where there is none."""
+    for path in reversed(every(root)):
+        try:
+            with session() as opened:
+                return path, transfer.lacking(opened, read(path))
+        except (UserError, LookupError, TypeError, ValueError):  # damaged, or of a newer version: an older one serves
+            continue
+    return None

@@ -1,0 +1,167 @@
+"""The catalogue written to a file and read back: nothing of it is lost, and nothing that stands is changed."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import select
+
+from reelmill.catalogue import kept_exports, tagging, transfer
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Analysis, PerceptualHashes, Video, VideoTag, utc_now
+from reelmill.errors import UserError
+from reelmill.storage.media_root import MediaRoot
+from tests.refusals import refused
+
+
+def _video(path: str, **more: Any) -> Video:
+    kind, _, name = path.partition("/")
+    return Video(title=name, path=path, directory_type=kind, filename=name, size=10, mtime_ns=20, **more)
+
+
+@pytest.fixture
+def known(catalogue: str) -> dict[str, uuid.UUID]:
+    """A catalogue with something of everything."""
+    source = _video("inbox/a é.mp4", frame_rate=Fraction(30000, 1001), duration=1.5)
+    product = _video("playback/a.mp4", source_video_id=source.id, recipe="r" * 32, details={"cost": [1, None]})
+    product.created_at = source.created_at
+    with session() as opened:
+        opened.add(source)
+        opened.flush()
+        opened.add(product)
+        opened.flush()
+        tagging.set_by_person(opened, source.id, "holiday")
+        found = VideoTag(video_id=source.id, name="sea", confidence=0.5, evidence={"at": [1.5]})
+        opened.add(found)
+        opened.add(Analysis(video_id=source.id, kind="k", version="1", size=10, mtime_ns=20, result=b"\x00\xff"))
+        opened.add(
+            PerceptualHashes(video_id=source.id, algorithm="h", size=10, mtime_ns=20, seconds=1, hashes=b"12345678")
+        )
+    return {"source": source.id, "product": product.id}
+
+
+def _lines() -> list[dict[str, Any]]:
+    with session() as opened:
+        return json.loads(json.dumps(list(transfer.rows(opened))))  # type: ignore[no-any-return]
+
+
+def _load(lines: list[dict[str, Any]]) -> transfer.ImportReport:
+    with session() as opened:
+        return transfer.load(opened, lines)
+
+
+def _lose() -> None:
+    with session() as opened:
+        opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
+
+
+def _of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All but the header, which has the time."""
+    return lines[1:]
+
+
+def test_all_of_it_comes_back_and_a_second_time_adds_nothing(known: dict[str, uuid.UUID]) -> None:
+    lines = _lines()
+    _lose()
+    report = _load(lines)
+    assert dict(report.added) == {"video": 2, "tag": 2, "analysis": 1, "fingerprint": 1}
+    assert _of(_lines()) == _of(lines)
+    again = _load(lines)
+    assert (dict(again.added), again.known.total(), again.renamed) == ({}, 6, 0)
+    assert _of(_lines()) == _of(lines)
+    with session() as opened:
+        raw = opened.connection().execute(text("SELECT count(*) FROM catalogue.video WHERE details IS NULL"))
+        assert raw.scalar_one() == 1
+
+
+def test_what_a_scan_has_recorded_anew_has_its_earlier_id_and_tags_again(known: dict[str, uuid.UUID]) -> None:
+    lines = _lines()
+    _lose()
+    anew = _video("inbox/a é.mp4", thumbnail_path="thumbnails/new.jpg")
+    anew.created_at = utc_now() + timedelta(seconds=1)
+    with session() as opened:
+        opened.add(anew)
+        opened.flush()
+        tagging.set_by_person(opened, anew.id, "new")
+        assert transfer.lacking(opened, lines) == 2
+    report = _load(lines)
+    assert report.renamed == 1
+    with session() as opened:
+        (video,) = opened.exec(select(Video).where(Video.path == "inbox/a é.mp4"))
+        assert (video.id, video.frame_rate) == (known["source"], Fraction(30000, 1001))
+        assert {tag.name for tag in tagging.tags_of(opened, video.id)} == {"holiday", "sea", "new"}
+        product = opened.get_one(Video, known["product"])
+        assert (product.source_video_id, product.recipe) == (video.id, "r" * 32)
+        assert transfer.lacking(opened, lines) == 0
+
+
+def test_what_stands_is_not_changed(known: dict[str, uuid.UUID]) -> None:
+    lines = _lines()
+    with session() as opened:
+        source = opened.get_one(Video, known["source"])
+        source.title, source.path = "of a person", "inbox/moved.mp4"
+        tagging.set_by_person(opened, source.id, "holiday", fits=False)
+        opened.add(source)
+    before = _of(_lines())
+    report = _load(lines)
+    assert dict(report.added) == {}
+    assert _of(_lines()) != _of(lines)
+    assert [line for line in _of(_lines()) if line["table"] == "video"] == [
+        line for line in before if line["table"] == "video"
+    ]
+
+
+def test_rows_of_a_newer_version_are_left_out(known: dict[str, uuid.UUID]) -> None:
+    lines = _lines()
+    lines[1]["row"]["colour"] = "red"
+    lines.append({"table": "smell", "row": {}})
+    _lose()
+    report = _load(lines)
+    assert (report.added["video"], report.left) == (2, 1)
+
+
+@pytest.mark.parametrize("header", [{}, {"kind": "x"}, {"kind": "reelmill catalogue", "version": transfer.VERSION + 1}])
+def test_what_is_no_export_is_refused(known: dict[str, uuid.UUID], header: dict[str, Any]) -> None:
+    with refused(UserError):
+        _load([header, *_of(_lines())])
+
+
+def test_one_a_day_is_kept_of_the_last_days(known: dict[str, uuid.UUID], media_root: MediaRoot) -> None:
+    for day in range(1, kept_exports.KEPT + 4):
+        assert kept_exports.write_daily(media_root, f"2026-11-{day:02}") is not None
+    assert kept_exports.write_daily(media_root, f"2026-11-{kept_exports.KEPT + 3:02}") is None
+    assert len(kept_exports.every(media_root)) == kept_exports.KEPT
+    assert kept_exports.every(media_root)[0].name.startswith("2026-11-04")
+
+
+@pytest.mark.parametrize("left", [b"", b"not gzip", b"\x1f\x8b\x08"])
+def test_an_older_export_serves_where_the_newest_is_damaged(
+    known: dict[str, uuid.UUID], media_root: MediaRoot, left: bytes
+) -> None:
+    good = kept_exports.write_daily(media_root, "2026-11-01")
+    assert good is not None
+    bad = good.with_name("2026-11-02.jsonl.gz")
+    bad.write_bytes(left)
+    _lose()
+    assert kept_exports.lacking(media_root) == (good, 2)
+    with refused(UserError):
+        kept_exports.load(bad)
+    kept_exports.load(good)
+    assert kept_exports.lacking(media_root) == (good, 0)
+
+
+def test_many_are_read_page_by_page(catalogue: str, tmp_path: Path) -> None:
+    many = 2500
+    with session() as opened:
+        opened.add_all([_video(f"inbox/{number}.mp4") for number in range(many)])
+    path = tmp_path / "all.jsonl.gz"
+    assert kept_exports.write(path) == many
+    _lose()
+    assert kept_exports.load(path).added["video"] == many

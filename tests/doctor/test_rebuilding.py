@@ -1,0 +1,79 @@
+"""A database that is lost is rebuilt from the library: the kept export, and what the files themselves hold."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import text
+from sqlmodel import select
+
+from reelmill.catalogue import kept_exports, tagging
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.doctor import repair
+from reelmill.doctor.findings import Severity
+from reelmill.doctor.library import check_library
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.clip_generate import clip_generate
+from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.jobs.scan import scan
+from reelmill.settings import Settings
+from reelmill.storage import mp4_mark
+from tests.clips import Notes, clip
+from tests.operations.library import add
+
+
+def _paths() -> dict[str, Video]:
+    with session() as opened:
+        return {video.path: video for video in opened.exec(select(Video))}
+
+
+def _repair(bench: Workbench) -> None:
+    settings = Settings(media_root=bench.root.path)
+    for found in repair.plan(settings, check_library(bench.root)):
+        found.act(Notes())
+
+
+def test_nothing_is_encoded_again(bench: Workbench) -> None:
+    path = clip(bench.root.folder("inbox") / "a.mkv", seconds=2, options=["-pix_fmt", "yuv444p"])
+    video = add(bench, path)
+    with session() as opened:
+        tagging.set_by_person(opened, video.id, "holiday")
+    first = reencode(bench, str(video.id), preset="ultrafast")
+    export = kept_exports.write_daily(bench.root, "2026-11-29")
+    assert export is not None
+    later = clip_generate(bench, str(video.id), count=1, length=1)  # the export does not know this one
+    before = {path: (one.id, one.recipe, one.source_video_id) for path, one in _paths().items()}
+    for made in (first.path, later.clips[0].path):
+        assert mp4_mark.read(bench.root.path / made) == {
+            "recipe": before[made][1],
+            "source": str(video.id),
+        }
+
+    with session() as opened:
+        opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
+    scan(bench.root, "inbox", directory_types=["inbox"], settle_seconds=0)
+    assert _paths()[video.path].id != video.id
+    found = {finding.check: finding for finding in check_library(bench.root)}
+    assert (found["lost_records"].severity, found["lost_records"].names) == (Severity.FAULT, (export.name,))
+    _repair(bench)
+
+    after = {path: (one.id, one.recipe, one.source_video_id) for path, one in _paths().items()}
+    assert after[video.path] == before[video.path]
+    assert after[first.path] == before[first.path]
+    assert after[later.clips[0].path][1:] == before[later.clips[0].path][1:]
+    with session() as opened:
+        assert [tag.name for tag in tagging.tags_of(opened, video.id)] == ["holiday"]
+    again = reencode(bench, str(video.id), preset="ultrafast")
+    assert (again.reused, again.path, again.frames_encoded) == (True, first.path, 0)
+    (clipped,) = clip_generate(bench, str(video.id), count=1, length=1).clips
+    assert (clipped.reused, clipped.path) == (True, later.clips[0].path)
+    assert "lost_records" not in {finding.check for finding in check_library(bench.root)}
+
+
+def test_a_mark_that_means_nothing_here_is_passed_over(bench: Workbench) -> None:
+    path = clip(bench.root.folder("playback") / "a.mp4", seconds=0.2, size="64x48")
+    mp4_mark.write(path, {"recipe": 3, "source": str(uuid.uuid4())})
+    _repair(bench)
+    record = _paths()["playback/a.mp4"]
+    assert (record.recipe, record.source_video_id) == (None, None)
