@@ -27,6 +27,7 @@ ROWS = (
     "launch",
     "api_latency",
     "scrape",
+    "page_load",
 )
 
 

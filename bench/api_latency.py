@@ -77,7 +77,7 @@ def run(runs: int, jobs: int = JOBS) -> Row:
     with bench_site(api=True) as bench, dispatcher() as prefect, _asking(bench) as api:
         for pool in pools():
             bench.pause(pool.name)
-        _fill(jobs)
+        fill(jobs)
         row = compare(
             "api_latency", f"Prefect's API, the same pages of 20 ({jobs} jobs)", "ms, p95 of a list", 5, "",
             ours=lambda: _p95(_lists(api)), theirs=lambda: _p95(_peer_lists(prefect)), runs=runs,
@@ -94,7 +94,8 @@ def _asking(bench: BenchSite) -> Iterator[Asking]:
         yield Asking(client)
 
 
-def _fill(jobs: int) -> None:
+def fill(jobs: int) -> None:
+    """Make so many jobs, as if they had been run."""
     with get_engine().begin() as connection:
         insert(connection, jobs)
     with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

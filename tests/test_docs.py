@@ -18,6 +18,7 @@ DOCUMENTS = (
     "docs/API.md",
     "docs/ARCHITECTURE.md",
     "docs/GLOSSARY.md",
+    "docs/PAGES.md",
     "docs/RUNNING.md",
     "docs/USING.md",
 )

@@ -46,6 +46,14 @@ class Deployments:
             raise UnknownName(_refusal(job_type, pool), job_type)
         return found
 
+    def job_types(self) -> list[str]:
+        """The job types that have a deployment in a pool, by name."""
+        client = self._connection.client
+        every = read_pages(lambda limit, offset: client.read_deployments(limit=limit, offset=offset))
+        flows = read_pages(lambda limit, offset: client.read_flows(limit=limit, offset=offset))
+        deployed = {one.flow_id for one in every if one.work_pool_name is not None}
+        return sorted({flow.name for flow in flows if flow.id in deployed})
+
 
 def preferred(
     deployments: Iterable[DeploymentResponse], job_type: str, pool: str | None = None

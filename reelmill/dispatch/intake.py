@@ -63,6 +63,18 @@ class Intake:
         return taken
 
     @translates_errors
+    def job_types(self) -> list[str]:
+        """The job types that are deployed, by name.
+
+        Returns:
+            Their names.
+
+        Raises:
+            PlatformError: the server is away.
+        """
+        return self._submission.job_types()
+
+    @translates_errors
     def refusals(
         self, job_type: str, parameters: Sequence[Mapping[str, Any]], **options: Unpack[SubmitOptions]
     ) -> list[UserError | None]:

@@ -164,6 +164,10 @@ class Submission:
         folded = {request.run_id for request in requests if request.folded and request.run_id is not None}
         return SubmittedRuns([runs[run_id] for run_id in ids], folded)
 
+    def job_types(self) -> list[str]:
+        """See ``Intake.job_types``."""
+        return self._deployments.job_types()
+
     def schema(self, job_type: str, pool: str | None) -> dict[str, Any]:
         """See ``Jobs.schema``."""
         return self._deployments.of(canonical(job_type), pool).parameter_openapi_schema or {}

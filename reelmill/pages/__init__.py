@@ -8,11 +8,14 @@ registry    which pages there are: a module of ``views`` adds one
 shell       what every page has around it: navigation, theme, the way out
 view        what a page is built with: its services, its address, its actions
 watch       what changes on the site, read once for all browsers
+job_actions what people do to one job
+job_form    a form made from a job type's parameter schema
+site_panel  lanes, GPU memory and nodes, in the margin of a page
 address     the choices of a page, in its address (pure)
 theme       light and dark, and the files of ``assets``
 components  what pages are put together from
 views       one module a page
 
 Comes in: pages and what they need of a browser; nothing that a program would ask, which is the REST API's.
-Uses: api, api.access, dispatch, dispatch.tables, errors, pages.components, settings.
+Uses: api, api.access, catalogue, dispatch, dispatch.tables, errors, pages.components, queue, settings.
 """

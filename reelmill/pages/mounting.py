@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from functools import cache
 from typing import Any, Final, get_type_hints
 
 from fastapi import FastAPI
-from nicegui import Client, ui
+from nicegui import Client, background_tasks, ui
 from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -18,7 +19,7 @@ from reelmill.api.access.roles import Permission
 from reelmill.api.services import Services
 from reelmill.errors import ReelmillError
 from reelmill.pages import login, theme
-from reelmill.pages.components.states import empty_state, error_state
+from reelmill.pages.components.states import empty_state, error_state, loading_state
 from reelmill.pages.components.text import Text
 from reelmill.pages.guard import PageGuard
 from reelmill.pages.registry import Page, all_pages
@@ -28,6 +29,9 @@ from reelmill.pages.watch import SiteWatch
 
 #: Seconds that the server waits for a browser that has lost its connection, before it forgets the page.
 _RECONNECT: Final = 10.0
+
+#: Seconds that a page is held back for its content, so that it usually comes whole.
+_BLINK: Final = 0.8
 
 
 def pages_app(api: FastAPI) -> ASGIApp:
@@ -78,14 +82,16 @@ def _built(page: Page, pages: Sequence[Page], watch: Callable[[], SiteWatch]) ->
 
     async def build(request: Request, client: Client, **given: Any) -> None:
         view = View(request, client, watch())
-        with shell(view, page, pages):
+        with shell(view, page, pages) as content:
             if page.permission is not None and not view.viewer.may(page.permission):
                 _not_allowed(view, page.permission)
                 return
-            try:
-                await page.build(view, **given)
-            except ReelmillError as error:
-                error_state(str(error))
+        task = background_tasks.create(_fill(content, page, view, given))
+        await asyncio.wait([task], timeout=_BLINK)
+        if not task.done() and not content.default_slot.children:
+            with content, ui.element("div") as waiting:
+                loading_state()
+            task.add_done_callback(lambda _: None if waiting.is_deleted else waiting.delete())
 
     hints = get_type_hints(page.build)
     own = [each.replace(annotation=hints[each.name]) for each in _parameters(page)]
@@ -93,6 +99,16 @@ def _built(page: Page, pages: Sequence[Page], watch: Callable[[], SiteWatch]) ->
     frame = [inspect.Parameter("request", kind, annotation=Request), inspect.Parameter("client", kind)]
     build.__signature__ = inspect.Signature([*frame, *own])  # type: ignore[attr-defined]
     return build
+
+
+async def _fill(content: ui.element, page: Page, view: View, given: dict[str, Any]) -> None:
+    """Build a page into its frame, which may have been sent by then: the rest of it follows over its socket."""
+    with content:
+        try:
+            await page.build(view, **given)
+        except ReelmillError as error:
+            if not content.is_deleted:
+                error_state(str(error), lambda: view.client.run_javascript("location.reload()"))
 
 
 def _parameters(page: Page) -> list[inspect.Parameter]:

@@ -26,7 +26,7 @@ _THEME_ICONS: Final = {
 
 
 @contextmanager
-def shell(view: View, page: Page, pages: Sequence[Page]) -> Iterator[None]:
+def shell(view: View, page: Page, pages: Sequence[Page]) -> Iterator[ui.element]:
     """Build the frame; what is built within stands in it.
 
     Args:
@@ -35,7 +35,7 @@ def shell(view: View, page: Page, pages: Sequence[Page]) -> Iterator[None]:
         pages: all there are; those that may not be opened have no entry.
 
     Yields:
-        Nothing.
+        The place of what the page itself shows.
     """
     ui.add_head_html(_HEAD.format(style=theme.asset("theme.css")))
     ui.page_title(f"{page.title} – Reelmill")
@@ -51,8 +51,8 @@ def shell(view: View, page: Page, pages: Sequence[Page]) -> Iterator[None]:
         with ui.element("div").classes("rm-who"):
             _theme_button(chosen, dark)
             _way_out(view)
-    with ui.element("div").classes("rm-content").props('id="content" tabindex="-1"'):
-        yield
+    with ui.element("div").classes("rm-content").props('id="content" tabindex="-1"') as content:
+        yield content
 
 
 def _entry(page: Page, icon: str, *, current: bool) -> None:

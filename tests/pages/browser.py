@@ -9,13 +9,13 @@ from typing import Any, Final, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.patience import PATIENCE
 
 #: Sizes of a window: of a desk, and of a phone.
-WIDE: Final = {"width": 1440, "height": 900}
-NARROW: Final = {"width": 390, "height": 844}
+WIDE: Final[ViewportSize] = {"width": 1440, "height": 900}
+NARROW: Final[ViewportSize] = {"width": 390, "height": 844}
 
 #: What axe-core calls a fault that keeps people out.
 _SERIOUS: Final = ("serious", "critical")
@@ -51,7 +51,7 @@ def visitor(browser: Browser, address: str, token: str | None, *, scheme: Scheme
     Yields:
         A tab of theirs. What a page's scripts trip over, and what it asks of another server, fails the test.
     """
-    context = browser.new_context(base_url=address, viewport=WIDE, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(base_url=address, viewport=WIDE, color_scheme=scheme)
     context.set_default_timeout(PATIENCE * 1000)
     context.set_default_navigation_timeout(PATIENCE * 1000)
     faults: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nicegui import ui
 
 from reelmill.pages.components.states import button
-from reelmill.pages.components.text import Text
+from reelmill.pages.components.text import Text, labelled
 
 
 async def confirmed(question: str, *, yes: str, consequence: str = "", danger: bool = False) -> bool:
@@ -21,7 +21,7 @@ async def confirmed(question: str, *, yes: str, consequence: str = "", danger: b
         Whether they want it; Escape, and leaving the dialogue, count as no.
     """
     with ui.dialog() as dialogue, ui.element("section").classes("rm-dialogue"):
-        dialogue.props(f'role="alertdialog" aria-label="{question.replace(chr(34), "")}"')
+        labelled(dialogue.props('role="alertdialog"'), question)
         Text("h2", question)
         if consequence:
             Text("p", consequence, "rm-quiet")

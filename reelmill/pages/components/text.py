@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
+
+T = TypeVar("T", bound=Element)
 
 
 class Text(TextElement):
@@ -17,3 +22,17 @@ class Text(TextElement):
     def __init__(self, tag: str, text: str, classes: str = ""):
         super().__init__(tag=tag, text=text)
         self.classes(classes)
+
+
+def labelled(element: T, label: str) -> T:
+    """Name an element for a screen reader; the name may hold anything, since it is never read as attributes.
+
+    Args:
+        element: that is named.
+        label: its name.
+
+    Returns:
+        The element.
+    """
+    element._props["aria-label"] = label
+    return element

@@ -1,0 +1,190 @@
+"""Jobs in a real browser, on a running site: created, watched, steered by keyboard alone, followed to their result."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from deployments.site import Site
+from reelmill.api.access.roles import Role
+from reelmill.dispatch import Dispatcher, dispatcher
+from reelmill.operations.jobs.scan import scan
+from reelmill.storage.media_root import MediaRoot
+from tests.clips import clip
+from tests.pages.browser import NARROW, WIDE, Scheme, faults_for_people, visitor
+from tests.patience import PATIENCE, until
+
+pytestmark = pytest.mark.site
+
+expect.set_options(timeout=PATIENCE / 4 * 1000)
+
+
+@pytest.fixture
+def prefect(on_site: Site) -> Iterator[Dispatcher]:
+    with dispatcher() as opened:
+        yield opened
+
+
+@pytest.fixture
+def inbox(on_site: Site) -> Path:
+    """The inbox of the library, with two videos; one takes a while to be encoded."""
+    root = MediaRoot(on_site.settings.media_root)
+    clip(root.folder("inbox") / "harbour.mp4", size="640x360", seconds=10)
+    clip(root.folder("inbox") / "small.mp4", size="64x36")
+    scan(root, "inbox", directory_types=["inbox"], settle_seconds=0)
+    return root.folder("inbox")
+
+
+def _row(tab: Page, job_id: object) -> Locator:
+    return tab.locator(f'tr[data-job="{job_id}"]')
+
+
+def _press(tab: Page, name: str) -> None:
+    """A button is found and pressed by keyboard."""
+    button = tab.get_by_role("button", name=name, exact=True)
+    button.focus()
+    tab.keyboard.press("Enter")
+
+
+def _id_of(tab: Page) -> uuid.UUID:
+    return uuid.UUID(tab.url.rpartition("/")[2])
+
+
+def test_a_job_is_created_watched_and_followed_to_its_result(
+    on_site: Site, pages: str, browser: Browser, token_of: Callable[[Role], str], inbox: Path
+) -> None:
+    token = token_of(Role.SUPER_ADMIN)
+    with (
+        visitor(browser, pages, token) as alice,
+        visitor(browser, pages, token, scheme="dark") as bob,
+    ):
+        bob.goto("/jobs?type=reencode")
+        expect(bob.get_by_role("heading", level=1)).to_have_text("Jobs")
+        alice.goto("/jobs/new?type=reencode")
+        video = alice.get_by_label("video_id")
+        video.fill("harb")
+        expect(alice.locator("datalist option")).to_have_count(1)
+        assert faults_for_people(alice) == []
+        # What is wrong is shown at its field.
+        video.fill("nothing.mp4")
+        _press(alice, "Create")
+        expect(video).to_have_attribute("aria-invalid", "true")
+        expect(video).to_be_focused()
+        video.fill("inbox/harbour.mp4")
+        alice.get_by_label("preset").select_option("veryslow")
+        alice.get_by_label("force").press("Space")
+        alice.get_by_label("Priority").press("ArrowLeft")
+        # The same as JSON, and back.
+        alice.get_by_role("tab", name="JSON").press("Enter")
+        expect(alice.get_by_label("Parameters", exact=True).last).to_have_value(
+            '{\n  "video_id": "inbox/harbour.mp4",\n  "preset": "veryslow",\n  "force": true\n}'
+        )
+        alice.get_by_role("tab", name="Form").press("Enter")
+        _press(alice, "Create")
+        alice.wait_for_url(lambda url: "/jobs/new" not in url)
+        job_id = _id_of(alice)
+
+        row, seen = _row(bob, job_id), set[float]()
+        expect(row).to_be_visible()
+        assert row.locator("td[data-label=Priority]").inner_text() == "4"
+
+        def over() -> bool:
+            bar = row.get_by_role("progressbar")
+            if bar.count():
+                seen.add(float(bar.get_attribute("aria-valuenow") or 0))
+            return "completed" in row.inner_text()
+
+        until(over, lambda: f"{row.inner_text()} {seen}")
+        assert len(seen - {0.0, 100.0}) >= 2, seen
+        expect(alice.get_by_role("region", name="Result")).to_contain_text("harbour.mp4")
+        expect(alice.get_by_role("log")).to_contain_text("progress")
+        assert faults_for_people(alice) == []
+        assert faults_for_people(bob) == []
+        # A link is sent to somebody: what was chosen is in it, and the row leads to the job.
+        row.get_by_role("link").press("Enter")
+        bob.wait_for_url(f"**/jobs/{job_id}")
+        expect(bob.get_by_role("region", name="Result")).to_be_visible()
+        assert faults_for_people(bob) == []
+
+
+def test_a_job_is_steered_by_keyboard_and_others_see_it(
+    on_site: Site, pages: str, browser: Browser, token_of: Callable[[Role], str], inbox: Path, prefect: Dispatcher
+) -> None:
+    token = token_of(Role.SUPER_ADMIN)
+    prefect.pools.drain("cpu")
+    waiting = prefect.jobs.submit("validate", {"video_id": "small.mp4"}).public_id
+    with visitor(browser, pages, token) as alice, visitor(browser, pages, token) as bob:
+        alice.goto(f"/jobs/{waiting}")
+        bob.goto("/jobs?type=validate")
+        badge, row = alice.locator(".rm-head .rm-badge"), _row(bob, waiting)
+        expect(alice.get_by_text("It waits:")).to_be_visible()
+        for name, status in (("Pause", "paused"), ("Resume", "pending")):
+            _press(alice, name)
+            expect(badge).to_contain_text(status)
+            expect(row.locator(".rm-badge")).to_contain_text(status)
+            assert alice.get_by_role("button", name="Retry").count() == 0
+        alice.get_by_label("Priority").select_option("2")
+        expect(row.locator("td[data-label=Priority]")).to_have_text("2")
+        # It is asked first, and Escape is a no.
+        _press(alice, "Cancel")
+        expect(alice.get_by_role("alertdialog")).to_be_visible()
+        assert faults_for_people(alice) == []
+        alice.keyboard.press("Escape")
+        expect(alice.get_by_role("alertdialog")).to_have_count(0)
+        expect(badge).to_contain_text("pending")
+        _press(alice, "Cancel")
+        _press(alice, "Cancel the job")
+        expect(badge).to_contain_text("cancelled")
+        expect(row.locator(".rm-badge")).to_contain_text("cancelled")
+        assert row.get_by_role("button").count() == 0
+
+        prefect.pools.undrain("cpu")
+        lost = inbox / "small.mp4"
+        lost.rename(inbox / "away")
+        failed = prefect.jobs.submit("thumbnail_generate", {"video_id": "small.mp4"}, max_retries=0).public_id
+        bob.goto("/jobs?status=failed")
+        expect(_row(bob, failed)).to_be_visible()
+        (inbox / "away").rename(lost)
+        retry = _row(bob, failed).get_by_role("button", name="Retry")
+        retry.focus()
+        bob.keyboard.press("Enter")
+        expect(_row(bob, failed)).to_have_count(0)
+        bob.get_by_role("button", name="failed").press("Enter")
+        assert bob.url == f"{pages}/jobs"
+        expect(_row(bob, failed).locator(".rm-badge")).to_contain_text("completed")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_whole_and_open_to_all(
+    on_site: Site,
+    pages: str,
+    browser: Browser,
+    token_of: Callable[[Role], str],
+    inbox: Path,
+    prefect: Dispatcher,
+    scheme: Scheme,
+) -> None:
+    prefect.pools.drain("gpu_ai")
+    job = prefect.jobs.submit("digest", {"video_id": "small.mp4"}).public_id
+    with visitor(browser, pages, token_of(Role.SUPER_ADMIN), scheme=scheme) as tab:
+        for path, shown in (
+            ("/", tab.get_by_role("link", name="digest small.mp4")),
+            ("/nodes", tab.get_by_role("button", name="Let gpu_ai go on")),
+            ("/doctor", tab.get_by_text("What helps:").first.or_(tab.get_by_text("All is well.")).first),
+            (f"/jobs/{job}", tab.get_by_text("It waits:")),
+            (f"/jobs/{uuid.uuid4()}", tab.get_by_text("There is no job of this id.")),
+        ):
+            tab.goto(path)
+            expect(shown).to_be_visible()
+            assert faults_for_people(tab) == [], path
+            tab.set_viewport_size(NARROW)
+            assert tab.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], path
+            tab.set_viewport_size(WIDE)
+        tab.goto("/nodes")
+        _press(tab, "Let gpu_ai go on")
+        expect(tab.get_by_role("button", name="Drain gpu_ai")).to_be_visible()
+    prefect.jobs.cancel(job)

@@ -1,0 +1,58 @@
+"""The site is read once for all browsers, and not at all while none is open."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+from reelmill.dispatch.snapshot import SiteNow
+from reelmill.dispatch.tables.job_changes import Changes
+from reelmill.errors import PlatformError
+from reelmill.pages.watch import Reading, SiteWatch
+
+_SITE = SiteNow(pools=(), nodes=(), vram=(), waiting={}, read_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+class _Database:
+    """Counts how often it is read; may be away."""
+
+    def __init__(self) -> None:
+        self.cursors: list[str | None] = []
+        self.away = False
+
+    def changes(self, after: str | None) -> Changes:
+        self.cursors.append(after)
+        if self.away:
+            raise PlatformError("The database is away.")
+        return Changes([], {}, str(len(self.cursors)), complete=len(self.cursors) % 2 == 0)
+
+
+def test_one_reader_serves_all_and_stops_with_the_last() -> None:
+    database, received = _Database(), list[tuple[int, Reading]]()
+    watch = SiteWatch(database.changes, lambda: _SITE, pace=0.001)
+
+    async def receive(who: int, reading: Reading) -> None:
+        received.append((who, reading))
+
+    async def main() -> None:
+        with ExitStack() as stack:
+            for who in range(5):
+                stack.enter_context(watch.watched_by(lambda reading, who=who: receive(who, reading)))  # type: ignore[misc]
+            while len(received) < 20:
+                await asyncio.sleep(0.001)
+            # Each goes on from the one before, however many look.
+            assert database.cursors == [None, *map(str, range(1, len(database.cursors)))]
+            database.away = True
+            while received[-1][1].away is None:
+                await asyncio.sleep(0.001)
+            database.away = False
+            while received[-1][1].away is not None:
+                await asyncio.sleep(0.001)
+        assert not watch.reading
+        read = len(database.cursors)
+        await asyncio.sleep(0.05)
+        assert len(database.cursors) == read
+
+    asyncio.run(main())
+    assert {who for who, _ in received} == set(range(5))
