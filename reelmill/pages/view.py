@@ -83,7 +83,8 @@ class View:
                 with self.client:
                     await watcher(reading)
 
-        self._open.enter_context(self._watch.watched_by(watched))
+        if not self.client.is_deleted:  # it was left before it was whole, and nobody would end this
+            self._open.enter_context(self._watch.watched_by(watched))
 
     def choices(self, name: str) -> list[str]:
         """What the address of the page has chosen for one thing; empty where nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Final
 from reelmill.dispatch.snapshot import SiteNow
 from reelmill.dispatch.tables.job_changes import Changes
 from reelmill.errors import ReelmillError
+
+_log = logging.getLogger(__name__)
 
 #: Seconds between two readings.
 PACE: Final = 1.0
@@ -76,7 +79,10 @@ class SiteWatch:
             reading = await self._read()
             before, self._before = self._before, reading
             if _news(before, reading):
-                await asyncio.gather(*(watcher(reading) for watcher in list(self._watchers)))
+                watching = [watcher(reading) for watcher in list(self._watchers)]
+                for error in await asyncio.gather(*watching, return_exceptions=True):
+                    if isinstance(error, Exception):  # the fault of one page, which stops none of the others
+                        _log.error("a page could not show what has changed", exc_info=error)
             await asyncio.sleep(self._pace)
 
     async def _read(self) -> Reading:

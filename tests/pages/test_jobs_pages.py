@@ -80,7 +80,7 @@ def test_a_job_is_created_watched_and_followed_to_its_result(
         alice.get_by_label("Priority").press("ArrowLeft")
         # The same as JSON, and back.
         alice.get_by_role("tab", name="JSON").press("Enter")
-        expect(alice.get_by_label("Parameters", exact=True).last).to_have_value(
+        expect(alice.get_by_role("textbox", name="Parameters")).to_have_value(
             '{\n  "video_id": "inbox/harbour.mp4",\n  "preset": "veryslow",\n  "force": true\n}'
         )
         alice.get_by_role("tab", name="Form").press("Enter")
@@ -154,7 +154,7 @@ def test_a_job_is_steered_by_keyboard_and_others_see_it(
         bob.keyboard.press("Enter")
         expect(_row(bob, failed)).to_have_count(0)
         bob.get_by_role("button", name="failed").press("Enter")
-        assert bob.url == f"{pages}/jobs"
+        bob.wait_for_url(f"{pages}/jobs")
         expect(_row(bob, failed).locator(".rm-badge")).to_contain_text("completed")
 
 
