@@ -12,6 +12,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from reelmill.catalogue import engine
 from reelmill.catalogue.connections import API_POOL, POOL, allowed, most
+from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.catalogue.engine import database_errors, get_engine
 from reelmill.errors import PlatformError
 from reelmill.settings import get_settings
@@ -75,18 +76,18 @@ def _at_another_url(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threads_that_come_first_make_one_engine(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    begin, migrate = threading.Barrier(4), engine.migrate
+    begin, settle = threading.Barrier(4), engine._settle_schema
     made: list[Engine] = []
 
-    def slowly(one: Engine) -> None:
+    def slowly(one: Engine, ours: EmbeddedPostgres | None) -> None:
         made.append(one)
-        migrate(one)
+        settle(one, ours)
 
     def work() -> Engine:
         begin.wait(PATIENCE)
         return get_engine()
 
-    monkeypatch.setattr(engine, "migrate", slowly)
+    monkeypatch.setattr(engine, "_settle_schema", slowly)
     _at_another_url(catalogue, monkeypatch)
     with ThreadPoolExecutor(4) as threads:
         found = {id(one.result(PATIENCE)) for one in [threads.submit(work) for _ in range(4)]}

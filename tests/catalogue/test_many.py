@@ -29,7 +29,7 @@ from pathlib import Path
 from reelmill.catalogue import picking, scanning
 from reelmill.catalogue.engine import session
 from reelmill.doctor.library import check_library
-from reelmill.operations.jobs.scan import plan
+from reelmill.operations.scan_plan import scan_plan
 from reelmill.storage.media_root import MediaRoot
 
 with session() as opened:
@@ -39,7 +39,7 @@ idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for seed in range(20):
     with session() as opened:
         picking.pick_sources(opened, 4, seed)
-decided = plan((), scanning.every_known_file("videos"), now=0, settle_seconds=30, skip_existing=True)
+decided = scan_plan((), scanning.every_known_file("videos"), now=0, settle_seconds=30, skip_existing=True)
 assert len(decided.missing) > 80_000
 findings = {found.check: found for found in check_library(MediaRoot(Path(sys.argv[1])))}
 assert len(findings["missing_files"].names) == 99_000

@@ -25,9 +25,10 @@ from reelmill.doctor.library import check_library
 from reelmill.errors import FileMissing, NotMounted, Unstorable, WrongParameter
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs import scan as scan_module
-from reelmill.operations.jobs.scan import ScanResult, again_in, plan, scan
+from reelmill.operations.jobs.scan import ScanResult, scan
 from reelmill.operations.publishing.records import read_record
 from reelmill.operations.scan_changes import ChangeList, FileChange, Kind, table_rows
+from reelmill.operations.scan_plan import again_in, scan_plan
 from reelmill.operations.walk import WalkedFile
 from reelmill.storage.media_root import MediaRoot
 from reelmill.troubles import Flaw
@@ -443,14 +444,14 @@ def test_a_type_the_site_does_not_have(library: Library) -> None:
         library.scan("films", directory_types=("public", "inbox"))
 
 
-def test_a_file_that_is_back_once_its_turn_comes_is_not_missing(library: Library) -> None:
+def test_a_file_that_is_back_once_its_turn_comes_is_not_missing(library: Library, tmp_path: Path) -> None:
     """Opening what is new may take hours; a list that old marked it as missing."""
     path = library.put("inbox/a.mp4")
     library.put("inbox/gone.mp4")
     library.scan()
     for name in ("a.mp4", "gone.mp4"):
         (library.root.path / "inbox" / name).rename(library.root.path / f"away-{name}")
-    library.put("inbox/new.mp4")
+    library.put("inbox/new.mp4", clip(tmp_path / "other.mp4", seconds=0.2, size="96x64"))
 
     def put_back(_changes: Sequence[FileChange], _expected: int) -> None:
         away = library.root.path / "away-a.mp4"
@@ -462,12 +463,12 @@ def test_a_file_that_is_back_once_its_turn_comes_is_not_missing(library: Library
     assert library.record("inbox/gone.mp4").missing_since is not None
 
 
-def test_a_library_that_goes_away_meanwhile_is_not_missing(library: Library) -> None:
+def test_a_library_that_goes_away_meanwhile_is_not_missing(library: Library, tmp_path: Path) -> None:
     library.put("inbox/a.mp4")
     library.put("inbox/gone.mp4")
     library.scan()
     (library.root.path / "inbox/gone.mp4").unlink()
-    library.put("inbox/new.mp4")
+    library.put("inbox/new.mp4", clip(tmp_path / "other.mp4", seconds=0.2, size="96x64"))
 
     def unmount(_changes: Sequence[FileChange], _expected: int) -> None:
         for folder in list(library.root.path.iterdir()):
@@ -736,13 +737,13 @@ def test_the_plan_is_made_of_names_sizes_and_times() -> None:
     }
     catalogue = sorted(file._replace(path=path) for path, file in held.items())
     files = sorted([_found(name) for name in ("same", "grown", "touched", "back", "new")] + [_found("hot", mtime=1995)])
-    decided = plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=True)
+    decided = scan_plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=True)
     assert [file.path for file in decided.probe] == ["grown", "new", "touched"]
     assert (decided.new, decided.changed, decided.unchanged) == (1, 2, 2)
     assert decided.waiting == ("hot",)
     assert decided.returned == ("back",)
     assert decided.missing == ("gone",)
-    again = plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=False)
+    again = scan_plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=False)
     assert len(again.probe) == 5
     assert (again.new, again.changed, again.unchanged) == (1, 2, 2)
 

@@ -156,9 +156,7 @@ def reencode(
         surround=surround,
     )
     because = reason_to_encode(source, info, asked)
-    bench.transcoder.require_tone_mapping(info)
-    if measure_vmaf:
-        require_vmaf(bench.transcoder)
+    _require_filters(bench.transcoder, info, measure_vmaf)
     key = copy_recipe(content := bench.content(video, source, info.video.number), asked)
     encoding = _with_ceiling(bench, source, info, asked)
     finished: StagedCopy | None = None
@@ -182,6 +180,12 @@ def reencode(
         video = link_copy(bench, video, made)
     result = _result(bench, video, made, finished, encoding, time.monotonic() - started)
     return result.model_copy(update={"because": because})
+
+
+def _require_filters(transcoder: Transcoder, info: MediaInfo, measure_vmaf: bool) -> None:
+    transcoder.require_tone_mapping(info)
+    if measure_vmaf:
+        require_vmaf(transcoder)
 
 
 def _with_ceiling(bench: Workbench, source: Path, info: MediaInfo, asked: Encoding) -> Encoding:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final
 
 from av.error import FFmpegError
@@ -17,7 +16,6 @@ from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.catalogue.scanning import KnownFile
 from reelmill.errors import ReelmillError, Unreadable, Unstorable
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
@@ -33,10 +31,11 @@ from reelmill.operations.scan_changes import (
     recorded_changes,
     table_rows,
 )
-from reelmill.operations.walk import Walk, WalkedFile, folder_to_walk, side_by_side
+from reelmill.operations.scan_plan import ScanPlan, again_in, scan_plan
+from reelmill.operations.walk import Walk, WalkedFile, folder_to_walk
 from reelmill.report import LogReport, Report, printable
 from reelmill.storage.media_root import MediaRoot
-from reelmill.storage.system_folders import SYSTEM_FOLDERS, in_system_folder
+from reelmill.storage.system_folders import SYSTEM_FOLDERS
 from reelmill.wording import plural
 
 #: What counts as a video by its name; the ``MediaLibrary`` block may name others.
@@ -48,9 +47,6 @@ EXTENSIONS: Final = (
 _BATCH: Final = 200
 _REASONS: Final = 100
 _MARKED_AT_ONCE: Final = 2000
-
-#: A scan for files that were still being written may take a fifth of the time, however large the library.
-_PAUSE: Final = 4
 
 #: What a file may make our code, or a library's, stumble over that reads it: that file is named, and the rest goes on.
 _ODD: Final = (ReelmillError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError, FFmpegError)
@@ -94,109 +90,6 @@ class ScanResult(BaseModel):
         return (f"{files} still being written, to be looked at in {self.again_in:.0f} s.",)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a scan will do, decided from names, sizes and times alone; what is opened may prove to be as it was."""
-
-    probe: tuple[WalkedFile, ...]
-    new: int
-    changed: int
-    unchanged: int
-    waiting: tuple[str, ...]
-    returned: tuple[str, ...]
-    missing: tuple[str, ...]
-    settled_in: float = 0.0  # seconds until the last of the waiting ones is taken for complete, if nothing changes it
-    undated: tuple[WalkedFile, ...] = ()  # unchanged ones whose ``ctime_ns`` is not recorded yet
-    withdrawn: tuple[str, ...] = ()  # no longer offered to jobs: they lie where no scan looks
-    found: int = 0  # files
-
-    @property
-    def changes(self) -> int:
-        """How many records are going to change at most."""
-        return self.new + self.changed + len(self.returned) + len(self.missing)
-
-
-def again_in(settled_in: float, passed: float, looked: float) -> float:
-    """When files that were still being written are to be looked at (pure).
-
-    Args:
-        settled_in: seconds from the look at the folder until the last of them is taken for complete.
-        passed: seconds since that look.
-        looked: seconds that the look took; it is repeated while a file goes on growing.
-
-    Returns:
-        Seconds from now.
-    """
-    return max(1.0, settled_in + 1.0 - passed, _PAUSE * looked)
-
-
-def plan(
-    found: Iterable[WalkedFile],
-    known: Iterable[KnownFile],
-    *,
-    now: float,
-    settle_seconds: float,
-    skip_existing: bool,
-    unseen: Sequence[str] = (),
-    system_folders: Sequence[str] = SYSTEM_FOLDERS,
-) -> Plan:
-    """Decide what to open (pure). Neither files nor records are held: there may be millions that nobody has changed.
-
-    Args:
-        found: every file of the folder with a wanted extension, by the bytes of their paths.
-        known: what the catalogue holds of the folder, in the same order.
-        now: seconds since 1970.
-        settle_seconds: a file changed more recently than this is still being written.
-        skip_existing: leave files alone whose size and times are as the catalogue has them.
-        unseen: folders and files that could not be read or recorded; what the catalogue holds of them is not missing.
-            It is read last: a walk adds to it.
-        system_folders: patterns of names of folders that were left out; what the catalogue holds of them is withdrawn.
-
-    Returns:
-        What to open, and how many files are in each state.
-    """
-    probe: list[WalkedFile] = []
-    waiting: list[str] = []
-    returned: list[str] = []
-    undated: list[WalkedFile] = []
-    count = new = changed = unchanged = 0
-    settled_in = 0.0
-    there: list[str] = []  # by their records
-    for file, before in side_by_side(found, known):
-        if file is None:
-            if before is not None and not before.missing:
-                there.append(before.path)
-            continue
-        count += 1
-        path, size, mtime_ns, ctime_ns = file
-        same = before is not None and before.size == size and before.mtime_ns == mtime_ns
-        # An edit that puts the old time back changes this one; so does much that is none, and the content id decides.
-        looks_edited = before is not None and None not in (before.ctime_ns, ctime_ns) and before.ctime_ns != ctime_ns
-        if same and not looks_edited and skip_existing:
-            unchanged += 1
-            if before is not None and before.missing:
-                returned.append(path)
-            elif before is not None and before.ctime_ns is None and ctime_ns is not None:
-                undated.append(file)
-        # A time in the future (a camera's clock) is no sign of being written now.
-        elif 0 <= now - mtime_ns / 1e9 < settle_seconds:
-            waiting.append(path)
-            settled_in = max(settled_in, settle_seconds - (now - mtime_ns / 1e9))
-        else:
-            probe.append(file)
-            new += before is None
-            changed += before is not None and not same
-            unchanged += same
-    hidden, exactly = tuple(f"{folder}/" for folder in unseen), frozenset(unseen)
-    withdrawn = tuple(path for path in there if in_system_folder(path, system_folders))
-    kept = {*withdrawn, *exactly}
-    missing = tuple(path for path in there if path not in kept and not path.startswith(hidden))
-    return Plan(
-        tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in, tuple(undated),
-        withdrawn, count,
-    )  # fmt: skip
-
-
 def scan(
     root: MediaRoot,
     directory_type: str,
@@ -236,7 +129,7 @@ def scan(
     folder = folder_to_walk(root, directory_type, directory_types)
     started = time.monotonic()
     walk = Walk(root, frozenset(extension.lower().lstrip(".") for extension in extensions), system_folders)
-    decided = plan(
+    decided = scan_plan(
         walk.files(folder), scanning.every_known_file(directory_type), now=time.time(),
         settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=walk.unseen,
         system_folders=system_folders,
@@ -266,7 +159,7 @@ def scan(
     )
 
 
-def _first_lines(walk: Walk, decided: Plan) -> Iterator[str]:
+def _first_lines(walk: Walk, decided: ScanPlan) -> Iterator[str]:
     """What is not opened, and why."""
     if walk.left_out:
         folders = plural(walk.left_out.total(), "system folder")
@@ -318,7 +211,7 @@ class _Scan:
         returned = marked_changes("returned", (record for record, _ in found.touched if record.missing))
         self._hand_on([*moved_changes(found.moved), *returned])
 
-    def mark(self, walk: Walk, decided: Plan) -> None:
+    def mark(self, walk: Walk, decided: ScanPlan) -> None:
         """Mark what is back, and what is missing by the walk and still is; note times that are not recorded yet."""
         for start in range(0, len(decided.returned), _MARKED_AT_ONCE):
             with session() as opened:

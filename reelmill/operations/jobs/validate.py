@@ -105,7 +105,7 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
 
 
 @dataclass(frozen=True)
-class _Examined:
+class _Examination:
     """What was read of a file."""
 
     content_id: str | None  # None: it is empty
@@ -115,7 +115,7 @@ class _Examined:
     blake2: str | None = None  # of the whole file, where all of it was read and is valid
 
 
-def _examine(bench: Workbench, path: Path, depth: Depth) -> _Examined:
+def _examine(bench: Workbench, path: Path, depth: Depth) -> _Examination:
     content = content_id(path) if path.stat().st_size else None
     try:
         info = probe(path)
@@ -124,7 +124,7 @@ def _examine(bench: Workbench, path: Path, depth: Depth) -> _Examined:
         else:
             report = check_windows(path, info.duration)
     except InputError as error:
-        return _Examined(content, reason=str(error))
+        return _Examination(content, reason=str(error))
     reason = fault(path.name, info, report)
     whole = blake2(path) if depth == "full" and reason is None else None
-    return _Examined(content, info, report.frames, reason, whole)
+    return _Examination(content, info, report.frames, reason, whole)
