@@ -74,13 +74,13 @@ class JobsTable(Element, component="jobs_table.js"):
             progress: of those that report any, by ``Job.id``.
 
         Returns:
-            Whether that is all; False: one is not shown, or in another state, and the list is to be read anew.
+            Whether that is all; False: one is not shown, or in another state or lane, and the list is to be read anew.
         """
         shown = {row["id"]: row for row in self._rows}
         complete, changed = True, False
         for job in jobs:
             row = shown.get(str(job.public_id))
-            if row is None or row["status"] != job.status:
+            if row is None or (row["status"], row["priority"]) != (job.status, job.priority):
                 complete = False
             elif row["progress"] != (now := percent(job, progress.get(job.id))):
                 row["progress"], changed = now, True
