@@ -12,10 +12,13 @@ job_actions what people do to one job
 job_form    a form made from a job type's parameter schema
 site_panel  lanes, GPU memory and nodes, in the margin of a page
 address     the choices of a page, in its address (pure)
+library_query  which videos the library shows, in its address (pure)
+video_actions  what people have done with one video
 theme       light and dark, and the files of ``assets``
 components  what pages are put together from
 views       one module a page
 
 Comes in: pages and what they need of a browser; nothing that a program would ask, which is the REST API's.
-Uses: api, api.access, catalogue, dispatch, dispatch.tables, errors, pages.components, queue, settings.
+Uses: api, api.access, catalogue, dispatch, dispatch.tables, errors, ffmpeg, operations, operations.jobs,
+    operations.web_copies, pages.components, queue, report, settings, storage, wording.
 """

@@ -1,0 +1,155 @@
+"""The library: its videos as thumbnails, searched, sorted and filtered, a page at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from nicegui import ui
+
+from reelmill.api.access.roles import Permission
+from reelmill.catalogue.browsing import Order, VideoPage, browse, directory_types
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Video
+from reelmill.errors import FilterError, UserError
+from reelmill.pages import theme
+from reelmill.pages.components.query_form import query_choice, query_form, query_text
+from reelmill.pages.components.states import empty_state
+from reelmill.pages.components.text import Text
+from reelmill.pages.components.thumbnail import thumbnail
+from reelmill.pages.library_query import LIBRARY, LibraryQuery, Origin, State
+from reelmill.pages.registry import page
+from reelmill.pages.view import View
+from reelmill.wording import clock, in_bytes
+
+#: Videos on a page: whole rows of two, three, four, five and six.
+_SHOWN: Final = 60
+
+_ORDERS: Final = (
+    (Order.NEWEST, "Newest first"),
+    (Order.TITLE, "Title"),
+    (Order.PATH, "Path"),
+    (Order.LARGEST, "Largest first"),
+    (Order.LONGEST, "Longest first"),
+)
+_STATES: Final = (
+    (State.ANY, "Any"),
+    (State.USABLE, "Valid and there"),
+    (State.INVALID, "Invalid"),
+    (State.MISSING, "Missing"),
+)
+_ORIGINS: Final = ((Origin.ANY, "Any"), (Origin.SOURCES, "Sources"), (Origin.MADE, "Made by jobs"))
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is read for the page."""
+
+    page: VideoPage
+    wrong: str = ""  # with what was chosen
+
+
+@page(LIBRARY, "Library", permission=Permission.READ_VIDEOS, icon="video_library", place=20)
+async def library(view: View) -> None:
+    """Build the page."""
+    ui.add_head_html(f'<link rel="stylesheet" href="{theme.asset("library.css")}">')
+    query = LibraryQuery.read(view.choice)
+
+    def show(found: _Shown) -> None:
+        _show(view, query, found)
+
+    with ui.element("div").classes("rm-head"):
+        Text("h1", "Library")
+    await view.section(_folders, lambda folders: _form(query, folders))
+    await view.section(lambda: _read(query), show)
+
+
+def _folders() -> list[str]:
+    with session() as opened:
+        return directory_types(opened)
+
+
+def _read(query: LibraryQuery) -> _Shown:
+    try:
+        condition = query.condition()
+        with session() as opened:
+            return _Shown(browse(opened, condition, query.order, after=query.after, limit=_SHOWN))
+    except (FilterError, UserError) as error:
+        return _Shown(VideoPage((), 0, None), str(error))
+
+
+def _form(query: LibraryQuery, folders: list[str]) -> None:
+    with query_form(LIBRARY, "Videos"):
+        query_text("search", "Search", query.words, hint="title, file name or tag")
+        query_choice("sort", "Sort", _ORDERS, query.order)
+        query_choice("folder", "Folder", [("", "Any"), *((name, name) for name in folders)], query.folder)
+        query_choice("state", "State", _STATES, query.state)
+        query_choice("origin", "Origin", _ORIGINS, query.origin)
+        query_text("where", "Filter", query.where, hint="duration > 10m and copy is missing")
+        with ui.element("div").classes("rm-query-end"):
+            with ui.element("button").props('type="submit"').classes("rm-button rm-primary"):
+                Text("span", "Search")
+            if query.narrows:
+                ui.link("Clear", LIBRARY).classes("rm-button rm-quiet")
+
+
+def _show(view: View, query: LibraryQuery, found: _Shown) -> None:
+    if found.wrong:
+        with ui.element("div").classes("rm-state rm-state-error").props('role="alert"'):
+            ui.icon("filter_alt_off").classes("rm-state-icon").props('aria-hidden="true"')
+            Text("p", "This filter cannot be read.", "rm-state-sentence")
+            Text("p", found.wrong, "rm-quiet rm-prose")
+            ui.link("Show all videos", LIBRARY).classes("rm-button")
+        return
+    if not found.page.total:
+        _show_nothing(view, query)
+        return
+    with ui.element("div").classes("rm-between rm-wrap"):
+        Text("p", f"{found.page.total:,} {'video' if found.page.total == 1 else 'videos'}", "rm-quiet").props(
+            'role="status"'
+        )
+        if view.may(Permission.CREATE_JOBS) and view.may(Permission.MANAGE_JOBS):
+            with ui.link(target=query.batch_address()).classes("rm-button"):
+                ui.icon("playlist_add").props('aria-hidden="true"')
+                Text("span", f"Batch for {'these' if query.narrows else 'all'}")
+    with ui.element("ul").classes("rm-grid"):
+        for video in found.page.videos:
+            with ui.element("li"):
+                video_card(video)
+    with ui.element("nav").classes("rm-buttons").props('aria-label="Pages of videos"'):
+        if query.after:
+            ui.link("First page", query.address()).classes("rm-button")
+        if found.page.next is not None:
+            ui.link("Next page", query.address(after=found.page.next)).classes("rm-button")
+
+
+def _show_nothing(view: View, query: LibraryQuery) -> None:
+    if query.narrows or query.after:
+        empty_state("No video fits.", "Take a word or a choice back.", icon="search_off", action=("Clear", LIBRARY))
+        return
+    root = view.services.settings.media_root
+    empty_state("The library has no videos yet.", f"Put some into {root}, then scan it:", icon="video_library")
+    with ui.element("div").classes("rm-first-steps"):
+        Text("code", "reelmill jobs submit scan")
+        Text("p", "Another folder is set by REELMILL_MEDIA_ROOT before the site starts.", "rm-quiet rm-small")
+
+
+def video_card(video: Video) -> None:
+    """A video of a list: its image, its title, what it is; a link to its page."""
+    length = "" if video.duration is None else clock(video.duration)
+    with ui.link(target=f"{LIBRARY}/{video.id}").classes("rm-card") as link:
+        link.props["title"] = video.path
+        thumbnail(video.id, there=video.thumbnail_path is not None, length=length)
+        Text("span", video.title, "rm-card-title")
+        with ui.element("span").classes("rm-card-facts"):
+            Text("span", facts_line(video), "rm-ellipsis")
+            if video.missing_since is not None:
+                Text("span", "missing", "rm-badge rm-failed")
+            elif not video.is_valid:
+                Text("span", "invalid", "rm-badge rm-failed")
+
+
+def facts_line(video: Video) -> str:
+    """What a video is, in a line (pure): its height, size, codec and folder."""
+    lines = None if video.height is None else f"{video.height}p"
+    return " · ".join(filter(None, (lines, in_bytes(video.size), video.video_codec, video.directory_type)))

@@ -1,0 +1,76 @@
+"""Videos browsed a page at a time: in every order each is met once, whatever comes in meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+
+from reelmill.catalogue import scanning
+from reelmill.catalogue.browsing import Order, browse, directory_types
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.listing import narrowed
+from reelmill.catalogue.models import Video
+from reelmill.errors import UserError
+from reelmill.pages.library_query import LibraryQuery
+
+
+def _add(*videos: tuple[str, str, int, float | None]) -> None:
+    with session() as opened:
+        scanning.upsert_videos(
+            opened,
+            [
+                Video(
+                    path=f"{folder}/{name}", title=name, directory_type=folder, filename=name, size=size, mtime_ns=1,
+                    duration=duration,
+                )
+                for folder, name, size, duration in videos
+            ],
+        )  # fmt: skip
+
+
+def _paths(order: Order, limit: int) -> list[str]:
+    after, found = "", []
+    while True:
+        with session() as opened:
+            page = browse(opened, narrowed(), order, after=after, limit=limit)
+        found += [video.path for video in page.videos]
+        if page.next is None:
+            return found
+        after = page.next
+
+
+@pytest.mark.parametrize("order", Order)
+def test_each_video_is_met_once_in_every_order(catalogue: str, order: Order) -> None:
+    _add(
+        ("inbox", "b", 10, None), ("inbox", "A", 10, 2.5), ("videos", "c", 10, 2.5), ("videos", "d", 30, None),
+        ("videos", "É", 20, 0.1), ("inbox", "a", 10, 1 / 3),
+    )  # fmt: skip
+    with session() as opened:
+        whole = [video.path for video in browse(opened, narrowed(), order).videos]
+        assert directory_types(opened) == ["inbox", "videos"]
+    assert len(whole) == 6
+    assert [_paths(order, limit) for limit in (1, 2, 5)] == [whole] * 3
+
+
+def test_orders_sort_by_what_they_are_called(catalogue: str) -> None:
+    _add(("a", "2", 1, None), ("a", "1", 3, 5.0), ("b", "0", 2, 9.0))
+    assert [_paths(order, 2) for order in (Order.LARGEST, Order.LONGEST, Order.TITLE, Order.PATH)] == [
+        ["a/1", "b/0", "a/2"],
+        ["b/0", "a/1", "a/2"],
+        ["b/0", "a/1", "a/2"],
+        ["a/1", "a/2", "b/0"],
+    ]
+
+
+@pytest.mark.parametrize("after", ["no place", "[]", '["a", "b", "c"]', '["yesterday", "b"]', "7"])
+def test_what_is_no_place_in_an_order_is_refused(catalogue: str, after: str) -> None:
+    with session() as opened, pytest.raises(UserError):
+        browse(opened, narrowed(), Order.LARGEST, after=after)
+
+
+def test_an_address_and_what_it_chooses_are_one() -> None:
+    given = {"search": "two words", "folder": "inbox", "state": "usable", "origin": "made", "sort": "title"}
+    query = LibraryQuery.read(lambda name: given.get(name, ""))
+    assert query.choices(paged=False) == {**given, "where": "", "after": ""}
+    assert str(query.condition()).startswith("not missing and not invalid and made and directory_type = inbox and (")
+    assert LibraryQuery.read(lambda _: "nonsense").order is Order.NEWEST
+    assert not LibraryQuery.read(lambda _: "").narrows
