@@ -29,7 +29,7 @@ from reelmill.report import NullReport
 from reelmill.storage.media_root import OUTPUT_TYPES
 from reelmill.wording import in_bytes, in_seconds
 
-#: The most that a copy's video track may take where nobody says otherwise, in kbit/s: as the job has it.
+#: The most that a copy's video track may take where nobody wants it otherwise, in kbit/s: as the job has it.
 _TARGET_BITRATE: Final = 2000
 
 #: Seconds of encoding for the samples that a plan predicts from, while somebody waits for it.
@@ -244,7 +244,7 @@ def _show_plan(plan: VideoPlan) -> None:
 
 
 def _plan_facts(plan: VideoPlan) -> Iterable[tuple[str, str]]:
-    """What a plan says (pure)."""
+    """A plan, fact by fact (pure)."""
     yield "Why", "; ".join(plan.reasons)
     if plan.action not in ("encode", "remux"):
         return

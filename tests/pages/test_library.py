@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -40,7 +40,7 @@ def _fill(site: Site) -> Video:
     root = MediaRoot(site.settings.media_root)
     path = _three_colours(root.path / "inbox" / "colours.webm")
     stat = path.stat()
-    about = {
+    about: dict[str, Any] = {
         "video_codec": "vp8",
         "width": 160,
         "height": 120,
@@ -197,7 +197,7 @@ def test_a_batch_is_counted_started_and_followed(
         _look(tab, "batch-light")
         tab.get_by_role("button", name="Start the batch").press("Enter")
         tab.wait_for_url("**/library/batches/*")
-        expect(tab.get_by_text("1 of 1 are done.")).to_be_visible()
+        expect(tab.get_by_text("1 of 1 done.")).to_be_visible()
         _look(tab, "batch-progress-light")
         tab.goto("/library?search=palette")
         image = tab.locator(".rm-thumb img")
@@ -240,5 +240,5 @@ def test_a_copy_is_compared_with_its_source_by_keyboard(
         )
         wipe = tab.get_by_label("Wipe")
         wipe.press("ArrowRight")
-        expect(tab.get_by_label("source")).to_have_css("clip-path", "inset(0px 49% 0px 0px)")
+        expect(tab.get_by_label("source", exact=True)).to_have_css("clip-path", "inset(0px 49% 0px 0px)")
         _look(tab, "compare-light")

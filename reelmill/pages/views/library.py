@@ -42,7 +42,7 @@ _ORIGINS: Final = ((Origin.ANY, "Any"), (Origin.SOURCES, "Sources"), (Origin.MAD
 
 
 @dataclass(frozen=True)
-class _Shown:
+class LibraryPage:
     """What is read for the page."""
 
     page: VideoPage
@@ -55,7 +55,7 @@ async def library(view: View) -> None:
     ui.add_head_html(f'<link rel="stylesheet" href="{theme.asset("library.css")}">')
     query = LibraryQuery.read(view.choice)
 
-    def show(found: _Shown) -> None:
+    def show(found: LibraryPage) -> None:
         _show(view, query, found)
 
     with ui.element("div").classes("rm-head"):
@@ -69,13 +69,13 @@ def _folders() -> list[str]:
         return directory_types(opened)
 
 
-def _read(query: LibraryQuery) -> _Shown:
+def _read(query: LibraryQuery) -> LibraryPage:
     try:
         condition = query.condition()
         with session() as opened:
-            return _Shown(browse(opened, condition, query.order, after=query.after, limit=_SHOWN))
+            return LibraryPage(browse(opened, condition, query.order, after=query.after, limit=_SHOWN))
     except (FilterError, UserError) as error:
-        return _Shown(VideoPage((), 0, None), str(error))
+        return LibraryPage(VideoPage((), 0, None), str(error))
 
 
 def _form(query: LibraryQuery, folders: list[str]) -> None:
@@ -93,7 +93,7 @@ def _form(query: LibraryQuery, folders: list[str]) -> None:
                 ui.link("Clear", LIBRARY).classes("rm-button rm-quiet")
 
 
-def _show(view: View, query: LibraryQuery, found: _Shown) -> None:
+def _show(view: View, query: LibraryQuery, found: LibraryPage) -> None:
     if found.wrong:
         with ui.element("div").classes("rm-state rm-state-error").props('role="alert"'):
             ui.icon("filter_alt_off").classes("rm-state-icon").props('aria-hidden="true"')
@@ -115,7 +115,7 @@ def _show(view: View, query: LibraryQuery, found: _Shown) -> None:
     with ui.element("ul").classes("rm-grid"):
         for video in found.page.videos:
             with ui.element("li"):
-                video_card(video)
+                video_entry(video)
     with ui.element("nav").classes("rm-buttons").props('aria-label="Pages of videos"'):
         if query.after:
             ui.link("First page", query.address()).classes("rm-button")
@@ -134,7 +134,7 @@ def _show_nothing(view: View, query: LibraryQuery) -> None:
         Text("p", "Another folder is set by REELMILL_MEDIA_ROOT before the site starts.", "rm-quiet rm-small")
 
 
-def video_card(video: Video) -> None:
+def video_entry(video: Video) -> None:
     """A video of a list: its image, its title, what it is; a link to its page."""
     length = "" if video.duration is None else clock(video.duration)
     with ui.link(target=f"{LIBRARY}/{video.id}").classes("rm-card") as link:

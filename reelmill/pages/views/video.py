@@ -30,7 +30,7 @@ from reelmill.pages.library_query import LIBRARY
 from reelmill.pages.registry import page
 from reelmill.pages.video_actions import actions_menu, saving
 from reelmill.pages.view import View
-from reelmill.pages.views.library import video_card
+from reelmill.pages.views.library import video_entry
 from reelmill.pages.watch import Reading
 from reelmill.queue.job import Job
 from reelmill.storage.media_root import PLAYBACK
@@ -41,7 +41,7 @@ _JOBS: Final = 8
 
 
 @dataclass(frozen=True)
-class _Known:
+class VideoFacts:
     """What is known of a video."""
 
     details: VideoDetails
@@ -86,12 +86,12 @@ async def video(view: View, video_id: uuid.UUID) -> None:
                 await _show_jobs(view, record)
 
 
-def _read(video_id: uuid.UUID) -> _Known:
+def _read(video_id: uuid.UUID) -> VideoFacts:
     with session() as opened:
         record = get_video(opened, video_id)
         found = stored_analysis(opened, record, TRANSITIONS)
         scenes = () if found is None else scenes_of(record, found).data
-        return _Known(read_details(opened, record), tuple((scene.start, scene.end) for scene in scenes))
+        return VideoFacts(read_details(opened, record), tuple((scene.start, scene.end) for scene in scenes))
 
 
 def _show_faults(record: Video) -> None:
@@ -107,7 +107,7 @@ def _show_faults(record: Video) -> None:
             Text("span", sentence)
 
 
-def _show_player(view: View, known: _Known) -> None:
+def _show_player(view: View, known: VideoFacts) -> None:
     """The player: of the copy that every browser plays where there is one, unless the address wants the source."""
     record, copy = known.details.video, known.copy
     plays_copy = copy is not None and view.choice("play") != "source"
@@ -134,7 +134,7 @@ def _show_player(view: View, known: _Known) -> None:
                 ui.link(f"Play {'the source itself' if plays_copy else 'its web copy'}", other)
 
 
-def _show_facts(known: _Known) -> None:
+def _show_facts(known: VideoFacts) -> None:
     with ui.element("section").classes("rm-panel").props('aria-label="Facts"'):
         Text("h2", "Facts")
         with ui.element("dl").classes("rm-facts"):
@@ -185,7 +185,7 @@ def _show_tags(details: VideoDetails) -> None:
                     link.props["title"] = "given by a person" if tag.by_person else f"{tag.confidence:.0%} sure"
 
 
-def _show_products(known: _Known) -> None:
+def _show_products(known: VideoFacts) -> None:
     products = known.details.products
     if not products:
         return
@@ -199,7 +199,7 @@ def _show_products(known: _Known) -> None:
 
 def _show_product(source: Video, product: Video) -> None:
     with ui.element("li"):
-        video_card(product)
+        video_entry(product)
         if product.directory_type == PLAYBACK:
             ui.link("Compare", f"{LIBRARY}/{product.id}/compare")
             Text("p", copy_line(source, product), "rm-small rm-saving")

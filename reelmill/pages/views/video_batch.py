@@ -41,7 +41,7 @@ _TYPES: Final = (
 
 
 @dataclass(frozen=True)
-class _Counted:
+class BatchCount:
     """What a batch would do, or why there can be none."""
 
     preview: BatchPreview | None
@@ -68,14 +68,14 @@ async def new_batch(view: View) -> None:
         Text("p", "Choose what is done, and see the counts before anything starts.", "rm-quiet")
 
 
-def _count(view: View, job_type: str, where: str) -> _Counted:
+def _count(view: View, job_type: str, where: str) -> BatchCount:
     try:
-        return _Counted(view.services.dispatcher.batches.preview(job_type, where, {}, {}))
+        return BatchCount(view.services.dispatcher.batches.preview(job_type, where, {}, {}))
     except ReelmillError as error:
-        return _Counted(None, str(error))
+        return BatchCount(None, str(error))
 
 
-def _show_count(view: View, job_type: str, where: str, counted: _Counted) -> None:
+def _show_count(view: View, job_type: str, where: str, counted: BatchCount) -> None:
     preview = counted.preview
     if preview is None:
         Text("p", counted.wrong, "rm-notice").props('role="alert"')
@@ -85,7 +85,7 @@ def _show_count(view: View, job_type: str, where: str, counted: _Counted) -> Non
             'role="status"'
         )
         if preview.already:
-            Text("p", f"{preview.already:,} of them have what it makes already: their jobs find it made.", "rm-quiet")
+            Text("p", f"Have what it makes already: {preview.already:,}. Their jobs find it made.", "rm-quiet")
         Text("p", f"Chosen by: {preview.filter}", "rm-quiet rm-path")
         if preview.examples:
             with ui.element("ul").classes("rm-examples"):
@@ -155,7 +155,7 @@ def _show_status(status: BatchStatus) -> None:
         with bar:
             ui.element("span").style(f"width: {min(1.0, share):.1%}")
         left = "" if status.seconds_left is None else f", about {in_seconds(status.seconds_left)} left"
-        Text("p", f"{over:,} of {made.matched:,} are done{left}.")
+        Text("p", f"{over:,} of {made.matched:,} done{left}.")
         if made.reason:
             Text("p", made.reason, "rm-quiet")
         with ui.element("dl").classes("rm-facts rm-facts-grid"):
