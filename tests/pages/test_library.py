@@ -103,7 +103,7 @@ def _three_colours(path: Path) -> Path:
 def _look(tab: Page, name: str) -> None:
     """What axe-core finds at both widths is nothing; keeps screenshots where they are wanted."""
     for size, where in ((NARROW, "narrow"), (WIDE, "wide")):
-        tab.set_viewport_size(size)  # type: ignore[arg-type]
+        tab.set_viewport_size(size)
         assert faults_for_people(tab) == [], (name, where)
         overflow = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow <= 0, (name, where)
