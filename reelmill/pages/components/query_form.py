@@ -49,7 +49,8 @@ def query_text(
     with ui.element("div").classes(f"rm-query-field rm-query-{name}"):
         Text("label", label).props(f'for="query-{name}"')
         made = ui.element("input").props(f'id="query-{name}" name="{name}" autocomplete="off"')
-        made._props.update({"type": "search", "value": value, "placeholder": hint, **(attributes or {})})
+        # Bound as its value, it would be put back whenever anything of the page changes, while somebody types.
+        made._props.update({"type": "search", "defaultValue": value, "placeholder": hint, **(attributes or {})})
 
 
 def query_choice(name: str, label: str, options: Iterable[tuple[str, str]], value: str) -> None:
