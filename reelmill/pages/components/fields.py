@@ -90,7 +90,7 @@ def text_field(
     """
     field = Field(label, hint=hint, change=change)
     field.value = value
-    field.input._props.update({"value": value, "type": "text", **(attributes or {})})
+    field.input._props.update({"defaultValue": value, "type": "text", **(attributes or {})})
     field.listen("input" if at_once else "change")
     return field
 
@@ -99,7 +99,7 @@ def area_field(label: str, value: str, *, hint: str = "", rows: int = 4) -> Fiel
     """Several lines of text."""
     field = Field(label, hint=hint, tag="textarea")
     field.value = value
-    field.input._props.update({"value": value, "rows": rows, "spellcheck": "false"})
+    field.input._props.update({"defaultValue": value, "rows": rows, "spellcheck": "false"})
     field.input.classes("rm-mono")
     field.listen("change")
     return field
@@ -149,7 +149,7 @@ def range_field(label: str, value: int, lowest: int, highest: int, *, hint: str 
     shown = Text("output", str(value), "rm-output")
     field = Field(label, hint=hint, change=lambda now: shown.set_text(str(now)))
     field.value = value
-    field.input._props.update({"type": "range", "min": lowest, "max": highest, "step": 1, "value": value})
+    field.input._props.update({"type": "range", "min": lowest, "max": highest, "step": 1, "defaultValue": value})
     field.listen("input", "Number(e.target.value)")
     shown.move(field.place, 1)
     return field
