@@ -12,6 +12,7 @@ from typing import Any, Final, get_type_hints
 from fastapi import FastAPI
 from nicegui import Client, background_tasks, ui
 from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -32,6 +33,9 @@ _RECONNECT: Final = 10.0
 
 #: Seconds that a page is held back for its content, so that it usually comes whole.
 _BLINK: Final = 0.8
+
+#: Where a login leads; whose role keeps them from there begins on the first page that is theirs.
+_HOME: Final = "/"
 
 
 def pages_app(api: FastAPI) -> ASGIApp:
@@ -77,21 +81,28 @@ def pages_app(api: FastAPI) -> ASGIApp:
     return PageGuard(app, services)
 
 
-def _built(page: Page, pages: Sequence[Page], watch: Callable[[], SiteWatch]) -> Callable[..., Awaitable[None]]:
+def _built(
+    page: Page, pages: Sequence[Page], watch: Callable[[], SiteWatch]
+) -> Callable[..., Awaitable[Response | None]]:
     """What NiceGUI calls for a page: it takes what the page's own function takes, but for the view."""
 
-    async def build(request: Request, client: Client, **given: Any) -> None:
+    async def build(request: Request, client: Client, **given: Any) -> Response | None:
         view = View(request, client, watch())
+        if page.path == _HOME and not view.viewer.may(page.permission):
+            first = next((each for each in pages if each.icon is not None and view.viewer.may(each.permission)), None)
+            if first is not None:
+                return RedirectResponse(first.path)
         with shell(view, page, pages) as content:
             if page.permission is not None and not view.viewer.may(page.permission):
                 _not_allowed(view, page.permission)
-                return
+                return None
         task = background_tasks.create(_fill(content, page, view, given))
         await asyncio.wait([task], timeout=_BLINK)
         if not task.done() and not content.default_slot.children:
             with content, ui.element("div") as waiting:
                 loading_state()
             task.add_done_callback(lambda _: None if waiting.is_deleted else waiting.delete())
+        return None
 
     hints = get_type_hints(page.build)
     own = [each.replace(annotation=hints[each.name]) for each in _parameters(page)]

@@ -42,10 +42,12 @@ def test_a_session_that_ends_asks_for_a_token_and_comes_back(
         assert "/login" in tab.url
 
 
-def test_a_page_that_a_role_may_not_open_shows_nothing_of_the_site(
+def test_a_role_begins_on_a_page_of_its_own_and_sees_nothing_of_the_others(
     on_site: Site, pages: str, browser: Browser, token_of: Callable[[Role], str]
 ) -> None:
     with visitor(browser, pages, token_of(Role.VIEWER)) as tab:
+        tab.wait_for_url("**/library")
+        tab.goto("/jobs")
         expect(tab.get_by_role("heading", level=1)).to_have_text("Not for this token")
         assert tab.get_by_role("link", name="Home").count() == 0
 
