@@ -30,10 +30,10 @@ class FilmForm:
     encoding: Encoding
     copied: bool = False  # they are those of the videos, neither encoded again nor fitted
 
-    @property
-    def rough(self) -> bool:
-        """Whether they may lose detail."""
-        return not self.copied and self.encoding.spares_detail(*self.size, float(self.rate))
+    def rough(self, info: MediaInfo, size: tuple[int, int]) -> bool:
+        """Whether frames of a video fitted into ``size`` may lose detail: by the encode, or by being scaled."""
+        scaled = fitted_size(info, *size) != info.video.display_size
+        return not self.copied and (scaled or self.encoding.spares_detail(*self.size, float(self.rate)))
 
     def rate_of(self, info: MediaInfo) -> Fraction | None:
         """The rate, where the film has each frame of a video as it is; frames of two fields are made anew."""
@@ -67,13 +67,14 @@ def of_intervals(
     fades_in, fades_out = [0, *shared], [*shared, 0]
     form = FilmForm(web_size(info), rate, encoding)
     mapped, heard, own = info.video.hdr is not None, info.audio_tracks > 0, form.rate_of(info)
+    rough = form.rough(info, form.size)
     found = []
     for (begin, _), start, count, before, after in zip(intervals, starts, counts, fades_in, fades_out, strict=True):
         first, end, at = begin + before / rate, begin + (count - after) / rate, (start + before) / rate
         if first < end:
             bounds = float(first), float(end), float(at)
             found.append(
-                FilmSegment(source.path, *bounds, mapped=mapped, heard=heard, gain=gain, rough=form.rough, rate=own)
+                FilmSegment(source.path, *bounds, mapped=mapped, heard=heard, gain=gain, rough=rough, rate=own)
             )
     return tuple(found)
 
@@ -98,7 +99,7 @@ def of_whole_video(
     mapped, heard = cell.info.video.hdr is not None, gain is not None
     return FilmSegment(
         cell.path, float(begin), float(begin + length), float(at), box, mapped, heard, gain,
-        rough=form.rough, rate=form.rate_of(cell.info),
+        rough=form.rough(cell.info, form.size), rate=form.rate_of(cell.info),
     )  # fmt: skip
 
 
@@ -115,11 +116,12 @@ def of_cells(cells: Sequence[Cell], form: FilmForm, length: Fraction, heard: Seq
         A segment for each cell that shows anything by then.
     """
     columns = round(len(cells) ** 0.5)
+    place = form.size[0] // columns, form.size[1] // columns
     begin = max(first_frame_time(cell.path) for cell in cells)
     found = []
     for number, cell in enumerate(cells):
         side = 1 / columns
-        inner = _fitted(cell, (form.size[0] // columns, form.size[1] // columns))
+        inner = _fitted(cell, place)
         box = Box(
             (number % columns + inner.left) * side, (number // columns + inner.top) * side,
             inner.width * side, inner.height * side,
@@ -130,7 +132,8 @@ def of_cells(cells: Sequence[Cell], form: FilmForm, length: Fraction, heard: Seq
         if begin < end:
             mapped = cell.info.video.hdr is not None
             own = form.rate_of(cell.info)
-            found.append(FilmSegment(cell.path, begin, end, 0.0, box, mapped, compared, rough=form.rough, rate=own))
+            rough = form.rough(cell.info, place)
+            found.append(FilmSegment(cell.path, begin, end, 0.0, box, mapped, compared, rough=rough, rate=own))
     return tuple(found)
 
 
