@@ -144,6 +144,7 @@ def test_a_copy_says_what_it_is_and_nothing_of_whoever_filmed_it(tmp_path: Path,
         ([20] * 6, [0, 20, 40, 60, 80, 100], 0),
         ([20] * 6, [0, 20, 52, 60, 92, 100], 12),  # late, and in time again
         ([20] * 6, [0, 20, 40, 100, 120, 140], 0),  # a hole stays
+        ([20] * 6, [0, 20, 40, 60, 30, 50], 0),  # and so does a step back, where recordings join
         ([21] * 60, [round(n * 64 / 3) for n in range(60)], 0),  # durations in whole milliseconds
         ([0] * 3, [0, 20, 30], 0),  # unknown
     ],

@@ -27,7 +27,7 @@ def _otherwise(filters: str) -> str:
 
 #: The same film otherwise: it decodes, and each of its frames stands where it should.
 OTHERWISE = {
-    "black": _otherwise("-vf drawbox=color=black:t=fill"),
+    "black": _otherwise("-vf lutyuv=y=minval:u=128:v=128"),
     "its negative": _otherwise("-vf negate"),
     "upside down": _otherwise("-vf vflip"),
     "mirrored": _otherwise("-vf hflip"),

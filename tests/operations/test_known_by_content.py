@@ -171,7 +171,7 @@ def test_what_is_made_is_made_once_for_a_name_a_date_and_a_copy(bench: Workbench
         assert analysis_cache.stored(bench, other, bench.source(other), "cats", "1") == b"two"
         with session() as opened:
             assert [product.path for product in read_details(opened, other).products] == [first.path]
-    assert len(list((bench.root.path / "thumbnails").glob("*.jpg"))) == 1
+    assert len(list((bench.root.path / "thumbnails").rglob("*.jpg"))) == 1
 
 
 def test_an_edit_that_keeps_size_and_time_is_an_edit(bench: Workbench, original: Path) -> None:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -22,7 +22,8 @@ from reelmill.ffmpeg.reading.tracks import codec_name, decodable_audio
 
 #: Seconds at the beginning of a file that are looked at: a recorder does so throughout.
 _SECONDS: Final = 10
-#: Packets within which what is late must be less so; over more of them, durations in whole milliseconds add up.
+#: Packets within which what is late has become so, and those within which it must be less so; over more of them,
+#: durations in whole milliseconds add up.
 _WITHIN: Final = 25
 #: Packets at the beginning that are left out: times of what a decoder is to warm up with are made up.
 _FIRST: Final = 4
@@ -77,7 +78,9 @@ def _evenly_long(packets: list[tuple[Fraction, Fraction]]) -> list[tuple[Fractio
 
 
 def jitter(packets: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
-    """How far times fall back after having been late (pure).
+    """How far times fall back, again and again or after having become late (pure).
+
+    One step back alone is none: it is where recordings join.
 
     Args:
         packets: when each is heard and how long it stands, in seconds.
@@ -85,12 +88,14 @@ def jitter(packets: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
     Returns:
         Seconds at most.
     """
-    late, most, expected = deque[Fraction](maxlen=_WITHIN), Fraction(0), None
+    late, most, back, expected = deque[Fraction](maxlen=2 * _WITHIN), Fraction(0), [Fraction(0)] * 2, None
     for time, length in packets:
         expected = time if expected is None else expected
         late.append(time - expected)
-        most = max(most, max(late) - late[-1])
+        pairs = list(zip(late, accumulate(late, min), strict=True))[-_WITHIN:]
+        most = max(most, *(min(one - before, one - late[-1]) for one, before in pairs))
+        back = sorted([*back, late[-2] - late[-1]])[-2:] if len(late) > 1 else back
         expected += length
         if not length:  # nobody knows what was to come when
             return Fraction(0)
-    return most
+    return max(most, back[0])

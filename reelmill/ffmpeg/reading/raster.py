@@ -80,6 +80,7 @@ class Raster:
     matrix: int = _BT601  # that colours were made brightness and differences by
     declared: bool = False  # whether the frame declares it; else it is what its size usually has
     interlaced: bool = False  # what moves in it is in two places
+    sparse: bool = False  # its colours have fewer rows or columns than planes have: they are no means
 
     @property
     def planes(self) -> Planes:
@@ -125,7 +126,8 @@ def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
     declared = matrix not in _UNKNOWN
     matrix = matrix if declared else usual_matrix(frame.width, frame.height)
     data = _upright(small, frame).astype(np.float16).tobytes()
-    return Raster(data, fine, matrix, declared, bool(frame.interlaced_frame))
+    sparse = min(_region(shown.planes[1], depth, box).shape) < SIDE
+    return Raster(data, fine, matrix, declared, bool(frame.interlaced_frame), sparse)
 
 
 def image_raster(pixels: NDArray[np.uint8]) -> Raster:
@@ -143,8 +145,9 @@ def image_raster(pixels: NDArray[np.uint8]) -> Raster:
     small = np.stack([bright, (blue - bright) / (2 - 2 * _BLUE), (red - bright) / (2 - 2 * _RED)])
     fine = b""
     if min(pixels.shape[:2]) >= FINE_SIDE:
-        shares = np.array([_BLUE, 1 - _RED - _BLUE, _RED], np.float32)
-        fine = _shrunk(np.ascontiguousarray((pixels @ shares).round().astype(np.uint8))).tobytes()
+        shares = (_BLUE, 1 - _RED - _BLUE, _RED)
+        parts = (share * _shrunk(np.ascontiguousarray(one)) for share, one in zip(shares, channels, strict=True))
+        fine = np.sum(list(parts), axis=0).round().astype(np.uint8).tobytes()
     return Raster(small.astype(np.float16).tobytes(), fine, _BT601, declared=True)
 
 

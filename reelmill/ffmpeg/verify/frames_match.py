@@ -100,7 +100,7 @@ class Judge:
             return found
         if plain and (found := matrix_fault(wanted, got)):
             return found
-        if close and not _close_colours(was[1:], now[1:]):
+        if close and not (wanted.sparse or got.sparse) and not _close_colours(was[1:], now[1:]):
             return FindingKind.OTHER_COLOURS
         return FindingKind.COARSE if self._is_coarse(wanted, got) else None
 

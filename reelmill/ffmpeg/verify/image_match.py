@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Final, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.finding import Finding, FindingKind, in_words
-from reelmill.ffmpeg.reading.raster import FINE_SIDE, WHOLE, Box, Raster, has_alpha, image_raster, raster
+from reelmill.ffmpeg.reading.raster import FINE_SIDE, SIDE, WHOLE, Box, Raster, has_alpha, image_raster, raster
 from reelmill.ffmpeg.verify.frames_match import Judge
 
 #: Brightness so far below black or above white is cut off in an image, of 1.
@@ -50,7 +51,7 @@ class ImageSource:
         return cls(at, kept, mapped, bool(bright.min() < -_BEYOND or bright.max() > 1 + _BEYOND))
 
 
-def image_fault(pixels: NDArray[np.uint8], source: ImageSource) -> Finding | None:
+def image_fault(pixels: NDArray[np.uint8], source: ImageSource, written: float = 0.0) -> Finding | None:
     """What is wrong with an image.
 
     Args:
@@ -60,19 +61,28 @@ def image_fault(pixels: NDArray[np.uint8], source: ImageSource) -> Finding | Non
     Returns:
         The fault, at the frame's time; None where there is none, or none can be known.
     """
-    if source.raster is None:
+    if source.raster is None or min(pixels.shape[:2]) < SIDE:
         return None
-    got = image_raster(pixels)
+    wanted, got = source.raster, image_raster(pixels)
     if not source.raster.declared:  # such colours are taken to be in the images' own matrix, whatever their size
         got = replace(got, matrix=source.raster.matrix)
-    kind = Judge(source.mapped, rough=True).fault(source.raster, [got])
+    if written:
+        wanted, got = _without_foot(wanted, written), _without_foot(got, written)
+    kind = Judge(source.mapped, rough=True).fault(wanted, [got])
     uncertain = source.cut_off or min(pixels.shape[:2]) < FINE_SIDE  # cells of small ones are uneven
     if uncertain and kind in _BY_LEVELS:
         return None
     return None if kind is None else Finding(kind, at=source.at, frames=1, compared=1)
 
 
-def require_shown(name: str, images: Sequence[tuple[NDArray[np.uint8], ImageSource]]) -> None:
+def _without_foot(one: Raster, share: float) -> Raster:
+    """A raster whose lowest rows are grey: something is written there."""
+    planes, rows = one.planes.copy(), ceil(share * SIDE)
+    planes[0, -rows:], planes[1:, -rows:] = planes[0, :-rows].mean(), 0
+    return replace(one, data=planes.astype(np.float16).tobytes(), fine_data=b"")
+
+
+def require_shown(name: str, images: Sequence[tuple[NDArray[np.uint8], ImageSource]], written: float = 0.0) -> None:
     """Check that each image, or part of one, shows what it was made of.
 
     Args:
@@ -82,7 +92,7 @@ def require_shown(name: str, images: Sequence[tuple[NDArray[np.uint8], ImageSour
     Raises:
         OutputRejected: one does not.
     """
-    found = [image_fault(pixels, source) for pixels, source in images]
+    found = [image_fault(pixels, source, written) for pixels, source in images]
     faults = tuple(fault for fault in found if fault is not None)
     if faults:
         raise OutputRejected(f"{name}, just made, was thrown away: {in_words(faults[:1])}.", faults)

@@ -157,6 +157,8 @@ def examine(path: Path, expected: Expectation, decode: Decoder = check_whole) ->
         if not heard and report.start is not None and info.audio_tracks:
             heard = list(segment_lags(path, float(report.start), content.segments, frame_length(info)))
         findings += [*shown, *heard]
+    if source is not None and expected.size is None:  # a size that was asked for is held to that
+        findings += _size_faults(source.source.info, info)
     proof = Proof(info, report, tuple(findings), tuple(notes), faststart=in_front, companions=companions_of(path))
     return proof if source is None else _compare_with_source(path, proof, info, report, source, content)
 
@@ -226,7 +228,7 @@ def _compare_with_source(
         shown = [fault for fault in shown if fault.kind not in (FindingKind.COARSE, FindingKind.SHIFTED)]
     if not shown and not source.info.video.interlaced and len(made.frames) == len(wanted.frames):
         shown = list(order_faults(content.expected_frames, report.rasters))
-    findings += [*shown, *_shape_faults(source.info, info), *_size_faults(source.info, info)]
+    findings += [*shown, *_shape_faults(source.info, info)]
     for fault in colour_faults(source.info.video, info.video, tone_mapped=source.tone_mapped):
         converted = fault.kind is FindingKind.MATRIX and content.expected_frames and not shown
         (notes if converted else findings).append(fault)

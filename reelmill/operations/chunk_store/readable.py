@@ -82,10 +82,14 @@ def readable(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaI
     """
     info = probe(source)
     fault = _fault(bench, video, source, info) if suspect(info) else None
-    if fault is None:
-        return source, info
+    return (source, info) if fault is None else _mended(bench, video, source, info, fault)
+
+
+def _mended(bench: Workbench, video: Video, source: Path, info: MediaInfo, fault: Fault) -> tuple[Path, MediaInfo]:
+    """The mended copy of a file, made now or found, and its facts; errors as of ``readable``."""
     bench.report.line(f"{video.path} is read from a mended copy: {fault.value}")
-    key = recipe("mended", [bench.content(video, source, info.video.number)], build=version(bench.transcoder.ffmpeg))
+    content, build = bench.content(video, source, info.video.number), version(bench.transcoder.ffmpeg)
+    key = recipe("mended", [content], build=build, fault=fault.name)
     store = Store(bench.root)
     store.claim(f"{key}-{bench.run_id or 'script'}", bench.run_id, [key])
 
@@ -118,7 +122,7 @@ def boxed_later(bench: Workbench, video: Video, source: Path) -> tuple[Path, Med
     info = probe(source)
     way, content = analysis_cache.of_track(_VERSION, info), bench.content(video, source, track=0)
     analysis_cache.store(video, content, _FAULT, way, Fault.SHAPES.name.encode())
-    return readable(bench, video, source)
+    return _mended(bench, video, source, info, Fault.SHAPES)  # whether or not its kind is ``suspect``
 
 
 @contextmanager

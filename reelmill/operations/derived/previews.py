@@ -162,6 +162,10 @@ def _tile(path: Path, at: float) -> NDArray[np.uint8]:
     return tile(frame_on_show(path, at).pixels, at)
 
 
+#: The share of a tile's height, at its foot, in which its time is written.
+WRITTEN: Final = 0.16
+
+
 def tile(pixels: NDArray[np.uint8], at: float) -> NDArray[np.uint8]:
     """A small frame with its time, in seconds, written on it."""
     height, width = pixels.shape[:2]

@@ -51,7 +51,7 @@ def write_sheet(path: Path, times: Sequence[float], target: Path) -> None:
         height, width = tile.shape[:2]
         top, left = number // _COLUMNS * height, number % _COLUMNS * widest
         cells.append((read[top : top + height, left : left + width], source))
-    require_shown(_named(path), cells)
+    require_shown(_named(path), cells, previews.WRITTEN)
 
 
 def read_back(image: Path) -> NDArray[np.uint8]:
