@@ -210,6 +210,13 @@ def _turned_for_a_moment_in_vp9(folder: Path) -> Path:
     return in_one_track(folder / "moment.webm", *parts[:1] * 6, parts[1], *parts[:1] * 9)
 
 
+def _turned_in_a_recording_of_a_browser(folder: Path) -> Path:
+    """The same without a duration, as what is written to a stream has none."""
+    piped = folder / "piped.webm"
+    ffmpeg("-i", _turned_for_a_moment_in_vp9(folder), "-c", "copy", "-f", "webm", "-live", "1", piped)
+    return piped
+
+
 def _cropped_by_its_codec(folder: Path) -> Path:
     """On the left, by columns that do not suit fast instructions."""
     window = "h264_metadata=crop_left=10:crop_top=6"
@@ -425,8 +432,9 @@ def _is(copy: Path, wanted: _Copy) -> None:
         (_turned_for_a_moment, range(150, 175)),
         (partial(_turned_for_a_moment, suffix="flv"), range(150, 175)),
         (_turned_for_a_moment_in_vp9, range(150, 175)),
+        (_turned_in_a_recording_of_a_browser, range(150, 175)),
     ],
-    ids=["sample entries", "in-band", "Matroska", "FLV", "VP9"],
+    ids=["sample entries", "in-band", "Matroska", "FLV", "VP9", "without a duration"],
 )
 def test_a_turn_on_the_way_is_boxed_however_short(
     bench: Workbench, tmp_path: Path, make: Callable[[Path], Path], turned: range

@@ -64,6 +64,9 @@ def _what_a_full_check_found_stands_until_the_file_changes(bench: Workbench, fou
     path = bench.root.path / found.path
     os.utime(path, (1_500_000_000, 1_500_000_000))
     scan(bench.root, "inbox", directory_types=["inbox"])
+    assert verdict() == kept
+    os.utime(clip(path, size="96x64"), (1_500_000_000, 1_500_000_000))
+    scan(bench.root, "inbox", directory_types=["inbox"])
     assert verdict()[:3] == (True, None, "opened")
 
 
