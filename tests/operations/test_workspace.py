@@ -45,7 +45,7 @@ from reelmill.storage.media_root import MediaRoot
 from tests.catalogue.others import Other, database_away, other
 from tests.clips import Notes, clip
 from tests.operations.crashes import PRODUCT, RECIPE, WANTED
-from tests.operations.library import add
+from tests.operations.library import add, marked
 from tests.patience import PATIENCE
 from tests.refusals import refused
 
@@ -61,7 +61,7 @@ def them(bench: Workbench) -> Iterator[Other]:
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("original")
-    return clip(folder / "original.mp4", seconds=0.2, size="64x48", options=("-movflags", "+faststart"))
+    return marked(folder / "original.mp4")
 
 
 @pytest.fixture
