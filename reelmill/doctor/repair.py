@@ -28,6 +28,8 @@ from reelmill.operations.jobs.scan import EXTENSIONS, scan
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
 from reelmill.operations.publishing.workspace import reconcile
+from reelmill.operations.recognition import recognise
+from reelmill.operations.walk import WalkedFile
 from reelmill.report import Report
 from reelmill.settings import Settings
 from reelmill.storage import mp4_mark
@@ -142,9 +144,13 @@ def _adopt(settings: Settings, names: Sequence[str]) -> list[Repair]:
 def _adopted(root: MediaRoot, path: str) -> str:
     if PurePosixPath(path).suffix.lower().lstrip(".") not in EXTENSIONS or path not in existing_files(root, [path]):
         return f"left: {path}"
-    reason = unfit(path, (root.path / path).stat().st_mtime_ns)
+    stat = (root.path / path).stat()
+    reason = unfit(path, stat.st_mtime_ns)
     if reason is not None:
         return f"left: {reason}"
+    file = WalkedFile(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    for record, _ in recognise(root, root.directory_type(path), [file], map, open_known=False).moved:
+        return f"moved: {record.path} is {path} now"
     record = read_record(root, path, root.directory_type(path))
     if not record.is_valid:
         return f"left: {record.validation_error}"
@@ -197,9 +203,9 @@ _REPAIRS: Final[dict[str, _Make]] = {
     "half_made": _reconcile,
     "lost_records": _restore,
     "missing_files": _mark_missing,
+    "orphans": _adopt,  # before any scan, which would record a product without what it was made by
     "changed_originals": _scan,
     "touched_products": _scan,
     "returned_files": _scan,
-    "orphans": _adopt,
     "leases": _release,
 }

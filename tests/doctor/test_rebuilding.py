@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import uuid
+from pathlib import Path
 
 from sqlalchemy import text
 from sqlmodel import select
@@ -77,3 +79,35 @@ def test_a_mark_that_means_nothing_here_is_passed_over(bench: Workbench) -> None
     _repair(bench)
     record = _paths()["playback/a.mp4"]
     assert (record.recipe, record.source_video_id) == (None, None)
+
+
+def _product(bench: Workbench, name: str, seconds: float) -> tuple[Video, Path]:
+    """A web copy with its record, of a source of its own."""
+    video = add(bench, clip(bench.root.folder("inbox") / name, seconds=seconds, size="64x48"))
+    made = reencode(bench, str(video.id), preset="ultrafast").path
+    return _paths()[made], bench.root.path / made
+
+
+def test_a_product_without_record_beside_a_touched_one_is_known_as_made(bench: Workbench) -> None:
+    orphan, path = _product(bench, "a.mp4", 0.4)
+    _, touched = _product(bench, "b.mp4", 0.6)
+    for one in (path, touched):  # of long ago, so that no scan waits for what may still be written
+        os.utime(one, (1_600_000_000, 1_600_000_000))
+    with session() as opened:
+        opened.delete(opened.get_one(Video, orphan.id))
+    assert {"orphans", "touched_products"} <= {finding.check for finding in check_library(bench.root)}
+    _repair(bench)
+    assert _paths()[orphan.path].recipe == orphan.recipe is not None
+    assert reencode(bench, str(orphan.source_video_id), preset="ultrafast").reused
+
+
+def test_a_product_that_was_renamed_is_the_same_product(bench: Workbench) -> None:
+    product, path = _product(bench, "a.mp4", 0.4)
+    path.rename(path.with_name("renamed.mp4"))
+    assert {"orphans", "missing_files"} <= {finding.check for finding in check_library(bench.root)}
+    _repair(bench)
+    paths = _paths()
+    assert product.path not in paths
+    renamed = paths[bench.root.relative(path.with_name("renamed.mp4"))]
+    assert (renamed.id, renamed.recipe, renamed.missing_since) == (product.id, product.recipe, None)
+    assert reencode(bench, str(product.source_video_id), preset="ultrafast").reused
