@@ -149,8 +149,8 @@ def _adopted(root: MediaRoot, path: str) -> str:
     if reason is not None:
         return f"left: {reason}"
     file = WalkedFile(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-    for record, _ in recognise(root, root.directory_type(path), [file], map, open_known=False).moved:
-        return f"moved: {record.path} is {path} now"
+    for known, _ in recognise(root, root.directory_type(path), [file], map, open_known=False).moved:
+        return f"moved: {known.path} is {path} now"
     record = read_record(root, path, root.directory_type(path))
     if not record.is_valid:
         return f"left: {record.validation_error}"

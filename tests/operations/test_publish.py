@@ -24,11 +24,12 @@ from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scan import scan
 from reelmill.operations.jobs.validate import validate
-from reelmill.operations.once import files_once
+from reelmill.operations.once import attempt, files_once
 from reelmill.operations.publishing import publish_journal
 from reelmill.operations.publishing.publish import Product, output_path, publish
 from reelmill.operations.publishing.records import find_by_recipe, new_record
 from reelmill.operations.publishing.workspace import reconcile, workspace
+from reelmill.operations.recipe import Recipe
 from reelmill.storage import atomic_files
 from reelmill.storage.atomic_files import _rename_noreplace, place, rename
 from reelmill.storage.file_names import fitting
@@ -115,6 +116,36 @@ def test_a_product_takes_over_no_record_of_another_video(bench: Workbench, origi
         assert [tag.name for tag in tagging.tags_of(opened, other.id)] == ["holiday"]
         assert tagging.tags_of(opened, video.id) == []
     assert len(_records()) == 2
+
+
+def test_a_full_check_makes_no_product_of_an_original(bench: Workbench, original: Path) -> None:
+    """It gives the record a hash, as publishing does."""
+    theirs = bench.root.path / "library/films/out.mp4"
+    theirs.parent.mkdir(parents=True)
+    shutil.copyfile(original, theirs)
+    scan(bench.root, "films", directory_types=["films"], settle_seconds=0)
+    (other,) = _records()
+    validate(bench, str(other.id), depth="full")
+    theirs.unlink()
+    video = _publish(bench, original, replace(PRODUCT, path="library/films/out.mp4", exact=True))
+    assert video.id != other.id
+    assert len(_records()) == 2
+
+
+def test_a_product_of_an_earlier_name_is_found_though_another_record_holds_the_present_one(
+    bench: Workbench, original: Path
+) -> None:
+    """The other's file has been removed, and nobody has noticed."""
+    gone = _publish(bench, original)
+    (bench.root.path / gone.path).unlink()
+    former = Recipe("f" * 32)
+    kept = _publish(bench, original, replace(PRODUCT, path="compilations/kept.mp4", recipe=former))
+    recipe = Recipe(RECIPE, former={str(former): str(RECIPE)})
+    with attempt(bench, recipe) as turn:
+        assert turn.found is not None
+        assert turn.found.id == kept.id
+    recipes = {video.id: video.recipe for video in _records()}
+    assert recipes == {gone.id: None, kept.id: str(RECIPE)}
 
 
 def test_a_result_that_was_replaced_is_left_alone_and_made_anew(bench: Workbench, original: Path) -> None:

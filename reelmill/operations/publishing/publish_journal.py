@@ -116,7 +116,8 @@ def is_anothers(record: Video, video: Video) -> bool:
     """
     if (record.size, record.mtime_ns) == (video.size, video.mtime_ns) or record.recipe == video.recipe is not None:
         return False
-    made = record.recipe is None and record.blake2 is not None
+    # A full check gives originals a hash, too; what somebody has put in a product's place has none of it.
+    made = record.is_product and record.recipe is None and record.blake2 is not None
     return not (made and record.source_video_id == video.source_video_id)
 
 

@@ -154,7 +154,13 @@ def adopt(root: MediaRoot, recipe: Recipe, video: Video) -> None:
     """Have what was found made be recorded as it is now, where an earlier version recorded it by another name."""
     with session() as opened:
         found = searching.get_video(opened, video.id)
-        found.recipe = recipe.former.get(found.recipe or "", found.recipe)
+        name = recipe.former.get(found.recipe or "", found.recipe)
+        stale = None if name is None or name == found.recipe else searching.by_recipe(opened, name)
+        if stale is not None:  # its file is not as it was made, or it would have been the one that was found
+            stale.recipe = None
+            opened.add(stale)
+            opened.flush()  # no two records have one name, not even for a moment
+        found.recipe = name
         if found.content_id is None:
             found.content_id = content_id(root.path / found.path)
         opened.add(found)
