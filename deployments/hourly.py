@@ -62,6 +62,7 @@ def export_catalogue(settings: Settings, notify: Notify) -> None:
         notify: called with a line where one was written.
 
     Raises:
+        UserError: the catalogue has lost videos of the newest export, which stays as it is.
         OSError: the disk refuses.
         PlatformError: the database is away.
     """

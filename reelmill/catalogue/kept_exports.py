@@ -15,6 +15,7 @@ from reelmill.errors import UserError
 from reelmill.storage import line_file
 from reelmill.storage.line_file import SUFFIX
 from reelmill.storage.media_root import MediaRoot
+from reelmill.wording import plural
 
 #: Where they are, relative to the media root.
 FOLDER: Final = ".reelmill/catalogue"
@@ -55,6 +56,9 @@ def write(path: Path) -> int:
 def write_daily(root: MediaRoot, day: str) -> Path | None:
     """Export the catalogue once a day, and drop the oldest exports beyond those that are kept.
 
+    Nothing is written while the catalogue lacks videos of the newest export, as after the loss of its database: the
+    export that has them stays the newest, and none is dropped.
+
     Args:
         root: the media root.
         day: as ``2026-11-29``.
@@ -63,12 +67,17 @@ def write_daily(root: MediaRoot, day: str) -> Path | None:
         The new file; None where the day has one.
 
     Raises:
+        UserError: videos are lacking.
         OSError: the disk refuses.
         PlatformError: the database does not answer.
     """
     path = folder(root) / f"{day}{SUFFIX}"
     if path.exists():
         return None
+    found = lacking(root)
+    if found is not None and found[1]:
+        lost = f"{plural(found[1], 'video')} of {found[0].name} not in the catalogue, or recorded anew"
+        raise UserError(f"{lost}; no export is written until `reelmill doctor --repair` has merged them.")
     write(path)
     for old in every(root)[:-KEPT]:
         old.unlink(missing_ok=True)

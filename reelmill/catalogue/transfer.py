@@ -23,6 +23,7 @@ from sqlmodel import Session, col, select
 
 from reelmill.catalogue import merging, searching
 from reelmill.catalogue.models import SCHEMA, Rational, Video, VideoTag, utc_now
+from reelmill.catalogue.verdicts import DEPTHS, OPENED, Depth, outweighs
 from reelmill.errors import UserError
 
 #: Of the format; it is raised when an older version would misread a line.
@@ -167,6 +168,8 @@ def _take_back(session: Session, row: dict[str, Any], other: Video) -> None:
         replaced = (row["size"], row["mtime_ns"]) != (other.size, other.mtime_ns)
     facts = {name: getattr(other, name) for name in Video.model_fields if replaced and name not in _KEPT}
     later = {"recipe": None, "blake2": None} if replaced else {}
+    if not replaced and not outweighs(row.get("checked_depth"), _depth(other), valid=other.is_valid):
+        facts = {name: getattr(other, name) for name in _VERDICT}  # the later one: the disk may have rotted meanwhile
     values = {**row, **facts, **later, "missing_since": other.missing_since}
     session.connection().execute(insert(_table(_VIDEO)).values({**values, "path": f"{path} ({row['id']})"}))
     kept = session.get(Video, row["id"])
@@ -175,6 +178,13 @@ def _take_back(session: Session, row: dict[str, Any], other: Video) -> None:
     kept.path = path
     session.add(kept)
 
+
+def _depth(video: Video) -> Depth:
+    return next((depth for depth in DEPTHS if depth == video.checked_depth), OPENED)
+
+
+#: What a check has found.
+_VERDICT: Final = ("is_valid", "validation_error", "checked_depth", "checked_at")
 
 #: What is a person's, or a job's, and not the file's.
 _KEPT: Final = frozenset(

@@ -141,6 +141,33 @@ def test_one_a_day_is_kept_of_the_last_days(known: dict[str, uuid.UUID], media_r
     assert kept_exports.every(media_root)[0].name.startswith("2026-11-04")
 
 
+def test_what_a_lost_catalogue_had_stays_the_newest_export(known: dict[str, uuid.UUID], media_root: MediaRoot) -> None:
+    good = kept_exports.write_daily(media_root, "2026-11-01")
+    assert good is not None
+    _lose()
+    with refused(UserError):
+        kept_exports.write_daily(media_root, "2026-11-02")
+    assert kept_exports.every(media_root) == [good]
+    kept_exports.load(good)
+    assert kept_exports.write_daily(media_root, "2026-11-02") is not None
+
+
+@pytest.mark.parametrize(("kept", "now"), [("opened", "opened"), ("full", "quick")])
+def test_what_was_found_broken_since_stays_broken(known: dict[str, uuid.UUID], kept: str, now: str) -> None:
+    with session() as opened:
+        opened.get_one(Video, known["source"]).checked_depth = kept
+    lines = _lines()
+    _lose()
+    anew = _video("inbox/a é.mp4", is_valid=False, validation_error="rotten", checked_depth=now)
+    anew.created_at = utc_now() + timedelta(seconds=1)
+    with session() as opened:
+        opened.add(anew)
+    assert _load(lines).renamed == 1
+    with session() as opened:
+        video = opened.get_one(Video, known["source"])
+        assert (video.is_valid, video.validation_error, video.checked_depth) == (False, "rotten", now)
+
+
 @pytest.mark.parametrize("left", [b"", b"not gzip", b"\x1f\x8b\x08"])
 def test_an_older_export_serves_where_the_newest_is_damaged(
     known: dict[str, uuid.UUID], media_root: MediaRoot, left: bytes
