@@ -293,6 +293,26 @@ def test_a_full_check_keeps_the_hash_of_the_whole_file(bench: Workbench, origina
     assert _record("inbox/a.mp4").blake2 == blake2(path)
 
 
+def test_a_product_that_has_rotted_is_found_again_and_again(bench: Workbench, original: Path) -> None:
+    _put(bench, "inbox/a.mp4", original)
+    _scan(bench)
+    made = _copy(bench, _record("inbox/a.mp4"))
+    path, published = bench.root.path / made.path, _record(made.path).blake2
+    stat, data = path.stat(), path.read_bytes()
+    path.write_bytes(data.replace(b"Lavf", b"Xavf"))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with session() as opened:  # a disk that rots changes no time
+        searching.get_video(opened, made.video_id).ctime_ns = path.stat().st_ctime_ns
+    for _ in range(2):
+        assert not validate(bench, str(made.video_id), depth="full").valid
+        assert _record(made.path).blake2 == published
+    path.write_bytes(data)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with session() as opened:
+        searching.get_video(opened, made.video_id).ctime_ns = path.stat().st_ctime_ns
+    assert validate(bench, str(made.video_id), depth="full").valid
+
+
 def test_whoever_may_need_the_same_chunk_takes_the_same_lock() -> None:
     """Rows of two divisions share a chunk, and not their first."""
     sequence, way = FrameSequence("film", "of", 75, Fraction(25), graph=lambda first: first), Encoding()

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import utc_now
+from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.naming import resolve_video
 from reelmill.catalogue.verdicts import outweighs
 from reelmill.errors import InputError
@@ -23,7 +23,7 @@ from reelmill.operations.publishing.records import describe, is_intact
 from reelmill.operations.result_card import ResultCard
 from reelmill.storage.content_id import content_id
 from reelmill.storage.file_hash import blake2
-from reelmill.storage.file_state import read_steady
+from reelmill.storage.file_state import FileState, read_steady
 from reelmill.wording import plural
 
 Depth = Literal["quick", "full"]
@@ -79,14 +79,17 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
     bench.report.line(f"input: {video.path}")
     path = bench.source(video)
     state, examined = read_steady(path, partial(_examine, bench, path, depth), video.path)
-    info, reason = examined.info, examined.reason
+    info = examined.info
     with session() as opened:
         video = searching.get_video(opened, video.id)
         changed = not is_intact(bench.root, video)
+        reason = examined.reason or (None if changed else _rotten(video, state, examined))
         if changed:
             video.recipe = video.blake2 = None  # whatever it was made by, somebody has replaced it
         video.size, video.mtime_ns, video.ctime_ns = state.size, state.mtime_ns, state.ctime_ns
-        video.content_id, video.blake2 = examined.content_id, examined.blake2 or video.blake2
+        video.content_id = examined.content_id
+        if reason is None:  # of a product that has rotted the hash stays that it was published with
+            video.blake2 = examined.blake2 or video.blake2
         if info is not None:
             describe(video, info)
         if changed or not outweighs(video.checked_depth, depth, valid=reason is None):
@@ -113,6 +116,15 @@ class _Examination:
     frames: int = 0
     reason: str | None = None  # why it is invalid
     blake2: str | None = None  # of the whole file, where all of it was read and is valid
+
+
+def _rotten(video: Video, state: FileState, examined: _Examination) -> str | None:
+    """Why a product that decodes is not what was published, though nobody has written it since; None: it is."""
+    dated = (video.size, video.mtime_ns) == (state.size, state.mtime_ns)
+    unknown = None in (video.blake2, examined.blake2) or not video.is_product
+    if unknown or not dated or video.blake2 == examined.blake2:
+        return None
+    return f"{video.path} decodes, and its bytes are not those recorded: the disk has changed some."
 
 
 def _examine(bench: Workbench, path: Path, depth: Depth) -> _Examination:
