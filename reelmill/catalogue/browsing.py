@@ -43,26 +43,19 @@ class _Key:
 
     column: Any  # of the statement
     descending: bool
-    of: Callable[[Video], Any]  # the same of a record, as JSON has it
+    write: Callable[[Any], Any]  # what the database gave for it, to JSON
     read: Callable[[Any], Any]  # from JSON
 
 
+#: The database alone makes the keys: its lower case is not Python's (``İ``, a final ``Σ``).
 _KEYS: Final[dict[Order, _Key]] = {
     Order.NEWEST: _Key(
-        col(Video.created_at),
-        True,
-        lambda video: video.created_at.isoformat(),
-        lambda text: datetime.fromisoformat(text),
+        col(Video.created_at), True, lambda time: time.isoformat(), lambda text: datetime.fromisoformat(text)
     ),
-    Order.TITLE: _Key(func.lower(col(Video.title)), False, lambda video: video.title.lower(), clean),
-    Order.PATH: _Key(col(Video.path), False, lambda video: video.path, clean),
-    Order.LARGEST: _Key(col(Video.size), True, lambda video: video.size, int),
-    Order.LONGEST: _Key(
-        func.coalesce(col(Video.duration), _UNKNOWN),
-        True,
-        lambda video: _UNKNOWN if video.duration is None else video.duration,
-        float,
-    ),
+    Order.TITLE: _Key(func.lower(col(Video.title)), False, str, clean),
+    Order.PATH: _Key(col(Video.path), False, str, clean),
+    Order.LARGEST: _Key(col(Video.size), True, int, int),
+    Order.LONGEST: _Key(func.coalesce(col(Video.duration), _UNKNOWN), True, float, float),
 }
 
 
@@ -92,13 +85,13 @@ def browse(session: Session, condition: Condition, order: Order, *, after: str =
         UserError: ``after`` is no place in this order.
     """
     key, path = _KEYS[order], col(Video.path)
-    wanted = select(Video).where(clause(condition))
+    wanted = select(Video, key.column).where(clause(condition))
     if after:
         wanted = wanted.where(_behind(key, *_place(key, after)))
     sorted_by = key.column.desc() if key.descending else key.column.asc()
     found = list(session.exec(wanted.order_by(sorted_by, path).limit(limit + 1)))
-    shown = tuple(found[:limit])
-    more = json.dumps([key.of(shown[-1]), shown[-1].path]) if len(found) > limit else None
+    shown = tuple(video for video, _ in found[:limit])
+    more = json.dumps([key.write(found[limit - 1][1]), shown[-1].path]) if len(found) > limit else None
     return VideoPage(shown, count_matching(session, condition), more)
 
 

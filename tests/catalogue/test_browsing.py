@@ -51,6 +51,13 @@ def test_each_video_is_met_once_in_every_order(catalogue: str, order: Order) -> 
     assert [_paths(order, limit) for limit in (1, 2, 5)] == [whole] * 3
 
 
+def test_titles_are_paged_in_the_lower_case_of_the_database(catalogue: str) -> None:
+    titles = ["Inbox", "İstanbul", "Italy", "Izmir", "Japan", "ΟΔΟΣ", "ΟΔΟΣΑ"]
+    _add(*(("inbox", title, 1, None) for title in titles))
+    for limit in (1, 2, 3):
+        assert sorted(_paths(Order.TITLE, limit)) == sorted(f"inbox/{title}" for title in titles)
+
+
 def test_orders_sort_by_what_they_are_called(catalogue: str) -> None:
     _add(("a", "2", 1, None), ("a", "1", 3, 5.0), ("b", "0", 2, 9.0))
     assert [_paths(order, 2) for order in (Order.LARGEST, Order.LONGEST, Order.TITLE, Order.PATH)] == [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -12,6 +14,12 @@ from reelmill.errors import PlatformError
 from reelmill.pages.watch import Reading, SiteWatch
 
 _SITE = SiteNow(pools=(), nodes=(), vram=(), waiting={}, read_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def _run(main: Coroutine[None, None, None]) -> None:
+    """Run a loop in a thread of its own: a browser driven before in this process keeps one in the main thread."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, main).result()
 
 
 class _Database:
@@ -54,5 +62,5 @@ def test_one_reader_serves_all_and_stops_with_the_last() -> None:
         await asyncio.sleep(0.05)
         assert len(database.cursors) == read
 
-    asyncio.run(main())
+    _run(main())
     assert {who for who, _ in received} == set(range(5))
