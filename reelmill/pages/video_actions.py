@@ -132,7 +132,7 @@ async def _folder(video: Video) -> str | None:
     """Ask where a video goes."""
     folders = [folder for folder in await asyncio.to_thread(_folders) if folder != video.directory_type]
     chosen = {"folder": ""}
-    with ui.dialog() as dialogue, ui.element("section").classes("rm-dialogue"):
+    with ui.context.client.layout, ui.dialog() as dialogue, ui.element("section").classes("rm-dialogue"):
         dialogue.props('role="dialog" aria-label="Move to Directory"')
         Text("h2", "Move to Directory")
         Text("p", f"{video.path} goes into the folder of the directory type. {MOVE.consequence}", "rm-quiet")
@@ -151,7 +151,8 @@ async def _folder(video: Video) -> str | None:
         found = await dialogue
         return found if isinstance(found, str) else None
     finally:
-        dialogue.delete()
+        if not dialogue.is_deleted:
+            dialogue.delete()
 
 
 def _folder_entry(folders: Iterable[str]) -> ui.element:
@@ -176,7 +177,11 @@ def _folders() -> list[str]:
 
 async def _plan_accepted(video: Video) -> bool:
     """Show what a re-encode would do, why, and what it predicts, and ask whether it shall."""
-    with ui.dialog() as dialogue, ui.element("section").classes("rm-dialogue rm-dialogue-wide"):
+    with (
+        ui.context.client.layout,
+        ui.dialog() as dialogue,
+        ui.element("section").classes("rm-dialogue rm-dialogue-wide"),
+    ):
         dialogue.props('role="dialog" aria-label="Re-encode for Streaming"')
         Text("h2", f"Re-encode for Streaming: {video.title}")
         with ui.element("div").classes("rm-plan").props('role="status"') as place, ui.element("div").classes("rm-row"):
@@ -204,7 +209,8 @@ async def _plan_accepted(video: Video) -> bool:
     try:
         return bool(await dialogue)
     finally:
-        dialogue.delete()
+        if not dialogue.is_deleted:
+            dialogue.delete()
 
 
 def plan_copy(video: Video) -> VideoPlan:

@@ -20,7 +20,8 @@ async def confirmed(question: str, *, yes: str, consequence: str = "", danger: b
     Returns:
         Whether they want it; Escape, and leaving the dialogue, count as no.
     """
-    with ui.dialog() as dialogue, ui.element("section").classes("rm-dialogue"):
+    # In the layout of the page, for a place that is shown anew takes what was opened in it along.
+    with ui.context.client.layout, ui.dialog() as dialogue, ui.element("section").classes("rm-dialogue"):
         labelled(dialogue.props('role="alertdialog"'), question)
         Text("h2", question)
         if consequence:
@@ -31,4 +32,5 @@ async def confirmed(question: str, *, yes: str, consequence: str = "", danger: b
     try:
         return bool(await dialogue)
     finally:
-        dialogue.delete()
+        if not dialogue.is_deleted:
+            dialogue.delete()
