@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, Final, TypeVar
 
-from nicegui import Client, ui
+from nicegui import Client, background_tasks, ui
 from starlette.requests import Request
 
-from reelmill.api.access.caller import NotLoggedIn
+from reelmill.api.access.caller import NotLoggedIn, TooManyAttempts
 from reelmill.api.access.roles import Permission
 from reelmill.api.services import Services
 from reelmill.dispatch import Actor
@@ -21,12 +21,15 @@ from reelmill.pages.components.section import Section
 from reelmill.pages.components.toast import toast
 from reelmill.pages.login import LOGIN_PATH
 from reelmill.pages.viewer import Viewer
-from reelmill.pages.watch import SiteWatch, Watcher
+from reelmill.pages.watch import Reading, SiteWatch, Watcher
 
 T = TypeVar("T")
 
 #: Seconds after which it is asked again whether somebody still may look.
 _CHECKED: Final = 5.0
+
+#: Seconds that a browser has to leave for the login.
+_LEAVING: Final = 2.0
 
 _LOG_IN: Final = f"location.href = '{LOGIN_PATH}?next=' + encodeURIComponent(location.pathname + location.search)"
 
@@ -47,6 +50,7 @@ class View:
         client.on_delete(self._open.close)
         client.on_connect(self._begin_checks)
         self._checks: ui.timer | None = None
+        self._ended = False
 
     @property
     def services(self) -> Services:
@@ -78,10 +82,21 @@ class View:
             watcher: is awaited with what has changed, where it may build and change elements.
         """
 
-        async def watched(reading: Any) -> None:
-            if self.client.has_socket_connection:
+        showing = asyncio.Lock()
+        missed = True  # whatever came between the reading of the page and its socket
+
+        async def show(reading: Reading) -> None:
+            nonlocal missed
+            if showing.locked() or not self.client.has_socket_connection:
+                missed = True
+                return
+            async with showing:
+                news, missed = reading.after_gap() if missed else reading, False
                 with self.client:
-                    await watcher(reading)
+                    await watcher(news)
+
+        async def watched(reading: Reading) -> None:
+            background_tasks.create(show(reading))  # no page waits for a slower one
 
         if not self.client.is_deleted:  # it was left before it was whole, and nobody would end this
             self._open.enter_context(self._watch.watched_by(watched))
@@ -120,7 +135,7 @@ class View:
 
         try:
             await asyncio.to_thread(checked)
-        except NotLoggedIn:
+        except (NotLoggedIn, TooManyAttempts):
             self.log_in()
         except ReelmillError as error:
             with self.client:
@@ -132,8 +147,18 @@ class View:
         return False
 
     def log_in(self) -> None:
-        """Ask for a token, and come back to this place with what is chosen in it."""
+        """Ask for a token, and come back to this place with what is chosen in it; this page shows nothing any more."""
         self.client.run_javascript(_LOG_IN)
+        self._open.close()
+        if not self._ended:
+            self._ended = True
+            background_tasks.create(self._end())
+
+    async def _end(self) -> None:
+        """End it here, too, for a browser that goes nowhere."""
+        await asyncio.sleep(_LEAVING)
+        if not self.client.is_deleted:
+            self.client.delete()
 
     def _begin_checks(self) -> None:
         if self._checks is None:
@@ -144,7 +169,7 @@ class View:
         """A token may end, or be revoked, long before its page is closed."""
         try:
             await asyncio.to_thread(self.viewer.check)
-        except NotLoggedIn:
+        except (NotLoggedIn, TooManyAttempts):
             self.log_in()
         except ReelmillError:  # the database is away, and nobody's token over for that
             return

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
+import pytest
+
 from reelmill.dispatch.snapshot import SiteNow
 from reelmill.dispatch.tables.job_changes import Changes
 from reelmill.errors import PlatformError
@@ -34,6 +36,32 @@ class _Database:
         if self.away:
             raise PlatformError("The database is away.")
         return Changes([], {}, str(len(self.cursors)), complete=len(self.cursors) % 2 == 0)
+
+
+def test_what_fails_in_no_known_way_is_read_again(caplog: pytest.LogCaptureFixture) -> None:
+    database, received = _Database(), list[Reading]()
+    wrong = [ValueError("not of ours"), KeyError("nor this")]
+
+    def site() -> SiteNow:
+        if wrong:
+            raise wrong.pop()
+        return _SITE
+
+    async def receive(reading: Reading) -> None:
+        received.append(reading)
+
+    async def main() -> None:
+        with SiteWatch(database.changes, site, pace=0.001).watched_by(receive):
+            while not received:
+                await asyncio.sleep(0.001)
+
+    _run(main())
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [KeyError, ValueError]
+    caplog.clear()
+    assert received[0].site is _SITE
+    after_gap = received[0].after_gap().changes
+    assert after_gap is not None
+    assert not after_gap.complete
 
 
 def test_one_reader_serves_all_and_stops_with_the_last() -> None:

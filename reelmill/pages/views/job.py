@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections import deque
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -35,8 +36,14 @@ from reelmill.wording import in_seconds, in_speed
 #: Lines of a log that are shown at first.
 _LINES: Final = 500
 
+#: The most lines that are shown; the whole log has a link.
+_SHOWN: Final = 2000
+
 #: Seconds between two looks for more lines while the job is not over.
 _LOG_PACE: Final = 1.0
+
+#: How long after the end of a job lines of it may still come.
+_LATE: Final = timedelta(minutes=2)
 
 _SCROLL: Final = "const log = getHtmlElement({id}); if (log) log.scrollTop = log.scrollHeight"
 
@@ -69,7 +76,8 @@ class _JobPage:
         self._view, self._detail = view, detail
         self._id = detail.job.public_id
         self._cursor: str | None = None
-        self._log_text = ""
+        self._log_timer: ui.timer | None = None
+        self._lines: deque[str] = deque(maxlen=_SHOWN)
 
     @property
     def _job(self) -> Job:
@@ -96,7 +104,7 @@ class _JobPage:
         self._show()
         await self._read_log()
         self._view.on_change(self._changed)
-        ui.timer(_LOG_PACE, self._read_log, immediate=False)
+        self._log_timer = ui.timer(_LOG_PACE, self._read_log, immediate=False)
 
     def _build_log(self) -> None:
         with ui.element("section").classes("rm-panel"):
@@ -207,9 +215,14 @@ class _JobPage:
                 Text("pre", json.dumps(outcome.result, indent=2), "rm-log")
 
     async def _changed(self, reading: Reading) -> None:
-        jobs = reading.changes.jobs if reading.changes is not None else ()
+        changes = reading.changes
+        changed = changes is not None and (
+            not changes.complete
+            or self._id in changes.removed
+            or any(job.public_id == self._id for job in changes.jobs)
+        )
         # Why it waits is the site's affair.
-        if any(job.public_id == self._id for job in jobs) or (self._job.waits and reading.site is not None):
+        if changed or (self._job.waits and reading.site is not None):
             await self._refresh()
 
     async def _refresh(self) -> None:
@@ -220,6 +233,8 @@ class _JobPage:
             return
         was_over, self._detail = self._job.over, detail
         self._show()
+        if self._log_timer is not None and not detail.job.over:  # it may be retried
+            self._log_timer.activate()
         if detail.job.over and not was_over:
             await self._result.refresh()
 
@@ -234,10 +249,11 @@ class _JobPage:
             return
         self._cursor = found.cursor
         if found.lines and not self._log.is_deleted:
-            lines = [f"{line.time:%H:%M:%S} {line.level:<7} {line.text}\n" for line in found.lines]
-            self._log_text += "".join(lines)
-            self._log.set_text(self._log_text)
+            self._lines += [f"{line.time:%H:%M:%S} {line.level:<7} {line.text}\n" for line in found.lines]
+            self._log.set_text("".join(self._lines))
             self._view.client.run_javascript(_SCROLL.format(id=self._log.id))
+        elif self._log_timer is not None and _long_over(self._job):
+            self._log_timer.deactivate()
 
     async def _act(self, action: str) -> None:
         if await act_on_job(self._view, action, self._id):
@@ -246,6 +262,10 @@ class _JobPage:
     async def _prioritise(self, priority: str) -> None:
         if await prioritise(self._view, self._id, int(priority)):
             await self._refresh()
+
+
+def _long_over(job: Job) -> bool:
+    return job.over and job.ended is not None and datetime.now(UTC) - job.ended > _LATE
 
 
 def _time(time: datetime | None) -> str:
