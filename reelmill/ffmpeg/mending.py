@@ -82,6 +82,11 @@ def suspect(info: MediaInfo) -> bool:
     return info.container in (*_BROADCAST, "flv") or _sampled(info) or _tabled(info) or info.video.matrix == _RESERVED
 
 
+def read_through(info: MediaInfo) -> bool:
+    """Whether finding out what is to be mended takes a reading of the whole file (pure)."""
+    return info.container in _BROADCAST
+
+
 def _sampled(info: MediaInfo) -> bool:
     """Whether a file is of the kind that calls are recorded in, whose frames may change their shape."""
     return "matroska" in info.container and bool(info.duration)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Final
 
 from nicegui import background_tasks, ui
@@ -35,8 +35,8 @@ _TARGET_BITRATE: Final = 2000
 #: Seconds of encoding for the samples that a plan predicts from, while somebody waits for it.
 _BUDGET: Final = 4.0
 
-#: A plan encodes, and this process serves others meanwhile: one at a time.
-_planning: Final = Lock()
+#: A plan encodes, and this process serves others meanwhile: one at a time, in no thread that the pages read with.
+_planner: Final = ThreadPoolExecutor(1, thread_name_prefix="plan")
 
 
 @dataclass(frozen=True)
@@ -92,20 +92,20 @@ _CLOSE: Final = """(event) => {
 def _asked(view: View, video: Video, action: VideoAction, menu: ui.element) -> Callable[[], Awaitable[None]]:
     async def ask() -> None:
         view.client.run_javascript(f"getHtmlElement({menu.id}).open = false")
-        parameters = await _parameters(video, action)
+        parameters = await _parameters(view, video, action)
         if parameters is not None:
             await hand_in(view, action, {"video_id": str(video.id), **parameters})
 
     return ask
 
 
-async def _parameters(video: Video, action: VideoAction) -> Mapping[str, Any] | None:
+async def _parameters(view: View, video: Video, action: VideoAction) -> Mapping[str, Any] | None:
     """What a person wants of a job; None: they leave it."""
     if action is MOVE:
         folder = await _folder(video)
         return None if folder is None else {"directory_type": folder}
     if action is REENCODE:
-        return {} if await _plan_accepted(video) else None
+        return {} if await _plan_accepted(view, video) else None
     question = f"{action.label}: {video.title}?"
     return {} if await confirmed(question, yes=action.label, consequence=action.consequence) else None
 
@@ -175,7 +175,7 @@ def _folders() -> list[str]:
     return sorted({"inbox", "public", *found} - set(OUTPUT_TYPES))
 
 
-async def _plan_accepted(video: Video) -> bool:
+async def _plan_accepted(view: View, video: Video) -> bool:
     """Show what a re-encode would do, why, and what it predicts, and ask whether it shall."""
     with (
         ui.context.client.layout,
@@ -193,7 +193,8 @@ async def _plan_accepted(video: Video) -> bool:
 
     async def fill() -> None:
         try:
-            found: VideoPlan | str = await asyncio.to_thread(plan_copy, video)
+            await asyncio.to_thread(view.viewer.check, Permission.CREATE_JOBS)
+            found: VideoPlan | str = await asyncio.get_running_loop().run_in_executor(_planner, plan_copy, video)
         except ReelmillError as error:
             found = str(error)
         if place.is_deleted:
@@ -205,10 +206,11 @@ async def _plan_accepted(video: Video) -> bool:
             else:
                 _show_plan(found)
 
-    background_tasks.create(fill())
+    filling = background_tasks.create(fill())
     try:
         return bool(await dialogue)
     finally:
+        filling.cancel()  # a plan that waits for another is not made for nobody
         if not dialogue.is_deleted:
             dialogue.delete()
 
@@ -223,13 +225,14 @@ def plan_copy(video: Video) -> VideoPlan:
         The plan, predicted from samples of a few seconds.
 
     Raises:
+        MendedFirst: it takes mending first, for which nobody waits here.
         ReelmillError: it cannot be made.
     """
-    with _planning:
-        transcoder = Transcoder()
-        encoding = web_encoding(transcoder, target_bitrate=_TARGET_BITRATE, encoder="x264")
-        bench = Workbench(transcoder=transcoder, report=NullReport())
-        (plan,) = plan_library(bench, [str(video.id)], PlanOptions(transcoder, encoding, budget=_BUDGET)).videos
+    transcoder = Transcoder()
+    encoding = web_encoding(transcoder, target_bitrate=_TARGET_BITRATE, encoder="x264")
+    bench = Workbench(transcoder=transcoder, report=NullReport())
+    options = PlanOptions(transcoder, encoding, budget=_BUDGET, mend=False)
+    (plan,) = plan_library(bench, [str(video.id)], options).videos
     return plan
 
 

@@ -20,6 +20,7 @@ from reelmill.catalogue.naming import resolve_video
 from reelmill.errors import FfmpegFailed, InputError, ReelmillError, Unreadable, UserError
 from reelmill.ffmpeg.commands.filters import text_subtitles
 from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.mending import fault_of, read_through, suspect
 from reelmill.ffmpeg.planning.web_ready import Verdict, web_facts
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.ffmpeg.reading.telecine import with_telecine
@@ -41,6 +42,10 @@ from reelmill.report import NullReport, Report
 _log: Final = logging.getLogger(__name__)
 
 
+class MendedFirst(InputError):
+    """A file may have to be mended before it can be planned, and no plan was wanted that takes this long."""
+
+
 @dataclass(frozen=True)
 class PlanOptions:
     """How the plan is made."""
@@ -50,6 +55,7 @@ class PlanOptions:
     samples: bool = True  # encode short samples to predict from; else what the headers say is all
     budget: float = 20.0  # seconds for the samples of one video, about
     force: bool = False  # encode what is web-ready, too
+    mend: bool = True  # read a file through, and mend it for the time being, where the plan takes that
 
 
 def plan_library(bench: Workbench, video_ids: Sequence[str] | None, options: PlanOptions) -> Plan:
@@ -66,6 +72,7 @@ def plan_library(bench: Workbench, video_ids: Sequence[str] | None, options: Pla
     Raises:
         UnknownVideo: there is no such video.
         NotMounted: the library is not there.
+        MendedFirst: one may have to be mended, and ``options.mend`` is off.
     """
     found = list(each_plan(bench, video_ids, options))
     return Plan(videos=tuple(found), totals=totals(found), free=free_for_copies(bench))
@@ -153,11 +160,15 @@ def _of_file(path: Path, name: str, options: PlanOptions) -> VideoPlan:
     try:
         info = probe(path)
         plan = plan.model_copy(update={"duration": None if info.duration is None else float(info.duration)})
+        if not options.mend:
+            _require_no_mending(path, info, name)
         with briefly_readable(options.transcoder, path, info) as (path, info, fault):
             found = _looked_into(path, info, options, PurePath(name).name)
             plan = plan.model_copy(update={"duration": None if info.duration is None else float(info.duration)})
         reasons = (*found["reasons"], *([f"{fault}, so that a mended copy is read"] if fault else []))
         return plan.model_copy(update={**found, "reasons": reasons})
+    except MendedFirst:
+        raise
     except FfmpegFailed as error:
         reason = f"a sample of it could not be encoded: {error}"
     except ReelmillError as error:
@@ -166,6 +177,11 @@ def _of_file(path: Path, name: str, options: PlanOptions) -> VideoPlan:
         _log.warning("cannot plan %s", name, exc_info=True)
         reason = f"it could not be looked into ({type(error).__name__}: {error})"
     return plan.model_copy(update={"reasons": (reason,)})
+
+
+def _require_no_mending(path: Path, info: MediaInfo, name: str) -> None:
+    if read_through(info) or (suspect(info) and fault_of(path, info) is not None):
+        raise MendedFirst(f"{name} may have to be mended first, which the job does; it is not predicted before that.")
 
 
 def _looked_into(path: Path, info: MediaInfo, options: PlanOptions, name: str) -> dict[str, Any]:
