@@ -37,6 +37,9 @@ _BLINK: Final = 0.8
 #: Where a login leads; whose role keeps them from there begins on the first page that is theirs.
 _HOME: Final = "/"
 
+#: Where one begins that may hand jobs in and see nothing.
+_NEW_JOB: Final = "/jobs/new"
+
 
 def pages_app(api: FastAPI) -> ASGIApp:
     """The pages; NiceGUI has one application a process, so that this is called once in each.
@@ -89,9 +92,13 @@ def _built(
     async def build(request: Request, client: Client, **given: Any) -> Response | None:
         view = View(request, client, watch())
         if page.path == _HOME and not view.viewer.may(page.permission):
-            first = next((each for each in pages if each.icon is not None and view.viewer.may(each.permission)), None)
+            first = next(
+                (each.path for each in pages if each.icon is not None and view.viewer.may(each.permission)), None
+            )
+            if first is None and view.viewer.may(Permission.CREATE_JOBS):
+                first = _NEW_JOB
             if first is not None:
-                return RedirectResponse(first.path)
+                return RedirectResponse(first)
         with shell(view, page, pages) as content:
             if page.permission is not None and not view.viewer.may(page.permission):
                 _not_allowed(view, page.permission)

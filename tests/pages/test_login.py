@@ -50,6 +50,9 @@ def test_a_role_begins_on_a_page_of_its_own_and_sees_nothing_of_the_others(
         tab.goto("/jobs")
         expect(tab.get_by_role("heading", level=1)).to_have_text("Not for this token")
         assert tab.get_by_role("link", name="Home").count() == 0
+    with visitor(browser, pages, token_of(Role.AUTOMATION)) as tab:
+        tab.wait_for_url("**/jobs/new")
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Create job")
 
 
 def test_no_page_of_another_origin_gets_in(on_site: Site, pages: str, token_of: Callable[[Role], str]) -> None:

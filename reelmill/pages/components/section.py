@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
@@ -12,6 +13,11 @@ from reelmill.errors import ReelmillError
 from reelmill.pages.components.states import error_state, loading_state
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+#: What is shown of an error that nobody has foreseen.
+UNREADABLE: Final = "This could not be read; the log of the REST API says more."
 
 #: Seconds that a page is held back for its content, so that it usually comes whole and nothing jumps.
 _BLINK: Final = 0.6
@@ -42,11 +48,8 @@ class Section(Generic[T]):
     async def refresh(self) -> None:
         """Read it anew, and show it where it is not as it was."""
         async with self._reading:
-            try:
-                found: T | str = await asyncio.to_thread(self._read)
-                failed = False
-            except ReelmillError as error:
-                found, failed = str(error), True
+            (read,) = await asyncio.gather(asyncio.to_thread(self._read), return_exceptions=True)
+            found, failed = (_sentence(read), True) if isinstance(read, BaseException) else (read, False)
             if self._place.is_deleted or self._shown == (failed, found):
                 return
             self._shown = (failed, found)
@@ -56,3 +59,10 @@ class Section(Generic[T]):
                     error_state(str(found), self.refresh)
                 else:
                     self._show(found)  # type: ignore[arg-type]
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, ReelmillError):
+        return str(error)
+    _log.error("a place of a page could not be read", exc_info=error)
+    return UNREADABLE

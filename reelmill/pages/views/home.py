@@ -55,7 +55,7 @@ class _Now:
     waiting: _Some
     failed: _Some
     completed: int  # today
-    disk: tuple[int, int] | None  # bytes in use, bytes; None: the folder is not on this node
+    disk: tuple[int, int] | None  # bytes in use, bytes; None: this node cannot look at the folder
 
 
 @page("/", "Home", permission=Permission.MANAGE_JOBS, icon="home", place=0)
@@ -112,7 +112,7 @@ def _some(view: View, wanted: JobFilter) -> _Some:
 def _disk(view: View) -> tuple[int, int] | None:
     try:
         found = shutil.disk_usage(view.services.settings.media_root)
-    except FileNotFoundError:
+    except OSError:
         return None
     return found.used, found.total
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nicegui import ui
 
-from reelmill.api.access.caller import NotLoggedIn
+from reelmill.api.access.caller import NotLoggedIn, TooManyAttempts
 from reelmill.api.access.roles import Permission
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.filter_conditions import And, Comparison, Or
@@ -22,6 +22,7 @@ from reelmill.errors import ReelmillError, UnknownName, UserError, WrongParamete
 from reelmill.pages.components.fields import Field, area_field, choice_field, range_field
 from reelmill.pages.components.states import button
 from reelmill.pages.components.text import Text
+from reelmill.pages.components.toast import toast
 from reelmill.pages.job_form import JobForm
 from reelmill.pages.registry import page
 from reelmill.pages.view import View
@@ -99,9 +100,13 @@ class _JobNewPage:
         self._form = self._json = None
         with self._place:
             if name == "Form":
-                self._form = JobForm(self._schema, filled_in, _videos)
+                self._form = JobForm(self._schema, filled_in, self._search)
             else:
                 self._json = area_field("Parameters", json.dumps(filled_in, indent=2), rows=14)
+
+    def _search(self, words: str) -> list[tuple[str, str]]:
+        """Videos to offer; none to a role that may hand jobs in and not read the library."""
+        return _videos(words) if self._view.may(Permission.READ_VIDEOS) else []
 
     def _parameters(self) -> dict[str, Any]:
         if self._form is not None:
@@ -131,12 +136,15 @@ class _JobNewPage:
             parameters = self._parameters()
             priority = int(self._priority.value)
             taken = await asyncio.to_thread(_submit, self._view, self._type, parameters, priority)
-        except NotLoggedIn:
+        except (NotLoggedIn, TooManyAttempts):
             self._view.log_in()
         except ReelmillError as error:
             self._show_wrong(error)
         else:
-            ui.navigate.to(f"/jobs/{taken.job.public_id}")
+            if self._view.may(Permission.MANAGE_JOBS):
+                ui.navigate.to(f"/jobs/{taken.job.public_id}")
+            else:
+                toast("The job is handed in.")
 
 
 def _submit(view: View, job_type: str, parameters: Mapping[str, Any], priority: int) -> SubmittedJob:

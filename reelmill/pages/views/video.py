@@ -207,7 +207,7 @@ def _show_product(source: Video, product: Video) -> None:
 
 def copy_line(source: Video, copy: Video) -> str:
     """What a copy saves, and how close it looks where that was measured (pure)."""
-    cost = Making.model_validate(copy.details).cost if copy.details else None
+    cost = Making.model_validate(copy.details).cost if copy.details and "encoder" in copy.details else None
     vmaf = f" · VMAF {cost.vmaf:.0f}" if cost is not None and cost.vmaf is not None else ""
     return f"Saves {saving(source.size, copy.size)}{vmaf}"
 
