@@ -26,7 +26,7 @@ from reelmill.operations.jobs.compile_gif import compile_gif
 from reelmill.operations.jobs.reencode import reencode
 from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from reelmill.operations.jobs.validate import validate
-from reelmill.operations.web_copies.plan import PlanOptions, plan_files, plan_library
+from reelmill.operations.web_copies.plan import MendedFirst, PlanOptions, plan_files, plan_library
 from reelmill.operations.web_copies.skip_or_remux import without_encoding
 from reelmill.settings import get_settings
 from reelmill.troubles import Flaw
@@ -573,6 +573,8 @@ def test_a_dry_run_asks_for_room_before_it_mends(
     (planned,) = plan_files([source], PlanOptions(bench.transcoder, Encoding(max_kbit=2000), samples=False)).videos
     assert planned.action == "cannot"
     assert "is too full: this needs about" in planned.reasons[0]
+    with pytest.raises(MendedFirst):
+        plan_files([source], PlanOptions(bench.transcoder, Encoding(max_kbit=2000), samples=False, mend=False))
 
 
 def test_a_mended_video_that_was_remuxed_is_planned_as_made(bench: Workbench, tmp_path: Path) -> None:
