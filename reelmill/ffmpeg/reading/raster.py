@@ -146,8 +146,8 @@ def image_raster(pixels: NDArray[np.uint8]) -> Raster:
     fine = b""
     if min(pixels.shape[:2]) >= FINE_SIDE:
         shares = (_BLUE, 1 - _RED - _BLUE, _RED)
-        parts = (share * _shrunk(np.ascontiguousarray(one)) for share, one in zip(shares, channels, strict=True))
-        fine = np.sum(list(parts), axis=0).round().astype(np.uint8).tobytes()
+        weighted = (share * _shrunk(np.ascontiguousarray(one)) for share, one in zip(shares, channels, strict=True))
+        fine = np.sum(list(weighted), axis=0).round().astype(np.uint8).tobytes()
     return Raster(small.astype(np.float16).tobytes(), fine, _BT601, declared=True)
 
 
