@@ -41,8 +41,9 @@ class Other:
         assert self.ask("SELECT pg_advisory_unlock(%s)", key_of(name))
 
     def sessions(self) -> list[int]:
-        """The server's processes that hold locks for this machine's processes."""
-        rows = self.connection.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", (APPLICATION,))
+        """The server's processes that hold locks in this database, and in none of another site, for our processes."""
+        ours = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()"
+        rows = self.connection.execute(ours, (APPLICATION,))
         return [pid for (pid,) in rows]
 
     def cut_off(self) -> None:

@@ -93,7 +93,9 @@ _JOBS: dict[str, _Job] = {
         lambda bench, ids: without_encoding(bench, ids[0], target_bitrate=2000),
         _some("negative", "coarse", "without its right channel"),
     ),
-    "compile_quad": _Job(lambda bench, ids: compile_quad(bench, ids[1:]), _some("negative", "upside down", "coarse")),
+    "compile_quad": _Job(
+        lambda bench, ids: compile_quad(bench, ids[1:]), _some("negative", "upside down")
+    ),  # its cells are scaled
     "compile_mega, a sequence": _Job(
         lambda bench, ids: compile_mega(bench, ids[:2], layout="sequence"),
         _some("upside down", "coarse", "in another order", "swapped", "late"),
