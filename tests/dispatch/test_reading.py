@@ -118,12 +118,13 @@ def test_a_real_job_leaves_log_and_states_and_keeps_them_when_sent_back(prefect:
     job = prefect.jobs.wait([prefect.jobs.submit("validate", _video()).id])[0]
     assert job.status is JobStatus.FAILED
     assert "No video has the id" in (job.message or "")
-    # The last lines are sent as the process ends.
-    until(lambda: any("--- ERROR ---" in line.text for line in prefect.jobs.log(job.id)))
+    # Two processes send these lines, each when it likes: the last of the run as it ends, the worker its own after it.
+    ends = ("submitted to infrastructure", "--- ERROR ---", "Finished in state Failed")
+    until(lambda: all(any(end in line.text for line in prefect.jobs.log(job.id)) for end in ends))
     log = prefect.jobs.log(job.id)
     assert [line.time for line in log] == sorted(line.time for line in log)
     assert "INFO" in {line.level for line in log}
-    assert prefect.jobs.log(job.id, tail=3) == log[-3:]
+    until(lambda: prefect.jobs.log(job.id, tail=3) == prefect.jobs.log(job.id)[-3:])
     states = prefect.jobs.states(job.id)
     assert [change.state for change in states][:1] + [change.status for change in states][-2:] == [
         "Scheduled",
@@ -133,7 +134,7 @@ def test_a_real_job_leaves_log_and_states_and_keeps_them_when_sent_back(prefect:
     prefect.pools.drain("cpu")
     again = prefect.jobs.retry(job.id)
     assert (again.id, again.status, again.attempt) == (job.id, JobStatus.PENDING, 1)
-    assert list(prefect.jobs.log(job.id, tail=200))[: len(log)] == log
+    assert {line.id for line in log} <= {line.id for line in prefect.jobs.log(job.id, tail=200)}
 
 
 def test_a_job_shows_as_many_retries_as_its_worker_makes(
