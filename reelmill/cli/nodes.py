@@ -11,6 +11,7 @@ from reelmill.cli.output import OutputOption, print_json, print_record, print_ta
 from reelmill.cli.server import open_dispatcher
 from reelmill.cli.times import ago, with_ago
 from reelmill.errors import UserError
+from reelmill.wording import in_bytes
 
 if TYPE_CHECKING:
     from reelmill.dispatch import Node, WorkerState
@@ -87,7 +88,7 @@ def _facts(node: Node, used: dict[str, int]) -> Iterator[tuple[str, Any]]:
     yield "encoders", ", ".join(hardware.get("encoders") or ())
     yield "trouble", hardware.get("trouble")
     yield "load per core", load.get("load_per_core")
-    yield "disk free", None if load.get("disk_free_mb") is None else f"{load['disk_free_mb']} MB"
+    yield "disk free", None if load.get("disk_free_mb") is None else in_bytes(load["disk_free_mb"] * 2**20)
     yield from (hardware.get("versions") or {}).items()
 
 

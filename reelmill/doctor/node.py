@@ -18,14 +18,14 @@ from reelmill.ffmpeg.encoders import working_encoders
 from reelmill.hardware.gpu import NVML, Devices, Gpu
 from reelmill.settings import Settings
 from reelmill.storage.media_root import GIFS, LIBRARY, OUTPUT_TYPES, OWN_FOLDERS, THUMBNAILS, MediaRoot
+from reelmill.wording import in_bytes
 
 #: What every operation that encodes needs.
 _NEEDED: Final = WEB.software.name
 
-_MB: Final = 2**20
-#: Free space, in MB: below the first nothing can be made; below the second it will soon be so.
-_FULL: Final = 1_000
-_SCARCE: Final = 10_000
+#: Free space, in bytes: below the first nothing can be made; below the second it will soon be so.
+_FULL: Final = 1_000_000_000
+_SCARCE: Final = 10_000_000_000
 
 
 def check_node(settings: Settings, devices: Devices = NVML) -> list[Finding]:
@@ -121,13 +121,13 @@ def disks(root: MediaRoot, data_dir: Path) -> list[Finding]:
             continue
         seen.add(device)
         usage = shutil.disk_usage(there)
-        findings.append(_disk(f"The disk of the {what} {folder}", usage.free // _MB, usage.total // _MB))
+        findings.append(_disk(f"The disk of the {what} {folder}", usage.free, usage.total))
     return findings
 
 
 def _disk(what: str, free: int, total: int) -> Finding:
-    """What is to be said of a disk, in MB of 2**20 bytes (pure)."""
-    sentence = f"{what} has {free} MB of {total} MB free."
+    """What is to be said of a disk, in bytes (pure)."""
+    sentence = f"{what} has {in_bytes(free)} of {in_bytes(total)} free."
     remedy = "free some space; jobs that write wait for it and are tried again"
     if free < _FULL:
         return fault("disk", sentence, remedy)

@@ -26,7 +26,7 @@ def test_this_node(media_root: MediaRoot) -> None:
     assert {found.check for found in findings} >= {"ffmpeg", "encoders", "media_root", "disk", "vram"}
     sentences = {found.check: found.sentence for found in findings}
     assert "libx264" in sentences["encoders"]
-    assert "MB free" in sentences["disk"]
+    assert "B free" in sentences["disk"]
     assert _wrong(findings) == []
 
 
@@ -91,4 +91,4 @@ def test_a_disk_that_is_full(media_root: MediaRoot, tmp_path: Path) -> None:
         root.create()
         findings = node.disks(root, tmp_path / "data")
         assert _wrong(findings) == [("disk", Severity.FAULT)]
-        assert findings[0].sentence.startswith(f"The disk of the media root {root.path} has 4 MB of 4 MB free")
+        assert findings[0].sentence.startswith(f"The disk of the media root {root.path} has 4.2 MB of 4.2 MB free")

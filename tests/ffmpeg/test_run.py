@@ -85,6 +85,16 @@ def test_only_the_last_lines_are_kept(tmp_path: Path) -> None:
     assert failure.value.stderr_tail == tuple(f"line {i}" for i in range(5000 - STDERR_LINES, 5000))
 
 
+_DAMAGED = "".join(
+    f"[vist#0:0/h264 @ 0x5582e4759] [dec:h264 @ 0x5582e46ed] {line}\\n"
+    for line in (
+        "Decode error rate 0.7 exceeds maximum 0.6",
+        "Task finished with error code: -1145393733 (Error number -1145393733 occurred)",
+        "Terminating thread with return code -1145393733 (Error number -1145393733 occurred)",
+    )
+)
+
+
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
@@ -92,6 +102,8 @@ def test_only_the_last_lines_are_kept(tmp_path: Path) -> None:
         ("printf 'no end of line' >&2; exit 1", "ffmpeg ended with code 1: no end of line"),
         (r"printf 'caf\351\n' >&2; exit 1", "ffmpeg ended with code 1: caf\ufffd"),
         (r"printf 'one\rtwo\r' >&2; exit 1", "ffmpeg ended with code 1: two"),
+        (f"printf '{_DAMAGED}' >&2; exit 69", "ffmpeg ended with code 69: Decode error rate 0.7 exceeds maximum 0.6"),
+        ("echo 'Conversion failed!' >&2; exit 1", "ffmpeg ended with code 1: Conversion failed!"),
         ("kill -9 $$", "ffmpeg was killed by signal 9: it said nothing"),
         ("echo bye >&2; kill -15 $$", "ffmpeg was killed by signal 15: bye"),
     ],

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -50,6 +52,33 @@ def test_the_default_is_the_keyframe_before_a_quarter_and_becomes_the_videos(ben
     again = thumbnail(bench, str(video.id), width=320)
     assert again == result
     assert len(list((bench.root.path / "thumbnails").rglob("*.jpg"))) == 1
+
+
+def test_a_keyframe_amid_damaged_frames_is_a_thumbnail(bench: Workbench, tmp_path: Path) -> None:
+    moving = ["-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=2", "-c:v", "libx264", "-crf", "12", "-g", "50"]
+    whole = tmp_path / "whole.mp4"
+    ffmpeg(*moving, whole)
+    damaged = _damaged_but_for_keyframes(whole, bench.root.folder("inbox") / "damaged.mp4")
+    made = thumbnail(bench, str(add(bench, damaged).id), width=320)
+    shown, first = (cv2.imread(str(path)) for path in (bench.root.path / made.path, _first_frame(whole)))
+    assert np.abs(np.asarray(shown, int) - np.asarray(first, int)).mean() < 4
+
+
+def _damaged_but_for_keyframes(source: Path, target: Path) -> Path:
+    data = bytearray(source.read_bytes())
+    with av.open(str(source)) as container:
+        for packet in container.demux(video=0):
+            if packet.size and not packet.is_keyframe:
+                assert packet.pos is not None
+                data[packet.pos : packet.pos + packet.size] = random.Random(packet.pos).randbytes(packet.size)
+    target.write_bytes(data)
+    return target
+
+
+def _first_frame(video: Path) -> Path:
+    image = video.with_suffix(".png")
+    ffmpeg("-i", video, "-frames:v", "1", image)
+    return image
 
 
 @pytest.mark.parametrize("at", [-1.0, 3.0, 1e9])

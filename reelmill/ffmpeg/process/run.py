@@ -36,6 +36,15 @@ _NOT_READ: Final = re.compile(
     r"^\[in#\d+[^]]*\] Error during demuxing: (Input/output error|Stale file handle|Connection timed out|Host is down)"
 )
 
+#: The parts of ffmpeg that a line names before its message, each with an address that changes every time.
+_COMPONENTS: Final = re.compile(r"^(\[[^\]]* @ 0x[0-9a-f]+\] *)+")
+
+#: What ffmpeg prints after the line with the cause. Source: fftools/ffmpeg_sched.c, ffmpeg_filter.c, ffmpeg.c.
+_ECHO: Final = re.compile(
+    r"Terminating thread with return code|Task finished with error code|Error sending frames to consumers|"
+    r"Nothing was written into output file|Conversion failed!"
+)
+
 _POLL: Final = 0.5  # seconds between checks of the time-outs
 _DISK_POLL: Final = 2.0  # seconds between checks of the disk
 
@@ -249,5 +258,12 @@ def _failure(program: Program, exit_code: int, tail: tuple[str, ...]) -> FfmpegF
             f"The disk is full: {program.name} could not write its output; free some space and run the job again."
         )
     how = f"was killed by signal {-exit_code}" if exit_code < 0 else f"ended with code {exit_code}"
-    reason = tail[-1].strip() if tail else "it said nothing"
-    return FfmpegFailed(f"{program.name} {how}: {reason}", argv=program.argv, exit_code=exit_code, stderr_tail=tail)
+    return FfmpegFailed(
+        f"{program.name} {how}: {_reason(tail)}", argv=program.argv, exit_code=exit_code, stderr_tail=tail
+    )
+
+
+def _reason(tail: Sequence[str]) -> str:
+    """The last line with a cause, without the parts of ffmpeg that are named before it (pure)."""
+    lines = [text for line in tail if (text := _COMPONENTS.sub("", line).strip())]
+    return next((line for line in reversed(lines) if not _ECHO.match(line)), lines[-1] if lines else "it said nothing")

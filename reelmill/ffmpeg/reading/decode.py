@@ -56,6 +56,12 @@ def _prepare_fast(video: VideoStream) -> None:
     video.thread_type = "AUTO"
 
 
+def _prepare_patient(video: VideoStream) -> None:
+    # Of several threads, one that fails takes along the whole frames that come out at that moment.
+    _prepare_fast(video)
+    video.thread_type = "NONE"
+
+
 def _streams(path: Path, container: InputContainer, all_tracks: bool) -> list[_Stream]:
     video = fast_video_stream(path, container)
     if not all_tracks:
@@ -157,8 +163,9 @@ def frame_on_show(path: Path, at: Fraction) -> tuple[SeekPoint, VideoFrame]:
     Raises:
         NotAVideo: no frame decodes.
     """
-    with Footage(path, _prepare_fast) as footage:
-        found = footage.on_show(at)
-    if found is None:
-        raise NotAVideo(f"{path.name} holds no frame that decodes.", path, Flaw.NO_FRAMES)
-    return found
+    for prepare in (_prepare_fast, _prepare_patient):
+        with Footage(path, prepare) as footage:
+            found = footage.on_show(at)
+        if found is not None:
+            return found
+    raise NotAVideo(f"{path.name} holds no frame that decodes.", path, Flaw.NO_FRAMES)

@@ -55,7 +55,7 @@ class _Now:
     waiting: _Some
     failed: _Some
     completed: int  # today
-    disk: tuple[int, int] | None  # bytes in use, bytes; None: this node cannot look at the folder
+    disk: tuple[int, int] | None  # bytes free, bytes in all; None: this node cannot look at the folder
 
 
 @page("/", "Home", permission=Permission.MANAGE_JOBS, icon="home", place=0)
@@ -114,7 +114,7 @@ def _disk(view: View) -> tuple[int, int] | None:
         found = shutil.disk_usage(view.services.settings.media_root)
     except OSError:
         return None
-    return found.used, found.total
+    return found.free, found.total
 
 
 def _show(now: _Now) -> None:
@@ -135,12 +135,12 @@ def _show(now: _Now) -> None:
     _list("Waiting, and why", now.waiting, ["queued", "pending"])
     _list("Failed today", now.failed, ["failed"])
     if now.disk is not None:
-        used, total = now.disk
+        free, total = now.disk
         with ui.element("section").classes("rm-panel"):
             with ui.element("div").classes("rm-between"):
                 Text("h2", "Disk of the library")
-                Text("span", f"{in_bytes(total - used)} free of {in_bytes(total)}", "rm-quiet rm-small")
-            meter("Disk of the library", used / total if total else 0.0)
+                Text("span", f"{in_bytes(free)} free of {in_bytes(total)}", "rm-quiet rm-small")
+            meter("Disk of the library", 1 - free / total if total else 0.0)
 
 
 def _list(title: str, some: _Some, statuses: Sequence[str]) -> None:
