@@ -14,6 +14,7 @@ from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import DamagedVideo
+from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
@@ -21,8 +22,8 @@ from reelmill.ffmpeg.verify import faststart
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.reencode import reencode
 from reelmill.operations.web_copies.result import ReencodeResult
-from reelmill.operations.web_copies.skip_or_remux import without_encoding
-from tests.clips import Notes, clip, cut_off, ffmpeg
+from reelmill.operations.web_copies.skip_or_remux import reason_to_encode, without_encoding
+from tests.clips import Notes, clip, cut_off, ffmpeg, overwritten
 from tests.operations.liar import liar
 from tests.operations.library import add
 from tests.refusals import refused
@@ -59,6 +60,17 @@ def test_a_web_ready_video_is_left_alone(bench: Workbench) -> None:
     assert [record.id for record in _records()] == [video.id]
     assert _spare(bench, video, force=True) is None
     assert _spare(bench, video, kbit=50) is None  # it takes more than that
+
+
+def test_why_a_web_ready_video_is_encoded(bench: Workbench, tmp_path: Path) -> None:
+    good = clip(tmp_path / "good.mp4", seconds=2, sound=2, options=_FAST)
+    damaged = overwritten(good, tmp_path / "damaged.mp4", at=0.5, count=400)
+    why = {path.name: reason_to_encode(path, probe(path), Encoding(max_kbit=2000)) for path in (good, damaged)}
+    assert why["good.mp4"] is not None
+    assert why["good.mp4"].startswith("it is asked for, though already web-ready")
+    assert why["damaged.mp4"] is not None
+    assert why["damaged.mp4"].startswith("it is damaged, though already web-ready")
+    assert _spare(bench, add(bench, overwritten(good, bench.root.folder("inbox") / "a.mp4", at=0.5, count=400))) is None
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])

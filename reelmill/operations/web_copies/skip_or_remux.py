@@ -84,7 +84,8 @@ def reason_to_encode(source: Path, info: MediaInfo, encoding: Encoding) -> str |
     """
     found = looked_at(source, info, encoding, name=source.name, decode=False)
     if found.action == "skip":
-        return f"it is asked for, though {found.why}"
+        damaged = looked_at(source, info, encoding, name="it", decode=True).action == "cannot"
+        return f"it is {'damaged' if damaged else 'asked for'}, though {found.why}"
     return found.reasons[0] if found.action == "encode" else None
 
 
