@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy
 from sqlmodel import Session
 
+from reelmill.catalogue import product_sources
 from reelmill.catalogue.models import SCHEMA, Video
 
 #: What a job adds to a record, and a scan of the same file has not.
@@ -20,6 +21,7 @@ def absorb(session: Session, kept: Video, other: Video) -> None:
     if kept.source_video_id == other.id:
         kept.source_video_id = None
         session.flush()
+    product_sources.absorb(session, kept.id, other.id)
     for table in Video.metadata.tables.values():
         for column in table.columns:
             if any(key.target_fullname == f"{SCHEMA}.video.id" for key in column.foreign_keys):

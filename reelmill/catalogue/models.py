@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy import (
@@ -14,20 +14,23 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
-    Dialect,
     Identity,
     Index,
     LargeBinary,
-    MetaData,
     String,
     Text,
-    TypeDecorator,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-SCHEMA: Final = "catalogue"
+# Imported from here by everybody; and whoever imports the videos knows of all tables that point at them.
+from reelmill.catalogue.product_tables import ProductSource as ProductSource
+from reelmill.catalogue.table_base import SCHEMA as SCHEMA
+from reelmill.catalogue.table_base import CatalogueModel as CatalogueModel
+from reelmill.catalogue.table_base import Rational as Rational
+from reelmill.catalogue.table_base import time_column
+from reelmill.catalogue.table_base import utc_now as utc_now
 
 #: Characters of a title that its index holds: an entry has room for 2,704 bytes.
 TITLE_KEY: Final = 200
@@ -39,36 +42,6 @@ FOLDED_TITLE: Final = f"left(lower(normalize(title)), {TITLE_KEY})"
 
 #: What a job may make something new of, in the words of the index that picks are made from.
 USABLE_SOURCE: Final = "is_valid AND missing_since IS NULL AND duration > 0 AND NOT is_product"
-
-
-class CatalogueModel(SQLModel):
-    """Base of all tables, with metadata of its own so that migrations see nothing else."""
-
-    metadata: ClassVar[MetaData] = MetaData(schema=SCHEMA)
-
-
-class Rational(TypeDecorator[Fraction]):
-    """An exact rate such as 30000/1001, kept as that text."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: Fraction | None, dialect: Dialect) -> str | None:
-        """Python to database."""
-        return None if value is None else f"{value.numerator}/{value.denominator}"
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Fraction | None:
-        """Database to Python."""
-        return None if value is None else Fraction(value)
-
-
-def utc_now() -> datetime:
-    """The current time, with its zone."""
-    return datetime.now(UTC)
-
-
-def _time(**options: Any) -> Any:
-    return Field(default_factory=utc_now, sa_type=DateTime(timezone=True), **options)
 
 
 class Video(CatalogueModel, table=True):
@@ -152,8 +125,8 @@ class Video(CatalogueModel, table=True):
     blake2: str | None = Field(default=None, description="BLAKE2b of the whole file; None: it was not read whole")
     reencode_job_id: uuid.UUID | None = Field(default=None, description="the last flow run that re-encoded it")
 
-    created_at: datetime = _time()
-    updated_at: datetime = _time()
+    created_at: datetime = time_column()
+    updated_at: datetime = time_column()
 
     def __str__(self) -> str:
         return self.path
@@ -174,7 +147,7 @@ class PerceptualHashes(CatalogueModel, table=True):
     mtime_ns: int = Field(sa_type=BigInteger, description="that file's modification time, nanoseconds since 1970")
     seconds: int = Field(description="how many hashes")
     hashes: bytes = Field(description="64 bits a second, little-endian")
-    created_at: datetime = _time()
+    created_at: datetime = time_column()
 
 
 class Analysis(CatalogueModel, table=True):
@@ -192,14 +165,14 @@ class Analysis(CatalogueModel, table=True):
     size: int = Field(sa_type=BigInteger, description="of the file it was found in, bytes")
     mtime_ns: int = Field(sa_type=BigInteger, description="of that file, nanoseconds since 1970")
     result: bytes = Field(sa_type=LargeBinary, description="as its algorithm writes it")
-    made_at: datetime = _time()
+    made_at: datetime = time_column()
 
 
 class VideoTag(CatalogueModel, table=True):
     """A word for a video, given by a person or by a job; a job never touches a person's."""
 
     __tablename__ = "tag"
-    __table_args__ = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     video_id: uuid.UUID = Field(primary_key=True, foreign_key=f"{SCHEMA}.video.id", ondelete="CASCADE")
     name: str = Field(primary_key=True, index=True)
@@ -207,7 +180,7 @@ class VideoTag(CatalogueModel, table=True):
     confidence: float = Field(description="0 to 1; 0 by a person: it does not fit, whatever a job finds")
     evidence: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     made_by: uuid.UUID | None = Field(default=None, description="the flow run that found it")
-    made_at: datetime = _time()
+    made_at: datetime = time_column()
 
 
 class BatchState(StrEnum):
@@ -223,7 +196,7 @@ class Batch(CatalogueModel, table=True):
     """The same job for every video that a filter chooses; its jobs carry its tag on the Prefect server."""
 
     __tablename__ = "batch"
-    __table_args__ = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     id: str = Field(primary_key=True, description="short, to be read aloud")
     job_type: str
@@ -243,7 +216,7 @@ class Batch(CatalogueModel, table=True):
         default_factory=list, sa_type=JSONB, description="the first of them, with reasons"
     )
     created_by: str
-    created_at: datetime = _time()
+    created_at: datetime = time_column()
     ended_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
     @property
@@ -264,7 +237,7 @@ class AuditEntry(CatalogueModel, table=True):
     __table_args__ = (Index("audit_of_job", "job_id", "id"), {"schema": SCHEMA})
 
     id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
-    at: datetime = _time(index=True)
+    at: datetime = time_column(index=True)
     actor: str = Field(description="alice@nas, or the name of an API token")
     origin: str = Field(description="through what: api, cli, python, web, worker")
     action: str = Field(description="submit, retry, cancel, pause, resume, prioritise, …")
@@ -277,12 +250,12 @@ class ApiToken(CatalogueModel, table=True):
     """A bearer token of the REST API; the token itself is kept nowhere."""
 
     __tablename__ = "api_token"
-    __table_args__ = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     id: uuid.UUID = Field(default_factory=uuid.uuid4, primary_key=True, description="the token's jti")
     name: str = Field(description="whose it is; the actor of what is done with it")
     role: str = Field(description="SUPER_ADMIN, AUTOMATION, VIEWER or SCRAPER")
-    created_at: datetime = _time()
+    created_at: datetime = time_column()
     expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), description="None: never")
     revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
@@ -291,7 +264,7 @@ class ArchivedJobs(CatalogueModel, table=True):
     """How many finished runs were removed from the Prefect server, so that totals survive them."""
 
     __tablename__ = "archived_jobs"
-    __table_args__ = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     job_type: str = Field(primary_key=True)
     status: str = Field(primary_key=True, description="as people call it: completed, failed, cancelled")
@@ -306,11 +279,11 @@ class ArchivedRun(CatalogueModel, table=True):
     """A run on its way from the Prefect server into the archive; the row goes once it is gone there and counted."""
 
     __tablename__ = "archived_run"
-    __table_args__ = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     id: uuid.UUID = Field(primary_key=True, description="of the run on the Prefect server")
     file: str = Field(index=True, description="node and path of the file it goes into")
-    ended: datetime = _time(description="when the run did; one that has ended later was tried again, and stays")
+    ended: datetime = time_column(description="when the run did; one that has ended later was tried again, and stays")
     written: bool = Field(default=False, description="the file is complete, so that the run may be removed")
     job_type: str | None = Field(default=None, description="None: a run whose place another took counts as no job")
     status: str = ""
@@ -324,7 +297,7 @@ class MetricTotal(CatalogueModel, table=True):
     """One running total of the metrics: it only ever grows, whatever becomes of the runs that it has counted."""
 
     __tablename__ = "metric_total"
-    __table_args__ = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     name: str = Field(primary_key=True)
     labels: list[str] = Field(sa_column=Column(ARRAY(Text), primary_key=True))  # values, in the order of the metric's
@@ -335,10 +308,10 @@ class TalliedEnding(CatalogueModel, table=True):
     """An ending of a job that the totals hold; kept for as long as the server may name it again."""
 
     __tablename__ = "tallied_ending"
-    __table_args__ = {"schema": SCHEMA}
+    __table_args__ = ({"schema": SCHEMA},)
 
     state_id: uuid.UUID = Field(primary_key=True, description="the run's final state; another ending has another")
-    seen_at: datetime = _time(index=True)
+    seen_at: datetime = time_column(index=True)
 
 
 class SiteIdentity(CatalogueModel, table=True):
@@ -349,7 +322,7 @@ class SiteIdentity(CatalogueModel, table=True):
 
     singleton: bool = Field(default=True, primary_key=True, description="always true: there is one row")
     id: uuid.UUID = Field(default_factory=uuid.uuid4, description="its media root carries the same")
-    made_at: datetime = _time()
+    made_at: datetime = time_column()
     auth_string: str | None = Field(default=None, description="what its Prefect server asks for; None: nothing")
     dask_keys: str | None = Field(default=None, description="PEM: the one certificate of its Dask cluster, and its key")
     token_key: str | None = Field(

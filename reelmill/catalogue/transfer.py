@@ -21,13 +21,13 @@ import sqlalchemy
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlmodel import Session, col, select
 
-from reelmill.catalogue import merging, searching
-from reelmill.catalogue.models import SCHEMA, Rational, Video, VideoTag, utc_now
+from reelmill.catalogue import former_sources, merging, searching
+from reelmill.catalogue.models import SCHEMA, ProductSource, Rational, Video, VideoTag, utc_now
 from reelmill.catalogue.verdicts import DEPTHS, OPENED, Depth, outweighs
 from reelmill.errors import UserError
 
 #: Of the format; it is raised when an older version would misread a line.
-VERSION: Final = 1
+VERSION: Final = 2
 _KIND: Final = "reelmill catalogue"
 _PAGE: Final = 1000  # rows read at a time
 _VIDEO: Final = "video"
@@ -78,6 +78,7 @@ def load(session: Session, lines: Iterable[Mapping[str, Any]]) -> ImportReport:
     """
     given = iter(lines)
     _check(next(given, {}))
+    standing = _Standing(session)
     report, ids, sources = ImportReport(), dict[uuid.UUID, uuid.UUID](), list[tuple[uuid.UUID, uuid.UUID]]()
     tables = {table.name: table for table in _tables()}
     for line in given:
@@ -95,9 +96,12 @@ def load(session: Session, lines: Iterable[Mapping[str, Any]]) -> ImportReport:
             source = row.pop("source_video_id", None)
             if _load_video(session, row, ids, report) and source is not None:
                 sources.append((row["id"], source))
+        elif standing.has(table, ids.get(row[_owner(table)], row[_owner(table)])):
+            report.known[table.name] += 1
         else:
             _load_fact(session, table, row, ids, report)
     _link(session, sources, ids)
+    former_sources.fill(session.connection())  # exports of format 1 have none of these rows
     return report
 
 
@@ -132,6 +136,33 @@ def _tables() -> list[sqlalchemy.Table]:
         if table.name == _VIDEO
         or any(key.target_fullname == target for column in table.primary_key for key in column.foreign_keys)
     ]
+
+
+#: Tables whose rows of one video belong together: those that stand, or those of the export.
+_TOGETHER: Final = (ProductSource.__tablename__,)
+
+
+@dataclass
+class _Standing:
+    """Whether a video had rows of its own before the export's came, of which those of one video follow one another."""
+
+    session: Session
+    key: tuple[str, uuid.UUID] | None = None
+    found: bool = False
+
+    def has(self, table: sqlalchemy.Table, video_id: uuid.UUID) -> bool:
+        """Of tables whose rows belong together; of others each row is looked at by itself."""
+        if table.name not in _TOGETHER:
+            return False
+        if self.key != (table.name, video_id):
+            rows = sqlalchemy.select(sqlalchemy.exists().where(table.c[_owner(table)] == video_id))
+            self.key, self.found = (table.name, video_id), bool(self.session.connection().execute(rows).scalar_one())
+        return self.found
+
+
+def _owner(table: sqlalchemy.Table) -> str:
+    """The column of the video that a row belongs to."""
+    return next(column.name for column in table.primary_key if column.foreign_keys)
 
 
 def _load_video(session: Session, row: dict[str, Any], ids: dict[uuid.UUID, uuid.UUID], report: ImportReport) -> bool:
@@ -201,11 +232,14 @@ def _load_fact(
 ) -> None:
     """Add what is known of a video; of two that are of one thing a person's stands, else the one that is there."""
     for column in table.columns:
-        if any(key.target_fullname == f"{SCHEMA}.{_VIDEO}.id" for key in column.foreign_keys):
+        if row.get(column.name) and any(key.target_fullname == f"{SCHEMA}.{_VIDEO}.id" for key in column.foreign_keys):
             row[column.name] = ids.get(row[column.name], row[column.name])
-            if session.get(Video, row[column.name]) is None:  # its video was left out
+            if session.get(Video, row[column.name]) is not None:
+                continue
+            if column.primary_key:  # its video was left out
                 report.left += 1
                 return
+            row[column.name] = None
     session.expunge_all()
     statement = insert(table).values(row)
     keys = [column.name for column in table.primary_key]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from reelmill.catalogue.models import Analysis, PerceptualHashes, Video, VideoTag
+from reelmill.catalogue import product_sources
+from reelmill.catalogue.models import Analysis, PerceptualHashes, ProductSource, Video, VideoTag
 
 
 @dataclass(frozen=True)
@@ -14,11 +15,17 @@ class VideoDetails:
     """One video, with what belongs to it."""
 
     video: Video
-    source: Video | None  # what a job made it of
-    products: tuple[Video, ...]  # copies and other files that jobs made of it, by path
+    sources: tuple[tuple[ProductSource, Video | None], ...]  # what a job made it of, in its order, by record
+    products: tuple[Video, ...]  # copies, films and other files that jobs made of it, by path
     tags: tuple[VideoTag, ...]  # by name
     same: tuple[Video, ...]  # copies and hard links: other files that hold the same, by path; a hundred at most
     analyses: tuple[str, ...]  # kinds of what was found in it and kept
+
+    @property
+    def source(self) -> Video | None:
+        """The one video that it was made of; None where there are several, or none."""
+        found = {row.source_id: video for row, video in self.sources}
+        return next(iter(found.values())) if len(found) == 1 else None
 
 
 def read_details(session: Session, video: Video) -> VideoDetails:
@@ -33,17 +40,16 @@ def read_details(session: Session, video: Video) -> VideoDetails:
     """
     alike = select(Video).where(col(Video.content_id).is_not(None), Video.content_id == video.content_id)
     same = tuple(session.exec(alike.where(Video.id != video.id).order_by(col(Video.path)).limit(100)))
-    sources = [video.id, *(other.id for other in same)]  # what was made of one of them is shared by all
-    products = select(Video).where(col(Video.source_video_id).in_(sources)).order_by(col(Video.path))
+    alike_ids = [video.id, *(other.id for other in same)]  # what was made of one of them is shared by all
     tags = select(VideoTag).where(VideoTag.video_id == video.id).order_by(col(VideoTag.name))
-    kinds = select(Analysis.kind).where(col(Analysis.video_id).in_(sources)).order_by(col(Analysis.kind)).distinct()
-    hashes = select(PerceptualHashes.video_id).where(col(PerceptualHashes.video_id).in_(sources)).limit(1)
+    kinds = select(Analysis.kind).where(col(Analysis.video_id).in_(alike_ids)).order_by(col(Analysis.kind)).distinct()
+    hashes = select(PerceptualHashes.video_id).where(col(PerceptualHashes.video_id).in_(alike_ids)).limit(1)
     hashed = session.exec(hashes).first() is not None
     return VideoDetails(
         video=video,
-        source=None if video.source_video_id is None else session.get(Video, video.source_video_id),
+        sources=tuple(product_sources.sources_of(session, video.id)),
         same=same,
-        products=tuple(session.exec(products)),
+        products=tuple(product_sources.products_of(session, alike_ids)),
         tags=tuple(session.exec(tags)),
         analyses=(*session.exec(kinds), *(("perceptual hashes",) if hashed else ())),
     )

@@ -39,6 +39,7 @@ def details_json(details: VideoDetails) -> dict[str, Any]:
     return {
         "video": video_json(details.video),
         "source": None if details.source is None else video_json(details.source),
+        "sources": [row.model_dump(exclude={"product_id"}) for row, _ in details.sources],
         "same_content": [video_json(other) for other in details.same],
         "products": [video_json(product) for product in details.products],
         "tags": [tag.model_dump() for tag in details.tags],
@@ -74,13 +75,18 @@ def _facts(details: VideoDetails) -> Iterator[tuple[str, Any]]:
     yield "rotation", f"{video.rotation}°" if video.rotation else None
     yield "bit rate", None if video.bit_rate is None else f"{video.bit_rate / 1000:.0f} kbit/s"
     yield "thumbnail", video.thumbnail_path
-    yield "made of", details.source
+    yield "made of", ", ".join(_sources(details))
     yield "same content as", ", ".join(other.path for other in details.same)
     yield "made by job", video.made_by
     yield "known since", with_ago(video.created_at)
     yield "changed", with_ago(video.updated_at)
     yield "analyses", ", ".join(details.analyses)
     yield "tags", ", ".join(tag.name for tag in details.tags if tag.confidence or not tag.by_person)
+
+
+def _sources(details: VideoDetails) -> list[str]:
+    """The paths of what it was made of, each once."""
+    return list(dict.fromkeys(row.source_path if video is None else video.path for row, video in details.sources))
 
 
 def _checked(video: Video) -> str | None:

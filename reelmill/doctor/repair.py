@@ -14,10 +14,11 @@ from typing import Final
 
 from sqlmodel import Session
 
-from reelmill.catalogue import kept_exports, scanning, searching
+from reelmill.catalogue import kept_exports, product_sources, scanning, searching
 from reelmill.catalogue.engine import bring_up_to_date, session
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.dispatch import dispatcher
 from reelmill.doctor import site
 from reelmill.doctor.examination import ANOTHERS
@@ -155,19 +156,27 @@ def _adopted(root: MediaRoot, path: str) -> str:
     if not record.is_valid:
         return f"left: {record.validation_error}"
     with session() as opened:
-        _link(opened, record, mp4_mark.read(root.path / path) or {})
+        source = _link(opened, record, mp4_mark.read(root.path / path) or {})
         scanning.upsert_videos(opened, [record])
+        if source is not None:
+            product_sources.record(opened, record.id, [SourceSegment.whole(source)])
     return f"in the catalogue now: {path}"
 
 
-def _link(opened: Session, record: Video, mark: Mapping[str, object]) -> None:
-    """Let a product be known as made, by what the file itself holds: what would make it again finds it."""
+def _link(opened: Session, record: Video, mark: Mapping[str, object]) -> Video | None:
+    """Let a product be known as made, by what the file itself holds: what would make it again finds it.
+
+    Returns:
+        The video it was made of, where that is known.
+    """
     recipe, source = mark.get("recipe"), mark.get("source")
     if isinstance(recipe, str) and searching.by_recipe(opened, recipe) is None:
         record.recipe = recipe
+    video = None
     with suppress(ValueError):
         video = opened.get(Video, uuid.UUID(str(source)))
-        record.source_video_id = None if video is None else video.id
+    record.source_video_id = None if video is None else video.id
+    return video
 
 
 def _restore(settings: Settings, names: Sequence[str]) -> list[Repair]:

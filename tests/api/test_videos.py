@@ -17,9 +17,10 @@ from reelmill.analysis.scenes.transitions import Transitions, packed
 from reelmill.api.access.roles import Role
 from reelmill.api.app import create_app
 from reelmill.api.services import Services
-from reelmill.catalogue import findings, scanning, tagging
+from reelmill.catalogue import findings, product_sources, scanning, tagging
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Analysis, Video, VideoTag
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.settings import get_settings
 from reelmill.storage.media_root import MediaRoot
@@ -123,15 +124,30 @@ def test_a_video_is_shown_by_any_of_its_names(api: TestClient, name: str) -> Non
 
 
 def test_a_video_comes_with_what_it_was_made_of_and_what_was_made_of_it(api: TestClient) -> None:
+    copy_id, film_id, other_id = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
     _add("inbox/a.mp4", id=CHAPLIN)
-    _add("playback/a.mp4", source_video_id=CHAPLIN, made_by=uuid.uuid4())
+    _add("playback/a.mp4", id=copy_id, source_video_id=CHAPLIN, made_by=uuid.uuid4())
+    _add("compilations/two.mp4", id=film_id)
+    _add("inbox/b.mp4", id=other_id)
+    whole = SourceSegment(source_id=CHAPLIN, source_path="inbox/a.mp4")
+    other = SourceSegment(source_id=other_id, source_path="inbox/b.mp4")
+    taken = whole.model_copy(update={"source_start": 1.0, "source_end": 3.0, "cell": 0})
     with session() as opened:
+        product_sources.record(opened, copy_id, [whole])
+        product_sources.record(opened, film_id, [taken, other])
+        opened.delete(opened.get_one(Video, other_id))
         tagging.set_found(opened, CHAPLIN, [VideoTag(video_id=CHAPLIN, name="dark", confidence=0.5)])
         tagging.set_by_person(opened, CHAPLIN, "film")
         tagging.set_by_person(opened, CHAPLIN, "sport", fits=False)
     original = api.get(f"{VIDEOS}/inbox/a.mp4").json()
-    assert [product["path"] for product in original["products"]] == ["playback/a.mp4"]
-    assert original["source"] is None
+    assert [product["path"] for product in original["products"]] == ["compilations/two.mp4", "playback/a.mp4"]
+    assert (original["source"], original["sources"]) == (None, [])
+    film = api.get(f"{VIDEOS}/compilations/two.mp4").json()
+    assert film["source"] is None
+    assert [(one["videoId"], one["path"], one["sourceEnd"], one["cell"]) for one in film["sources"]] == [
+        (str(CHAPLIN), "inbox/a.mp4", 3.0, 0),
+        (None, "inbox/b.mp4", None, None),
+    ]
     copy = api.get(f"{VIDEOS}/playback/a.mp4").json()
     assert (copy["source"]["id"], copy["sourceVideoId"]) == (str(CHAPLIN), str(CHAPLIN))
     tags = api.get(f"{VIDEOS}/{CHAPLIN}/tags").json()["data"]

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from reelmill.catalogue import findings, merging, searching
+from reelmill.catalogue import findings, merging, product_sources, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Analysis, Video, VideoTag
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.catalogue.tagging import set_by_person, set_found, tags_of
 
 
@@ -35,3 +36,27 @@ def test_two_records_of_one_file_become_one_with_what_each_knew(catalogue: str) 
         analysis = opened.get(Analysis, (kept_id, "signals"))
         assert analysis is not None
         assert analysis.result == b"mine"
+
+
+def test_what_two_records_of_one_file_are_made_of_is_what_one_of_them_knew(catalogue: str) -> None:
+    names = ("source", "kept", "other", "twin", "product")
+    with session() as opened:
+        opened.add_all(videos := {name: _video(f"{name}.mp4") for name in names}.values())
+        ids = {video.path.removesuffix(".mp4"): video.id for video in videos}
+    segments = {name: SourceSegment(source_id=video_id, source_path=f"{name}.mp4") for name, video_id in ids.items()}
+    made = {"kept": ["source"], "other": ["source", "twin", "kept"], "product": ["other", "source"]}
+    with session() as opened:
+        for name, sources in made.items():
+            product_sources.record(opened, ids[name], [segments[source] for source in sources])
+    with session() as opened:
+        merging.absorb(opened, searching.get_video(opened, ids["kept"]), searching.get_video(opened, ids["other"]))
+    with session() as opened:
+        found = {name: product_sources.sources_of(opened, ids[name]) for name in ("kept", "product")}
+        assert {name: [row.source_id for row, _ in rows] for name, rows in found.items()} == {
+            "kept": [ids["source"]],
+            "product": [ids["kept"], ids["source"]],
+        }
+        merging.absorb(opened, searching.get_video(opened, ids["twin"]), searching.get_video(opened, ids["kept"]))
+    with session() as opened:
+        assert [row.source_id for row, _ in product_sources.sources_of(opened, ids["twin"])] == [ids["source"]]
+        assert [video.id for video in product_sources.products_of(opened, [ids["twin"]])] == [ids["product"]]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -184,3 +185,50 @@ def test_a_catalogue_is_of_one_site_from_its_first_migration_on(empty: Engine) -
     for value in ("true", "false"):
         with pytest.raises(IntegrityError), empty.begin() as connection:
             connection.execute(text(f"INSERT INTO {SCHEMA}.site VALUES ({value}, gen_random_uuid(), now())"))
+
+
+_PRODUCT = """
+INSERT INTO catalogue.video (id, title, path, directory_type, filename, size, mtime_ns, is_valid, is_product,
+    source_video_id, details, created_at, updated_at)
+SELECT md5(:path)::uuid, '', :path, 'x', 'x', 1, 1, true, CAST(:source AS text) IS NOT NULL,
+    (SELECT id FROM catalogue.video WHERE path = :source), CAST(:details AS jsonb), now(), now()
+"""
+
+
+def test_products_of_before_have_the_rows_that_their_records_give_away(empty: Engine) -> None:
+    migrate(empty)
+    with empty.begin() as connection:
+        command.downgrade(alembic_config(connection), "0012")
+    made = {
+        "copy": {"encoder": "libx264", "cost": None},
+        "clip": {"start": 1.5, "end": 3, "reason": "loud"},
+        "digest": {"scenes": 9, "segments": [{"start": 1, "end": 3.5}, {"start": 7, "end": 8}]},
+        "highlights": {"moments": [{"start": 0, "end": 2}]},
+        "old": None,
+        "film": {"pieces": [{"source": "b", "start": 0, "duration": 2}, {"source": "gone", "start": 2, "duration": 1}]},
+    }
+    with empty.begin() as connection:
+        for path in ("a", "b"):
+            connection.execute(text(_PRODUCT), {"path": path, "source": None, "details": None})
+        for path, details in made.items():
+            connection.execute(text(_PRODUCT), {"path": path, "source": "a", "details": json.dumps(details)})
+        connection.execute(text("UPDATE catalogue.video SET source_video_id = NULL WHERE path IN ('b', 'film')"))
+    migrate(empty)
+    with empty.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT video.path, source.path, source_path, source_start, source_end, starts_at, ends_at "
+                "FROM catalogue.product_source JOIN catalogue.video ON video.id = product_id "
+                "LEFT JOIN catalogue.video AS source ON source.id = source_id ORDER BY video.path, number"
+            )
+        ).all()
+    assert [tuple(row) for row in rows] == [
+        ("clip", "a", "a", 1.5, 3, None, None),
+        ("copy", "a", "a", None, None, None, None),
+        ("digest", "a", "a", 1, 3.5, 0, 2.5),
+        ("digest", "a", "a", 7, 8, 2.5, 3.5),
+        ("film", "b", "b", None, None, 0, 2),
+        ("film", None, "gone", None, None, 2, 3),
+        ("highlights", "a", "a", 0, 2, None, None),
+        ("old", "a", "a", None, None, None, None),
+    ]

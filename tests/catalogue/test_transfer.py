@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from reelmill.catalogue import kept_exports, tagging, transfer
+from reelmill.catalogue import kept_exports, product_sources, tagging, transfer
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Analysis, PerceptualHashes, Video, VideoTag, utc_now
+from reelmill.catalogue.models import Analysis, PerceptualHashes, ProductSource, Video, VideoTag, utc_now
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import UserError
 from reelmill.storage.media_root import MediaRoot
 from tests.refusals import refused
@@ -31,12 +32,14 @@ def known(catalogue: str) -> dict[str, uuid.UUID]:
     """A catalogue with something of everything."""
     source = _video("inbox/a é.mp4", frame_rate=Fraction(30000, 1001), duration=1.5)
     product = _video("playback/a.mp4", source_video_id=source.id, recipe="r" * 32, details={"cost": [1, None]})
+    segment = SourceSegment(source_id=source.id, source_path=source.path, source_start=0.5, source_end=1.5)
     product.created_at = source.created_at
     with session() as opened:
         opened.add(source)
         opened.flush()
         opened.add(product)
         opened.flush()
+        product_sources.record(opened, product.id, [segment, segment.model_copy(update={"source_start": 1.0})])
         tagging.set_by_person(opened, source.id, "holiday")
         found = VideoTag(video_id=source.id, name="sea", confidence=0.5, evidence={"at": [1.5]})
         opened.add(found)
@@ -71,10 +74,10 @@ def test_all_of_it_comes_back_and_a_second_time_adds_nothing(known: dict[str, uu
     lines = _lines()
     _lose()
     report = _load(lines)
-    assert dict(report.added) == {"video": 2, "tag": 2, "analysis": 1, "fingerprint": 1}
+    assert dict(report.added) == {"video": 2, "tag": 2, "analysis": 1, "fingerprint": 1, "product_source": 2}
     assert _of(_lines()) == _of(lines)
     again = _load(lines)
-    assert (dict(again.added), again.known.total(), again.renamed) == ({}, 6, 0)
+    assert (dict(again.added), again.known.total(), again.renamed) == ({}, 8, 0)
     assert _of(_lines()) == _of(lines)
     with session() as opened:
         raw = opened.connection().execute(text("SELECT count(*) FROM catalogue.video WHERE details IS NULL"))
@@ -99,6 +102,8 @@ def test_what_a_scan_has_recorded_anew_has_its_earlier_id_and_tags_again(known: 
         assert {tag.name for tag in tagging.tags_of(opened, video.id)} == {"holiday", "sea", "new"}
         product = opened.get_one(Video, known["product"])
         assert (product.source_video_id, product.recipe) == (video.id, "r" * 32)
+        rows = product_sources.sources_of(opened, product.id)
+        assert [(source.id, row.source_start) for row, source in rows if source] == [(video.id, 0.5), (video.id, 1.0)]
         assert transfer.lacking(opened, lines) == 0
 
 
@@ -116,6 +121,28 @@ def test_what_stands_is_not_changed(known: dict[str, uuid.UUID]) -> None:
     assert [line for line in _of(_lines()) if line["table"] == "video"] == [
         line for line in before if line["table"] == "video"
     ]
+
+
+def test_what_a_product_is_made_of_is_taken_as_a_whole_or_not_at_all(known: dict[str, uuid.UUID]) -> None:
+    """Of two makings each row would fill a gap of the other."""
+    lines = _lines()
+    with session() as opened:
+        source = opened.get_one(Video, known["source"])
+        product_sources.record(opened, known["product"], [SourceSegment.whole(source)])
+    assert "product_source" not in _load(lines).added
+    with session() as opened:
+        (row,) = opened.exec(select(ProductSource))
+        assert row.source_end is None
+
+
+def test_an_export_of_before_there_were_rows_of_sources_gives_products_theirs(known: dict[str, uuid.UUID]) -> None:
+    header, *lines = _lines()
+    former = [header | {"version": 1}, *(line for line in lines if line["table"] != "product_source")]
+    _lose()
+    _load(former)
+    with session() as opened:
+        (row,) = opened.exec(select(ProductSource))
+        assert (row.product_id, row.source_id, row.source_path) == (known["product"], known["source"], "inbox/a é.mp4")
 
 
 def test_rows_of_a_newer_version_are_left_out(known: dict[str, uuid.UUID]) -> None:

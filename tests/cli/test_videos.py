@@ -14,8 +14,10 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.states import Completed
 from typer.testing import CliRunner
 
+from reelmill.catalogue import product_sources
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, VideoTag
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.cli import videos
 from reelmill.cli.main import app
 from reelmill.cli.server import dispatcher_from
@@ -84,6 +86,7 @@ def test_everything_known_of_one_is_shown(reelmill: Shell) -> None:
     reelmill.client.set_flow_run_state(job["id"], Completed(), force=True)
     copy = _video("Der Zirkus.mp4", folder="playback", source_video_id=video.id, made_by=job["id"])
     with session() as opened:
+        product_sources.record(opened, copy.id, [SourceSegment.whole(video)])
         opened.add(VideoTag(video_id=video.id, name="elephant", confidence=0.9))
         opened.add(VideoTag(video_id=video.id, name="tiger", confidence=0.0, by_person=True))
     found = reelmill.json("videos", "show", str(video.id)[:8])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlmodel import select
 
+from reelmill.catalogue import product_sources
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.operations.context import Workbench
@@ -24,6 +26,28 @@ def add(bench: Workbench, path: Path) -> Video:
     scan(bench.root, kind, directory_types=[kind], settle_seconds=0, report=bench.report)
     with session() as opened:
         return opened.exec(select(Video).where(Video.path == relative)).one()
+
+
+class Taken(NamedTuple):
+    """What a product holds of one video, as the catalogue has it."""
+
+    source: str
+    source_start: float | None
+    source_end: float | None
+    starts_at: float | None
+    ends_at: float | None
+    cell: int | None
+
+
+def taken(path: str) -> list[Taken]:
+    """What the product at ``path`` is made of."""
+    with session() as opened:
+        product = opened.exec(select(Video).where(Video.path == path)).one()
+        found = product_sources.sources_of(opened, product.id)
+        times = ("source_start", "source_end", "starts_at", "ends_at", "cell")
+        return [
+            Taken(source.path, *(getattr(row, name) for name in times)) for row, source in found if source is not None
+        ]
 
 
 def marked(path: Path) -> Path:

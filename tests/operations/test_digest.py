@@ -24,7 +24,7 @@ from reelmill.operations.jobs.digest import digest
 from reelmill.parallel import Result, Work, ignore
 from reelmill.troubles import Flaw
 from tests.clips import clip, ffmpeg, promising
-from tests.operations.library import add
+from tests.operations.library import add, taken
 from tests.refusals import refused
 
 
@@ -97,7 +97,9 @@ def test_each_picture_is_the_sources_at_the_time_it_says(bench: Workbench) -> No
     video = add(bench, clip(bench.root.folder("inbox") / "count.mp4", seconds=20, size="320x240"))
     result = digest(bench, str(video.id), target_length=8, include_highlights=False)
     shown = 0
-    for segment in result.segments:
+    for segment, row in zip(result.segments, taken(result.path), strict=True):
+        assert (row.source, row.source_start, row.source_end) == (video.path, segment.start, segment.end)
+        assert row.starts_at == pytest.approx(shown / 25)
         first = _frame(bench.root.path / result.path, shown)
         start = round(segment.start * 25)
         near = {at: _frame(bench.root.path / video.path, at) for at in range(start - 2, start + 3)}

@@ -16,6 +16,7 @@ from sqlmodel import Session, select
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import WorkError, WrongParameter
 from reelmill.operations.context import Workbench
 from reelmill.operations.publishing import publish_journal
@@ -25,7 +26,7 @@ from reelmill.storage.atomic_files import place
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes
 from tests.operations.crashes import PRODUCT, RECIPE, WANTED
-from tests.operations.library import files, marked
+from tests.operations.library import files, marked, taken
 from tests.refusals import refused
 
 OTHER = "compilations/out-01234567.mp4"
@@ -81,6 +82,17 @@ def _slower(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]) -> N
         return found
 
     monkeypatch.setattr(searching, "by_path", looked)
+
+
+def test_what_a_killed_run_wrote_down_has_what_it_was_made_of(bench: Workbench, original: Path) -> None:
+    folder, video = _placed(bench.root, original)
+    source = _again(video, id=uuid.uuid4(), path="inbox/source.mp4", recipe=None)
+    segment = SourceSegment.whole(source).model_copy(update={"source_end": 1.5})
+    publish_journal.write(bench.root.path / WANTED, video, [segment, segment])
+    (bench.root.path / WANTED).with_name(publish_journal.NAME).replace(folder / publish_journal.NAME)
+    _keep(source)
+    publish_journal.settle(bench.root, folder, Notes())
+    assert taken(WANTED) == [("inbox/source.mp4", None, 1.5, None, None, None)] * 2
 
 
 @pytest.mark.parametrize("id_too", [True, False])

@@ -18,7 +18,7 @@ from reelmill.operations.context import Workbench
 from reelmill.operations.films.sequence_plan import LOUDNESS
 from reelmill.operations.jobs.compile_random import MedleyResult, compile_random
 from tests.clips import Notes, clip, ffmpeg, overwritten
-from tests.operations.library import add
+from tests.operations.library import add, taken
 from tests.refusals import refused
 
 #: Name, source pattern, size, rate, seconds, tone's volume (None: no audio) and encoder options. The first three agree
@@ -70,6 +70,10 @@ def test_what_agrees_is_joined_frame_by_frame(bench: Workbench, library: dict[st
     copied = {Path(segment.source).name: segment.copied for segment in made.pieces}
     assert copied == {"a.mp4": True, "b.mkv": True, "c.mp4": True, "d.webm": False}
     assert made.copied == 3
+    assert [(one.source, one.starts_at, one.source_start, one.cell) for one in taken(made.path)] == [
+        (segment.source, segment.start, 0, None) for segment in made.pieces
+    ]
+    assert [one.ends_at for one in taken(made.path)] == [segment.start + segment.duration for segment in made.pieces]
     shown, rate = _frames(path), 25
     for segment in made.pieces:
         first, frames = round(segment.start * rate), round(segment.duration * rate)

@@ -20,7 +20,7 @@ from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.clip_generate import clip_generate
 from reelmill.operations.jobs.highlight_generate import FADE, highlight_generate, overlapped
 from tests.clips import ffmpeg
-from tests.operations.library import add
+from tests.operations.library import add, taken
 from tests.refusals import refused
 
 RATE = 25
@@ -72,6 +72,7 @@ def test_clips_are_cut_to_the_frame_and_in_sync(bench: Workbench, video: Video) 
         path = bench.root.path / clip.path
         assert clip.path.startswith("clips/count ")
         assert clip.end - clip.start == 4
+        assert taken(clip.path) == [(video.path, clip.start, clip.end, 0, 4, None)]
         shown = _frames(path)
         assert len(shown) == 4 * RATE
         wanted = np.arange(clip.start * RATE, clip.end * RATE)
@@ -118,6 +119,10 @@ def test_highlights_are_as_long_as_asked_and_fade(bench: Workbench, video: Video
     assert report.clean
     assert report.frames == pytest.approx(12 * RATE, abs=len(result.moments))
     assert len(result.moments) >= 2
+    rows = taken(result.path)
+    assert [(row.source_start, row.source_end) for row in rows] == [(one.start, one.end) for one in result.moments]
+    for before, after in pairwise(rows):
+        assert (before.ends_at or 0) - (after.starts_at or 0) == pytest.approx(round(FADE * RATE / 2) * 2 / RATE)
     shown = np.array(_frames(path))
     at = 0
     fade = round(FADE * RATE / 2) * 2

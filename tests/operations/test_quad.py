@@ -19,7 +19,7 @@ from reelmill.operations.films.grid import Length, plan
 from reelmill.operations.jobs.compile_quad import AudioChoice, compile_quad
 from reelmill.troubles import Flaw
 from tests.clips import clip, ffmpeg
-from tests.operations.library import add
+from tests.operations.library import add, taken
 from tests.refusals import refused
 
 #: Colour, size, frames per second, seconds and tone of the four sources; the third has no audio.
@@ -81,6 +81,7 @@ def test_each_video_is_whole_in_its_cell(bench: Workbench, four: list[Video]) ->
     info, report = probe(path), check_whole(path)
     assert (info.video.width, info.video.height, info.video.frame_rate) == (1920, 1080, Fraction(30))
     assert report.clean
+    assert taken(result.path) == [(video.path, 0, 2, 0, 2, cell) for cell, video in enumerate(four)]
     assert report.frames == 60  # as long as the shortest, 2 s, at the fastest source's rate
     frame = _frame(path, 30)
     for (top, left), rgb in {

@@ -25,7 +25,7 @@ from reelmill.storage.media_root import MediaRoot
 from tests.clips import clip, cut_off, tiny_disk
 from tests.ffmpeg.nvenc import FullGpu, Lines
 from tests.ffmpeg.powercap import zone
-from tests.operations.library import add
+from tests.operations.library import add, taken
 from tests.refusals import refused
 
 
@@ -57,6 +57,7 @@ def test_the_web_copy_is_all_it_should_be(bench: Workbench) -> None:
         made = searching.get_video(opened, result.video_id)
         assert (made.source_video_id, made.made_by, made.title) == (video.id, job.run_id, video.title)
         assert searching.get_video(opened, video.id).reencode_job_id == job.run_id
+    assert taken(result.path) == [(video.path, None, None, None, None, None)]
     assert not list(bench.root.work.iterdir())
 
 

@@ -16,9 +16,10 @@ from playwright.sync_api import Browser, Page, expect
 from deployments.site import Site
 from reelmill.analysis.scenes import transitions
 from reelmill.api.access.roles import Role
-from reelmill.catalogue import findings, scanning, tagging
+from reelmill.catalogue import findings, product_sources, scanning, tagging
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Analysis, Video
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import generated
 from tests.pages.browser import NARROW, WIDE, faults_for_people, visitor
@@ -225,6 +226,7 @@ def test_a_copy_is_compared_with_its_source_by_keyboard(
     )
     with session() as opened:
         scanning.upsert_videos(opened, [copy])
+        product_sources.record(opened, copy.id, [SourceSegment.whole(record)])
     with visitor(browser, pages, token_of(Role.VIEWER)) as tab:
         expect.set_options(timeout=_SLOW)
         tab.goto(f"/library/{record.id}")

@@ -11,7 +11,7 @@ from typing import Self
 from reelmill.analysis.scenes import transitions
 from reelmill.api.naming import ApiModel
 from reelmill.api.pagination import Pagination
-from reelmill.catalogue.models import Analysis, Video, VideoTag
+from reelmill.catalogue.models import Analysis, ProductSource, Video, VideoTag
 from reelmill.catalogue.video_details import VideoDetails
 
 
@@ -76,12 +76,31 @@ class SceneView(ApiModel):
     end: float
 
 
+class SourceView(ApiModel):
+    """What a product holds of one video, in seconds."""
+
+    video_id: uuid.UUID | None  # null: its record is gone
+    path: str  # where it is; of one whose record is gone, where it was
+    source_start: float | None  # null: its beginning
+    source_end: float | None  # null: its end
+    starts_at: float | None  # in the product; null: not known
+    ends_at: float | None
+    cell: int | None  # of a grid, from 0, row by row
+
+    @classmethod
+    def of(cls, row: ProductSource, source: Video | None) -> Self:
+        """A row of the catalogue, with the record it names."""
+        same = {name: getattr(row, name) for name in cls.model_fields if name not in ("video_id", "path")}
+        return cls(**same, video_id=row.source_id, path=row.source_path if source is None else source.path)
+
+
 class VideoDetail(VideoItem):
     """Everything known of one video."""
 
-    source: VideoItem | None  # what a job made it of
+    source: VideoItem | None  # what a job made it of, where that is one video
+    sources: tuple[SourceView, ...]  # each segment and cell that it is made of, in its order
     same_content: tuple[VideoItem, ...]  # copies and hard links of it, which share what was made of any
-    products: tuple[VideoItem, ...]  # what jobs made of it, by path
+    products: tuple[VideoItem, ...]  # what jobs made of it, films of several videos among them, by path
     tags: tuple[VideoTagView, ...]  # the surest first; those a person has refused are not among them
     analyses: tuple[str, ...]  # kinds of what was found in it and kept
 
@@ -91,6 +110,7 @@ class VideoDetail(VideoItem):
         return cls(
             **VideoItem.of(details.video).model_dump(by_alias=False),
             source=None if details.source is None else VideoItem.of(details.source),
+            sources=tuple(SourceView.of(row, source) for row, source in details.sources),
             same_content=tuple(map(VideoItem.of, details.same)),
             products=tuple(map(VideoItem.of, details.products)),
             tags=fitting_tags(details.tags),

@@ -17,6 +17,7 @@ from reelmill.ffmpeg.reading.seeking import seek_point_from_start
 from reelmill.ffmpeg.verify import Expectation, FilmSegment, verify_intermediate
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.film_chunks import FilmChunks, FrameSequence, film_chunks
+from reelmill.operations.films import film_sources
 from reelmill.operations.films.film_result import FilmOutput
 from reelmill.operations.films.film_segments import FilmForm, of_whole_video
 from reelmill.operations.films.film_work import FilmWork
@@ -116,7 +117,8 @@ class _SequenceMaker:
         )
         details = SequenceDetails(pieces=tuple(self._made)).model_dump(mode="json")
         bytes_in = sum(source.video.size for source in self._sources)
-        return self._work.publish(self._join(), expected, self._chunks, bytes_in, details)
+        work = self._work.made_of(film_sources.of_sequence((one.video for one in self._sources), self._expected))
+        return work.publish(self._join(), expected, self._chunks, bytes_in, details)
 
     def _room(self) -> int:
         segments = list(zip(self._sources, self._plan.segments, strict=True))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.process.cost import cost_of_all, with_encoder
 from reelmill.ffmpeg.verify import Expectation
@@ -24,6 +26,10 @@ class FilmWork:
     encoding: Encoding  # of its frames
     folder: Path  # the workspace of ``product.recipe``
     product: Product  # what it becomes; the expectation is filled in when it is planned
+
+    def made_of(self, segments: Iterable[SourceSegment]) -> Self:
+        """The same work, once it is known what the film takes of its sources."""
+        return replace(self, product=replace(self.product, sources=tuple(segments)))
 
     def publish(
         self,

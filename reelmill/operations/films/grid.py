@@ -19,6 +19,7 @@ from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.film_chunks import Film, FilmChunks, FrameSequence, film_chunks
 from reelmill.operations.chunk_store.readable import readable
 from reelmill.operations.context import Workbench
+from reelmill.operations.films import film_sources
 from reelmill.operations.films.film_result import FilmOutput
 from reelmill.operations.films.film_segments import FilmForm, of_cells
 from reelmill.operations.films.film_work import FilmWork
@@ -139,6 +140,7 @@ def produce(work: FilmWork, videos: Sequence[Video], cells: Sequence[filters.Cel
         audio_throughout=True,
         segments=of_cells(cells, FilmForm(SIZE, planned.rate, work.encoding), length, planned.heard),
     )
+    work = work.made_of(film_sources.of_cells(videos, [cell.path for cell in cells], expected.segments))
     begin, staged = _CELLS_DONE if two_steps else 0.0, work.folder / "output.mp4"
     with film_chunks(bench, work.product.recipe, work.folder) as chunks:
         if two_steps:

@@ -13,6 +13,7 @@ from reelmill.ffmpeg.reading.seeking import seek_points
 from reelmill.ffmpeg.verify import Expectation, FilmSegment
 from reelmill.operations.chunk_store.film_chunks import Film, FrameSequence, film_chunks
 from reelmill.operations.chunk_store.readable import ReadableVideo
+from reelmill.operations.films import film_sources
 from reelmill.operations.films.film_result import FilmOutput
 from reelmill.operations.films.film_segments import of_intervals
 from reelmill.operations.films.film_work import FilmWork
@@ -54,6 +55,7 @@ def cut(work: FilmWork, source: ReadableVideo, intervals: Sequence[TimeRange], r
     staged = work.folder / "output.mp4"
     with film_chunks(work.bench, recipe_key, work.folder) as chunks:
         chunks.film(film, work.encoding, staged, report)
+        work = work.made_of(film_sources.of_intervals(source.video, intervals, counts, rate))
         return work.publish(staged, expected, chunks, path.stat().st_size)
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.analysis.scenes import transitions
 from reelmill.analysis.scoring.scoring import explain, scores
 from reelmill.analysis.scoring.selection import ScoredVideo, Segment, best_moments
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.process.cost import Cost, total
 from reelmill.ffmpeg.verify import Expectation
@@ -143,7 +144,7 @@ def _clip(bench: Workbench, opened: ReadableVideo, segment: Segment, report: Sha
         recipe=key,
         expected=Expectation(),
         title=f"{video.title} ({at})",
-        source_video_id=video.id,
+        sources=(SourceSegment.whole(video),),
         details={"start": float(bounds[0]), "end": float(bounds[1]), "reason": segment.reason},
     )
 

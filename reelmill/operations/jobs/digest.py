@@ -16,6 +16,7 @@ from reelmill.analysis.scenes import transitions
 from reelmill.analysis.scoring.scoring import explain, scores
 from reelmill.analysis.scoring.selection import ScoredVideo, Segment, best_segments, even_segments
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
@@ -185,6 +186,6 @@ def _product(video: Video, scenes: int, segments: Sequence[Segment], key: str) -
         recipe=key,
         expected=Expectation(),
         title=f"{video.title} (digest)",
-        source_video_id=video.id,
+        sources=(SourceSegment.whole(video),),
         details=choice.model_dump(mode="json"),
     )

@@ -17,6 +17,7 @@ from reelmill.analysis.scenes import transitions
 from reelmill.analysis.scoring.scoring import explain, scores
 from reelmill.analysis.scoring.selection import ScoredVideo, Segment, best_segments
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.commands import montage
 from reelmill.ffmpeg.commands.montage import Montage, TimeRange
@@ -29,6 +30,7 @@ from reelmill.operations.chunk_store.film_chunks import Film, FrameSequence, fil
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.analysis_cache import ANALYSIS, signals_of, transitions_of
+from reelmill.operations.films import film_sources
 from reelmill.operations.films.film_result import (
     FilmOutput,
     FilmResult,
@@ -181,7 +183,7 @@ def _product(video: Video, key: str) -> Product:
         recipe=key,
         expected=Expectation(),
         title=f"{video.title} (highlights)",
-        source_video_id=video.id,
+        sources=(SourceSegment.whole(video),),
     )
 
 
@@ -197,6 +199,7 @@ def _publish_film(work: FilmWork, opened: ReadableVideo, chosen: Sequence[Segmen
         for (start, end), segment in zip(ranges, chosen, strict=True)
     )
     segments = of_intervals(opened, ranges, counts, work.encoding, fades, change)
+    work = work.made_of(film_sources.of_intervals(opened.video, ranges, counts, rate, fades))
     expected = expected_of_one(info, frames / rate, frames, segments)
     staged, details = work.folder / "output.mp4", Moments(moments=moments).model_dump(mode="json")
     with film_chunks(work.bench, key, work.folder) as chunks:

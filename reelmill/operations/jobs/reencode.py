@@ -11,6 +11,7 @@ from typing import Final, Literal, TypedDict
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import DamagedVideo, OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands.web_audio import surround_tracks
 from reelmill.ffmpeg.encoding import Encoding
@@ -274,7 +275,7 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
             source=Source(source, info, further_audio=surround, rough=rough),
         ),
         title=copy.video.title,
-        source_video_id=copy.video.id,
+        sources=(SourceSegment.whole(copy.video),),
         details=making(finished.encoded.encoder, cost, info, copy.encoding).model_dump(mode="json"),
     )
     claim = JobClaim(bench, copy.recipe)

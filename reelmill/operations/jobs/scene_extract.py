@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.scenes.transitions import VERSION, Interval, scenes
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.ffmpeg.reading.stream_copy import shown_interval
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
@@ -151,7 +152,7 @@ def _video(bench: Workbench, opened: ReadableVideo, number: int, time_range: Int
         recipe=key,
         expected=Expectation(),
         title=f"{video.title} (scene {number})",
-        source_video_id=video.id,
+        sources=(SourceSegment.whole(video),),
         details={"start": float(first), "end": float(end)},
     )
 

@@ -24,6 +24,7 @@ from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.product_sources import SourceSegment, only_source
 from reelmill.catalogue.verdicts import FULL
 from reelmill.errors import NameTaken, WrongParameter
 from reelmill.ffmpeg.reading.decode import check_whole
@@ -50,9 +51,14 @@ class Product:
     recipe: str
     expected: Expectation
     title: str
-    source_video_id: uuid.UUID | None = None
+    sources: tuple[SourceSegment, ...] = ()  # what it is made of, in its order
     details: dict[str, Any] | None = None  # kept with the record, for a later run that finds it made
     exact: bool = False  # the path was asked for by a person: no suffix, a clash is an error
+
+    @property
+    def source_video_id(self) -> uuid.UUID | None:
+        """The one video it is made of; None where there are several."""
+        return only_source(self.sources)
 
     @property
     def destination(self) -> Destination:
@@ -138,10 +144,10 @@ def _placed(bench: Workbench, staged: Path, product: Product, info: MediaInfo, b
         require_ours(bench.root)  # once more: encoding may have taken hours
         if not product.exact and _is_anothers(video):
             continue
-        publish_journal.write(staged, video)
+        publish_journal.write(staged, video, product.sources)
         if place(staged, final):
             mark_folder(bench.root, relative)
-            return publish_journal.record(bench.root, video)
+            return publish_journal.record(bench.root, video, product.sources)
     return None
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from reelmill import guard
-from reelmill.catalogue import searching
+from reelmill.catalogue import product_sources, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import PlatformError, WorkError
 from reelmill.operations.publishing import journal
 from reelmill.report import Report
@@ -29,19 +31,28 @@ class Intent(journal.Journal):
 
     inode: int
     video: dict[str, Any]
+    sources: tuple[SourceSegment, ...] = ()  # those of older versions have none
 
 
-def write(staged: Path, video: Video) -> None:
-    """Keep beside ``staged`` that it is to become ``video``."""
-    intent = Intent(inode=staged.stat().st_ino, video=video.model_dump(mode="json"))
+class Placing(NamedTuple):
+    """What is about to enter the library, or has just."""
+
+    inode: int  # of its file in the workspace
+    video: Video  # the record it is to become
+    sources: tuple[SourceSegment, ...]  # what it is made of
+
+
+def write(staged: Path, video: Video, sources: Sequence[SourceSegment] = ()) -> None:
+    """Keep beside ``staged`` that it is to become ``video``, and what it is made of."""
+    intent = Intent(inode=staged.stat().st_ino, video=video.model_dump(mode="json"), sources=tuple(sources))
     atomic_files.write(staged.with_name(NAME), intent.model_dump_json())
 
 
-def read(folder: Path) -> tuple[int, Video]:
-    """The inode and the record of what a run wrote down in its workspace.
+def read(folder: Path) -> Placing:
+    """What a run wrote down in its workspace.
 
     Returns:
-        Both.
+        All of it.
 
     Raises:
         InputError: the journal cannot be read.
@@ -50,11 +61,11 @@ def read(folder: Path) -> tuple[int, Video]:
     intent = journal.read(path, Intent)
     video = journal.parsed(path, lambda: Video.model_validate(intent.video))
     journal.parsed(path, lambda: journal.inside(video.path))
-    return intent.inode, video
+    return Placing(intent.inode, video, intent.sources)
 
 
-def record(root: MediaRoot, video: Video) -> Video:
-    """Put ``video``, whose file is in place, into the catalogue.
+def record(root: MediaRoot, video: Video, sources: Sequence[SourceSegment] = ()) -> Video:
+    """Put ``video``, whose file is in place, into the catalogue, with what it is made of.
 
     Where another run recorded the same work first, its record stands, and ours is the copy nobody needs: it is
     removed where the other file is there, and no record names ours.
@@ -71,7 +82,7 @@ def record(root: MediaRoot, video: Video) -> Video:
     for attempt in range(_TRIES):
         try:
             with session() as opened:
-                return _merged(opened, video)
+                return _merged(opened, video, sources)
         except PlatformError:  # the database went away at this very moment: it is waited for
             if attempt == _TRIES - 1:
                 raise
@@ -86,7 +97,7 @@ def record(root: MediaRoot, video: Video) -> Video:
     raise WorkError(f"{video.path} is in its place, and the catalogue refuses its record: {reason}") from refused
 
 
-def _merged(opened: Session, video: Video) -> Video:
+def _merged(opened: Session, video: Video, sources: Sequence[SourceSegment]) -> Video:
     video.is_product = True  # the journals of older versions do not say so
     stale = searching.by_path(opened, video.path)
     if stale is not None and is_anothers(stale, video):
@@ -96,9 +107,16 @@ def _merged(opened: Session, video: Video) -> Video:
         opened.flush()
     elif stale is not None:
         video.id = stale.id
-    if video.source_video_id is not None and opened.get(Video, video.source_video_id) is None:
-        video.source_video_id = None  # the journal is of an earlier catalogue of this library
-    return opened.merge(video)
+    if video.source_video_id is not None:
+        source = opened.get(Video, video.source_video_id)
+        if source is None:
+            video.source_video_id = None  # the journal is of an earlier catalogue of this library
+        elif not sources:  # it is of an older version
+            sources = (SourceSegment.whole(source),)
+    merged = opened.merge(video)
+    opened.flush()
+    product_sources.record(opened, merged.id, sources)
+    return merged
 
 
 def is_anothers(record: Video, video: Video) -> bool:
@@ -157,7 +175,7 @@ def settle(root: MediaRoot, folder: Path, report: Report) -> None:
         InputError: the journal cannot be read.
         WorkError: the catalogue refuses the record.
     """
-    inode, video = read(folder)
+    inode, video, sources = read(folder)
     final = root.path / video.path
     if not _there(root, video) or not (final.stat().st_ino == inode or _same_bytes(final, video)):
         atomic_files.drop_reservation(final)
@@ -165,7 +183,7 @@ def settle(root: MediaRoot, folder: Path, report: Report) -> None:
     with session() as opened:
         known = searching.by_recipe(opened, video.recipe or "")
     if known is None or known.path != video.path:
-        recorded = record(root, video)
+        recorded = record(root, video, sources)
         if recorded.path == video.path:
             report.line(f"recovered: {video.path} was complete and is now in the catalogue")
 

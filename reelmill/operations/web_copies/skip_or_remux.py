@@ -7,6 +7,7 @@ import time
 from pathlib import Path, PurePosixPath
 
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.commands import web_copy
 from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
@@ -176,7 +177,7 @@ def _remux(bench: Workbench, video: Video, source: Path, info: MediaInfo, staged
             source=Source(source, info),
         ),
         title=video.title,
-        source_video_id=video.id,
+        sources=(SourceSegment.whole(video),),
         details=making(COPIED, cost, info, None).model_dump(mode="json"),
     )
     return publish(bench, staged, product)

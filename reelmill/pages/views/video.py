@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from reelmill.api.access.roles import Permission
 from reelmill.api.routes.video_views import fitting_tags, scenes_of
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.findings import TRANSITIONS, stored_analysis
-from reelmill.catalogue.models import Video
+from reelmill.catalogue.models import ProductSource, Video
 from reelmill.catalogue.searching import get_video
 from reelmill.catalogue.video_details import VideoDetails, read_details
 from reelmill.dispatch import JobFilter
@@ -38,6 +38,8 @@ from reelmill.wording import clock, in_bytes
 
 #: Jobs of the video that are shown; the rest are on the page of jobs.
 _JOBS: Final = 8
+#: Segments of one source that are named.
+_SEGMENTS: Final = 12
 
 
 @dataclass(frozen=True)
@@ -141,11 +143,39 @@ def _show_facts(known: VideoFacts) -> None:
             for name, value in facts(known.details.video):
                 Text("dt", name)
                 Text("dd", value)
-        source = known.details.source
-        if source is not None:
-            with ui.element("p"):
-                Text("span", "Made of ")
-                ui.link(source.title, f"{LIBRARY}/{source.id}")
+    _show_sources(known.details)
+
+
+def _show_sources(details: VideoDetails) -> None:
+    """What the video was made of: each source once, with what was taken of it."""
+    taken: dict[str, list[ProductSource]] = {}
+    for row, _ in details.sources:
+        taken.setdefault(row.source_path, []).append(row)
+    if not taken:
+        return
+    known = {row.source_path: source for row, source in details.sources}
+    with ui.element("section").classes("rm-panel").props('aria-label="Made of"'):
+        Text("h2", "Made of")
+        with ui.element("ul").classes("rm-sources"):
+            for path, rows in taken.items():
+                _show_source(path, known[path], rows)
+
+
+def _show_source(path: str, source: Video | None, rows: Sequence[ProductSource]) -> None:
+    with ui.element("li"):
+        if source is None:
+            Text("span", path, "rm-path")
+        else:
+            ui.link(source.title, f"{LIBRARY}/{source.id}")
+        Text("p", segments_line(rows), "rm-quiet rm-small")
+
+
+def segments_line(rows: Sequence[ProductSource]) -> str:
+    """What a product takes of one source, for people (pure)."""
+    cells = [f"cell {row.cell + 1}" for row in rows if row.cell is not None]
+    times = [f"{clock(row.source_start or 0)}–{clock(row.source_end)}" for row in rows if row.source_end is not None]
+    more = len(times) - _SEGMENTS
+    return ", ".join([*cells, *times[:_SEGMENTS], *([f"{more} more"] if more > 0 else ())]) or "all of it"
 
 
 def facts(record: Video) -> Iterable[tuple[str, str]]:
