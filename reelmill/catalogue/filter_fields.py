@@ -24,6 +24,9 @@ class Kind(Enum):
     PRODUCT = "a product"
 
 
+#: What players show over their timeline.
+STORYBOARD: Final = "storyboard"
+
 _BYTES: Final = {name: Decimal(1000) ** power for power, name in enumerate(("B", "kB", "MB", "GB", "TB"))}
 _SECONDS: Final = {"s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 _PIXELS: Final = {"px": Decimal(1)}
@@ -54,7 +57,7 @@ def _columns() -> list[Field]:
         Field("created", Kind.TIME, "created_at"),
         Field("updated", Kind.TIME, "updated_at"),
         Field("thumbnail", Kind.PRODUCT, "thumbnail_path"),
-        Field("storyboard", Kind.PRODUCT),
+        Field(STORYBOARD, Kind.PRODUCT),
         Field("perceptual_hash", Kind.PRODUCT),
         Field("copy", Kind.PRODUCT, folder=PLAYBACK),
         Field("digest", Kind.PRODUCT, folder=DIGESTS),

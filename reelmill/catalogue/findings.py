@@ -16,9 +16,6 @@ from reelmill.catalogue.models import Analysis, PerceptualHashes, Video
 #: What the content id of a file ends with of which a mended copy was read.
 MENDED: Final = "-mended"
 
-#: Kind of the record of a storyboard; its result is the path of the WebVTT, relative to the media root.
-STORYBOARD: Final = "storyboard"
-
 #: Kind of the record of a video's cuts and fades, as ``analysis/scenes/transitions.py`` writes them.
 TRANSITIONS: Final = "transitions"
 

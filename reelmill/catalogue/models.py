@@ -25,6 +25,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 # Imported from here by everybody; and whoever imports the videos knows of all tables that point at them.
+from reelmill.catalogue.product_tables import Asset as Asset
+from reelmill.catalogue.product_tables import AssetKind as AssetKind
 from reelmill.catalogue.product_tables import ProductSource as ProductSource
 from reelmill.catalogue.table_base import SCHEMA as SCHEMA
 from reelmill.catalogue.table_base import CatalogueModel as CatalogueModel
@@ -109,7 +111,7 @@ class Video(CatalogueModel, table=True):
     checked_depth: str | None = Field(default=None, description="of the check that found so: opened, quick, full")
     checked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), description="when that was")
     missing_since: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    thumbnail_path: str | None = None
+    thumbnail_path: str | None = Field(default=None, description="of the asset that is shown, the last that was made")
 
     is_product: bool = Field(
         default=False,

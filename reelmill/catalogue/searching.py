@@ -46,7 +46,6 @@ class Entry(NamedTuple):
     valid: bool
     missing: bool
     made: bool  # by a job
-    thumbnail_path: str | None
     blake2: str | None
 
 
@@ -136,7 +135,7 @@ def _entry() -> tuple[Any, ...]:
     video = sqlalchemy.inspect(Video).local_table.c
     return (
         video.id, video.path, video.size, video.mtime_ns, video.is_valid,
-        video.missing_since.is_not(None), video.recipe.is_not(None), video.thumbnail_path, video.blake2,
+        video.missing_since.is_not(None), video.recipe.is_not(None), video.blake2,
     )  # fmt: skip
 
 

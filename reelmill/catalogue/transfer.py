@@ -21,7 +21,7 @@ import sqlalchemy
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlmodel import Session, col, select
 
-from reelmill.catalogue import former_sources, merging, searching
+from reelmill.catalogue import former_assets, former_sources, merging, searching
 from reelmill.catalogue.models import SCHEMA, ProductSource, Rational, Video, VideoTag, utc_now
 from reelmill.catalogue.verdicts import DEPTHS, OPENED, Depth, outweighs
 from reelmill.errors import UserError
@@ -101,7 +101,8 @@ def load(session: Session, lines: Iterable[Mapping[str, Any]]) -> ImportReport:
         else:
             _load_fact(session, table, row, ids, report)
     _link(session, sources, ids)
-    former_sources.fill(session.connection())  # exports of format 1 have none of these rows
+    for former in (former_sources, former_assets):  # exports of format 1 have none of these rows
+        former.fill(session.connection())
     return report
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from reelmill.catalogue import product_sources
-from reelmill.catalogue.models import Analysis, PerceptualHashes, ProductSource, Video, VideoTag
+from reelmill.catalogue import assets, product_sources
+from reelmill.catalogue.models import Analysis, Asset, PerceptualHashes, ProductSource, Video, VideoTag
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class VideoDetails:
     products: tuple[Video, ...]  # copies, films and other files that jobs made of it, by path
     tags: tuple[VideoTag, ...]  # by name
     same: tuple[Video, ...]  # copies and hard links: other files that hold the same, by path; a hundred at most
+    assets: tuple[Asset, ...]  # thumbnails, storyboards, GIFs and images of its scenes, by path
     analyses: tuple[str, ...]  # kinds of what was found in it and kept
 
     @property
@@ -51,5 +52,6 @@ def read_details(session: Session, video: Video) -> VideoDetails:
         same=same,
         products=tuple(product_sources.products_of(session, alike_ids)),
         tags=tuple(session.exec(tags)),
+        assets=tuple(assets.assets_of(session, video.id)),
         analyses=(*session.exec(kinds), *(("perceptual hashes",) if hashed else ())),
     )

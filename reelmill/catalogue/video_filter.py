@@ -16,11 +16,12 @@ from typing import Any, Final
 import sqlalchemy
 from sqlalchemy import ColumnElement, FromClause, Numeric, literal
 
+from reelmill.catalogue.assets import is_storyboard_of
 from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Missing, Not, Or, Value
-from reelmill.catalogue.filter_fields import FIELDS, INVALID, MADE, MISSING, Field, Kind
+from reelmill.catalogue.filter_fields import FIELDS, INVALID, MADE, MISSING, STORYBOARD, Field, Kind
 from reelmill.catalogue.filter_parser import parse_filter
-from reelmill.catalogue.findings import STORYBOARD, of_content
-from reelmill.catalogue.models import Analysis, PerceptualHashes, Video, VideoTag
+from reelmill.catalogue.findings import of_content
+from reelmill.catalogue.models import Asset, PerceptualHashes, Video, VideoTag
 
 __all__ = ["Condition", "clause", "parse_filter", "usable"]
 
@@ -34,7 +35,6 @@ def _table(model: type) -> FromClause:
 
 _VIDEO: Final = _table(Video).c
 _TAG: Final = _table(VideoTag).c
-_ANALYSIS: Final = _table(Analysis).c
 _HASHES: Final = _table(PerceptualHashes).c
 
 _ORDER: Final[dict[str, Callable[[Any, Any], Clause]]] = {
@@ -127,7 +127,7 @@ def _elsewhere(field: Field) -> tuple[Clause, ...]:
             made.c.missing_since.is_(None),
         )
     if field.name == STORYBOARD:
-        return _ANALYSIS.video_id == _VIDEO.id, _ANALYSIS.kind == STORYBOARD, of_content(_ANALYSIS, _VIDEO)
+        return is_storyboard_of(Asset, Video)
     return _HASHES.video_id == _VIDEO.id, of_content(_HASHES, _VIDEO)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ def details_json(details: VideoDetails) -> dict[str, Any]:
         "same_content": [video_json(other) for other in details.same],
         "products": [video_json(product) for product in details.products],
         "tags": [tag.model_dump() for tag in details.tags],
+        "assets": [asset.model_dump(exclude={"video_id"}) for asset in details.assets],
         "analyses": list(details.analyses),
     }
 
@@ -80,6 +82,7 @@ def _facts(details: VideoDetails) -> Iterator[tuple[str, Any]]:
     yield "made by job", video.made_by
     yield "known since", with_ago(video.created_at)
     yield "changed", with_ago(video.updated_at)
+    yield "images", ", ".join(f"{count} {kind}" for kind, count in Counter(one.kind for one in details.assets).items())
     yield "analyses", ", ".join(details.analyses)
     yield "tags", ", ".join(tag.name for tag in details.tags if tag.confidence or not tag.by_person)
 

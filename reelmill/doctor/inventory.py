@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.searching import Entry
+from reelmill.operations.derived import asset_rows
 from reelmill.storage.folder_walk import entries
 from reelmill.storage.media_root import GIFS, LIBRARY, OUTPUT_TYPES, OWN_FOLDERS, THUMBNAILS, MediaRoot, video_of_texts
 from reelmill.storage.system_folders import in_system_folder, is_system_folder
@@ -95,8 +96,8 @@ class Differences:
     touched: tuple[str, ...] = ()  # products of another time than they were made at
     orphans: tuple[str, ...] = ()  # in the folders of products, and no record names them
     images: tuple[str, ...] = ()  # of videos that no record knows
+    unrecorded: tuple[str, ...] = ()  # images of videos that are known, and no row names the images
     unseen: tuple[str, ...] = ()  # originals that no scan has seen
-    lost_images: tuple[str, ...] = ()  # thumbnails that a record names and nobody finds
 
     @property
     def suspects(self) -> frozenset[str]:
@@ -108,7 +109,7 @@ def compare(
     entries: Iterable[Entry],
     files: Iterable[tuple[str, File]],
     *,
-    there: Callable[[Collection[str]], Collection[str]],
+    recorded: Callable[[Collection[str]], Collection[str]],
     owners: Callable[[Collection[uuid.UUID]], Collection[uuid.UUID]],
 ) -> Differences:
     """Where catalogue and disk do not agree. Neither is held: there may be millions, and few that differ.
@@ -116,15 +117,14 @@ def compare(
     Args:
         entries: every record, by the bytes of their paths.
         files: every file, in the same order.
-        there: those of some paths where files are; asked of thumbnails.
+        recorded: those of some paths that assets have; asked of images.
         owners: those of some ids that videos have; asked of what images are named after.
 
     Returns:
         The paths of every kind of difference.
     """
     seen: dict[str, list[str]] = defaultdict(list)
-    thumbnails = Portions(lambda paths: seen["lost_images"].extend(_absent(paths, there(paths))))
-    images = Portions(lambda paths: seen["images"].extend(_of_nobody(paths, owners)))
+    images = Portions(lambda paths: _sort_images(seen, paths, recorded(paths), owners))
     texts = TextsBeside(lambda path: seen["orphans" if _folder(path) in OUTPUT_TYPES else "unseen"].append(path))
     for path, file, entry in _side_by_side(files, entries):
         if file is not None:
@@ -132,8 +132,6 @@ def compare(
         if entry is not None:
             if in_system_folder(path):  # where scans do not look either
                 continue
-            if entry.thumbnail_path is not None:
-                thumbnails.add(entry.thumbnail_path)
             what = _difference(entry, file)
             if what is not None:
                 seen[what].append(path)
@@ -141,7 +139,7 @@ def compare(
             images.add(path)
         elif not texts.wait(path):
             seen["orphans" if _folder(path) in OUTPUT_TYPES else "unseen"].append(path)
-    for rest in (thumbnails, images, texts):
+    for rest in (images, texts):
         rest.finish()
     return Differences(**{what: tuple(sorted(paths)) for what, paths in seen.items()})
 
@@ -221,14 +219,20 @@ def _side_by_side(
         record = next(records, None)
 
 
-def _absent(paths: Sequence[str], there: Collection[str]) -> Iterator[str]:
-    return (path for path in paths if path not in there)
-
-
-def _of_nobody(paths: Sequence[str], owners: Callable[[Collection[uuid.UUID]], Collection[uuid.UUID]]) -> Iterator[str]:
-    named = {path: _owner(PurePosixPath(path).name) for path in paths}
-    known = owners({one for one in named.values() if one is not None})
-    return (path for path, one in named.items() if one is None or one not in known)
+def _sort_images(
+    seen: dict[str, list[str]],
+    paths: Sequence[str],
+    recorded: Collection[str],
+    owners: Callable[[Collection[uuid.UUID]], Collection[uuid.UUID]],
+) -> None:
+    """Add those images that are no asset of a video, by whether their video is known."""
+    named = {path: _owner(PurePosixPath(path).name) for path in paths if path not in recorded}
+    known = owners({one for one in named.values() if one is not None}) if named else ()
+    for path, one in named.items():
+        if one is None or one not in known:
+            seen["images"].append(path)
+        elif asset_rows.named(path) is not None:  # by a job
+            seen["unrecorded"].append(path)
 
 
 def _folder(path: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from reelmill.catalogue import kept_exports, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.searching import Entry
-from reelmill.doctor import inventory
+from reelmill.doctor import image_findings, inventory
 from reelmill.doctor.findings import Finding, fault, listed, ok, warning
 from reelmill.doctor.inventory import Differences, File, Inventory
 from reelmill.errors import InputError, Unreadable
@@ -65,7 +65,7 @@ def check_library(
     differences = inventory.compare(
         seen.entries(searching.every_entry()),
         seen.files(found.files()),
-        there=partial(inventory.existing_files, root),
+        recorded=image_findings.recorded,
         owners=_owners,
     )
     differences = _settled(root, differences)
@@ -75,6 +75,8 @@ def check_library(
         *lost(kept_exports.lacking(root)),
         *records(differences, seen.count),
         *invalid([path for path in seen.invalid if path not in absent]),
+        *image_findings.lost(root),
+        *image_findings.unrecorded(differences.unrecorded),
         *leftovers(differences, found.half_made),
         *unrecordable(unfit),
         *unfinished(workspace.abandoned(root)),
@@ -129,7 +131,7 @@ def _settled(root: MediaRoot, differences: Differences) -> Differences:
         with session() as opened:
             entries = searching.entries_of(opened, portion)
         files = sorted(inventory.existing_files(root, portion).items())
-        again = inventory.compare(entries, files, there=frozenset, owners=frozenset)
+        again = inventory.compare(entries, files, recorded=frozenset, owners=frozenset)
         for name, paths in vars(again).items():
             sure[name].update(paths)
     doubted = differences.suspects
@@ -165,10 +167,6 @@ def records(differences: Differences, count: int) -> list[Finding]:
         sentence = f"{plural(len(names), 'file')} recorded as missing: {listed(names)}."
         remedy = f"put them back where they were, and scan; {_LIST} --missing` lists them"
         findings.append(warning("still_missing", sentence, remedy, names=names))
-    if differences.lost_images:
-        names = differences.lost_images
-        sentence = f"{plural(len(names), 'thumbnail')} not there: {listed(names)}."
-        findings.append(warning("lost_thumbnails", sentence, "run `thumbnail_generate` on their videos", names=names))
     good = count - len(gone) - len(altered) - len(differences.still_missing)
     return findings or [ok("records", f"{plural(good, 'record')}, each of a file that is there as recorded.")]
 

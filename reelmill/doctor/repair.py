@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlmodel import Session
 
-from reelmill.catalogue import kept_exports, product_sources, scanning, searching
+from reelmill.catalogue import assets, kept_exports, product_sources, scanning, searching
 from reelmill.catalogue.engine import bring_up_to_date, session
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Video, utc_now
@@ -25,6 +25,7 @@ from reelmill.doctor.examination import ANOTHERS
 from reelmill.doctor.findings import Finding, listed
 from reelmill.doctor.inventory import existing_files
 from reelmill.errors import InputError, Unreadable, UserError
+from reelmill.operations.derived import asset_rows
 from reelmill.operations.jobs.scan import EXTENSIONS, scan
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
@@ -37,7 +38,7 @@ from reelmill.storage import mp4_mark
 from reelmill.storage.media_root import MediaRoot
 from reelmill.wording import plural
 
-_MARKED_AT_ONCE: Final = 2000
+_AT_ONCE: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ def _mark_missing(settings: Settings, names: Sequence[str]) -> list[Repair]:
         root.require()
         require_ours(root)
         gone: list[str] = []
-        for start in range(0, len(names), _MARKED_AT_ONCE):
-            portion = names[start : start + _MARKED_AT_ONCE]
+        for start in range(0, len(names), _AT_ONCE):
+            portion = names[start : start + _AT_ONCE]
             there = existing_files(root, portion)
             marked = [path for path in portion if path not in there]
             with session() as opened:
@@ -179,6 +180,33 @@ def _link(opened: Session, record: Video, mark: Mapping[str, object]) -> Video |
     return video
 
 
+def _record_images(_: Settings, names: Sequence[str]) -> list[Repair]:
+    def act(report: Report) -> None:
+        found = [asset for path in names if (asset := asset_rows.named(path)) is not None]
+        count = 0
+        for start in range(0, len(found), _AT_ONCE):
+            with session() as opened:
+                count += assets.adopt(opened, found[start : start + _AT_ONCE])
+        report.line(f"in the catalogue now: {plural(count, 'image')}")
+
+    return [Repair(f"record the images {listed(names)}", act)]
+
+
+def _forget_images(settings: Settings, names: Sequence[str]) -> list[Repair]:
+    def act(report: Report) -> None:
+        root = MediaRoot(settings.media_root)
+        root.require()
+        require_ours(root)
+        for start in range(0, len(names), _AT_ONCE):
+            portion = names[start : start + _AT_ONCE]
+            there = existing_files(root, portion)
+            with session() as opened:
+                assets.forget(opened, [path for path in portion if path not in there])
+        report.line(f"forgotten: {listed(names)}")
+
+    return [Repair(f"forget {plural(len(names), 'image')} that is not there: {listed(names)}", act)]
+
+
 def _restore(settings: Settings, names: Sequence[str]) -> list[Repair]:
     def act(report: Report) -> None:
         root = MediaRoot(settings.media_root)
@@ -216,5 +244,8 @@ _REPAIRS: Final[dict[str, _Make]] = {
     "changed_originals": _scan,
     "touched_products": _scan,
     "returned_files": _scan,
+    "lost_thumbnails": _forget_images,
+    "lost_images": _forget_images,
+    "unrecorded_images": _record_images,
     "leases": _release,
 }

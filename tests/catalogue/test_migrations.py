@@ -232,3 +232,37 @@ def test_products_of_before_have_the_rows_that_their_records_give_away(empty: En
         ("highlights", "a", "a", 0, 2, None, None),
         ("old", "a", "a", None, None, None, None),
     ]
+
+
+_BOARD = """
+INSERT INTO catalogue.analysis (video_id, kind, version, content_id, size, mtime_ns, result, made_at)
+SELECT id, 'storyboard', 'keyframes-1', :content, 1, :mtime, 'thumbnails/b.vtt'::bytea, now()
+FROM catalogue.video WHERE path = :path
+"""
+
+
+def test_thumbnails_and_storyboards_of_before_have_rows_and_go_back(empty: Engine) -> None:
+    migrate(empty)
+    with empty.begin() as connection:
+        command.downgrade(alembic_config(connection), "0012")
+        for path in ("dated", "stale", "read", "replaced"):
+            connection.execute(text(_PRODUCT), {"path": path, "source": None, "details": None})
+        connection.execute(text("UPDATE catalogue.video SET thumbnail_path = 'thumbnails/a.jpg' WHERE path = 'dated'"))
+        connection.execute(text("UPDATE catalogue.video SET content_id = 'c' WHERE path IN ('read', 'replaced')"))
+        for path, content, mtime in (("dated", None, 1), ("stale", None, 2), ("read", "c", 2), ("replaced", "d", 1)):
+            connection.execute(text(_BOARD), {"path": path, "content": content, "mtime": mtime})
+    migrate(empty)
+    rows = (
+        "SELECT video.path, asset.path, kind, asset.content_id FROM catalogue.asset "
+        "JOIN catalogue.video ON video.id = video_id ORDER BY video.path, asset.path"
+    )
+    boards = "SELECT path FROM catalogue.analysis JOIN catalogue.video ON video.id = video_id ORDER BY path"
+    with empty.begin() as connection:
+        assert [tuple(row) for row in connection.execute(text(rows))] == [
+            ("dated", "thumbnails/a.jpg", "thumbnail", None),
+            ("dated", "thumbnails/b.vtt", "storyboard", None),
+            ("read", "thumbnails/b.vtt", "storyboard", "c"),
+        ]
+        assert connection.execute(text(boards)).all() == []
+        command.downgrade(alembic_config(connection), "0012")
+        assert connection.execute(text(boards)).scalars().all() == ["dated", "read"]

@@ -15,7 +15,7 @@ from sqlmodel import select
 
 from reelmill.catalogue import kept_exports, product_sources, tagging, transfer
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Analysis, PerceptualHashes, ProductSource, Video, VideoTag, utc_now
+from reelmill.catalogue.models import Analysis, Asset, PerceptualHashes, ProductSource, Video, VideoTag, utc_now
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import UserError
 from reelmill.storage.media_root import MediaRoot
@@ -43,6 +43,7 @@ def known(catalogue: str) -> dict[str, uuid.UUID]:
         tagging.set_by_person(opened, source.id, "holiday")
         found = VideoTag(video_id=source.id, name="sea", confidence=0.5, evidence={"at": [1.5]})
         opened.add(found)
+        opened.add(Asset(video_id=source.id, path="gifs/a.gif", kind="gif"))
         opened.add(Analysis(video_id=source.id, kind="k", version="1", size=10, mtime_ns=20, result=b"\x00\xff"))
         opened.add(
             PerceptualHashes(video_id=source.id, algorithm="h", size=10, mtime_ns=20, seconds=1, hashes=b"12345678")
@@ -74,10 +75,17 @@ def test_all_of_it_comes_back_and_a_second_time_adds_nothing(known: dict[str, uu
     lines = _lines()
     _lose()
     report = _load(lines)
-    assert dict(report.added) == {"video": 2, "tag": 2, "analysis": 1, "fingerprint": 1, "product_source": 2}
+    assert dict(report.added) == {
+        "video": 2,
+        "tag": 2,
+        "analysis": 1,
+        "fingerprint": 1,
+        "product_source": 2,
+        "asset": 1,
+    }
     assert _of(_lines()) == _of(lines)
     again = _load(lines)
-    assert (dict(again.added), again.known.total(), again.renamed) == ({}, 8, 0)
+    assert (dict(again.added), again.known.total(), again.renamed) == ({}, 9, 0)
     assert _of(_lines()) == _of(lines)
     with session() as opened:
         raw = opened.connection().execute(text("SELECT count(*) FROM catalogue.video WHERE details IS NULL"))
@@ -135,14 +143,18 @@ def test_what_a_product_is_made_of_is_taken_as_a_whole_or_not_at_all(known: dict
         assert row.source_end is None
 
 
-def test_an_export_of_before_there_were_rows_of_sources_gives_products_theirs(known: dict[str, uuid.UUID]) -> None:
+def test_an_export_of_before_there_were_rows_gives_products_and_images_theirs(known: dict[str, uuid.UUID]) -> None:
+    with session() as opened:
+        opened.get_one(Video, known["source"]).thumbnail_path = "thumbnails/a.jpg"
     header, *lines = _lines()
-    former = [header | {"version": 1}, *(line for line in lines if line["table"] != "product_source")]
+    former = [header | {"version": 1}, *(line for line in lines if line["table"] not in ("product_source", "asset"))]
     _lose()
     _load(former)
     with session() as opened:
         (row,) = opened.exec(select(ProductSource))
         assert (row.product_id, row.source_id, row.source_path) == (known["product"], known["source"], "inbox/a é.mp4")
+        (asset,) = opened.exec(select(Asset))
+        assert (asset.video_id, asset.path, asset.kind) == (known["source"], "thumbnails/a.jpg", "thumbnail")
 
 
 def test_rows_of_a_newer_version_are_left_out(known: dict[str, uuid.UUID]) -> None:

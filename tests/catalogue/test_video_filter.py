@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from reelmill.catalogue import findings, tagging
+from reelmill.catalogue import assets, findings, tagging
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Missing, Not, Or
 from reelmill.catalogue.filter_fields import COMPARISONS, FIELDS, FLAGS
-from reelmill.catalogue.models import Analysis, PerceptualHashes, Video, utc_now
+from reelmill.catalogue.models import Asset, PerceptualHashes, Video, utc_now
 from reelmill.catalogue.video_filter import clause, parse_filter
 from reelmill.errors import FilterError
 from tests.catalogue.filters import Facts, conditions, holds
@@ -162,7 +162,7 @@ def _library() -> list[Facts]:
         video = Video(
             id=UUID(int=number), title=name, path=f"{folder}/{name}-{number}.mp4", filename=f"{name}-{number}.mp4",
             directory_type=folder.split("/")[0] if "library" not in folder else "videos",
-            size=draw.choice([0, 10, 10**9, 2**62]), mtime_ns=number,
+            size=draw.choice([0, 10, 10**9, 2**62]), mtime_ns=number, content_id=f"c{number}",
             container=draw.choice([None, "mov,mp4"]), video_codec=draw.choice([None, "h264", "hevc"]),
             audio_codec=draw.choice([None, "aac"]), width=draw.choice([None, 2, 1920]),
             height=draw.choice([None, 1080]), duration=draw.choice([None, 0.0, 90.0, 600.0, 0.125]),
@@ -191,7 +191,9 @@ def _write_down(library: list[Facts]) -> None:
             same = draw.random() < 0.5
             found: dict[str, Any] = {"video_id": video.id, "size": video.size, "mtime_ns": video.mtime_ns + (not same)}
             if draw.random() < 0.6:
-                findings.store_analysis(opened, Analysis(**found, kind="storyboard", version="1", result=b""))
+                content = draw.choice([None, video.content_id])
+                board = Asset(video_id=video.id, path="a.vtt", kind="storyboard", content_id=content if same else "old")
+                assets.record(opened, [board])
                 facts.products |= {"storyboard"} if same else set()
                 hashes = PerceptualHashes(**found, algorithm="a", seconds=0, hashes=b"")
                 findings.store_perceptual_hashes(opened, hashes)

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from reelmill.catalogue.assets import assets_of
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Video
+from reelmill.catalogue.models import AssetKind, Video
 from reelmill.doctor.examination import Scope, examine
 from reelmill.doctor.findings import Finding, Severity
 from reelmill.doctor.repair import plan
 from reelmill.operations.context import Workbench
+from reelmill.operations.derived import asset_rows
+from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from reelmill.operations.publishing import publish_journal
 from reelmill.operations.publishing.records import read_record
 from reelmill.settings import Settings
@@ -55,6 +58,49 @@ def test_a_healthy_library_is_left_alone(bench: Workbench, settings: Settings) -
     before = _files(bench.root.path)
     assert _repaired(settings) == []
     assert _files(bench.root.path) == before
+
+
+def test_images_that_are_gone_are_forgotten_and_those_that_are_back_are_recorded(
+    bench: Workbench, settings: Settings, tmp_path: Path
+) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=0.2, size="64x48"))
+    path = thumbnail(bench, str(video.id), width=64).path
+    kept = (bench.root.path / path).rename(tmp_path / "kept.jpg")
+
+    def known() -> tuple[str | None, list[str]]:
+        with session() as opened:
+            shown = opened.get_one(Video, video.id).thumbnail_path
+            return shown, [asset.path for asset in assets_of(opened, video.id)]
+
+    assert [finding.check for finding in _wrong(settings)] == ["lost_thumbnails"]
+    assert _repaired(settings)
+    assert known() == (None, [])
+    kept.rename(bench.root.path / path)
+    assert [finding.check for finding in _wrong(settings)] == ["unrecorded_images"]
+    assert _repaired(settings)
+    assert known() == (path, [path])
+    assert _wrong(settings) == []
+
+
+_OF_ONE = "00000000-0000-4000-8000-000000000001-01234567"
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        (f"{_OF_ONE}.jpg", (AssetKind.THUMBNAIL, None)),
+        (f"{_OF_ONE}-12.jpg", (AssetKind.SHEET, 12)),
+        (f"{_OF_ONE}.vtt", (AssetKind.STORYBOARD, None)),
+        (f"{_OF_ONE}-scene-0010.jpg", (AssetKind.SCENE_IMAGE, 10)),
+        (f"{_OF_ONE}-scenes.jpg", (AssetKind.CONTACT_SHEET, None)),
+        (f"{_OF_ONE}.gif", (AssetKind.GIF, None)),
+        (f"{_OF_ONE}-mine.jpg", None),
+        ("holiday.jpg", None),
+    ],
+)
+def test_what_an_image_is_by_its_name(name: str, role: tuple[AssetKind, int | None] | None) -> None:
+    asset = asset_rows.named(f"thumbnails/00/{name}")
+    assert role == (None if asset is None else (asset.kind, asset.number))
 
 
 def test_records_of_missing_files_and_files_that_are_back(bench: Workbench, settings: Settings) -> None:

@@ -185,7 +185,8 @@ def test_orphans(bench: Workbench, made: Video) -> None:
     (bench.root.path / "playback/stray.mp4").write_bytes(b"x")
     (bench.root.path / f"gifs/{uuid.uuid4()}-01234567.gif").write_bytes(b"x")
     (bench.root.path / f"gifs/{made.id}-01234567.gif").write_bytes(b"x")
-    video, picture = _wrong(bench.root)
+    unrecorded, video, picture = _wrong(bench.root)
+    assert (unrecorded.check, unrecorded.names) == ("unrecorded_images", (f"gifs/{made.id}-01234567.gif",))
     assert (video.check, video.names, video.repairable) == ("orphans", ("playback/stray.mp4",), True)
     assert (picture.check, len(picture.names), picture.repairable) == ("orphan_pictures", 1, False)
 

@@ -10,7 +10,10 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sqlmodel import select
 
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import Asset, AssetKind
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.probe import probe
@@ -53,6 +56,8 @@ def _pictures(bench: Workbench, result: GifResult) -> list[NDArray[np.uint8]]:
     assert path.stat().st_size == result.size
     assert b"NETSCAPE2.0\x03\x01\x00\x00\x00" in path.read_bytes()  # loops for ever
     assert list(bench.root.work.iterdir()) == []
+    with session() as opened:
+        assert AssetKind.GIF in opened.exec(select(Asset.kind).where(Asset.path == result.path)).all()
     return [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in frames]
 
 

@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from reelmill.catalogue.models import Video
+from reelmill.catalogue.assets import assets_of
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import AssetKind, Video
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scene_extract import scene_extract
@@ -46,6 +48,10 @@ def test_every_scene_has_its_times_and_its_picture(bench: Workbench, video: Vide
         assert shown[index] > 200
         assert sum(shown) < 300
         assert scene.file is None
+    with session() as opened:
+        rows = {(asset.kind, asset.number): asset.path for asset in assets_of(opened, video.id)}
+    images = {(AssetKind.SCENE_IMAGE, number): scene.picture for number, scene in enumerate(result.scenes, 1)}
+    assert rows == images | {(AssetKind.CONTACT_SHEET, None): result.contact_sheet}
     sheet = _read(bench.root.path / result.contact_sheet)
     assert sheet.shape[:2] == (120, 3 * 213)
 

@@ -14,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from sqlmodel import select
 
+from reelmill.catalogue.assets import assets_of
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Video
+from reelmill.catalogue.models import AssetKind, Video
 from reelmill.catalogue.video_filter import clause, parse_filter
 from reelmill.errors import InputError, NotAVideo
 from reelmill.ffmpeg.reading.probe import probe
@@ -183,6 +184,11 @@ def test_many_sheets_made_once(bench: Workbench) -> None:
     files = {file: file.stat().st_mtime_ns for file in (bench.root.path / "thumbnails").rglob("*.*")}
     assert thumbnail(bench, str(add(bench, path).id), storyboard=True).storyboard == board
     assert _chosen("storyboard is not missing") == {"inbox/long.mp4"}
+    with session() as opened:
+        kinds = {asset.path: (asset.kind, asset.number) for asset in assets_of(opened, add(bench, path).id)}
+    assert kinds.pop(board.path) == (AssetKind.STORYBOARD, None)
+    assert [kinds.pop(sheet) for sheet in board.sheets] == [(AssetKind.SHEET, number) for number in (1, 2, 3)]
+    assert [kind for kind, _ in kinds.values()] == [AssetKind.THUMBNAIL]
     (bench.root.path / str(add(bench, path).thumbnail_path)).unlink()
     assert {file: file.stat().st_mtime_ns for file in (bench.root.path / "thumbnails").rglob("*.*")} == files
     (bench.root.path / board.sheets[1]).unlink()

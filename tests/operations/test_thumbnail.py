@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from reelmill.catalogue import searching
+from reelmill.catalogue.assets import assets_of
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import AssetKind
 from reelmill.errors import WrongParameter
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived import previews
@@ -49,6 +51,9 @@ def test_the_default_is_the_keyframe_before_a_quarter_and_becomes_the_videos(ben
     assert _mean(bench, result.path) == [1, 0, 0]
     with session() as opened:
         assert searching.get_video(opened, video.id).thumbnail_path == result.path
+        (asset,) = assets_of(opened, video.id)
+        assert (asset.kind, asset.path, asset.number) == (AssetKind.THUMBNAIL, result.path, None)
+        assert asset.size == (bench.root.path / result.path).stat().st_size
     again = thumbnail(bench, str(video.id), width=320)
     assert again == result
     assert len(list((bench.root.path / "thumbnails").rglob("*.jpg"))) == 1

@@ -103,7 +103,7 @@ def test_a_copy_has_the_lines_wanted_and_its_texts_beside_it(bench: Workbench, t
     beside = bench.root.path / "playback/a.1.deu.vtt"
     assert beside.read_text(encoding="utf-8").startswith("WEBVTT\n")
     assert "Grüße" in beside.read_text(encoding="utf-8")
-    assert compare([], Inventory(bench.root).files(), there=frozenset, owners=frozenset).orphans == (
+    assert compare([], Inventory(bench.root).files(), recorded=frozenset, owners=frozenset).orphans == (
         result.path,
     )  # which the texts are with
     beside.unlink()

@@ -11,7 +11,7 @@ from typing import Self
 from reelmill.analysis.scenes import transitions
 from reelmill.api.naming import ApiModel
 from reelmill.api.pagination import Pagination
-from reelmill.catalogue.models import Analysis, ProductSource, Video, VideoTag
+from reelmill.catalogue.models import Analysis, Asset, ProductSource, Video, VideoTag
 from reelmill.catalogue.video_details import VideoDetails
 
 
@@ -94,6 +94,21 @@ class SourceView(ApiModel):
         return cls(**same, video_id=row.source_id, path=row.source_path if source is None else source.path)
 
 
+class AssetView(ApiModel):
+    """An image or another file for people's eyes that a job made of a video."""
+
+    kind: str  # thumbnail, storyboard, storyboard_sheet, gif, scene_image, contact_sheet
+    path: str  # relative to the media root
+    number: int | None  # of the sheet or the scene, from 1
+    size: int | None  # bytes; null: made before it was kept
+    made_at: datetime
+
+    @classmethod
+    def of(cls, asset: Asset) -> Self:
+        """A record of the catalogue."""
+        return cls(**{name: getattr(asset, name) for name in cls.model_fields})
+
+
 class VideoDetail(VideoItem):
     """Everything known of one video."""
 
@@ -102,6 +117,7 @@ class VideoDetail(VideoItem):
     same_content: tuple[VideoItem, ...]  # copies and hard links of it, which share what was made of any
     products: tuple[VideoItem, ...]  # what jobs made of it, films of several videos among them, by path
     tags: tuple[VideoTagView, ...]  # the surest first; those a person has refused are not among them
+    assets: tuple[AssetView, ...]  # by path
     analyses: tuple[str, ...]  # kinds of what was found in it and kept
 
     @classmethod
@@ -114,6 +130,7 @@ class VideoDetail(VideoItem):
             same_content=tuple(map(VideoItem.of, details.same)),
             products=tuple(map(VideoItem.of, details.products)),
             tags=fitting_tags(details.tags),
+            assets=tuple(map(AssetView.of, details.assets)),
             analyses=details.analyses,
         )
 

@@ -20,13 +20,15 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.analysis.frames.seek_reader import KeyframeReader, SeekingReader, keyframes
 from reelmill.analysis.frames.tiles import Pixels, draw
 from reelmill.analysis.storyboard_layout import SHEET, Cue, Tile, place_of, plan, tile_size, webvtt
-from reelmill.catalogue.findings import STORYBOARD
-from reelmill.catalogue.models import Video
+from reelmill.catalogue import assets
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import AssetKind, Video
 from reelmill.errors import NotAVideo
 from reelmill.ffmpeg.reading.probe import MediaInfo, VideoTrack
 from reelmill.ffmpeg.verify import ImageSource, require_shown, shown_box
 from reelmill.operations.context import Workbench
-from reelmill.operations.derived.analysis_cache import store
+from reelmill.operations.derived import asset_rows
+from reelmill.operations.derived.asset_rows import Role
 from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.derived.scene_images import read_back
 from reelmill.operations.publishing.workspace import workspace
@@ -90,7 +92,10 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
             (bench.root.path / path).parent.mkdir(parents=True, exist_ok=True)
             for relative in (*made.sheets, made.path):  # the WebVTT last: where it is, the sheets are
                 place(folder / Path(relative).name, bench.root.path / relative)
-    store(video, content, STORYBOARD, _VERSION, made.path.encode())
+    roles = {sheet: Role(AssetKind.SHEET, number) for number, sheet in enumerate(made.sheets, 1)}
+    rows = asset_rows.rows(bench, video, content, key, roles | {made.path: Role(AssetKind.STORYBOARD)})
+    with session() as opened:
+        assets.record(opened, rows)
     bench.report.line(f"output: {made.path}, {plural(made.tiles, 'tile')} on {plural(len(made.sheets), 'sheet')}")
     return made
 

@@ -10,6 +10,9 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+from reelmill.catalogue import assets
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import AssetKind
 from reelmill.errors import InputError, OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands import gif
 from reelmill.ffmpeg.commands.gif import GifSegment, Step
@@ -19,6 +22,8 @@ from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import FilmSegment, content_of, shown_faults
 from reelmill.operations.chunk_store.readable import open_video
 from reelmill.operations.context import Workbench
+from reelmill.operations.derived import asset_rows
+from reelmill.operations.derived.asset_rows import Role
 from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.moment import reached
 from reelmill.operations.once import files_once
@@ -155,6 +160,8 @@ def compile_gif(
     room = round(_ENOUGH * max_mb * _MB)  # the most an attempt takes
     reused = files_once(bench, key, {relative: write}, room=room)
     made = _read_gif(final)
+    with session() as catalogue:
+        assets.record(catalogue, asset_rows.rows(bench, video, opened.content, key, {relative: Role(AssetKind.GIF)}))
     bench.report.line(f"output: {relative}, {final.stat().st_size} bytes")
     bench.report.progress(1.0, "done")
     return GifResult(

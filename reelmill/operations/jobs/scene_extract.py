@@ -12,14 +12,18 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.scenes.transitions import VERSION, Interval, scenes
+from reelmill.catalogue import assets
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.models import AssetKind
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.ffmpeg.reading.stream_copy import shown_interval
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
 from reelmill.operations.context import Workbench
-from reelmill.operations.derived import scene_images
+from reelmill.operations.derived import asset_rows, scene_images
 from reelmill.operations.derived.analysis_cache import transitions_of
+from reelmill.operations.derived.asset_rows import Role
 from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.films.film_result import FilmOutput
 from reelmill.operations.films.film_work import FilmWork
@@ -130,6 +134,10 @@ def _images(bench: Workbench, opened: ReadableVideo, ranges: Sequence[Interval])
         path: partial(scene_images.write_image, opened.path, at) for path, at in zip(images, middles, strict=True)
     }
     files_once(bench, key, {**writers, contact_sheet: partial(scene_images.write_sheet, opened.path, middles)})
+    roles = {path: Role(AssetKind.SCENE_IMAGE, number) for number, path in enumerate(images, 1)}
+    roles[contact_sheet] = Role(AssetKind.CONTACT_SHEET)
+    with session() as catalogue:
+        assets.record(catalogue, asset_rows.rows(bench, opened.video, opened.content, key, roles))
     return images, contact_sheet
 
 

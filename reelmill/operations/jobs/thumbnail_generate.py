@@ -12,9 +12,9 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.catalogue import searching
+from reelmill.catalogue import assets, searching
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import utc_now
+from reelmill.catalogue.models import AssetKind, utc_now
 from reelmill.errors import OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands.still import still
 from reelmill.ffmpeg.finding import Finding, FindingKind
@@ -24,6 +24,8 @@ from reelmill.ffmpeg.reading.seeking import SeekPoint, seek_points
 from reelmill.ffmpeg.verify import ImageSource, require_shown, shown_box
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
 from reelmill.operations.context import Workbench
+from reelmill.operations.derived import asset_rows
+from reelmill.operations.derived.asset_rows import Role
 from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.derived.storyboard import StoryboardResult, make_storyboard
 from reelmill.operations.moment import shown
@@ -104,7 +106,9 @@ def thumbnail(
     final = bench.root.path / relative
     files_once(bench, key, {relative: lambda target: _write_still(bench, opened, target, at, width, exact)})
     shown_height, shown_width = _pixels(final).shape[:2]
+    rows = asset_rows.rows(bench, video, opened.content, key, {relative: Role(AssetKind.THUMBNAIL)})
     with session() as catalogue:
+        assets.record(catalogue, rows)
         video = searching.get_video(catalogue, video.id)
         video.thumbnail_path, video.updated_at = relative, utc_now()
         catalogue.add(video)

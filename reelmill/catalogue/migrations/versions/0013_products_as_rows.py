@@ -1,9 +1,9 @@
-"""Of which videos each product is made, in rows; filled from what was kept with the records of products."""
+"""Products, their sources and assets in rows; filled from what was kept with records and as analyses."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from reelmill.catalogue import former_sources
+from reelmill.catalogue import former_assets, former_sources
 
 revision = "0013"
 down_revision = "0012"
@@ -13,7 +13,22 @@ depends_on = None
 SCHEMA = "catalogue"
 
 
+#: An older version looks for storyboards among the analyses.
+_STORYBOARDS = """
+INSERT INTO catalogue.analysis (video_id, kind, version, content_id, size, mtime_ns, result, made_at)
+SELECT DISTINCT ON (video.id) video.id, 'storyboard', 'keyframes-1', asset.content_id, video.size, video.mtime_ns,
+    convert_to(asset.path, 'UTF8'), asset.made_at
+FROM catalogue.asset JOIN catalogue.video ON video.id = asset.video_id
+WHERE asset.kind = 'storyboard' ORDER BY video.id, asset.made_at DESC
+"""
+
+
 def upgrade() -> None:
+    _make_sources()
+    _make_assets()
+
+
+def _make_sources() -> None:
     op.create_table(
         "product_source",
         sa.Column("product_id", sa.Uuid(), sa.ForeignKey("catalogue.video.id", ondelete="CASCADE"), nullable=False),
@@ -32,5 +47,26 @@ def upgrade() -> None:
     op.create_index("ix_catalogue_product_source_source_id", "product_source", ["source_id"], schema=SCHEMA)
 
 
+def _make_assets() -> None:
+    op.create_table(
+        "asset",
+        sa.Column("video_id", sa.Uuid(), sa.ForeignKey("catalogue.video.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("path", sa.String(collation="C"), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("content_id", sa.String(), nullable=True),
+        sa.Column("recipe", sa.String(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("made_by", sa.Uuid(), nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("video_id", "path"),
+        schema=SCHEMA,
+    )
+    former_assets.fill(op.get_bind())
+    op.create_index("ix_catalogue_asset_path", "asset", ["path"], schema=SCHEMA)
+
+
 def downgrade() -> None:
+    op.execute(_STORYBOARDS)
+    op.drop_table("asset", schema=SCHEMA)
     op.drop_table("product_source", schema=SCHEMA)
