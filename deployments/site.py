@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from prefect.client.orchestration import get_client
 from prefect.settings import temporary_settings
+from sqlalchemy import text
 
 from deployments.access import (
     LOOPBACK,
@@ -26,7 +27,7 @@ from deployments.access import (
     settle_dask_keys,
 )
 from deployments.apply import apply
-from deployments.folders import make_folders
+from deployments.folders import make_folders, media_root_in_words, require_mounted
 from deployments.hourly import HOURLY
 from deployments.member import (
     DASK_ENVIRONMENT,
@@ -40,7 +41,6 @@ from deployments.ports import free_ports, is_free, is_healthy
 from deployments.processes import Child
 from deployments.rest_api import RestApi
 from deployments.supervisor import Notify, Supervisor
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import bring_up_to_date, database_url, embedded, get_engine, session
 from reelmill.dispatch import Dispatcher, dispatcher, server_errors
 from reelmill.dispatch.tables import indexes
@@ -127,17 +127,26 @@ class Site(Supervisor):
         return client_settings(self.server)
 
     def _check_rest(self) -> None:
-        self._revive_database()
+        with self.outlived("database"):  # a killed one's processes take a moment to be gone
+            self._revive_database()
         if time.monotonic() - self._tidied > _TIDY_SECONDS:
             self.tidy()
             self._do_hourly()
 
+    def _can_revive(self) -> bool:
+        """Whether the database answers: while it recovers, a Prefect server that starts would end at once."""
+        with self.outlived("revival"):
+            self._revive_database()  # it may have been killed since it was checked, with the process or before it
+            with session() as opened:
+                opened.connection().execute(text("SELECT 1"))
+            return True
+        return False
+
     def _revive_database(self) -> None:
         if self.settings.database_url is not None:  # an external server is not ours to start
             return
-        with self.outlived("database"):  # a killed one's processes take a moment to be gone
-            if embedded(self.settings.postgres_dir).keep_up():
-                self._notify("the database was killed; started again")
+        if embedded(self.settings.postgres_dir).keep_up():
+            self._notify("the database was killed; started again")
 
     def tidy(self) -> None:
         """Hold the chunk store within its bounds; the server knows which jobs will go on."""
@@ -164,7 +173,7 @@ class Site(Supervisor):
         bring_up_to_date(settings)
         stack.callback(_release_database, settings)
         self.server = PrefectServer(api_url="", auth_string=settle_auth_string(settings))
-        with _media_root_in_words(root):
+        with media_root_in_words(root):
             self._prepare(root)
         stack.callback(self._end_children)
         self._notify("Prefect server (the first start takes a little longer)")
@@ -194,7 +203,7 @@ class Site(Supervisor):
 
     def _prepare(self, root: MediaRoot) -> None:
         """Make the library ours and whole, before anything works on it."""
-        _check_mounted(root)
+        require_mounted(root)
         if self._take_over:
             ownership.take_over(root)
         ownership.require_ours(root, claim=False)  # before a folder is made in another's library
@@ -345,37 +354,6 @@ def _alone(data_dir: Path) -> Iterator[None]:
     with lock:
         path.write_text(str(os.getpid()))
         yield
-
-
-@contextmanager
-def _media_root_in_words(root: MediaRoot) -> Iterator[None]:
-    """Raise an error of a media root's disk as a sentence; nothing comes up on such a root.
-
-    Raises:
-        SiteError: the media root cannot be read or written.
-    """
-    try:
-        yield
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise SiteError(
-            f"The media root {root.path} cannot be used: {error.strerror or error}{where}; look after its disk or "
-            "share, and that this user may read and write there.",
-            SiteTrouble.MEDIA_ROOT,
-            root.path,
-        ) from error
-
-
-def _check_mounted(root: MediaRoot) -> None:
-    """Refuse an empty root where the catalogue knows videos: the library is not mounted."""
-    with session() as opened:
-        known = searching.count_videos(opened)
-    if known and not root.mounted:
-        raise SiteError(
-            f"The media root {root.path} is empty, and the catalogue knows {known} videos in it; mount it first.",
-            SiteTrouble.MEDIA_ROOT,
-            root.path,
-        )
 
 
 def _resumable(prefect: Dispatcher, run_id: uuid.UUID) -> bool:

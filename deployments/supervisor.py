@@ -43,7 +43,7 @@ class Supervisor(ABC):
         self._stack.close()
 
     def watch(self, seconds: float) -> None:
-        """Supervise the processes for a while, and at least once: one that was killed is started again.
+        """Supervise the processes for a while, and at least once: one that was killed is started again when it can run.
 
         Raises:
             SiteError: one of them ends again and again.
@@ -59,6 +59,8 @@ class Supervisor(ABC):
                 return
 
     def _revive(self, child: Child) -> None:
+        if child.ended and not self._can_revive():
+            return
         try:
             code = child.revive()
         except OSError as error:  # no process to be had, or no log: the next check will do
@@ -97,3 +99,7 @@ class Supervisor(ABC):
     @abstractmethod
     def _check_rest(self) -> None:
         """Check what is no process of ours, before each check of those that are."""
+
+    def _can_revive(self) -> bool:
+        """Whether a process that has ended may be started again; not while it lacks what it would end without."""
+        return True

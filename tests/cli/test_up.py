@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import httpx
 import psutil
@@ -20,11 +21,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from deployments.ports import free_ports
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.catalogue.engine import embedded, get_engine, session
 from reelmill.catalogue.models import Video
 from reelmill.settings import get_settings
-from reelmill.site_discovery import accepts_connections
 from tests.clips import clip
 from tests.patience import PATIENCE, until
 
@@ -32,6 +33,8 @@ pytestmark = pytest.mark.site
 
 REELMILL = str(Path(sys.executable).parent / "reelmill")
 
+#: The ports of these sites are looked for from here on: tests that run beside these look elsewhere.
+_FIRST_PORT: Final = 4600 + os.getpid() % 40 * 20
 
 _ASK = """
 import flows
@@ -93,12 +96,13 @@ def _family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 def env(open_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """A node of its own: data folder, media root, home."""
     folder = open_folder / "up"
+    port = next(free_ports("127.0.0.1", _FIRST_PORT))
     for name, value in {
         "REELMILL_DATA_DIR": str(folder / "data"),
         "REELMILL_MEDIA_ROOT": str(folder / "media"),
-        "REELMILL_PREFECT_PORT": "4400",
+        "REELMILL_PREFECT_PORT": str(port),
         "REELMILL_API": "on",
-        "REELMILL_API_PORT": "4450",
+        "REELMILL_API_PORT": str(port + 10),
         "HOME": str(tmp_path / "home"),
         "COLUMNS": "200",
     }.items():
@@ -134,7 +138,8 @@ def start(env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Up]]:
 
 def _two_at_once(env: dict[str, str], start: Callable[..., Up]) -> Up:
     """Two sites that come up at once do not share a server; one of them asks for no login, and is ended."""
-    others = {name: f"{env[name]}-other" for name in ("REELMILL_DATA_DIR", "REELMILL_MEDIA_ROOT")}
+    # A home of its own, too: the Prefect profile names whichever site of a home came up last.
+    others = {name: f"{env[name]}-other" for name in ("REELMILL_DATA_DIR", "REELMILL_MEDIA_ROOT", "HOME")}
     both = [start(), start(**others, REELMILL_LOGIN="off")]
     urls = [up.ready() for up in both]
     assert len(set(urls)) == 2
@@ -198,14 +203,17 @@ def test_a_site_lives_a_life(env: dict[str, str], start: Callable[..., Up], tmp_
     assert httpx.get(f"{rest_url}/api/media/nodes").status_code == 401
     assert httpx.get(f"{rest_url}/api/media/nodes", headers=headers).json()["data"][0]["status"] != "offline"
 
-    # Its parts are looked after: killed, they are there again.
+    # Its parts are looked after: killed, they are there again, the database before what would end without it.
     looked_after = ("server start", "--pool cpu", "reelmill.pages.asgi")
-    for process in [each for words in looked_after for each in _processes(first.process.pid, words)]:
+    parts = [each for words in looked_after for each in _processes(first.process.pid, words)]
+    for process in (_postgres(Path(env["REELMILL_DATA_DIR"]))[0], *parts):
         process.kill()
-    _postgres(Path(env["REELMILL_DATA_DIR"]))[0].kill()
-    for name in ("server", "worker-cpu", "api", "the database"):
+    for name in ("the database", "server", "worker-cpu", "api"):
         first.until(rf"{name} .*started again")
-    until(lambda: accepts_connections(url), first.said)
+    until(lambda: _serves(f"{url}/api/health"), first.said)
+    assert re.findall("server ended with code .*", first.said()) == ["server ended with code -9; started again"], (
+        first.said()
+    )
     until(lambda: _serves(f"{rest_url}/readyz"), first.said)
     job = {"type": "scan", "params": {"directoryType": "inbox"}}
     assert httpx.post(f"{rest_url}/api/media/jobs", json=job).status_code == 401

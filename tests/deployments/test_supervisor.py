@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -105,6 +106,31 @@ def test_a_process_that_cannot_be_started_now_is_tried_again(tmp_path: Path) -> 
 @pytest.fixture
 def settings(catalogue: str, media_root: MediaRoot) -> Settings:
     return get_settings()
+
+
+def test_no_process_is_started_again_before_the_database_answers(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Prefect's server would end at once, again and again, while a database that was killed recovers."""
+    said: list[str] = []
+    site = Site(settings, said.append)
+    site._tidied = math.inf
+    child = Child.start("short", ["this"], {}, tmp_path)
+    site._children.append(child)
+    try:
+        child.wait(PATIENCE)
+        with monkeypatch.context() as away:
+            away.setenv("REELMILL_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+            get_settings.cache_clear()
+            for _ in range(DEATHS + 3):
+                site.watch(1e-6)
+        assert len(said) == 1
+        assert said[0].startswith("The catalogue's database does not answer")
+        get_settings.cache_clear()
+        site.watch(1e-6)
+        assert said[1].startswith("short ended with code ")
+    finally:
+        child.end(20)
 
 
 def test_tidying_outlives_a_share_that_does_not_answer(settings: Settings, media_root: MediaRoot) -> None:
