@@ -150,6 +150,11 @@ def ids_of_content(session: Session, content_id: str) -> list[uuid.UUID]:
     return list(session.exec(same.order_by(col(Video.created_at), col(Video.id)).limit(100)))
 
 
+def paths_of(session: Session, video_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Where the files of those of these videos are that have a record, by ids; not of more than a few thousand."""
+    return dict(session.exec(select(Video.id, Video.path).where(col(Video.id).in_(video_ids))).all())
+
+
 def by_recipes(session: Session, recipes: Sequence[str]) -> list[Video]:
     """What was made by any of these recipes, in their order."""
     found = session.exec(select(Video).where(col(Video.recipe).in_(recipes)))

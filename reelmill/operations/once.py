@@ -7,7 +7,7 @@ Every job type goes these steps, each in one place:
     3. find          the record of an earlier run, if its file is still as it was made   ``attempt``
     4. pre-flight    the disk has room, and what is made can be placed                   ``once``, ``require_place``
     5. make          in the attempt's own folder                                         the job
-    6. publish       verify, fence, look at the root again, place, record                ``publish``, ``place``
+    6. publish       look at the sources again, verify, fence, place, record             ``publish``, ``place``
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from reelmill.operations.context import Workbench
 from reelmill.operations.publishing.output_folders import mark_folder
 from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.records import adopt, clear_stale_recipe, find_by_recipe
+from reelmill.operations.publishing.sources import require_unchanged
 from reelmill.operations.publishing.workspace import workspace
 from reelmill.operations.recipe import Recipe
 from reelmill.storage.atomic_files import drop_reservation, fsync, make_folder, place
@@ -115,16 +116,21 @@ def files_once(
 
     Raises:
         DiskFull: the disk has no room.
+        CapabilityError: they could not be placed; see ``preflight.require_place``.
+        ChangedMeanwhile: a source does not hold any more what they are made from; see ``sources.require_unchanged``.
         SiteError, Unreadable, LockLost, PlatformError: see ``workspace``.
     """
     with workspace(bench.root, recipe, bench.report) as folder:
         missing = [path for path in writers if not _made(bench.root.path / path)]
         if missing and room is not None:
             bench.disk.require(room)
+        if missing:  # all are to be in one folder
+            require_place(bench.root, folder, Destination(missing[0]))
         for path in missing:
             staged = folder / PurePosixPath(path).name
             writers[path](staged)
             fsync(staged)
+            require_unchanged(bench.root, recipe)
             final = bench.root.path / path
             make_folder(final.parent)
             place(staged, final)

@@ -53,15 +53,24 @@ class Recipe(str):
         name: the digits.
         names: under any of which what it makes may be recorded, the best first; None: its own.
         former: names that the same work had before (0.3), with those that take their place.
+        sources: what it is made from.
     """
 
     names: tuple[str, ...]
     former: Mapping[str, str]
+    sources: tuple[SourceContent, ...]
 
-    def __new__(cls, name: str, names: Iterable[str] | None = None, former: Mapping[str, str] | None = None) -> Self:
+    def __new__(
+        cls,
+        name: str,
+        names: Iterable[str] | None = None,
+        former: Mapping[str, str] | None = None,
+        sources: Iterable[SourceContent] = (),
+    ) -> Self:
         """See the class."""
         self = super().__new__(cls, name)
         self.names, self.former = (str(name),) if names is None else tuple(names), dict(former or {})
+        self.sources = tuple(sources)
         return self
 
 
@@ -82,7 +91,7 @@ def recipe(
     wanted = {} if encoding is None else encoding.wanted()
     name = digest(kind, [source.identity for source in sources], settings | wanted)
     former = former_names(kind, sources, encoding, settings) if sources else ()
-    return Recipe(name, former=dict.fromkeys(former, name))
+    return Recipe(name, former=dict.fromkeys(former, name), sources=sources)
 
 
 def former_names(

@@ -6,9 +6,10 @@ import errno
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,14 @@ import pytest
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.errors import CapabilityError, DiskFull, NameTaken, WrongParameter
+from reelmill.operations.chunk_store.readable import open_video
 from reelmill.operations.context import Workbench
+from reelmill.operations.derived.storyboard import make_storyboard
+from reelmill.operations.jobs.compile_gif import compile_gif
 from reelmill.operations.jobs.compile_quad import compile_quad
 from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.jobs.scene_extract import scene_extract
+from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from reelmill.operations.publishing import preflight, publish_journal
 from reelmill.operations.publishing.preflight import PREFIX, Destination, Probe, require_place
 from reelmill.operations.publishing.publish import publish
@@ -99,6 +105,31 @@ def test_a_folder_on_another_mount(bench: Workbench, tmp_path: Path, bind: bool)
     with _mounted(bench.root.path / "playback", *options), refused(CapabilityError, missing="one mount for playback"):
         reencode(bench, str(video.id), preset="ultrafast")
     assert [path for path in files(bench.root) if "chunks" in path.parts] == []  # nothing was encoded
+
+
+@pytest.mark.parametrize(
+    ("folder", "job"),
+    [
+        ("thumbnails", thumbnail),
+        ("gifs", partial(compile_gif, duration=0.1)),
+        ("thumbnails", scene_extract),
+    ],
+    ids=["a thumbnail", "a GIF", "images of scenes"],
+)
+def test_images_ask_too(bench: Workbench, folder: str, job: Callable[[Workbench, str], object]) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=0.2, size="64x48"))
+    with _mounted(bench.root.path / folder, "-t", "tmpfs", "tmpfs"), pytest.raises(CapabilityError) as met:
+        job(bench, str(video.id))
+    assert met.value.missing.startswith(f"one mount for {folder}/")
+
+
+def test_a_storyboard_asks_before_it_reads_the_video(bench: Workbench) -> None:
+    opened = open_video(bench, str(add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=0.2)).id))
+    notes = Notes()
+    where = bench.root.path / "thumbnails"
+    with _mounted(where, "-t", "tmpfs", "tmpfs"), pytest.raises(CapabilityError, match="is on another file system"):
+        make_storyboard(replace(bench, report=notes), opened.video, opened.path, opened.info)
+    assert notes.fractions == []
 
 
 def test_a_folder_that_is_read_only(bench: Workbench, tmp_path: Path) -> None:

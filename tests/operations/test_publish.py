@@ -19,7 +19,18 @@ from sqlmodel import select
 from reelmill.catalogue import tagging
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.errors import DiskFull, NameTaken, OutputRejected, OutsideMediaRoot, UserError, WrongParameter
+from reelmill.errors import (
+    ChangedMeanwhile,
+    DiskFull,
+    NameTaken,
+    OutputRejected,
+    OutsideMediaRoot,
+    UserError,
+    WrongParameter,
+)
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.decode_report import DecodeReport
+from reelmill.ffmpeg.reading.decode_request import DecodeRequest
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scan import scan
@@ -29,14 +40,14 @@ from reelmill.operations.publishing import publish_journal
 from reelmill.operations.publishing.publish import Product, output_path, publish
 from reelmill.operations.publishing.records import find_by_recipe, new_record
 from reelmill.operations.publishing.workspace import reconcile, workspace
-from reelmill.operations.recipe import Recipe
+from reelmill.operations.recipe import Recipe, recipe
 from reelmill.storage import atomic_files
 from reelmill.storage.atomic_files import _rename_noreplace, place, rename
 from reelmill.storage.file_names import fitting
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes, clip, cut_off, tiny_disk
 from tests.operations.crashes import PRODUCT, RECIPE, WANTED, make
-from tests.operations.library import files, marked
+from tests.operations.library import add, files, marked
 from tests.patience import PATIENCE
 from tests.refusals import refused
 
@@ -77,6 +88,37 @@ def test_a_file_enters_with_its_record(bench: Workbench, original: Path) -> None
     assert (record.video_codec, record.width, record.frame_rate) == ("h264", 64, Fraction(25))
     assert stat.st_nlink == 1  # the staged name is gone
     assert list(bench.root.work.iterdir()) == []
+
+
+@pytest.mark.parametrize("then", ["replaced", "touched", "removed"])
+def test_a_source_is_looked_at_again_after_its_product_was_verified(
+    bench: Workbench, original: Path, then: str
+) -> None:
+    source = bench.root.path / "inbox/a.mp4"
+    shutil.copyfile(original, source)
+    video = add(bench, source)
+    product = replace(PRODUCT, recipe=recipe("test", [bench.content(video)]), source_video_id=video.id)
+
+    def meanwhile(path: Path, request: DecodeRequest) -> DecodeReport:
+        match then:
+            case "replaced":
+                source.write_bytes(original.read_bytes().replace(b"Lavf", b"Xavf"))
+            case "touched":
+                os.utime(source)
+            case "removed":  # what was made of it is of what it was
+                source.unlink()
+        return check_whole(path, request)
+
+    with workspace(bench.root, product.recipe, bench.report) as folder:
+        staged = folder / "staged.mp4"
+        shutil.copyfile(original, staged)
+        if then == "replaced":
+            with refused(ChangedMeanwhile, path="inbox/a.mp4"):
+                publish(bench, staged, product, meanwhile)
+        else:
+            publish(bench, staged, product, meanwhile)
+    assert (bench.root.path / WANTED).exists() == (then != "replaced")
+    assert len(_records()) == 1 + (then != "replaced")
 
 
 def test_the_same_recipe_is_found_and_not_made_again(bench: Workbench, original: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 import uuid
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sqlmodel import select
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.errors import CapabilityError, DamagedVideo, DiskFull, GpuBusy
+from reelmill.errors import CapabilityError, ChangedMeanwhile, DamagedVideo, DiskFull, GpuBusy
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
@@ -22,16 +23,37 @@ from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.reencode import reencode
 from reelmill.operations.web_copies.result import Making
 from reelmill.storage.media_root import MediaRoot
-from tests.clips import clip, cut_off, tiny_disk
+from tests.clips import Notes, clip, cut_off, tiny_disk
 from tests.ffmpeg.nvenc import FullGpu, Lines
 from tests.ffmpeg.powercap import zone
-from tests.operations.library import add, taken
+from tests.operations.library import add, files, taken
 from tests.refusals import refused
 
 
 def _records() -> int:
     with session() as opened:
         return len(opened.exec(select(Video)).all())
+
+
+def test_a_source_that_is_replaced_while_it_is_encoded(bench: Workbench, tmp_path: Path) -> None:
+    """The copy of what was there would be published as that of what is there now."""
+    source = clip(bench.root.folder("inbox") / "a.mkv", seconds=1, size="64x48", options=["-pix_fmt", "yuv444p"])
+    other = clip(tmp_path / "other.mkv", seconds=1, size="64x48", options=["-pix_fmt", "yuv444p", "-vf", "hflip"])
+    video, held = add(bench, source), other.read_bytes()
+
+    class Replacing(Notes):
+        def line(self, text: str) -> None:
+            super().line(text)
+            if text.startswith("encoded in"):  # it is read from now on, and is the one that the copy is compared with
+                other.replace(source)
+
+    with refused(ChangedMeanwhile, path=video.path):
+        reencode(replace(bench, report=Replacing()), str(video.id), preset="ultrafast")
+    assert [path.name for path in files(bench.root)] == ["a.mkv"]
+    assert source.read_bytes() == held
+    add(bench, source)
+    again = reencode(bench, str(video.id), preset="ultrafast")
+    assert (again.reused, again.chunks_reused) == (False, 0)
 
 
 def test_the_web_copy_is_all_it_should_be(bench: Workbench) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from reelmill import guard
-from reelmill.errors import FfmpegFailed, OutputRejected
+from reelmill.errors import ChangedMeanwhile, FfmpegFailed, OutputRejected
 from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.commands import concat, segment_muxer
@@ -284,11 +284,12 @@ def film_chunks(bench: Workbench, key: str, folder: Path) -> Iterator[FilmChunks
 
     Raises:
         OutputRejected: the film was; whichever chunk is bad, none is used again.
+        ChangedMeanwhile: a source was replaced; likewise, since some chunks may be of the other file.
     """
     claim = JobClaim(bench, key)
     try:
         yield FilmChunks(bench, claim, folder)
-    except OutputRejected:
+    except (OutputRejected, ChangedMeanwhile):
         claim.reject_chunks()
         raise
     claim.drop_chunks()

@@ -31,6 +31,7 @@ from reelmill.operations.derived import asset_rows
 from reelmill.operations.derived.asset_rows import Role
 from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.derived.scene_images import read_back
+from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.workspace import workspace
 from reelmill.operations.recipe import recipe
 from reelmill.storage.atomic_files import fsync, place
@@ -79,7 +80,7 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
 
     Raises:
         InputError: no frame decodes.
-        OutputRejected, DiskFull, ChangedMeanwhile: nothing was published.
+        CapabilityError, OutputRejected, DiskFull, ChangedMeanwhile: nothing was published.
     """
     state, content = FileState.of(source), bench.content(video, source, info.video.number)
     key = recipe("storyboard", [content], version=_VERSION)
@@ -87,6 +88,7 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
     with workspace(bench.root, key, bench.report) as folder:
         made = _existing(bench, path)
         if made is None:
+            require_place(bench.root, folder, Destination(path))
             made = _write_files(bench, source, info, folder, PurePosixPath(path))
             state.require(source, video.path)
             (bench.root.path / path).parent.mkdir(parents=True, exist_ok=True)

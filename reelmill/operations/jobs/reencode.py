@@ -12,7 +12,7 @@ from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.product_sources import SourceSegment
-from reelmill.errors import DamagedVideo, OutputRejected, WrongParameter
+from reelmill.errors import ChangedMeanwhile, DamagedVideo, OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands.web_audio import surround_tracks
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import web_size
@@ -281,6 +281,9 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
     claim = JobClaim(bench, copy.recipe)
     try:
         made = publish(bench, finished.staged, product, decode)
+    except ChangedMeanwhile:
+        claim.reject_chunks()  # those of the new content go by the name of the old
+        raise
     except OutputRejected as error:
         claim.reject_chunks()
         # Is the source itself short or damaged? Then no further try can help.

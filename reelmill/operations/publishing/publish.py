@@ -36,6 +36,7 @@ from reelmill.operations.publishing import publish_journal
 from reelmill.operations.publishing.output_folders import mark_folder
 from reelmill.operations.publishing.preflight import Destination
 from reelmill.operations.publishing.records import describe, new_record
+from reelmill.operations.publishing.sources import require_unchanged
 from reelmill.storage import file_hash, mp4_mark
 from reelmill.storage.atomic_files import fsync, make_folder, place
 from reelmill.storage.content_id import content_id
@@ -80,11 +81,13 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
 
     Raises:
         OutputRejected: it is not what it should be; nothing entered the library.
+        ChangedMeanwhile: a source does not hold any more what it was made from; likewise.
         NameTaken: ``exact`` and the path is taken.
         WrongParameter: the catalogue cannot hold its record.
         OSError: the disk refuses.
     """
     mark(staged, product.recipe, product.source_video_id)
+    require_unchanged(bench.root, product.recipe)  # before it is compared with another file than it was made from
     info = verify(staged, product.expected, product.path, decode)
     fsync(staged)
     blake2 = file_hash.blake2(staged)
@@ -140,6 +143,7 @@ def _placed(bench: Workbench, staged: Path, product: Product, info: MediaInfo, b
         if reason is not None:  # said now, not once the file is in its place
             raise WrongParameter(reason, "target", relative)
         make_folder(folder)
+        require_unchanged(bench.root, product.recipe)
         guard.confirm()  # before the database is asked anything: one that is away is waited for
         require_ours(bench.root)  # once more: encoding may have taken hours
         if not product.exact and _is_anothers(video):

@@ -139,13 +139,13 @@ def copy_recipe(content: SourceContent, encoding: Encoding) -> Recipe:
         name = made_recipe(content, by_row)
         names[name] = None
         former |= dict.fromkeys(former_names("reencode", [content], by_row, settings), name)
-    return Recipe(recipe("reencode", [content], encoding, **settings), names, former)
+    return Recipe(recipe("reencode", [content], encoding, **settings), names, former, [content])
 
 
-def made_recipe(content: SourceContent, encoding: Encoding) -> str:
+def made_recipe(content: SourceContent, encoding: Encoding) -> Recipe:
     """What the web copy that an encoder has made is recorded by (pure)."""
     settings = {"form": WEB_FORM, **encoding.of_copy(), "encoder": encoding.encoder}
-    return str(recipe("reencode", [content], encoding, **settings))
+    return recipe("reencode", [content], encoding, **settings)
 
 
 def link_copy(bench: Workbench, video: Video, copy: Video) -> Video:

@@ -35,7 +35,7 @@ from reelmill.operations.chunk_store.encode_chunks import (
 from reelmill.operations.chunk_store.job_claim import JobClaim
 from reelmill.operations.chunk_store.store import Store
 from reelmill.operations.context import Workbench
-from reelmill.operations.recipe import SourceContent
+from reelmill.operations.recipe import Recipe, SourceContent
 from reelmill.operations.web_copies.result import made_recipe
 from reelmill.parallel import FanOut, cores, in_order
 from reelmill.report import Report, Share
@@ -74,7 +74,7 @@ class WebCopy:
     fan_out: FanOut
     chunk_seconds: Fraction = CHUNK_SECONDS
 
-    def made_recipe(self, encoder: str) -> str:
+    def made_recipe(self, encoder: str) -> Recipe:
         """What it is recorded by once this encoder has made it (pure); where one was asked for, by that."""
         return made_recipe(
             self.content, self.asked if self.asked.encoder_asked else replace(self.asked, encoder=encoder)
