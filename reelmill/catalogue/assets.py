@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, SQLColumnExpression
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
@@ -45,9 +45,12 @@ def is_storyboard_of(asset: type[Asset], video: type[Video]) -> tuple[ColumnElem
     Returns:
         Conditions that must all hold; where a content was not read, it counts as the same.
     """
-    made_of, holds = col(asset.content_id), col(video.content_id)
-    same = sqlalchemy.or_(made_of.is_(None), holds.is_(None), made_of == holds, made_of == holds.concat(MENDED))
+    same = _is_made_of(col(asset.content_id), col(video.content_id))
     return col(asset.video_id) == video.id, col(asset.kind) == AssetKind.STORYBOARD, same
+
+
+def _is_made_of(made_of: SQLColumnExpression[Any], holds: SQLColumnExpression[Any]) -> ColumnElement[bool]:
+    return sqlalchemy.or_(made_of.is_(None), holds.is_(None), made_of == holds, made_of == holds.concat(MENDED))
 
 
 def recorded(session: Session, paths: Collection[str]) -> set[str]:
@@ -95,8 +98,11 @@ def adopt(session: Session, assets: Sequence[Asset]) -> int:
     record(session, known)
     for asset in known:
         if asset.kind == AssetKind.THUMBNAIL:
+            made_of = sqlalchemy.literal(asset.content_id, sqlalchemy.String)
             without = sqlalchemy.update(Video).where(
-                col(Video.id) == asset.video_id, col(Video.thumbnail_path).is_(None)
+                col(Video.id) == asset.video_id,
+                col(Video.thumbnail_path).is_(None),
+                _is_made_of(made_of, col(Video.content_id)),
             )
             session.connection().execute(without.values(thumbnail_path=asset.path))
     return len(known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy
@@ -33,6 +34,41 @@ def absorb(session: Session, kept: Video, other: Video) -> None:
     session.flush()  # paths and recipes are unique: theirs must go before ours come
     for name, value in added.items():
         setattr(kept, name, None if value == kept.id else value)
+
+
+def give_id(session: Session, video: Video, video_id: uuid.UUID) -> Video:
+    """Give a record another id, which no record has: what a file of ours is named by, that was there before.
+
+    Args:
+        session: of the catalogue.
+        video: the record; what points at it points at the other id then.
+        video_id: the id.
+
+    Returns:
+        The record of that id.
+    """
+    values = {name: getattr(video, name) for name in Video.model_fields}
+    return replace(session, {**values, "id": video_id, "recipe": None}, video)
+
+
+def replace(session: Session, values: Mapping[str, Any], other: Video) -> Video:
+    """Put a record in the place of another of the same path, which it absorbs.
+
+    Args:
+        session: of the catalogue.
+        values: of the record, by column.
+        other: the record that goes.
+
+    Returns:
+        The record.
+    """
+    table, path = Video.metadata.tables[f"{SCHEMA}.video"], values["path"]
+    session.connection().execute(sqlalchemy.insert(table).values({**values, "path": f"{path} ({values['id']})"}))
+    kept = session.get_one(Video, values["id"])
+    absorb(session, kept, other)
+    kept.path = path
+    session.add(kept)
+    return kept
 
 
 def _drop_twins(session: Session, column: sqlalchemy.Column[Any], kept: uuid.UUID, other: uuid.UUID) -> None:

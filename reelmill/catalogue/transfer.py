@@ -193,7 +193,7 @@ def _load_video(session: Session, row: dict[str, Any], ids: dict[uuid.UUID, uuid
 
 def _take_back(session: Session, row: dict[str, Any], other: Video) -> None:
     """Give the record that a scan has made anew its earlier id; the file is as the scan saw it."""
-    path, held = row["path"], row.get("content_id")
+    held = row.get("content_id")
     if held is not None and other.content_id is not None:
         replaced = held != other.content_id
     else:
@@ -202,13 +202,7 @@ def _take_back(session: Session, row: dict[str, Any], other: Video) -> None:
     later = {"recipe": None, "blake2": None} if replaced else {}
     if not replaced and not outweighs(row.get("checked_depth"), _depth(other), valid=other.is_valid):
         facts = {name: getattr(other, name) for name in _VERDICT}  # the later one: the disk may have rotted meanwhile
-    values = {**row, **facts, **later, "missing_since": other.missing_since}
-    session.connection().execute(insert(_table(_VIDEO)).values({**values, "path": f"{path} ({row['id']})"}))
-    kept = session.get(Video, row["id"])
-    assert kept is not None
-    merging.absorb(session, kept, other)
-    kept.path = path
-    session.add(kept)
+    merging.replace(session, {**row, **facts, **later, "missing_since": other.missing_since}, other)
 
 
 def _depth(video: Video) -> Depth:

@@ -226,7 +226,7 @@ def _sort_images(
     owners: Callable[[Collection[uuid.UUID]], Collection[uuid.UUID]],
 ) -> None:
     """Add those images that are no asset of a video, by whether their video is known."""
-    named = {path: _owner(PurePosixPath(path).name) for path in paths if path not in recorded}
+    named = {path: owner_of(path) for path in paths if path not in recorded}
     known = owners({one for one in named.values() if one is not None}) if named else ()
     for path, one in named.items():
         if one is None or one not in known:
@@ -251,10 +251,10 @@ def _difference(entry: Entry, file: File | None) -> str | None:
     return "altered" if file.size != entry.size else "touched"
 
 
-def _owner(name: str) -> uuid.UUID | None:
-    """The video whose id the name of an image begins with."""
+def owner_of(path: str) -> uuid.UUID | None:
+    """The video whose id the name of an image begins with (pure)."""
     try:
-        return uuid.UUID(name[:36])
+        return uuid.UUID(PurePosixPath(path).name[:36])
     except ValueError:
         return None
 

@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice, product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from reelmill.catalogue import kept_exports, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.searching import Entry
-from reelmill.doctor import image_findings, inventory
+from reelmill.doctor import image_findings, images, inventory
 from reelmill.doctor.findings import Finding, fault, listed, ok, warning
 from reelmill.doctor.inventory import Differences, File, Inventory
 from reelmill.errors import InputError, Unreadable
@@ -77,7 +78,7 @@ def check_library(
         *invalid([path for path in seen.invalid if path not in absent]),
         *image_findings.lost(root),
         *image_findings.unrecorded(differences.unrecorded),
-        *leftovers(differences, found.half_made),
+        *leftovers(differences, found.half_made, images.recorded_anew(root, differences.images)),
         *unrecordable(unfit),
         *unfinished(workspace.abandoned(root)),
     ]
@@ -204,8 +205,19 @@ def invalid(paths: Sequence[str]) -> list[Finding]:
     return [warning("invalid_videos", sentence, remedy, names=paths)]
 
 
-def leftovers(differences: Differences, half_made: Sequence[str]) -> list[Finding]:
-    """What is to be said of files that no record names (pure)."""
+def leftovers(
+    differences: Differences, half_made: Sequence[str], anew: Mapping[str, uuid.UUID] = MappingProxyType({})
+) -> list[Finding]:
+    """What is to be said of files that no record names (pure).
+
+    Args:
+        differences: between catalogue and disk.
+        half_made: files that are not finished.
+        anew: see ``images.recorded_anew``.
+
+    Returns:
+        A finding for each kind there is.
+    """
     findings = []
     if half_made:
         sentence = f"{plural(len(half_made), 'half-made copy')} in the library: {listed(half_made)}."
@@ -219,8 +231,13 @@ def leftovers(differences: Differences, half_made: Sequence[str]) -> list[Findin
         sentence = f"{plural(len(names), 'file')} among the products that no record names: {listed(names)}."
         remedy = "--repair takes the videos among them into the catalogue; move the others away, or keep them"
         findings.append(warning("orphans", sentence, remedy, repairable=True, names=names))
-    if differences.images:
-        names = differences.images
+    if anew:
+        names = tuple(anew)
+        sentence = f"{plural(len(names), 'video')} recorded anew, whose images bear an earlier id: {listed(names)}."
+        remedy = "--repair gives them that id again, so that nothing is made again"
+        findings.append(warning("earlier_ids", sentence, remedy, repairable=True, names=names))
+    known = {inventory.owner_of(path) for path in anew}
+    if names := tuple(path for path in differences.images if inventory.owner_of(path) not in known):
         sentence = f"{plural(len(names), 'image')} of videos that no record knows: {listed(names)}."
         findings.append(warning("orphan_pictures", sentence, "remove them if nobody uses them", names=names))
     if not findings:

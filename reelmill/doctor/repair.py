@@ -20,12 +20,11 @@ from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.dispatch import dispatcher
-from reelmill.doctor import site
+from reelmill.doctor import images, site
 from reelmill.doctor.examination import ANOTHERS
 from reelmill.doctor.findings import Finding, listed
 from reelmill.doctor.inventory import existing_files
 from reelmill.errors import InputError, Unreadable, UserError
-from reelmill.operations.derived import asset_rows
 from reelmill.operations.jobs.scan import EXTENSIONS, scan
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
@@ -34,7 +33,7 @@ from reelmill.operations.recognition import recognise
 from reelmill.operations.walk import WalkedFile
 from reelmill.report import Report
 from reelmill.settings import Settings
-from reelmill.storage import mp4_mark
+from reelmill.storage import file_mark
 from reelmill.storage.media_root import MediaRoot
 from reelmill.wording import plural
 
@@ -157,7 +156,7 @@ def _adopted(root: MediaRoot, path: str) -> str:
     if not record.is_valid:
         return f"left: {record.validation_error}"
     with session() as opened:
-        source = _link(opened, record, mp4_mark.read(root.path / path) or {})
+        source = _link(opened, record, file_mark.read(root.path / path) or {})
         scanning.upsert_videos(opened, [record])
         if source is not None:
             product_sources.record(opened, record.id, [SourceSegment.whole(source)])
@@ -176,20 +175,42 @@ def _link(opened: Session, record: Video, mark: Mapping[str, object]) -> Video |
     video = None
     with suppress(ValueError):
         video = opened.get(Video, uuid.UUID(str(source)))
+        if video is None:  # of a source that was recorded anew: what it holds is in the file, too
+            same = searching.ids_of_content(opened, str(mark.get("content")))
+            video = next((opened.get_one(Video, video_id) for video_id in same), None)
     record.source_video_id = None if video is None else video.id
     return video
 
 
-def _record_images(_: Settings, names: Sequence[str]) -> list[Repair]:
+def _give_back_ids(settings: Settings, names: Sequence[str]) -> list[Repair]:
     def act(report: Report) -> None:
-        found = [asset for path in names if (asset := asset_rows.named(path)) is not None]
-        count = 0
-        for start in range(0, len(found), _AT_ONCE):
-            with session() as opened:
-                count += assets.adopt(opened, found[start : start + _AT_ONCE])
-        report.line(f"in the catalogue now: {plural(count, 'image')}")
+        root = MediaRoot(settings.media_root)
+        require_ours(root)
+        for path in names:
+            owner = images.give_back_id(root, path)
+            if owner is not None:
+                count = _adopt_images(root, images.of_owner(root, owner))
+                report.line(f"{owner} is the id again of the video of {path}, with {plural(count, 'image')}")
+
+    return [Repair(f"give {plural(len(names), 'video')} the ids that their images bear: {listed(names)}", act)]
+
+
+def _record_images(settings: Settings, names: Sequence[str]) -> list[Repair]:
+    def act(report: Report) -> None:
+        root = MediaRoot(settings.media_root)
+        require_ours(root)
+        report.line(f"in the catalogue now: {plural(_adopt_images(root, names), 'image')}")
 
     return [Repair(f"record the images {listed(names)}", act)]
+
+
+def _adopt_images(root: MediaRoot, names: Sequence[str]) -> int:
+    count = 0
+    for start in range(0, len(names), _AT_ONCE):
+        found = images.assets_of(root, names[start : start + _AT_ONCE])
+        with session() as opened:
+            count += assets.adopt(opened, found)
+    return count
 
 
 def _forget_images(settings: Settings, names: Sequence[str]) -> list[Repair]:
@@ -240,6 +261,7 @@ _REPAIRS: Final[dict[str, _Make]] = {
     "half_made": _reconcile,
     "lost_records": _restore,
     "missing_files": _mark_missing,
+    "earlier_ids": _give_back_ids,  # before what was made of them is linked to them
     "orphans": _adopt,  # before any scan, which would record a product without what it was made by
     "changed_originals": _scan,
     "touched_products": _scan,

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from reelmill.catalogue.models import Video
 from reelmill.operations.context import Workbench
+from reelmill.operations.publishing.marking import mark
 from reelmill.operations.publishing.output_folders import mark_folder
 from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.records import adopt, clear_stale_recipe, find_by_recipe
@@ -129,6 +130,7 @@ def files_once(
         for path in missing:
             staged = folder / PurePosixPath(path).name
             writers[path](staged)
+            mark(staged, recipe)
             fsync(staged)
             require_unchanged(bench.root, recipe)
             final = bench.root.path / path

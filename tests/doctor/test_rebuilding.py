@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from pathlib import Path
 
 from sqlalchemy import text
 from sqlmodel import select
 
-from reelmill.catalogue import kept_exports, tagging
+from reelmill.catalogue import assets, kept_exports, tagging
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.doctor import repair
@@ -17,12 +18,15 @@ from reelmill.doctor.findings import Severity
 from reelmill.doctor.library import check_library
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.clip_generate import clip_generate
+from reelmill.operations.jobs.compile_gif import compile_gif
 from reelmill.operations.jobs.reencode import reencode
 from reelmill.operations.jobs.scan import scan
+from reelmill.operations.jobs.scene_extract import scene_extract
+from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from reelmill.settings import Settings
-from reelmill.storage import mp4_mark
+from reelmill.storage import file_mark, mp4_mark
 from tests.clips import Notes, clip
-from tests.operations.library import add
+from tests.operations.library import add, files
 
 
 def _paths() -> dict[str, Video]:
@@ -50,6 +54,7 @@ def test_nothing_is_encoded_again(bench: Workbench) -> None:
         assert mp4_mark.read(bench.root.path / made) == {
             "recipe": before[made][1],
             "source": str(video.id),
+            "content": bench.content(video).content_id,
         }
 
     with session() as opened:
@@ -71,6 +76,71 @@ def test_nothing_is_encoded_again(bench: Workbench) -> None:
     (clipped,) = clip_generate(bench, str(video.id), count=1, length=1).clips
     assert (clipped.reused, clipped.path) == (True, later.clips[0].path)
     assert "lost_records" not in {finding.check for finding in check_library(bench.root)}
+
+
+def test_no_image_is_made_again(bench: Workbench) -> None:
+    """Not even where no export was kept: files bear the ids of their videos, and marks tell what those hold."""
+    path = clip(bench.root.folder("inbox") / "a.mkv", seconds=0.6, size="160x120", options=["-pix_fmt", "yuv444p"])
+    video = add(bench, path)
+    copied = reencode(bench, str(video.id), preset="ultrafast")
+
+    def make_all() -> tuple[str | None, ...]:
+        images = scene_extract(bench, str(video.id), files=False)
+        board = thumbnail(bench, str(video.id), storyboard=True).storyboard
+        assert board is not None
+        gif = compile_gif(bench, str(video.id), duration=0.4)
+        return images.contact_sheet, board.path, gif.path, searching_thumbnail()
+
+    def searching_thumbnail() -> str | None:
+        return _paths()[video.path].thumbnail_path
+
+    made, content = make_all(), bench.content(video).content_id
+    files_made = {one: one.read_bytes() for one in files(bench.root)}
+    for one in files_made.keys() - {path}:
+        held = file_mark.read(one) or {}
+        assert (held["source"], held["content"], len(held["recipe"])) == (str(video.id), content, 32), one
+    with session() as opened:
+        opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
+    anew = add(bench, path)
+    assert anew.id != video.id
+    checks = {finding.check for finding in check_library(bench.root)}
+    assert {"earlier_ids", "orphans"} <= checks
+    assert "orphan_pictures" not in checks
+    _repair(bench)
+    again = _paths()
+    assert (again[video.path].id, again[video.path].thumbnail_path) == (video.id, made[-1])
+    assert again[copied.path].source_video_id == video.id
+    with session() as opened:
+        assert {asset.path for asset in assets.assets_of(opened, video.id)} >= set(made)
+    checks = {one.check for one in check_library(bench.root)}
+    assert not {"earlier_ids", "unrecorded_images", "orphan_pictures"} & checks
+    assert make_all() == made
+    assert {one: one.read_bytes() for one in files(bench.root)} == files_made
+
+    # The same where an older export has brought the record back, and not what was made since.
+    with session() as opened:
+        opened.get_one(Video, video.id).thumbnail_path = None
+        opened.connection().execute(text("TRUNCATE catalogue.asset"))
+    found = {finding.check: finding for finding in check_library(bench.root)}
+    assert set(found["unrecorded_images"].names) >= set(made)
+    _repair(bench)
+    assert searching_thumbnail() == made[-1]
+    assert "unrecorded_images" not in {one.check for one in check_library(bench.root)}
+
+
+def test_an_image_of_a_video_that_is_gone_does_not_rename_its_copy(bench: Workbench) -> None:
+    """What was there before the image was made is no record made anew."""
+    path = clip(bench.root.folder("inbox") / "a.mp4", seconds=0.2, size="64x48")
+    shutil.copyfile(path, path.with_name("b.mp4"))
+    first, gone = add(bench, path), add(bench, path.with_name("b.mp4"))
+    made = bench.root.path / thumbnail(bench, str(gone.id)).path
+    path.with_name("b.mp4").unlink()
+    with session() as opened:
+        opened.delete(opened.get_one(Video, gone.id))
+    found = {finding.check: finding for finding in check_library(bench.root)}
+    assert found["orphan_pictures"].names == (bench.root.relative(made),)
+    _repair(bench)
+    assert [video.id for video in _paths().values()] == [first.id]
 
 
 def test_a_mark_that_means_nothing_here_is_passed_over(bench: Workbench) -> None:

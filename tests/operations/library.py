@@ -13,7 +13,7 @@ from reelmill.catalogue.models import Video
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scan import scan
 from reelmill.operations.ownership import MARKER
-from reelmill.operations.publishing.publish import mark
+from reelmill.operations.publishing.marking import mark
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import clip
 from tests.operations.crashes import RECIPE

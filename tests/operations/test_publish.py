@@ -19,6 +19,7 @@ from sqlmodel import select
 from reelmill.catalogue import tagging
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import (
     ChangedMeanwhile,
     DiskFull,
@@ -97,7 +98,7 @@ def test_a_source_is_looked_at_again_after_its_product_was_verified(
     source = bench.root.path / "inbox/a.mp4"
     shutil.copyfile(original, source)
     video = add(bench, source)
-    product = replace(PRODUCT, recipe=recipe("test", [bench.content(video)]), source_video_id=video.id)
+    product = replace(PRODUCT, recipe=recipe("test", [bench.content(video)]), sources=(SourceSegment.whole(video),))
 
     def meanwhile(path: Path, request: DecodeRequest) -> DecodeReport:
         match then:

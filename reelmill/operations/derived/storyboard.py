@@ -31,6 +31,7 @@ from reelmill.operations.derived import asset_rows
 from reelmill.operations.derived.asset_rows import Role
 from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.derived.scene_images import read_back
+from reelmill.operations.publishing.marking import mark
 from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.workspace import workspace
 from reelmill.operations.recipe import recipe
@@ -41,7 +42,7 @@ from reelmill.troubles import Flaw
 from reelmill.wording import plural
 
 #: Which way of making them; part of the recipe.
-_VERSION: Final = "keyframes-1"
+VERSION: Final = "keyframes-1"
 _QUALITY: Final = 80  # of the JPEG, 0 to 100
 #: Seconds planned for after the last frame known of; a container may promise years, the last tile stands for those.
 _TAIL: Final = 20
@@ -83,7 +84,7 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
         CapabilityError, OutputRejected, DiskFull, ChangedMeanwhile: nothing was published.
     """
     state, content = FileState.of(source), bench.content(video, source, info.video.number)
-    key = recipe("storyboard", [content], version=_VERSION)
+    key = recipe("storyboard", [content], version=VERSION)
     path = f"{image_name(bench, video, content, key, THUMBNAILS, '.vtt')}.vtt"
     with workspace(bench.root, key, bench.report) as folder:
         made = _existing(bench, path)
@@ -93,7 +94,10 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
             state.require(source, video.path)
             (bench.root.path / path).parent.mkdir(parents=True, exist_ok=True)
             for relative in (*made.sheets, made.path):  # the WebVTT last: where it is, the sheets are
-                place(folder / Path(relative).name, bench.root.path / relative)
+                staged = folder / Path(relative).name
+                mark(staged, key)
+                fsync(staged)
+                place(staged, bench.root.path / relative)
     roles = {sheet: Role(AssetKind.SHEET, number) for number, sheet in enumerate(made.sheets, 1)}
     rows = asset_rows.rows(bench, video, content, key, roles | {made.path: Role(AssetKind.STORYBOARD)})
     with session() as opened:
@@ -161,7 +165,6 @@ class _Sheets:
         read = read_back(target)
         shown = [read[y : y + h, x : x + w] for x, y, w, h in boxes]
         require_shown(f"The sheet {target.name}", list(zip(shown, (one.source for one in self._waiting), strict=True)))
-        fsync(target)
         self._waiting = []
 
     def cues(self, duration: Fraction) -> list[Cue]:
@@ -204,7 +207,6 @@ def _write_files(
     )
     target = folder / path.name
     target.write_text(webvtt(sheets.cues(promised), result.model_dump_json()))
-    fsync(target)
     return result
 
 

@@ -31,6 +31,7 @@ from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ResultCard, ResultImage
 from reelmill.queue.job_type import JobType
 from reelmill.report import Report, Share
+from reelmill.storage import file_mark
 from reelmill.storage.media_root import GIFS
 from reelmill.wording import in_bytes, in_seconds, plural
 
@@ -189,7 +190,9 @@ class _Work:
 def _encode_to_fit(bench: Workbench, work: _Work, steps: tuple[Step, ...], limit: int) -> None:
     """Encode, smaller and smaller, until it fits; verified and on the disk."""
     step, done = steps[0], 0.0
-    while (size := _encode(bench, Share(bench.report, done, (1 + done) / 2), work, step, limit)) > limit:
+    while (
+        size := _encode(bench, Share(bench.report, done, (1 + done) / 2), work, step, limit)
+    ) > limit - file_mark.ROOM:
         takes = f"{work.name}: {float(work.segment.length):g} s of it take {size / _MB:.2f} MB"
         following = gif.smaller(steps, step, size, limit)
         if following is None:

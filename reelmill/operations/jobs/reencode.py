@@ -36,9 +36,10 @@ from reelmill.operations.chunk_store.readable import boxed_later, readable
 from reelmill.operations.context import Workbench
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
+from reelmill.operations.publishing.marking import mark
 from reelmill.operations.publishing.parallel_verify import ParallelDecoder
 from reelmill.operations.publishing.preflight import Destination, require_place
-from reelmill.operations.publishing.publish import Product, mark, publish
+from reelmill.operations.publishing.publish import Product, publish
 from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.result import Making, ReencodeResult, copy_recipe, link_copy, making
 from reelmill.operations.web_copies.skip_or_remux import copy_path, reason_to_encode

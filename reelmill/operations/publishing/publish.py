@@ -33,11 +33,12 @@ from reelmill.ffmpeg.verify import Decoder, Expectation, verify
 from reelmill.operations.context import Workbench
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import publish_journal
+from reelmill.operations.publishing.marking import mark
 from reelmill.operations.publishing.output_folders import mark_folder
 from reelmill.operations.publishing.preflight import Destination
 from reelmill.operations.publishing.records import describe, new_record
 from reelmill.operations.publishing.sources import require_unchanged
-from reelmill.storage import file_hash, mp4_mark
+from reelmill.storage import file_hash
 from reelmill.storage.atomic_files import fsync, make_folder, place
 from reelmill.storage.content_id import content_id
 from reelmill.storage.file_names import NAME_MAX, UNFIT_NAME, fitting, longest, plain
@@ -103,21 +104,6 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
         sentence = f"{product.path} is already there and is never overwritten; choose another output path."
         raise NameTaken(sentence, product.path)
     return placed
-
-
-def mark(staged: Path, recipe: str, source_video_id: uuid.UUID | None) -> None:
-    """Let a finished file itself carry what it was made from and how: the catalogue may be lost.
-
-    It holds two ids that mean nothing to anybody else: no path, no place and no time.
-
-    Args:
-        staged: the file, in a workspace.
-        recipe: see ``Product``.
-        source_video_id: likewise.
-    """
-    if staged.is_file() and not staged.is_symlink() and staged.stat().st_nlink == 1:
-        source = {} if source_video_id is None else {"source": str(source_video_id)}
-        mp4_mark.write(staged, {"recipe": recipe, **source})
 
 
 def _plain(path: str) -> str:

@@ -24,8 +24,9 @@ from reelmill.operations.chunk_store.readable import boxed_later, open_video
 from reelmill.operations.context import Workbench
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
+from reelmill.operations.publishing.marking import mark
 from reelmill.operations.publishing.preflight import Destination, require_place
-from reelmill.operations.publishing.publish import Product, mark, publish
+from reelmill.operations.publishing.publish import Product, publish
 from reelmill.operations.recipe import Recipe, SourceContent, recipe
 from reelmill.operations.web_copies.ceiling import with_ceiling
 from reelmill.operations.web_copies.result import COPIED, Making, ReencodeResult, link_copy, making

@@ -13,6 +13,7 @@ from reelmill.ffmpeg.commands.filters import TEXT_SUBTITLES, arguments
 from reelmill.ffmpeg.reading.probe import media_url
 from reelmill.ffmpeg.verify.companions import companions_of
 from reelmill.operations.context import Workbench
+from reelmill.operations.publishing.marking import mark
 from reelmill.report import NullReport
 from reelmill.storage.atomic_files import fsync, place
 from reelmill.storage.media_root import texts_beside
@@ -46,6 +47,8 @@ def place_texts(bench: Workbench, copy: Video, folder: Path) -> tuple[str, ...]:
             except FfmpegFailed as error:
                 bench.report.line(f"subtitle track {number} is not there as WebVTT: {error}")
                 continue
+            if copy.recipe is not None:
+                mark(staged, copy.recipe, copy.source_video_id)
             fsync(staged)
             place(staged, final)
             bench.report.line(f"subtitle track {number} as WebVTT: {target}")
