@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
@@ -170,7 +170,9 @@ def records_of_content(session: Session, files: Collection[SeenFile]) -> list[Re
     return sorted(RecordedFile(*row) for row in found)
 
 
-def move_record(session: Session, record: RecordedFile, file: SeenFile, directory_type: str) -> bool:
+def move_record(
+    session: Session, record: RecordedFile, file: SeenFile, directory_type: str, *, at: str | None = None
+) -> bool:
     """Have a record name the place that its file has now.
 
     Args:
@@ -178,15 +180,42 @@ def move_record(session: Session, record: RecordedFile, file: SeenFile, director
         record: as it was.
         file: the same file where it is now.
         directory_type: of that place.
+        at: the path that the record has for the moment; None: its own.
 
     Returns:
         Whether it did; not where a job has moved the record meanwhile.
     """
     was, name = PurePosixPath(record.path), PurePosixPath(file.path)
     title = name.stem if record.title == was.stem else record.title  # a title of its own, or a person's, stays
-    moved = sqlalchemy.update(Video).where(_columns().id == record.id, _columns().path == record.path)
+    moved = sqlalchemy.update(Video).where(_columns().id == record.id, _columns().path == (at or record.path))
     values = {"filename": name.name, "directory_type": directory_type, "title": title}
     return session.connection().execute(moved.values(**values, **_as_seen(file))).rowcount == 1
+
+
+def exchange_records(
+    session: Session, moves: Sequence[tuple[RecordedFile, SeenFile]], directory_type: Callable[[str], str]
+) -> bool:
+    """Have records name the places that their files have now, which are one another's.
+
+    Args:
+        session: of the catalogue.
+        moves: the records as they were, each with its file; nobody else is at their new places.
+        directory_type: of a path.
+
+    Returns:
+        Whether it did; nothing is changed where a job has moved one of them meanwhile.
+    """
+    video = _columns()
+    ids = [record.id for record, _ in moves]
+    held = sqlalchemy.select(video.id, video.path).where(video.id.in_(ids)).with_for_update()
+    if dict(session.connection().execute(held).tuples().all()) != {record.id: record.path for record, _ in moves}:
+        return False
+    # Paths are unique: all leave their places before the first takes its new one.
+    aside = video.path.concat(" (").concat(sqlalchemy.cast(video.id, sqlalchemy.String)).concat(")")
+    session.connection().execute(sqlalchemy.update(Video).where(video.id.in_(ids)).values(path=aside))
+    for record, file in moves:
+        move_record(session, record, file, directory_type(file.path), at=f"{record.path} ({record.id})")
+    return True
 
 
 def refresh_files(session: Session, files: Collection[SeenFile]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from reelmill.catalogue import scanning
@@ -20,6 +20,17 @@ Look = Callable[[WalkedFile], SeenFile | None]
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """Files that hold something else than their records: edited, or other files by their names.
+
+    They are left until all files were looked at: what they held may be elsewhere, and their records go with it.
+    """
+
+    files: Sequence[WalkedFile] = ()
+    known: Sequence[SeenFile] = ()  # those that hold what another record is of
+
+
+@dataclass(frozen=True)
 class Recognition:
     """What became of some files that are new, or not of the time they were; it is in the catalogue already."""
 
@@ -27,6 +38,7 @@ class Recognition:
     moved: Sequence[tuple[RecordedFile, SeenFile]]  # their records name their new places
     rest: Sequence[WalkedFile]  # to be opened
     more_unchanged: int  # than their sizes and modification times suggest; less than 0 where edits kept those
+    replaced: Replaced = field(default_factory=Replaced)
 
 
 def recognise(
@@ -36,6 +48,7 @@ def recognise(
     look_at_all: Callable[[Look, Sequence[WalkedFile]], Iterable[SeenFile | None]],
     *,
     open_known: bool,
+    leave_replaced: bool = False,
 ) -> Recognition:
     """Recognise what of these files the catalogue knows, and bring the records of that up to date.
 
@@ -45,6 +58,7 @@ def recognise(
         files: new ones, and ones that are not of the time they were.
         look_at_all: reads the content ids of files, such as the ``map`` of an executor.
         open_known: open what holds what it held, too.
+        leave_replaced: leave files that hold something else than their records for later.
 
     Returns:
         What they are.
@@ -57,33 +71,59 @@ def recognise(
     unchanged = [(record, file) for record, file in pairs if is_unchanged(record, file)]
     touched = [pair for pair in unchanged if pair[0].content_id is not None and pair[0].valid and not open_known]
     unknown = [file for path, file in seen.items() if path not in known]
+    others = [file for record, file in pairs if leave_replaced and holds_another(record, file)]
     with session() as opened:
         scanning.refresh_files(opened, [file for _, file in touched])
-        found = moves(unknown, scanning.records_of_content(opened, unknown), partial(_is_gone, root))
+        found = moves(unknown, scanning.records_of_content(opened, unknown), partial(is_gone, root))
         moved = [(record, file) for record, file in found if scanning.move_record(opened, record, file, directory_type)]
-    done = {file.path for _, file in (*touched, *moved)}
+        contents = {record.content_id for record in scanning.records_of_content(opened, others)}
+    left = {file.path for file in others}
+    done = {file.path for _, file in (*touched, *moved)} | left
     planned = sum(has_dates_of(record, file) for record, file in pairs)
     rest = [file for file in files if file.path not in done]
-    return Recognition(touched, moved, rest, len(unchanged) - planned)
+    replaced = Replaced(
+        [file for file in files if file.path in left], [file for file in others if file.content_id in contents]
+    )
+    return Recognition(touched, moved, rest, len(unchanged) - planned, replaced)
 
 
-def _seen(root: MediaRoot, file: WalkedFile) -> SeenFile | None:
-    """The file as it is now; None where it cannot be read, which whoever opens it reports."""
-    path = root.path / file.path
+def holds_another(record: RecordedFile, file: SeenFile) -> bool:
+    """Whether a file is known to hold something else than is recorded of its path (pure)."""
+    return record.content_id is not None and record.content_id != file.content_id
+
+
+def seen_file(root: MediaRoot, path: str) -> SeenFile | None:
+    """The file at a path as it is now; None where nothing can be read, or all that is there is an empty file.
+
+    Args:
+        root: the media root.
+        path: relative to it.
+
+    Returns:
+        The file with its content id.
+    """
+    place = root.path / path
     try:
-        now = path.stat()
+        now = place.stat()
         if not stat.S_ISREG(now.st_mode) or now.st_size == 0:  # all empty files are alike
             return None
-        return SeenFile(file.path, now.st_size, now.st_mtime_ns, now.st_ctime_ns, content_id(path))
+        return SeenFile(path, now.st_size, now.st_mtime_ns, now.st_ctime_ns, content_id(place))
     except OSError:
         return None
 
 
-def _is_gone(root: MediaRoot, path: str) -> bool:
+def is_gone(root: MediaRoot, record: RecordedFile) -> bool:
+    """Whether what a record is of is not at its path: nothing is, or something else."""
     try:
-        (root.path / path).stat()
+        (root.path / record.path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:  # nobody knows
         return False
-    return False
+    file = seen_file(root, record.path)
+    return file is not None and holds_another(record, file)
+
+
+def _seen(root: MediaRoot, file: WalkedFile) -> SeenFile | None:
+    """The file as it is now; None where it cannot be read, which whoever opens it reports."""
+    return seen_file(root, file.path)

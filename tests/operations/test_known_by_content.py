@@ -111,6 +111,75 @@ def test_a_renamed_video_is_the_same_video(bench: Workbench, original: Path, tar
     assert _scan(bench).missing == 0
 
 
+_NAMES: Final = {"a": "inbox/a.mp4", "b": "inbox/b.mp4", "c": "library/films/c.mp4", "new": "inbox/new.mp4"}
+_FOUND: Final = ("new", "changed", "moved", "unchanged", "missing")
+
+
+@pytest.mark.parametrize(
+    ("now", "records", "found"),
+    [
+        # What is where, of the videos a, b and c and of a new one; whose records are where; what a scan of inbox finds.
+        ({"a": "b", "b": "a"}, {"a": "b", "b": "a"}, (0, 0, 2, 0, 0)),
+        ({"a": "c", "b": "a", "c": "b"}, {"a": "c", "b": "a", "c": "b"}, (0, 0, 3, 0, 0)),
+        ({"a": "c", "c": "a"}, {"a": "c", "c": "a"}, (0, 0, 2, 1, 0)),
+        ({"a": "new", "new": "a"}, {"a": "new", "new": "a"}, (1, 0, 1, 1, 0)),
+        ({"a": "b", "b": None, "new": "a"}, {"a": "b", "new": "a"}, (0, 0, 2, 0, 0)),
+        # A file that was put over another, or edited: its name stays with its record.
+        ({"a": "b", "b": None}, {"a": "a", "b": "b"}, (0, 1, 0, 0, 1)),
+        ({"a": "b", "b": "new"}, {"a": "a", "b": "b"}, (0, 2, 0, 0, 0)),
+        ({"a": "b"}, {"a": "a", "b": "b"}, (0, 1, 0, 1, 0)),
+        ({"a": "new"}, {"a": "a", "b": "b"}, (0, 1, 0, 1, 0)),
+    ],
+    ids=["two swapped", "three", "two folders", "renamed, a new one by its name", "one after another", "put over",
+         "put over, replaced", "copied over", "edited"],
+)  # fmt: skip
+def test_records_follow_what_files_hold_and_not_their_names(
+    bench: Workbench, tmp_path: Path, now: dict[str, str | None], records: dict[str, str], found: tuple[int, ...]
+) -> None:
+    contents = {
+        name: clip(tmp_path / name / "a.mp4", seconds=0.2 + 0.04 * number, size="64x48", sound=0)
+        for number, name in enumerate(_NAMES)
+    }
+    for name in ("a", "b", "c"):
+        _put(bench, _NAMES[name], contents[name])
+    _scan(bench), _scan(bench, "films")
+    videos = {name: _record(_NAMES[name]) for name in ("a", "b", "c")}
+    for video in videos.values():
+        with session() as opened:
+            opened.add(VideoTag(video_id=video.id, name=video.path, by_person=True, confidence=1))
+    for name, content in now.items():
+        if content is None:
+            (bench.root.path / _NAMES[name]).unlink()
+        else:
+            _put(bench, _NAMES[name], contents[content], _LONG_AGO + len(content))
+    result = _scan(bench)
+    assert tuple(getattr(result, kind) for kind in _FOUND) == found
+    for name, owner in records.items():
+        if owner in videos:
+            record = _record(_NAMES[name])
+            assert (record.id, _tags(record)) == (videos[owner].id, [videos[owner].path]), name
+        else:
+            assert _record(_NAMES[name]).id not in {video.id for video in videos.values()}
+    assert _paths() <= set(_NAMES.values())
+    again = _scan(bench)
+    assert (again.new, again.changed, again.moved) == (0, 0, 0)
+
+
+def test_products_go_with_their_videos_when_two_are_swapped(bench: Workbench, original: Path, tmp_path: Path) -> None:
+    a = _put(bench, "inbox/a.mp4", clip(tmp_path / "other.mp4", seconds=0.6, size="64x48", options=["-crf", "0"]))
+    b = _put(bench, "inbox/b.mp4", original)
+    _scan(bench)
+    first, second = _record("inbox/a.mp4"), _record("inbox/b.mp4")
+    image = thumbnail(bench, str(first.id)).path
+    a.rename(tmp_path / "aside")
+    b.rename(a)
+    (tmp_path / "aside").rename(b)
+    assert _scan(bench).moved == 2
+    assert (_record("inbox/b.mp4").id, _record("inbox/b.mp4").thumbnail_path) == (first.id, image)
+    assert (_record("inbox/a.mp4").id, _record("inbox/a.mp4").thumbnail_path) == (second.id, None)
+    assert thumbnail(bench, str(first.id)).path == image
+
+
 def test_what_was_missing_for_long_and_comes_back_elsewhere_is_the_same_video(bench: Workbench, original: Path) -> None:
     path = _put(bench, "inbox/a.mp4", original)
     _scan(bench)
@@ -368,5 +437,5 @@ def test_what_counts_as_unchanged(content_id: str, mtime_ns: int, valid: bool, u
 def test_which_record_a_new_file_is(
     records: list[RecordedFile], files: list[SeenFile], expected: dict[str, str]
 ) -> None:
-    found = moves(files, records, is_gone=lambda path: path != "there")
+    found = moves(files, records, is_gone=lambda record: record.path != "there")
     assert {record.path: file.path for record, file in found} == expected

@@ -16,9 +16,11 @@ from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.scanning import RecordedFile, SeenFile
 from reelmill.errors import ReelmillError, Unreadable, Unstorable
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
+from reelmill.operations.rearranged_files import rearrange
 from reelmill.operations.recognition import Recognition, recognise
 from reelmill.operations.result_card import ItemTable, ResultCard
 from reelmill.operations.scan_changes import (
@@ -144,8 +146,8 @@ def scan(
     report.progress(1.0, "done")
     left, passed = (*walk.refused, *work.left), time.monotonic() - looked_at
     return ScanResult(
-        new=decided.new - work.moved,
-        changed=decided.changed - work.unchanged,
+        new=decided.new - work.moved_to_new + work.new_at_known,
+        changed=decided.changed - work.unchanged - work.moved_to_known - work.new_at_known,
         moved=work.moved,
         unchanged=decided.unchanged + work.unchanged,
         missing=work.missing,
@@ -157,6 +159,10 @@ def scan(
         waiting_files=decided.waiting[:LISTED],
         again_in=again_in(decided.settled_in, passed, looked_at - started) if decided.waiting else None,
     )
+
+
+def _batches(files: Sequence[WalkedFile]) -> Iterator[Sequence[WalkedFile]]:
+    return (files[start : start + _BATCH] for start in range(0, len(files), _BATCH))
 
 
 def _first_lines(walk: Walk, decided: ScanPlan) -> Iterator[str]:
@@ -177,39 +183,78 @@ class _Scan:
         self.changes = ChangeList()
         self.invalid = self.moved = self.missing = 0
         self.unchanged = 0  # of those that the plan took for changed; less than 0 where edits kept the time
+        self.moved_to_new = self.moved_to_known = 0  # to names of this folder that no record had, or another had
+        self.new_at_known = 0  # files by the names of videos that have moved
         self.left_places: set[str] = set()  # where files were that have moved
         self.left: list[str] = []  # why files were left for the next scan
+        self._total = self._done = 0  # files of those to be read
 
     def read(self, files: Sequence[WalkedFile], *, open_known: bool) -> None:
-        """Recognise, open and record these files, a batch at a time; see ``recognise``."""
+        """Recognise, open and record these files, a batch at a time; see ``recognise``.
+
+        Files that hold something else than their records come last: where what they held turns up under another name,
+        new or known, their records have gone there.
+        """
+        replaced: list[WalkedFile] = []
+        known: list[SeenFile] = []
+        self._total, self._done = len(files), 0
         # Threads, because PyAV releases the GIL while it reads.
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for start in range(0, len(files), _BATCH):
-                files_of_batch = files[start : start + _BATCH]
-                found = recognise(self._root, self._directory_type, files_of_batch, pool.map, open_known=open_known)
-                self._note(found)
-                batch: list[Video] = []
-                done = start + len(files_of_batch) - len(found.rest)
-                for count, record in enumerate(pool.map(self._opened, found.rest), done + 1):
-                    if record is not None:
-                        batch.append(record)
-                    if record is not None and not record.is_valid:
-                        self.invalid += 1
-                        self._report.line(f"invalid: {record.validation_error}")
-                    self._report.progress(count / len(files), f"{count} of {len(files)} files")
-                self._record(batch)
+            for batch in _batches(files):
+                found = self._recognised(pool, batch, open_known=open_known, leave_replaced=True)
+                self.unchanged += found.more_unchanged
+                self.moved_to_new += len(found.moved)
+                replaced += found.replaced.files
+                known += found.replaced.known
+                self._open(pool, found.rest)
+            moved = rearrange(self._root, known)
+            self._note_moved(moved)
+            done = {file.path for _, file in moved}
+            rest = [file for file in replaced if file.path not in done]
+            self.moved_to_known += len(replaced) - len(rest)
+            self._done += len(replaced) - len(rest)
+            for batch in _batches(rest):
+                with session() as opened:
+                    paths = scanning.recorded_files(opened, [file.path for file in batch])
+                found = self._recognised(pool, batch, open_known=open_known)
+                self.moved_to_known += len(found.moved)
+                self.new_at_known += len(batch) - len(paths) - len(found.moved)
+                self._open(pool, found.rest)
         for reason in self.left:
             self._report.line(f"left for the next scan: {reason}")
 
-    def _note(self, found: Recognition) -> None:
-        """Count and hand on what was recognised."""
-        self.unchanged += found.more_unchanged
-        self.moved += len(found.moved)
-        self.left_places.update(record.path for record, _ in found.moved)
-        for record, file in found.moved:
+    def _recognised(
+        self, pool: ThreadPoolExecutor, files: Sequence[WalkedFile], *, open_known: bool, leave_replaced: bool = False
+    ) -> Recognition:
+        """Recognise these files, and hand on what they are."""
+        found = recognise(
+            self._root, self._directory_type, files, pool.map, open_known=open_known, leave_replaced=leave_replaced
+        )
+        self._done += len(files) - len(found.rest) - len(found.replaced.files)
+        self._note_moved(found.moved)
+        self._hand_on(marked_changes("returned", (record for record, _ in found.touched if record.missing)))
+        return found
+
+    def _open(self, pool: ThreadPoolExecutor, files: Sequence[WalkedFile]) -> None:
+        """Open these files and record what they are."""
+        batch: list[Video] = []
+        for record in pool.map(self._opened, files):
+            if record is not None:
+                batch.append(record)
+            if record is not None and not record.is_valid:
+                self.invalid += 1
+                self._report.line(f"invalid: {record.validation_error}")
+            self._done += 1
+            self._report.progress(self._done / self._total, f"{self._done} of {self._total} files")
+        self._record(batch)
+
+    def _note_moved(self, moved: Sequence[tuple[RecordedFile, SeenFile]]) -> None:
+        """Count and hand on records that name other places now."""
+        self.moved += len(moved)
+        self.left_places.update(record.path for record, _ in moved)
+        for record, file in moved:
             self._report.line(f"moved: {printable(record.path)} is {printable(file.path)} now")
-        returned = marked_changes("returned", (record for record, _ in found.touched if record.missing))
-        self._hand_on([*moved_changes(found.moved), *returned])
+        self._hand_on(moved_changes(moved))
 
     def mark(self, walk: Walk, decided: ScanPlan) -> None:
         """Mark what is back, and what is missing by the walk and still is; note times that are not recorded yet."""
