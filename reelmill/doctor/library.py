@@ -320,7 +320,10 @@ def _decoded(root: MediaRoot, differences: Differences, report: Report) -> Findi
                     found.append(reason)
     if not found:
         return ok("content", f"{plural(count, 'video')} decoded, each whole.")
-    remedy = "copy originals again from where they came from; run the jobs that made the others again"
+    remedy = (
+        "copy originals again from where they came from; check the others with `reelmill run validate VIDEO -p "
+        "depth=full`, and the jobs that made them make them again"
+    )
     return fault("content", " ".join(found[:3]), remedy, names=found)
 
 

@@ -4,7 +4,7 @@ Every job type goes these steps, each in one place:
 
     1. ownership     the media root is this site's                                  ``workspace``
     2. lock          no other run is at the same recipe; what dead runs left is settled  ``workspace``
-    3. find          the record of an earlier run, if its file is still as it was made   ``attempt``
+    3. find          the record of an earlier run, if what it made is still good         ``attempt``
     4. pre-flight    the disk has room, and what is made can be placed                   ``once``, ``require_place``
     5. make          in the attempt's own folder                                         the job
     6. publish       look at the sources again, verify, fence, place, record             ``publish``, ``place``
@@ -37,7 +37,7 @@ class Attempt:
     """A run's turn at one work; no other run has it until the turn ends."""
 
     folder: Path  # empty, and this run's own
-    found: Video | None  # what an earlier run made, still as it was made
+    found: Video | None  # what an earlier run made, still as it was made, and not found invalid since
 
 
 @contextmanager
@@ -45,8 +45,9 @@ def attempt(bench: Workbench, recipe: Recipe) -> Iterator[Attempt]:
     """A turn at the work of ``recipe``, for jobs that do more than make a video: see ``once``.
 
     Yields:
-        The folder to work in, and what an earlier run made. Where that was removed or replaced, its record no longer
-        counts as made by the recipe.
+        The folder to work in, and what an earlier run made. Where that was removed or replaced, or found invalid, its
+        record no longer counts as made by the recipe; a file that is still there stays, and what is made gets a name
+        beside it.
 
     Raises:
         NotMounted: the folder that it was made into before is away.
@@ -55,7 +56,8 @@ def attempt(bench: Workbench, recipe: Recipe) -> Iterator[Attempt]:
     with workspace(bench.root, recipe, bench.report) as folder:
         found = find_by_recipe(bench.root, recipe)
         if found is None:
-            clear_stale_recipe(bench.root, recipe)
+            for video in clear_stale_recipe(bench.root, recipe):
+                bench.report.line(f"{video.path} was made before, is invalid and stays where it is: it is made again")
         else:
             adopt(bench.root, recipe, found)
             mark_folder(bench.root, found.path)

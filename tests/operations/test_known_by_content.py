@@ -362,11 +362,12 @@ def test_a_full_check_keeps_the_hash_of_the_whole_file(bench: Workbench, origina
     assert _record("inbox/a.mp4").blake2 == blake2(path)
 
 
-def test_a_product_that_has_rotted_is_found_again_and_again(bench: Workbench, original: Path) -> None:
+def test_a_product_that_has_rotted_is_found_again_and_again_and_made_anew(bench: Workbench, original: Path) -> None:
+    """Until then the job was given the rotten one, for ever."""
     _put(bench, "inbox/a.mp4", original)
     _scan(bench)
     made = _copy(bench, _record("inbox/a.mp4"))
-    path, published = bench.root.path / made.path, _record(made.path).blake2
+    path, published, recipe = bench.root.path / made.path, _record(made.path).blake2, _record(made.path).recipe
     stat, data = path.stat(), path.read_bytes()
     path.write_bytes(data.replace(b"Lavf", b"Xavf"))
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -375,6 +376,12 @@ def test_a_product_that_has_rotted_is_found_again_and_again(bench: Workbench, or
     for _ in range(2):
         assert not validate(bench, str(made.video_id), depth="full").valid
         assert _record(made.path).blake2 == published
+    rotten = path.read_bytes()
+    anew = _copy(bench, _record("inbox/a.mp4"))
+    assert (anew.reused, anew.path == made.path, path.read_bytes() == rotten) == (False, False, True)
+    assert (_record(anew.path).recipe, _record(made.path).recipe) == (recipe, None)
+    assert (_record(anew.path).is_valid, _record(made.path).is_valid) == (True, False)
+    assert _copy(bench, _record("inbox/a.mp4")).path == anew.path
     path.write_bytes(data)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     with session() as opened:

@@ -145,8 +145,8 @@ def _first(root: MediaRoot, video: Video) -> Video | None:
         first = searching.by_recipe(opened, video.recipe or "")
         if first is None:
             return None
-        if first.path != video.path and not _there(root, first):
-            first.recipe = None  # its file was removed or replaced: what we made is needed
+        if first.path != video.path and not (first.is_valid and _there(root, first)):
+            first.recipe = None  # its file was removed or replaced, or has rotted: what we made is needed
             opened.add(first)
             return None
     if first.path != video.path and _there(root, video):

@@ -143,11 +143,27 @@ def is_intact(root: MediaRoot, video: Video) -> bool:
         raise
 
 
+def is_good(root: MediaRoot, video: Video) -> bool:
+    """Whether what a job made may be given to whoever wants the same.
+
+    Args:
+        root: the media root.
+        video: its record.
+
+    Returns:
+        Whether no check has found it invalid (a disk that rots changes neither size nor time), and it is intact.
+
+    Raises:
+        OSError: the disk does not answer.
+    """
+    return video.is_valid and is_intact(root, video)
+
+
 def find_by_recipe(root: MediaRoot, recipe: Recipe) -> Video | None:
-    """The record of what was made by ``recipe``; None where there is none, or its file is not as it was made."""
+    """The record of what was made by ``recipe``; None where there is none, or it is not good any more."""
     with session() as opened:
         videos = searching.by_recipes(opened, [*recipe.names, *recipe.former])
-    return next((video for video in videos if is_intact(root, video)), None)
+    return next((video for video in videos if is_good(root, video)), None)
 
 
 def adopt(root: MediaRoot, recipe: Recipe, video: Video) -> None:
@@ -166,16 +182,22 @@ def adopt(root: MediaRoot, recipe: Recipe, video: Video) -> None:
         opened.add(found)
 
 
-def clear_stale_recipe(root: MediaRoot, recipe: Recipe) -> None:
-    """Take ``recipe`` from records whose files somebody has removed or replaced; the records themselves stay.
+def clear_stale_recipe(root: MediaRoot, recipe: Recipe) -> list[Video]:
+    """Take ``recipe`` from records that are not good any more; the records themselves stay, and so do their files.
+
+    Returns:
+        Those of them that a check has found invalid.
 
     Raises:
         NotMounted: the folder of such a file is away, and the file perhaps as it was.
     """
+    invalid = []
     with session() as opened:
         for video in searching.by_recipes(opened, [*recipe.names, *recipe.former]):
-            if not is_intact(root, video):
+            if not is_good(root, video):
                 if not (root.path / video.path).exists():
                     require_folder(root, video.path)
                 video.recipe = None
                 opened.add(video)
+                invalid += [] if video.is_valid else [video]
+    return invalid
