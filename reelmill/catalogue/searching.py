@@ -181,18 +181,33 @@ def search(session: Session, words: str, *, limit: int = 50) -> list[Video]:
     return list(session.exec(statement))
 
 
-def valid_videos(session: Session, directory_type: str) -> list[VideoFacts]:
-    """Every valid video of a directory type that is there, by path."""
-    return _valid(session, col(Video.directory_type) == directory_type)
+def best_first(session: Session, directory_type: str | None) -> Iterator[tuple[uuid.UUID, int]]:
+    """Every valid video that is there, large frames first, then large files: the best of each content comes first.
 
+    Args:
+        session: of the catalogue; it is read from while the videos are taken.
+        directory_type: of these videos; None: of any that are not of our own making.
 
-def valid_originals(session: Session) -> list[VideoFacts]:
-    """Every valid video that is there and not of our own making, by path."""
-    return _valid(session, ~col(Video.is_product))
-
-
-def _valid(session: Session, clause: sqlalchemy.ColumnElement[bool]) -> list[VideoFacts]:
+    Yields:
+        The id, and at which place in this order the first video of the same content stands, perhaps this one.
+    """
     video = sqlalchemy.inspect(Video).local_table.c
-    wanted = sqlalchemy.select(*(video[name] for name in VideoFacts._fields))
-    there = wanted.where(video.is_valid, video.missing_since.is_(None), clause).order_by(video.path)
-    return [VideoFacts(*row) for row in session.connection().execute(there)]
+    meant = ~video.is_product if directory_type is None else video.directory_type == directory_type
+    area = sqlalchemy.func.coalesce(sqlalchemy.cast(video.width, sqlalchemy.BigInteger) * video.height, 0)
+    place = sqlalchemy.func.row_number().over(order_by=(area.desc(), video.size.desc(), video.path)) - 1
+    placed = sqlalchemy.select(video.id, video.content_id, place.label("place"))
+    placed_videos = placed.where(video.is_valid, video.missing_since.is_(None), meant).subquery()
+    known = placed_videos.c
+    first = sqlalchemy.func.min(known.place).over(partition_by=known.content_id)
+    same = sqlalchemy.case((known.content_id.is_(None), known.place), else_=first)
+    statement = sqlalchemy.select(known.id, same).order_by(known.place)
+    connection = session.connection(execution_options={"yield_per": PAGE})
+    yield from ((row[0], row[1]) for row in connection.execute(statement))
+
+
+def facts_of(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, VideoFacts]:
+    """The facts of the videos of these ids; not of more than a few thousand at once."""
+    video = sqlalchemy.inspect(Video).local_table.c
+    named = video.id == sqlalchemy.any_(sqlalchemy.cast(list(ids), ARRAY(sqlalchemy.Uuid)))
+    wanted = sqlalchemy.select(*(video[name] for name in VideoFacts._fields)).where(named)
+    return {row[0]: VideoFacts(*row) for row in session.connection().execute(wanted)}

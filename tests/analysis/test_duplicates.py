@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelmill.analysis.similarity.duplicates import ContainedClip, Duplicates, agreement, find_duplicates
+from reelmill.analysis.similarity.hash_file import HashFile
 from reelmill.analysis.similarity.perceptual_hash import NOTHING, Hashes
 
 _seeds = st.integers(0, 2**32 - 1)
@@ -91,6 +92,20 @@ def test_a_clip_of_a_set_is_found_once() -> None:
     copies = [_encoded(random, video, 2) for _ in range(3)]
     clips = [_encoded(random, video[40:52], 2) for _ in range(2)]
     assert find_duplicates([*copies, *clips]) == Duplicates(((0, 1, 2), (3, 4)), (ContainedClip(3, 0, 40, 1.0),))
+
+
+@settings(max_examples=10)
+@given(_seeds, st.integers(20, 200))
+def test_what_is_found_does_not_depend_on_how_much_is_held(seed: int, at_once: int) -> None:
+    random = np.random.default_rng(seed)
+    originals = [_video(random, seconds) for seconds in (40, 60, 30)]
+    videos = [*originals, _encoded(random, originals[0], 3), _encoded(random, originals[1][5:25], 3), originals[2]]
+    whole = find_duplicates(videos)
+    assert (len(whole.sets), len(whole.clips)) == (2, 1)
+    with HashFile() as hashes:
+        for video in videos:
+            hashes.add(video)
+        assert find_duplicates(hashes, at_once=at_once) == whole
 
 
 def test_more_copies_than_a_window_holds() -> None:

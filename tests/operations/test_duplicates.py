@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,6 +24,7 @@ from reelmill.operations.context import Workbench
 from reelmill.operations.derived import previews
 from reelmill.operations.derived.perceptual_hash_cache import HashTask, batches, perceptual_hashes
 from reelmill.operations.jobs.duplicates_report import DuplicatesResult, duplicates_report
+from reelmill.operations.jobs.scan import scan
 from reelmill.parallel import Result, Work, ignore, in_threads
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import ffmpeg
@@ -28,6 +32,42 @@ from tests.operations.library import add
 
 _MOVING = "mandelbrot=s=320x180:r=25:start_scale=0.6:end_scale=0.02:end_pts=500,hue=H=0.4*t,trim=duration=12"
 _X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+#: Videos of random hashes, of which each thousandth shows what the one after it does.
+_GENERATED = """
+WITH made AS (
+    INSERT INTO catalogue.video (
+        id, title, path, directory_type, filename, size, mtime_ns, duration, is_valid, created_at, updated_at
+    )
+    SELECT gen_random_uuid(), n::text, 'library/videos/' || n / 1000 || '/' || n || '.mp4', 'videos', n || '.mp4', 0,
+        1000000000, :seconds, true, now(), now()
+    FROM generate_series(0, :videos - 1) AS n
+    RETURNING id, CASE WHEN title::int % 1000 = 1 THEN title::int - 1 ELSE title::int END AS shown
+)
+INSERT INTO catalogue.fingerprint (video_id, algorithm, size, mtime_ns, seconds, hashes, created_at)
+SELECT id, :way, 0, 1000000000, :seconds, (
+    SELECT string_agg(substring(decode(md5(shown || ' ' || second), 'hex') FROM 1 FOR 8), '')
+    FROM generate_series(1, :seconds) AS second
+), now()
+FROM made
+"""
+
+#: Prints how many sets were found, and by how many kB the process has grown since it had done the same on nothing.
+_MEASURED = """
+import resource, sys
+from pathlib import Path
+from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.duplicates_report import duplicates_report
+from reelmill.report import NullReport
+from reelmill.storage.media_root import MediaRoot
+
+bench = Workbench(root=MediaRoot(Path(sys.argv[1])), report=NullReport())
+assert duplicates_report(bench, directory_type="inbox").videos == 0
+idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+groups = duplicates_report(bench).groups
+print(len(groups), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle)
+"""
 
 
 class _Counting:
@@ -99,6 +139,42 @@ def test_an_unchanged_file_is_looked_at_once(bench: Workbench, library: Path) ->
     assert sorted(third.names) == ["clip.mp4", "other.mp4"]
     assert list(gone.skipped) == ["inbox/clip.mp4"]
     assert _page(bench, result).count("data:image/jpeg;base64,") == 2  # of the clip there is no picture any more
+
+
+def test_exact_copies_are_found_by_their_content_and_looked_at_once(bench: Workbench, library: Path) -> None:
+    """Of one that was written since the scan nothing is believed."""
+    for name in ("same.mp4", "same too.mp4", "written since.mp4"):
+        shutil.copyfile(library / "other.mp4", library / name)
+    scan(bench.root, "inbox", directory_types=["inbox"], settle_seconds=0)
+    shutil.copyfile(library / "clip.mp4", library / "written since.mp4")
+    counted = _Counting()
+    result = duplicates_report(bench, fan_out=counted)
+    groups = [{copy.path for copy in group} for group in result.groups]
+    assert {"inbox/other.mp4", "inbox/same.mp4", "inbox/same too.mp4"} in groups
+    assert {"inbox/clip.mp4", "inbox/written since.mp4"} in groups
+    assert len(counted.names) == 5
+    assert result.videos == 7
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_library_is_compared_in_memory_that_has_a_bound(bench: Workbench) -> None:
+    """A million would take 2.4 GB: 2.4 kB each, most of it its hashes and its name."""
+    videos, seconds, places = 20_000, 20, []
+    folder = bench.root.folder("videos")
+    for number in range(videos):
+        if number % 1000 == 0:
+            places.append(folder / str(number // 1000))
+            places[-1].mkdir(parents=True)
+        (places[-1] / f"{number}.mp4").touch()
+        os.utime(places[-1] / f"{number}.mp4", (1, 1))
+    with session() as opened:
+        opened.connection().execute(text(_GENERATED), {"videos": videos, "seconds": seconds, "way": ALGORITHM})
+    command = [sys.executable, "-c", _MEASURED, str(bench.root.path)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    found, kilobytes = map(int, answer.stdout.split()[-2:])
+    assert found == videos // 1000
+    assert kilobytes * 1024 / videos < 500, kilobytes
 
 
 def test_what_is_kept(bench: Workbench, library: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import cv2
 import numpy as np
@@ -16,6 +16,15 @@ from reelmill.ffmpeg.reading.orientation import mirrored, rotation, upright
 
 Hashes = NDArray[np.uint64]  # shape (seconds,)
 Thumbnails = NDArray[np.uint8]  # shape (seconds, _SIDE, _SIDE), luma
+
+
+class HashesOfVideos(Protocol):
+    """The hashes of each of many videos: a list, or a ``HashFile``."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Hashes]: ...
+    def __getitem__(self, number: int, /) -> Hashes: ...
+
 
 #: Which way of hashing; hashes of different ways must not be compared.
 ALGORITHM: Final = "dct64-1"

@@ -27,7 +27,6 @@ from reelmill.wording import plural
 #: Seconds of video that are worth a task of their own; shorter ones share one.
 _BATCH_SECONDS: Final = 600
 _DTYPE: Final = "<u8"
-_AT_ONCE: Final = 1000  # videos
 
 
 class HashedVideo(Protocol):
@@ -123,7 +122,7 @@ def perceptual_hashes(
 
     Args:
         bench: what to work with.
-        videos: whose.
+        videos: whose; not more than a few thousand at once.
         fan_out: hashes what is missing, here or on other nodes.
 
     Returns:
@@ -136,24 +135,23 @@ def perceptual_hashes(
     found: dict[uuid.UUID, Hashes] = {}
     failed: dict[uuid.UUID, str] = {}
     missing: list[tuple[HashTask, float]] = []
-    for start in range(0, len(videos), _AT_ONCE):
-        portion = videos[start : start + _AT_ONCE]
-        with session() as opened:
-            kept = findings.perceptual_hashes(opened, ALGORITHM, [video.id for video in portion])
-            contents = [video.content_id for video in portion if video.id not in kept and video.content_id is not None]
-            by_content = findings.perceptual_hashes_of_contents(opened, ALGORITHM, contents)
-        for video in portion:
-            try:
-                path = bench.root.resolve(video.path)
-            except OutsideMediaRoot as error:
-                failed[video.id] = str(error)
-                continue
-            known = _known(kept, by_content, video, path)
-            if known is not None:
-                found[video.id] = np.frombuffer(known.hashes, _DTYPE).astype(np.uint64)
-            else:
-                missing.append((HashTask(video.id, video.path), video.duration or 0.0))
-    bench.report.line(f"perceptual hashes: {len(found)} kept, {len(missing)} to compute")
+    with session() as opened:
+        kept = findings.perceptual_hashes(opened, ALGORITHM, [video.id for video in videos])
+        contents = [video.content_id for video in videos if video.id not in kept and video.content_id is not None]
+        by_content = findings.perceptual_hashes_of_contents(opened, ALGORITHM, contents)
+    for video in videos:
+        try:
+            path = bench.root.resolve(video.path)
+        except OutsideMediaRoot as error:
+            failed[video.id] = str(error)
+            continue
+        known = _known(kept, by_content, video, path)
+        if known is not None:
+            found[video.id] = np.frombuffer(known.hashes, _DTYPE).astype(np.uint64)
+        else:
+            missing.append((HashTask(video.id, video.path), video.duration or 0.0))
+    if missing:
+        bench.report.line(f"perceptual hashes: {len(found)} kept, {len(missing)} to compute")
     count = 0
 
     def on_result(batch: Sequence[FileHashes]) -> None:

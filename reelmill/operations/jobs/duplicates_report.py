@@ -7,12 +7,11 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.analysis.similarity.duplicates import find_duplicates
-from reelmill.catalogue import searching
-from reelmill.catalogue.engine import session
+from reelmill.analysis.similarity.duplicates import Duplicates, find_duplicates
+from reelmill.analysis.similarity.hash_file import HashFile
 from reelmill.catalogue.searching import VideoFacts
 from reelmill.operations.context import Workbench
-from reelmill.operations.derived.perceptual_hash_cache import perceptual_hashes
+from reelmill.operations.derived.compared_videos import ComparedVideos
 from reelmill.operations.result_card import ItemTable, ResultCard, ResultImage
 from reelmill.parallel import FanOut, in_threads
 from reelmill.wording import clock, in_bytes, plural
@@ -53,7 +52,7 @@ class DuplicatesResult(BaseModel):
     videos: int  # compared
     groups: tuple[tuple[Copy, ...], ...]  # encodes of the same video each, the largest frame first
     clips: tuple[ContainedClip, ...]  # of encodes of the same video one stands for all
-    skipped: dict[str, str]  # path -> why it could not be compared
+    skipped: dict[str, str]  # path -> why it could not be compared; the first thousand
 
     def result_card(self) -> ResultCard:
         """The result for people: a row for each video that shows what another does."""
@@ -89,37 +88,35 @@ def duplicates_report(
     Raises:
         NotMounted: the whole library is away.
     """
-    with session() as opened:
-        videos = (
-            searching.valid_originals(opened)
-            if directory_type is None
-            else searching.valid_videos(opened, directory_type)
-        )
-    hashes, failed = perceptual_hashes(bench, videos, fan_out=fan_out)
-    # Best first, so that the best stands for all that show the same.
-    compared = sorted((video for video in videos if video.id in hashes), key=_rank)
-    found = find_duplicates([hashes[video.id] for video in compared])
-    result = DuplicatesResult(
-        videos=len(compared),
-        groups=tuple(tuple(_copy(compared[member]) for member in same) for same in found.sets),
-        clips=tuple(
-            ContainedClip(
-                clip=_copy(compared[clip.clip]),
-                whole=_copy(compared[clip.whole]),
-                offset=float(clip.offset),
-                share=round(clip.share, 3),
-            )
-            for clip in found.clips
-        ),
-        skipped={video.path: failed[video.id] for video in videos if video.id in failed},
-    )
+    videos = ComparedVideos(directory_type)
+    with HashFile() as hashes:
+        videos.hash_into(hashes, bench, fan_out)
+        bench.report.line(f"comparing {plural(len(hashes), 'video')}")
+        found = find_duplicates(hashes)
+    result = _named(videos, found)
     bench.report.progress(1.0, "done")
     return result
 
 
-def _rank(video: VideoFacts) -> tuple[int, int, str]:
-    """Large frames first, then large files."""
-    return -(video.width or 0) * (video.height or 0), -video.size, video.path
+def _named(videos: ComparedVideos, found: Duplicates) -> DuplicatesResult:
+    """What was found, with the names of those videos alone."""
+    sets = videos.with_exact_copies(found.sets)
+    clips = [(videos.hashed[clip.clip], videos.hashed[clip.whole], clip) for clip in found.clips]
+    facts = videos.each_facts({place for places in (*sets, *(clip[:2] for clip in clips)) for place in places})
+    copies = {place: _copy(video) for place, video in facts.items()}
+    groups = (tuple(copies[place] for place in same if place in copies) for same in sets)
+    return DuplicatesResult(
+        videos=len(videos.hashed) + sum(map(len, videos.exact.values())),
+        groups=tuple(group for group in groups if len(group) > 1),
+        clips=tuple(
+            ContainedClip(
+                clip=copies[clip], whole=copies[whole], offset=float(known.offset), share=round(known.share, 3)
+            )
+            for clip, whole, known in clips
+            if clip in copies and whole in copies
+        ),
+        skipped=dict(sorted(videos.skipped.items())),
+    )
 
 
 def _copy(video: VideoFacts) -> Copy:
