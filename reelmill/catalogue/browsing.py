@@ -13,18 +13,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, or_
-from sqlmodel import Session, col, func, select
+from sqlalchemy import ColumnElement, Float, Text, and_, literal_column, or_, true
+from sqlmodel import Session, col, select
 
 from reelmill.catalogue.filter_conditions import Condition
 from reelmill.catalogue.limits import clean
 from reelmill.catalogue.listing import count_matching
-from reelmill.catalogue.models import Video
+from reelmill.catalogue.models import FOLDED_TITLE, LENGTH, Video
+from reelmill.catalogue.tag_lookup import with_tags_looked_up
 from reelmill.catalogue.video_filter import clause
 from reelmill.errors import UserError
 
-#: Where a video of unknown length stands: behind all others.
-_UNKNOWN: Final = -1.0
+#: So many videos are looked through in their order first, which is enough where many are meant. How many that are is no
+#: help: all of them may stand at the end.
+_LOOKED_THROUGH: Final = 2000
 
 
 class Order(StrEnum):
@@ -46,16 +48,25 @@ class _Key:
     write: Callable[[Any], Any]  # what the database gave for it, to JSON
     read: Callable[[Any], Any]  # from JSON
 
+    def sorted(self, column: Any) -> Any:
+        """A column with the same values, in this order."""
+        return column.desc() if self.descending else column.asc()
+
+    def reaches(self, edge: Any) -> ColumnElement[bool]:
+        """What stands before an edge, or at it."""
+        reached: ColumnElement[bool] = self.column >= edge if self.descending else self.column <= edge
+        return reached
+
 
 #: The database alone makes the keys: its lower case is not Python's (``İ``, a final ``Σ``).
 _KEYS: Final[dict[Order, _Key]] = {
     Order.NEWEST: _Key(
         col(Video.created_at), True, lambda time: time.isoformat(), lambda text: datetime.fromisoformat(text)
     ),
-    Order.TITLE: _Key(func.lower(col(Video.title)), False, str, clean),
+    Order.TITLE: _Key(literal_column(FOLDED_TITLE, Text()), False, str, clean),
     Order.PATH: _Key(col(Video.path), False, str, clean),
     Order.LARGEST: _Key(col(Video.size), True, int, int),
-    Order.LONGEST: _Key(func.coalesce(col(Video.duration), _UNKNOWN), True, float, float),
+    Order.LONGEST: _Key(literal_column(LENGTH, Float()), True, float, float),
 }
 
 
@@ -84,15 +95,35 @@ def browse(session: Session, condition: Condition, order: Order, *, after: str =
     Raises:
         UserError: ``after`` is no place in this order.
     """
+    condition = with_tags_looked_up(session, condition)
+    shown, following = page_of(session, condition, order, after=after, limit=limit)
+    return VideoPage(shown, count_matching(session, condition), following)
+
+
+def page_of(
+    session: Session, condition: Condition, order: Order, *, after: str = "", limit: int = 60
+) -> tuple[tuple[Video, ...], str | None]:
+    """Read a page of videos, without how many there are on all; arguments and errors as of ``browse``.
+
+    Returns:
+        The videos, and where the next page begins; None: this is the last.
+    """
     key, path = _KEYS[order], col(Video.path)
-    wanted = select(Video, key.column).where(clause(condition))
-    if after:
-        wanted = wanted.where(_behind(key, *_place(key, after)))
-    sorted_by = key.column.desc() if key.descending else key.column.asc()
-    found = list(session.exec(wanted.order_by(sorted_by, path).limit(limit + 1)))
+    behind = _behind(key, *_place(key, after)) if after else true()
+    wanted = select(Video, key.column).order_by(key.sorted(key.column), path).limit(limit + 1)
+    keys = select(key.column).select_from(Video).where(behind).order_by(key.sorted(key.column))
+    edge = session.exec(keys.offset(max(_LOOKED_THROUGH, limit + 1) - 1).limit(1)).first()
+    near = true() if edge is None else key.reaches(edge)
+    found = list(session.exec(wanted.where(clause(condition), behind, near)))
+    if len(found) <= limit and edge is not None:
+        # Chosen before they are sorted (an OFFSET holds PostgreSQL to that), so that no order is worse than another.
+        meant = select(col(Video.id), key.column.label("key"), path).where(behind, clause(condition)).offset(0)
+        each = meant.subquery().c
+        best = select(each.id).order_by(key.sorted(each.key), each.path).limit(limit + 1)
+        found = list(session.exec(wanted.where(col(Video.id).in_(best))))
     shown = tuple(video for video, _ in found[:limit])
     more = json.dumps([key.write(found[limit - 1][1]), shown[-1].path]) if len(found) > limit else None
-    return VideoPage(shown, count_matching(session, condition), more)
+    return shown, more
 
 
 def directory_types(session: Session) -> list[str]:
@@ -103,8 +134,9 @@ def directory_types(session: Session) -> list[str]:
 
 def _behind(key: _Key, value: Any, path: str) -> ColumnElement[bool]:
     """What stands behind a place (a comparison of rows, but that the path always ascends)."""
-    further = key.column < value if key.descending else key.column > value
-    return or_(further, and_(key.column == value, col(Video.path) > path))
+    # So that an index begins there: it knows nothing to do with an OR alone.
+    not_before = key.column <= value if key.descending else key.column >= value
+    return and_(not_before, or_(key.column != value, col(Video.path) > path))
 
 
 def _place(key: _Key, after: str) -> tuple[Any, str]:

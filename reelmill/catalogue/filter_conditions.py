@@ -6,6 +6,7 @@ The text of a condition parses to the same condition. Values are in base units: 
 from __future__ import annotations
 
 import re
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,6 +77,21 @@ class Comparison(Condition):
 
     def __str__(self) -> str:
         return f"{self.field} {self.operator} {_value_text(self.field, self.value)}"
+
+
+@dataclass(frozen=True)
+class LookedUp(Condition):
+    """A comparison of which it is known already which videos meet it."""
+
+    comparison: Comparison
+    ids: tuple[uuid.UUID, ...]
+
+    def names(self) -> Iterator[str]:
+        """See ``Condition.names``."""
+        return self.comparison.names()
+
+    def __str__(self) -> str:
+        return str(self.comparison)
 
 
 @dataclass(frozen=True)

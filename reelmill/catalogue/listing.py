@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import literal, tuple_
 from sqlmodel import Session, col, func, select
 
 from reelmill.catalogue.engine import session
@@ -66,24 +65,6 @@ def list_videos(
     """
     wanted = select(Video).where(clause(condition), col(Video.path) > after)
     return list(session.exec(wanted.order_by(col(Video.path)).offset(offset).limit(limit)))
-
-
-def largest(session: Session, *, after: Video | None = None, limit: int = PAGE) -> list[Video]:
-    """One page of videos, the largest first.
-
-    Args:
-        session: of the catalogue.
-        after: the last video of the page before; None: the first page.
-        limit: the most videos on it.
-
-    Returns:
-        Their records; fewer than ``limit`` on the last page.
-    """
-    wanted = select(Video)
-    if after is not None:
-        place = tuple_(col(Video.size), col(Video.id))
-        wanted = wanted.where(place < tuple_(literal(after.size), literal(after.id)))
-    return list(session.exec(wanted.order_by(col(Video.size).desc(), col(Video.id).desc()).limit(limit)))
 
 
 def count_matching(session: Session, condition: Condition) -> int:

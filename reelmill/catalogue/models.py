@@ -42,6 +42,9 @@ TITLE_KEY: Final = 200
 FOLDED_FILENAME: Final = "lower(normalize(filename))"
 FOLDED_TITLE: Final = f"left(lower(normalize(title)), {TITLE_KEY})"
 
+#: Seconds, in the words of the index that the longest are found by; a video of unknown length is behind all others.
+LENGTH: Final = "COALESCE(duration, '-1'::double precision)"
+
 #: What a job may make something new of, in the words of the index that picks are made from.
 USABLE_SOURCE: Final = "is_valid AND missing_since IS NULL AND duration > 0 AND NOT is_product"
 
@@ -66,7 +69,10 @@ class Video(CatalogueModel, table=True):
             postgresql_include=["duration", "orientation"],
             postgresql_where=text(USABLE_SOURCE),
         ),
+        # What videos are listed by, see ``browsing``; alike ones are put in the order of their paths as they are read.
+        Index("video_created_at", "created_at"),
         Index("video_size", "size", "id"),
+        Index("video_length", text(LENGTH)),
         Index("video_filename_folded", text(FOLDED_FILENAME)),
         Index("video_title_folded", text(FOLDED_TITLE)),
         # Files of catalogues of before content ids are recognised by these two; the index empties as they are read.

@@ -1,4 +1,4 @@
-"""Videos looked up in the catalogue: by path, recipe, title or kind. Each function takes a session."""
+"""Videos looked up in the catalogue: by path, recipe, content or kind. Each function takes a session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 
 from reelmill.catalogue.engine import session as opened_session
 from reelmill.catalogue.limits import clean
-from reelmill.catalogue.models import FOLDED_TITLE, Video
+from reelmill.catalogue.models import Video
 from reelmill.catalogue.naming import resolve_video
 from reelmill.errors import FileMissing, InputError
 from reelmill.storage.media_root import MediaRoot
@@ -169,16 +169,6 @@ def by_recipe(session: Session, recipe: str) -> Video | None:
 def by_path(session: Session, path: str) -> Video | None:
     """The record of this path."""
     return session.exec(select(Video).where(Video.path == path)).first()
-
-
-def search(session: Session, words: str, *, limit: int = 50) -> list[Video]:
-    """Videos whose title holds every one of ``words``, in any case, by title."""
-    # In the order of an index, which is read from its beginning where a word is in very many titles.
-    statement = select(Video).order_by(sqlalchemy.text(FOLDED_TITLE), col(Video.path)).limit(limit)
-    for word in words.split():
-        escaped = word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-        statement = statement.where(col(Video.title).ilike(f"%{escaped}%"))
-    return list(session.exec(statement))
 
 
 def best_first(session: Session, directory_type: str | None) -> Iterator[tuple[uuid.UUID, int]]:

@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, FromClause, Numeric, literal
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from reelmill.catalogue.assets import is_storyboard_of
-from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Missing, Not, Or, Value
+from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, LookedUp, Missing, Not, Or, Value
 from reelmill.catalogue.filter_fields import FIELDS, INVALID, MADE, MISSING, STORYBOARD, Field, Kind
 from reelmill.catalogue.filter_parser import parse_filter
 from reelmill.catalogue.findings import of_content
@@ -84,6 +85,9 @@ def clause(condition: Condition) -> Clause:
             return _missing(FIELDS[name])
         case Comparison(name, compared, value):
             return _comparison(FIELDS[name], compared, value)
+        case LookedUp(_, ids):
+            named = _VIDEO.id == sqlalchemy.any_(sqlalchemy.cast(list(ids), ARRAY(sqlalchemy.Uuid)))
+            return named if ids else sqlalchemy.false()
     raise TypeError(f"{condition!r} is no condition")
 
 
@@ -133,7 +137,7 @@ def _elsewhere(field: Field) -> tuple[Clause, ...]:
 
 def _comparison(field: Field, compared: str, value: Value) -> Clause:
     if field.kind is Kind.TAG:
-        return sqlalchemy.exists().where(*_elsewhere(field), _text(_TAG.name, compared, str(value).lower()))
+        return sqlalchemy.exists().where(*_elsewhere(field), named(_TAG.name, compared, value))
     column: ColumnElement[Any] = _VIDEO[field.column]
     if field.kind is Kind.TEXT:
         if field.name == "path" and compared in ("~", "contains"):
@@ -146,6 +150,11 @@ def _comparison(field: Field, compared: str, value: Value) -> Clause:
     if isinstance(value, Decimal):  # of any size, where a bound integer would be out of the column's bounds
         return _ORDER[compared](column, literal(value, Numeric))
     return _ORDER[compared](column, value)
+
+
+def named(column: ColumnElement[Any], compared: str, value: Value) -> Clause:
+    """Whether the name of a tag compares so."""
+    return _text(column, compared, str(value).lower())
 
 
 def _text(column: ColumnElement[Any], compared: str, value: str) -> Clause:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from reelmill.catalogue import scanning
+from reelmill.catalogue import browsing, scanning, tag_lookup, tagging
 from reelmill.catalogue.browsing import Order, browse, directory_types
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.listing import narrowed
+from reelmill.catalogue.filter_conditions import Condition
+from reelmill.catalogue.filter_parser import parse_filter
+from reelmill.catalogue.listing import list_videos, narrowed
 from reelmill.catalogue.models import Video
 from reelmill.errors import UserError
 from reelmill.pages.library_query import LibraryQuery
@@ -27,15 +29,19 @@ def _add(*videos: tuple[str, str, int, float | None]) -> None:
         )  # fmt: skip
 
 
-def _paths(order: Order, limit: int) -> list[str]:
+def _paths(order: Order, limit: int, condition: Condition | None = None) -> list[str]:
     after, found = "", []
     while True:
         with session() as opened:
-            page = browse(opened, narrowed(), order, after=after, limit=limit)
+            page = browse(opened, condition or narrowed(), order, after=after, limit=limit)
         found += [video.path for video in page.videos]
         if page.next is None:
             return found
         after = page.next
+
+
+def _searched(words: str) -> Condition:
+    return LibraryQuery(words=words).condition()
 
 
 @pytest.mark.parametrize("order", Order)
@@ -66,6 +72,61 @@ def test_orders_sort_by_what_they_are_called(catalogue: str) -> None:
         ["b/0", "a/1", "a/2"],
         ["a/1", "a/2", "b/0"],
     ]
+
+
+@pytest.mark.parametrize("order", Order)
+def test_what_is_meant_may_stand_anywhere_in_an_order(
+    catalogue: str, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(
+        *(
+            ("inbox", f"{'film' if number % 7 > 2 else 'clip'} {number % 11}-{number}", number, 1.0 * (number % 5))
+            for number in range(40)
+        )
+    )
+    many = [_paths(order, 3, _searched(words)) for words in ("film", "clip 1-")]
+    assert [len(found) for found in many] == [22, 2]
+    monkeypatch.setattr(browsing, "_LOOKED_THROUGH", 1)
+    assert [_paths(order, 3, _searched(words)) for words in ("film", "clip 1-")] == many
+
+
+def test_tags_are_searched_however_many_videos_have_them(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _add(*(("inbox", f"{number}", 1, None) for number in range(6)))
+    with session() as opened:
+        for video in list_videos(opened, narrowed()):
+            tagging.set_by_person(opened, video.id, "seaside" if video.title == "4" else "outside")
+        tagging.set_by_person(opened, video.id, "beach")
+        tagging.set_by_person(opened, video.id, "seal", fits=False)
+    for most in (2000, 2):
+        monkeypatch.setattr(tag_lookup, "_MOST", most)
+        found = {
+            words: len(_paths(Order.TITLE, 4, _searched(words))) for words in ("side", "SEA", "side 4", "beach", "no")
+        }
+        assert found == {"side": 6, "SEA": 1, "side 4": 1, "beach": 1, "no": 0}
+        assert _paths(Order.PATH, 2, parse_filter("not tag = outside")) == ["inbox/4"]
+
+
+@pytest.mark.parametrize(
+    ("words", "titles"),
+    [
+        ("summer", ["Summer 2019", "late summer"]),
+        ("SUMMER LATE", ["late summer"]),
+        ("19 sum", ["Summer 2019"]),
+        ("été", ["L'ÉTÉ"]),
+        ("100%", ["100% wool"]),
+        ("%", ["100% wool"]),
+        ("a_b", ["a_b"]),
+        ("_", ["a_b"]),
+        ("back\\slash", ["back\\slash"]),
+        ("'", ["L'ÉTÉ"]),
+        ("'; DROP TABLE video; --", []),
+        ("winter", []),
+    ],
+)
+def test_search(catalogue: str, words: str, titles: list[str]) -> None:
+    every = ["Summer 2019", "late summer", "L'ÉTÉ", "100% wool", "1000 wool", "a_b", "axb", "back\\slash", "backslash"]
+    _add(*(("inbox", title, 1, None) for title in every))
+    assert {path.removeprefix("inbox/") for path in _paths(Order.TITLE, 3, _searched(words))} == set(titles)
 
 
 @pytest.mark.parametrize("after", ["no place", "[]", '["a", "b", "c"]', '["yesterday", "b"]', "7"])

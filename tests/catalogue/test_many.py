@@ -7,16 +7,22 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from bench import many_videos
 from reelmill.catalogue import picking, scanning
+from reelmill.catalogue.browsing import Order, page_of
 from reelmill.catalogue.engine import get_engine, session
+from reelmill.catalogue.filter_conditions import Condition
+from reelmill.catalogue.listing import narrowed
 from reelmill.catalogue.models import USABLE_SOURCE, Video
 from reelmill.catalogue.picking import Criteria
+from reelmill.catalogue.tag_lookup import with_tags_looked_up
 from reelmill.operations.context import Workbench
+from reelmill.pages.library_query import LibraryQuery
 
 VIDEOS = 100_000
 
@@ -60,6 +66,7 @@ def test_a_hundred_thousand_are_picked_from_scanned_and_checked_in_little_memory
     assert int(answer.stdout) < CEILING
     _a_pick_is_the_same_again_and_meets_its_criteria()
     _what_is_read_in_order_comes_from_an_index()
+    _pages_come_from_indexes()
 
 
 def _a_pick_is_the_same_again_and_meets_its_criteria() -> None:
@@ -91,6 +98,42 @@ def _what_is_read_in_order_comes_from_an_index() -> None:
             plan = "\n".join(connection.execute(text(f"EXPLAIN {statement}")).scalars())
         assert index in plan, plan
         assert "Sort" not in plan, plan
+
+
+def _pages_come_from_indexes() -> None:
+    """Of every order, its first page and the one after it; and of seldom words, in whichever order."""
+    indexes = {
+        Order.NEWEST: "video_created_at", Order.TITLE: "video_title_folded", Order.PATH: "video_path_key",
+        Order.LARGEST: "video_size", Order.LONGEST: "video_length",
+    }  # fmt: skip
+    for order, index in indexes.items():
+        plans, after = _plans(narrowed(), order)
+        for plan in (*plans, *_plans(narrowed(), order, after or "")[0]):
+            assert index in plan, plan
+            assert "Seq Scan" not in plan, plan
+        searched = LibraryQuery(words="place1234 theme20").condition()
+        assert "video_title_search" in _plans(searched, order)[0][-1]
+
+
+def _plans(condition: Condition, order: Order, after: str = "") -> tuple[list[str], str | None]:
+    """How PostgreSQL goes about what a page asks of it, and where the page after it begins."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(get_engine(), "before_cursor_execute", note)
+    try:
+        with session() as opened:
+            _, following = page_of(opened, with_tags_looked_up(opened, condition), order, after=after)
+    finally:
+        event.remove(get_engine(), "before_cursor_execute", note)
+    with get_engine().connect() as connection:
+        return [
+            "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+            for statement, parameters in asked
+            if "ORDER BY" in statement
+        ], following
 
 
 @pytest.mark.usefixtures("catalogue")

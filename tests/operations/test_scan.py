@@ -79,7 +79,7 @@ class Library:
 
     def paths(self) -> set[str]:
         with session() as opened:
-            return {video.path for video in searching.search(opened, "", limit=10_000)}
+            return {video.path for video in searching.entries(opened, limit=10_000)}
 
 
 @pytest.fixture
