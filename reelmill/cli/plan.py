@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os.path
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, Final, cast, get_args
 
 import typer
 from rich.status import Status
@@ -16,15 +18,20 @@ from reelmill.catalogue.naming import parse_id, resolve_video
 from reelmill.cli.catalogue_access import require_catalogue
 from reelmill.cli.console import open_console
 from reelmill.cli.each import FileError, each
-from reelmill.cli.output import Output, print_json, print_table
+from reelmill.cli.output import Output, print_table
 from reelmill.errors import UserError
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.hardware.backends import EncoderChoice
 from reelmill.operations.context import Workbench, local_media_root
 from reelmill.operations.jobs.reencode import Preset, web_encoding
-from reelmill.operations.web_copies.plan import PlanOptions, plan_files, plan_library
-from reelmill.operations.web_copies.video_plan import HEADER, Plan
+from reelmill.operations.web_copies.plan import PlanOptions, each_file_plan, each_plan, free_for_copies
+from reelmill.operations.web_copies.video_plan import HEADER, RunningTotals, Totals, VideoPlan, summary
 from reelmill.report import NullReport
+
+#: Plans that are printed together.
+_AT_ONCE: Final = 500
+
+_RIGHT: Final = ("now", "saves")
 
 
 def run_plan(
@@ -59,22 +66,75 @@ def run_plan(
         encoder=cast(EncoderChoice, _one_of(encoder, EncoderChoice, "encoder")),
     )
     asked = PlanOptions(transcoder, encoding, samples=samples, force=force)
+    free, errors = None, list[FileError]()
     with open_console(stderr=True).status("looking") as shown:  # nothing where nobody watches
         report = _OnScreen(shown)
         if paths:
-            plan, errors = plan_files(paths, asked, report), []
+            plans = each_file_plan(paths, asked, report)
         else:
             require_catalogue()
             bench = Workbench(transcoder=transcoder, report=report)
             ids, errors = (None, []) if everything else _resolved(names)
-            plan = plan_library(bench, ids, asked)
-    if output == "json":
-        unknown = {"errors": [error.document for error in errors]}
-        print_json(plan.model_dump(mode="json") | unknown)
-    else:
-        _show(plan, errors)
-    if errors or (targets and plan.totals.actions["cannot"]):
+            plans, free = each_plan(bench, ids, asked), free_for_copies(bench)
+        printed = print_plans(_paused(shown, in_portions(plans)), free, errors, output)
+    if errors or (targets and printed.actions["cannot"]):
         raise typer.Exit(1)
+
+
+def in_portions(plans: Iterator[VideoPlan]) -> Iterator[Sequence[VideoPlan]]:
+    """So many at a time as are printed together; none comes without any."""
+    while portion := list(islice(plans, _AT_ONCE)):
+        yield portion
+
+
+def _paused(shown: Status, portions: Iterator[Sequence[VideoPlan]]) -> Iterator[Sequence[VideoPlan]]:
+    """The same; while one is printed nothing else is shown."""
+    for portion in portions:
+        shown.stop()
+        yield portion
+        shown.start()
+    shown.stop()
+
+
+def print_plans(
+    portions: Iterator[Sequence[VideoPlan]], free: int | None, errors: Sequence[FileError], output: Output
+) -> Totals:
+    """Print plans as they come, then what they come to: none is held until the last is there.
+
+    Args:
+        portions: the plans; each portion is a table of its own.
+        free: bytes that copies may take on the library's disk; None without a library.
+        errors: what was named and leads to no video, or to several.
+        output: ``table``, or ``json`` for one document.
+
+    Returns:
+        The totals.
+    """
+    running, count = RunningTotals(), 0
+    for portion in portions:
+        for number, video in enumerate(portion, count):
+            running.add(video)
+            if output == "json":
+                typer.echo(_json(video.model_dump(mode="json"), ", " if number else '{"videos": ['), nl=False)
+        if output != "json":
+            print_table(HEADER, [video.row for video in portion], right=_RIGHT)
+        count += len(portion)
+    total = running.totals
+    if output == "json":
+        end = {"totals": total.model_dump(mode="json"), "free": free, "errors": [error.document for error in errors]}
+        typer.echo(("" if count else '{"videos": [') + "], " + _json(end)[1:])
+        return total
+    if not count and not errors:
+        print_table(HEADER, [], right=_RIGHT)
+    if count or not errors:
+        typer.echo(summary(total, running.larger, free))
+    for error in errors:
+        typer.echo(error.sentence, err=True)
+    return total
+
+
+def _json(value: Any, before: str = "") -> str:
+    return before + json.dumps(value, ensure_ascii=False)
 
 
 def _resolved(names: Sequence[str]) -> tuple[list[str], list[FileError]]:
@@ -125,11 +185,3 @@ def sort_out(targets: Sequence[str], *, everything: bool, library: bool) -> tupl
     if ids:
         raise UserError("Files and videos of the library go into plans of their own; name one kind.")
     return [Path(target) for target in targets], []
-
-
-def _show(plan: Plan, errors: Sequence[FileError]) -> None:
-    if plan.videos or not errors:
-        print_table(HEADER, plan.rows, right=("now", "saves"))
-        typer.echo(plan.summary)
-    for error in errors:
-        typer.echo(error.sentence, err=True)

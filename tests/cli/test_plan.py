@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from reelmill.cli.main import app
-from reelmill.cli.plan import sort_out
+from reelmill.cli.plan import in_portions, print_plans, sort_out
 from reelmill.errors import UserError
 from reelmill.operations.context import Workbench
+from reelmill.operations.web_copies.video_plan import VideoPlan
 from tests.clips import clip
 from tests.operations.library import add
 
@@ -123,3 +126,35 @@ def test_what_is_asked_for_must_make_sense(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'quick' is no preset; there are ultrafast, "):
         raise _plan(film, "--preset", "quick").exception or AssertionError
     assert _plan(film, "--crf", "99").exit_code == 2
+
+
+def _generated(videos: int) -> Iterator[VideoPlan]:
+    for number in range(videos):
+        yield VideoPlan(path=f"{number}.avi", video_id=uuid.uuid4(), action="remux", reasons=("why",), size=number)
+
+
+def test_a_plan_of_many_videos_is_one_document_and_not_held(capfd: pytest.CaptureFixture[str]) -> None:
+    def peak(videos: int) -> tuple[int, str]:
+        tracemalloc.start()
+        total = print_plans(in_portions(_generated(videos)), 10, [], "json")
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (total.actions["remux"], total.size) == (videos, sum(range(videos)))
+        return most, capfd.readouterr().out
+
+    few, many = peak(1000), peak(5000)
+    assert many[0] < 1.2 * few[0]
+    found = json.loads(many[1])
+    assert list(found) == ["videos", "totals", "free", "errors"]
+    assert [video["size"] for video in found["videos"]] == list(range(5000))
+    print_plans(in_portions(_generated(0)), None, [], "json")
+    assert json.loads(capfd.readouterr().out)["videos"] == []
+
+
+def test_a_plan_of_many_videos_is_several_tables(capfd: pytest.CaptureFixture[str]) -> None:
+    print_plans(in_portions(_generated(510)), 10, [], "table")
+    lines = [line.split() for line in capfd.readouterr().out.splitlines() if line]
+    assert [line[0] for line in lines if line[0] == "video" or line[0].endswith(".avi")] == [
+        "video", *(f"{number}.avi" for number in range(500)), "video", *(f"{number}.avi" for number in range(500, 510)),
+    ]  # fmt: skip
+    assert lines[-1][:3] == ["510", "to", "remux."]

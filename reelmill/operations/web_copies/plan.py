@@ -120,12 +120,16 @@ def plan_files(paths: Sequence[Path], options: PlanOptions, report: Report | Non
     Returns:
         The plan, a line for each file.
     """
-    found = []
+    found = list(each_file_plan(paths, options, report))
+    return Plan(videos=tuple(found), totals=totals(found))
+
+
+def each_file_plan(paths: Sequence[Path], options: PlanOptions, report: Report | None = None) -> Iterator[VideoPlan]:
+    """What would be done with files of no library, one after the other; the arguments are those of ``plan_files``."""
     for number, path in enumerate(paths):
         if report is not None:
             report.progress(number / len(paths), f"looking at {path}")
-        found.append(_of_file(path, str(path), options))
-    return Plan(videos=tuple(found), totals=totals(found))
+        yield _of_file(path, str(path), options)
 
 
 def _of_video(bench: Workbench, video: Video, options: PlanOptions) -> VideoPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, computed_field
@@ -127,17 +127,7 @@ class Plan(BaseModel):
     @property
     def summary(self) -> str:
         """The totals, in a sentence or more."""
-        total = self.totals
-        counts = [f"{count} to {action}" for action, count in total.actions.items() if count and action != "cannot"]
-        if total.actions["cannot"]:
-            counts.append(f"{total.actions['cannot']} cannot be used")
-        text = f"{', '.join(counts) or 'no videos'}.{total.sentences}"
-        larger = sum(video.larger is not None for video in self.videos)
-        if larger:
-            text += f" {larger} {'becomes' if larger == 1 else 'become'} larger than before."
-        if self.free is not None and total.after.most > self.free:
-            text += f" The copies do not all fit: {in_bytes(self.free)} are free for them."
-        return text
+        return summary(self.totals, sum(video.larger is not None for video in self.videos), self.free)
 
     def result_card(self) -> ResultCard:
         """The result of a dry run for people."""
@@ -153,29 +143,79 @@ class Plan(BaseModel):
         )
 
 
-def _sum(ranges: Sequence[Range]) -> Range:
-    return Range(
-        likely=sum(one.likely for one in ranges),
-        least=sum(one.least for one in ranges),
-        most=sum(one.most for one in ranges),
-    )
+def summary(total: Totals, larger: int, free: int | None) -> str:
+    """What a plan comes to, in a sentence or more (pure).
+
+    Args:
+        total: of its videos.
+        larger: how many of the copies are larger than their sources.
+        free: bytes that copies may take on the library's disk; None without a library.
+
+    Returns:
+        The sentences.
+    """
+    counts = [f"{count} to {action}" for action, count in total.actions.items() if count and action != "cannot"]
+    if total.actions["cannot"]:
+        counts.append(f"{total.actions['cannot']} cannot be used")
+    text = f"{', '.join(counts) or 'no videos'}.{total.sentences}"
+    if larger:
+        text += f" {larger} {'becomes' if larger == 1 else 'become'} larger than before."
+    if free is not None and total.after.most > free:
+        text += f" The copies do not all fit: {in_bytes(free)} are free for them."
+    return text
 
 
-def totals(videos: Sequence[VideoPlan]) -> Totals:
+_NOTHING: Final = Range(likely=0, least=0, most=0)
+
+
+class RunningTotals:
+    """The totals of videos that come one by one and are not held: there may be a million."""
+
+    def __init__(self) -> None:
+        self.larger = 0  # copies that are larger than their sources
+        self._actions: dict[Action, int] = {"encode": 0, "remux": 0, "skip": 0, "cannot": 0}
+        self._size = self._unpredicted = 0
+        self._after = self._saving = self._seconds = self._cpu_seconds = _NOTHING
+
+    def add(self, video: VideoPlan) -> None:
+        """Take the plan of one more video into the sums."""
+        self._actions[video.action] += 1
+        self.larger += video.larger is not None
+        if video.action not in ("encode", "remux"):
+            return
+        if video.after is None or video.saving is None:
+            self._unpredicted += 1
+            return
+        self._size += video.size
+        self._after, self._saving = _sum(self._after, video.after), _sum(self._saving, video.saving)
+        if video.prediction is not None:
+            self._seconds = _sum(self._seconds, video.prediction.seconds)
+            self._cpu_seconds = _sum(self._cpu_seconds, video.prediction.cpu_seconds)
+
+    @property
+    def totals(self) -> Totals:
+        """Those of all until now."""
+        return Totals(
+            actions=dict(self._actions),
+            size=self._size,
+            after=self._after,
+            saving=self._saving,
+            seconds=self._seconds,
+            cpu_seconds=self._cpu_seconds,
+            unpredicted=self._unpredicted,
+        )
+
+
+def _sum(one: Range, other: Range) -> Range:
+    return Range(likely=one.likely + other.likely, least=one.least + other.least, most=one.most + other.most)
+
+
+def totals(videos: Iterable[VideoPlan]) -> Totals:
     """All together (pure)."""
-    made = [video for video in videos if video.action in ("encode", "remux")]
-    sized = [video for video in made if video.after is not None]
-    predictions = [video.prediction for video in sized if video.prediction is not None]
-    actions: tuple[Action, ...] = ("encode", "remux", "skip", "cannot")
-    return Totals(
-        actions={action: sum(video.action == action for video in videos) for action in actions},
-        size=sum(video.size for video in sized),
-        after=_sum([video.after for video in sized if video.after is not None]),
-        saving=_sum([video.saving for video in sized if video.saving is not None]),
-        seconds=_sum([one.seconds for one in predictions]),
-        cpu_seconds=_sum([one.cpu_seconds for one in predictions]),
-        unpredicted=len(made) - len(sized),
-    )
+    running = RunningTotals()
+    for video in videos:
+        running.add(video)
+    return running.totals
 
 
 def _less(saving: Range) -> str:
