@@ -27,6 +27,7 @@ MAY_IMPORT = {
 SINGLE_MODULES: dict[str, set[str]] = {
     "classification": {"errors"},
     "clock": set(),
+    "collector": set(),
     "errors": {"troubles"},
     "guard": set(),
     "origin_guard": set(),

@@ -55,7 +55,7 @@ def unfit(path: str, mtime_ns: int) -> str | None:
     Returns:
         A sentence with the way out.
     """
-    if _REFUSED.search(path):
+    if not (path.isascii() and "\0" not in path) and _REFUSED.search(path):  # nearly all are plain, and there are many
         return f"{path!a} is not a UTF-8 name; rename it."
     size = len(path.encode())
     if size > PATH_BYTES:

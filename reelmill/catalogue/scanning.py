@@ -78,7 +78,7 @@ def known_files(session: Session, directory_type: str, *, after: str = "", limit
     wanted = sqlalchemy.select(video.path, video.size, video.mtime_ns, missing, video.ctime_ns)
     within = video.path > (after or f"{folder}/"), video.path < f"{folder}{_AFTER}"
     page = wanted.where(video.directory_type == directory_type, *within).order_by(video.path).limit(limit)
-    return [KnownFile(*row) for row in session.connection().execute(page)]
+    return list(map(KnownFile._make, session.connection().execute(page).all()))  # a million times: the least of Python
 
 
 def every_known_file(directory_type: str) -> Iterator[KnownFile]:

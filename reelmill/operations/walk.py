@@ -7,6 +7,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -177,8 +178,12 @@ class Walk:
         self.unseen.append(relative)
         self.refused.append(f"{printable(relative)} cannot be read ({error.strerror}); what is known of it stays.")
 
+    @cached_property
+    def _prefix(self) -> int:
+        return len(os.fspath(self.root.path)) + 1
+
     def _relative(self, path: str) -> str:
-        return path[len(os.fspath(self.root.path)) + 1 :]
+        return path[self._prefix :]
 
 
 def folder_to_walk(root: MediaRoot, directory_type: str, directory_types: Sequence[str]) -> Path:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from reelmill.operations.jobs import scan as scan_module
 from reelmill.operations.jobs.scan import ScanResult, scan
 from reelmill.operations.publishing.records import read_record
 from reelmill.operations.scan_changes import ChangeList, FileChange, Kind, table_rows
-from reelmill.operations.scan_plan import again_in, scan_plan
+from reelmill.operations.scan_plan import ScanPlan, again_in, scan_plan
 from reelmill.operations.walk import WalkedFile
 from reelmill.storage.media_root import MediaRoot
 from reelmill.troubles import Flaw
@@ -90,6 +91,23 @@ def library(catalogue: str, media_root: MediaRoot, original: Path) -> Library:
 def test_an_empty_folder(library: Library) -> None:
     assert library.scan() == {}
     assert library.notes.fractions[-1] == 1.0
+
+
+def test_files_and_records_are_compared_without_the_garbage_collector(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full collection in between took as long as the scan of ten thousand unchanged files around it."""
+    on: list[bool] = []
+
+    def noting(files: Iterable[WalkedFile], known: Iterable[KnownFile], **options: Any) -> ScanPlan:
+        decided = scan_plan(files, known, **options)
+        on.append(gc.isenabled())
+        return decided
+
+    monkeypatch.setattr(scan_module, "scan_plan", noting)
+    library.scan()
+    assert on == [False]
+    assert gc.isenabled()
 
 
 def test_new_then_unchanged(library: Library) -> None:

@@ -17,6 +17,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.scanning import RecordedFile, SeenFile
+from reelmill.collector import uncollected
 from reelmill.errors import ReelmillError, Unreadable, Unstorable
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
@@ -131,11 +132,12 @@ def scan(
     folder = folder_to_walk(root, directory_type, directory_types)
     started = time.monotonic()
     walk = Walk(root, frozenset(extension.lower().lstrip(".") for extension in extensions), system_folders)
-    decided = scan_plan(
-        walk.files(folder), scanning.every_known_file(directory_type), now=time.time(),
-        settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=walk.unseen,
-        system_folders=system_folders,
-    )  # fmt: skip
+    with uncollected():
+        decided = scan_plan(
+            walk.files(folder), scanning.every_known_file(directory_type), now=time.time(),
+            settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=walk.unseen,
+            system_folders=system_folders,
+        )  # fmt: skip
     looked_at = time.monotonic()
     for line in _first_lines(walk, decided):
         report.line(line)
