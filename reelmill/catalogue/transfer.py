@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
@@ -18,7 +18,7 @@ from itertools import islice, takewhile
 from typing import Any, Final
 
 import sqlalchemy
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlmodel import Session, col, select
 
 from reelmill.catalogue import former_assets, former_sources, merging, searching
@@ -81,17 +81,13 @@ def load(session: Session, lines: Iterable[Mapping[str, Any]]) -> ImportReport:
     standing = _Standing(session)
     report, ids, sources = ImportReport(), dict[uuid.UUID, uuid.UUID](), list[tuple[uuid.UUID, uuid.UUID]]()
     tables = {table.name: table for table in _tables()}
-    for line in given:
+    for line in _after_unknown(session, given, report, sources):
         table = tables.get(str(line.get("table")))
         written = line.get("row")
         if table is None or not isinstance(written, Mapping):
             report.left += 1
             continue
-        row = {
-            column.name: _typed(column, written[column.name])
-            for column in table.columns
-            if written.get(column.name) is not None
-        }
+        row = _row(table, written)
         if table.name == _VIDEO:
             source = row.pop("source_video_id", None)
             if _load_video(session, row, ids, report) and source is not None:
@@ -164,6 +160,63 @@ class _Standing:
 def _owner(table: sqlalchemy.Table) -> str:
     """The column of the video that a row belongs to."""
     return next(column.name for column in table.primary_key if column.foreign_keys)
+
+
+def _row(table: sqlalchemy.Table, written: Mapping[str, Any]) -> dict[str, Any]:
+    """A line's row as the database takes it, without what is empty or of a newer version."""
+    named = [column for column in table.columns if written.get(column.name) is not None]
+    return {column.name: _typed(column, written[column.name]) for column in named}
+
+
+def _after_unknown(
+    session: Session,
+    lines: Iterator[Mapping[str, Any]],
+    report: ImportReport,
+    sources: list[tuple[uuid.UUID, uuid.UUID]],
+) -> Iterator[Mapping[str, Any]]:
+    """The lines but for videos of which the catalogue knows nothing: those are added, a page of them at once.
+
+    Yields:
+        All others, in their order.
+    """
+    while page := list(islice(lines, _PAGE)):
+        videos = [line["row"] for line in page if line.get("table") == _VIDEO and isinstance(line.get("row"), Mapping)]
+        added = _add_unknown(session, [_row(_table(_VIDEO), written) for written in videos])
+        report.added += Counter({_VIDEO: len(added)})
+        sources += [(row["id"], source) for row, source in added.values() if source is not None]
+        for line in page:
+            if line.get("table") != _VIDEO or str(_member(line, "id")) not in added:
+                yield line
+
+
+def _member(line: Mapping[str, Any], name: str) -> object:
+    row = line.get("row")
+    return row.get(name) if isinstance(row, Mapping) else None
+
+
+def _add_unknown(
+    session: Session, rows: Sequence[dict[str, Any]]
+) -> dict[str, tuple[dict[str, Any], uuid.UUID | None]]:
+    """Add those whose id, path and recipe no record has, nor another of them.
+
+    Returns:
+        By their ids as text, what was added, and the source of each.
+    """
+    fresh = list(rows)
+    for name in ("id", "path", "recipe"):
+        given = Counter(row[name] for row in rows if row.get(name) is not None)
+        column = _table(_VIDEO).c[name]
+        among = column == sqlalchemy.any_(sqlalchemy.cast(list(given), ARRAY(column.type)))
+        taken = set(session.connection().execute(sqlalchemy.select(column).where(among)).scalars()) if given else set()
+        taken |= {value for value, count in given.items() if count > 1}
+        fresh = [row for row in fresh if row.get(name) not in taken]
+    added = {str(row["id"]): (row, row.pop("source_video_id", None)) for row in fresh}
+    alike: dict[frozenset[str], list[dict[str, Any]]] = {}
+    for row in fresh:  # what a row does not name has its default
+        alike.setdefault(frozenset(row), []).append(row)
+    for some in alike.values():
+        session.connection().execute(insert(_table(_VIDEO)), some)
+    return added
 
 
 def _load_video(session: Session, row: dict[str, Any], ids: dict[uuid.UUID, uuid.UUID], report: ImportReport) -> bool:

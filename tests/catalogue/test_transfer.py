@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlmodel import select
 
 from reelmill.catalogue import kept_exports, product_sources, tagging, transfer
-from reelmill.catalogue.engine import session
+from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Analysis, Asset, PerceptualHashes, ProductSource, Video, VideoTag, utc_now
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import UserError
@@ -64,6 +64,29 @@ def _load(lines: list[dict[str, Any]]) -> transfer.ImportReport:
 def _lose() -> None:
     with session() as opened:
         opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
+
+
+def test_videos_nobody_knows_are_added_many_at_a_time(catalogue: str) -> None:
+    """Each took four statements; with a few that are known, or of one path, the rest are still added at once."""
+    with session() as opened:
+        opened.add_all([_video(f"inbox/{number}.mp4", duration=1.5 if number % 2 else None) for number in range(300)])
+    lines = _lines()
+    with session() as opened:
+        opened.connection().execute(text("DELETE FROM catalogue.video WHERE path NOT LIKE 'inbox/1_.mp4'"))
+    twice = {"table": "video", "row": {**lines[1]["row"], "id": str(uuid.uuid4())}}
+    asked: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        asked.append(statement)
+
+    event.listen(get_engine(), "before_cursor_execute", note)
+    try:
+        report = _load([*lines, twice])
+    finally:
+        event.remove(get_engine(), "before_cursor_execute", note)
+    assert (dict(report.added), dict(report.known)) == ({"video": 290}, {"video": 11})
+    assert len(asked) < 60
+    assert _of(_lines()) == _of(lines)
 
 
 def _of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
