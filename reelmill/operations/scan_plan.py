@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from reelmill.catalogue.scanning import KnownFile
 from reelmill.operations.walk import WalkedFile, side_by_side
+from reelmill.parallel import ignore
 from reelmill.storage.system_folders import SYSTEM_FOLDERS, in_system_folder
 
 #: A scan for files that were still being written may take a fifth of the time, however large the library.
@@ -26,7 +27,6 @@ class ScanPlan:
     returned: tuple[str, ...]
     missing: tuple[str, ...]
     settled_in: float = 0.0  # seconds until the last of the waiting ones is taken for complete, if nothing changes it
-    undated: tuple[WalkedFile, ...] = ()  # unchanged ones whose ``ctime_ns`` is not recorded yet
     withdrawn: tuple[str, ...] = ()  # no longer offered to jobs: they lie where no scan looks
     found: int = 0  # files
 
@@ -59,6 +59,7 @@ def scan_plan(
     skip_existing: bool,
     unseen: Sequence[str] = (),
     system_folders: Sequence[str] = SYSTEM_FOLDERS,
+    on_undated: Callable[[WalkedFile], None] = ignore,
 ) -> ScanPlan:
     """Decide what to open (pure). Neither files nor records are held: there may be millions that nobody has changed.
 
@@ -71,6 +72,7 @@ def scan_plan(
         unseen: folders and files that could not be read or recorded; what the catalogue holds of them is not missing.
             It is read last: a walk adds to it.
         system_folders: patterns of names of folders that were left out; what the catalogue holds of them is withdrawn.
+        on_undated: is called with each unchanged file whose ``ctime_ns`` is not recorded yet: after an upgrade, all.
 
     Returns:
         What to open, and how many files are in each state.
@@ -78,7 +80,6 @@ def scan_plan(
     probe: list[WalkedFile] = []
     waiting: list[str] = []
     returned: list[str] = []
-    undated: list[WalkedFile] = []
     count = new = changed = unchanged = 0
     settled_in = 0.0
     there: list[str] = []  # by their records
@@ -97,7 +98,7 @@ def scan_plan(
             if before is not None and before.missing:
                 returned.append(path)
             elif before is not None and before.ctime_ns is None and ctime_ns is not None:
-                undated.append(file)
+                on_undated(file)
         # A time in the future (a camera's clock) is no sign of being written now.
         elif not (same and looks_edited) and 0 <= now - mtime_ns / 1e9 < settle_seconds:
             waiting.append(path)
@@ -112,6 +113,6 @@ def scan_plan(
     kept = {*withdrawn, *exactly}
     missing = tuple(path for path in there if path not in kept and not path.startswith(hidden))
     return ScanPlan(
-        tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in, tuple(undated),
-        withdrawn, count,
+        tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in, withdrawn,
+        count,
     )  # fmt: skip

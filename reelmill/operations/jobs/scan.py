@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, Self
 
 from av.error import FFmpegError
 from pydantic import BaseModel, ConfigDict
@@ -132,11 +132,11 @@ def scan(
     folder = folder_to_walk(root, directory_type, directory_types)
     started = time.monotonic()
     walk = Walk(root, frozenset(extension.lower().lstrip(".") for extension in extensions), system_folders)
-    with uncollected():
+    with uncollected(), _UndatedFiles() as undated:
         decided = scan_plan(
             walk.files(folder), scanning.every_known_file(directory_type), now=time.time(),
             settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=walk.unseen,
-            system_folders=system_folders,
+            system_folders=system_folders, on_undated=undated.add,
         )  # fmt: skip
     looked_at = time.monotonic()
     for line in _first_lines(walk, decided):
@@ -174,6 +174,32 @@ def _first_lines(walk: Walk, decided: ScanPlan) -> Iterator[str]:
         yield f"left out: {folders} ({', '.join(sorted(walk.left_out))}), as the MediaLibrary block has it"
     yield from (f"refused: {reason}" for reason in walk.refused)
     yield from (f"waiting: {path} is still being written" for path in decided.waiting)
+
+
+class _UndatedFiles:
+    """Files whose times of the last change of any kind are not recorded yet: they are, a few thousand at a time."""
+
+    def __init__(self) -> None:
+        self._ctimes: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._record()
+
+    def add(self, file: WalkedFile) -> None:
+        """One more, as it is now."""
+        if file.ctime_ns is not None:
+            self._ctimes[file.path] = file.ctime_ns
+        if len(self._ctimes) >= _MARKED_AT_ONCE:
+            self._record()
+
+    def _record(self) -> None:
+        if self._ctimes:
+            with session() as opened:
+                scanning.record_ctimes(opened, self._ctimes)
+        self._ctimes = {}
 
 
 class _Scan:
@@ -259,7 +285,7 @@ class _Scan:
         self._hand_on(moved_changes(moved))
 
     def mark(self, walk: Walk, decided: ScanPlan) -> None:
-        """Mark what is back, and what is missing by the walk and still is; note times that are not recorded yet."""
+        """Mark what is back, and what is missing by the walk and still is."""
         for start in range(0, len(decided.returned), _MARKED_AT_ONCE):
             with session() as opened:
                 found = scanning.mark_found(opened, decided.returned[start : start + _MARKED_AT_ONCE])
@@ -272,10 +298,6 @@ class _Scan:
             self.missing += len(absent)
             self._hand_on(marked_changes("missing", gone))
         self._withdraw(decided.withdrawn)
-        for start in range(0, len(decided.undated), _MARKED_AT_ONCE):
-            ctimes = {file.path: file.ctime_ns for file in decided.undated[start : start + _MARKED_AT_ONCE]}
-            with session() as opened:
-                scanning.record_ctimes(opened, {path: ctime for path, ctime in ctimes.items() if ctime is not None})
 
     def _absent(self, walk: Walk, paths: Sequence[str]) -> list[str]:
         """Those that are still not there, looked at now: opening what the walk found may have taken hours."""
