@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -20,6 +21,7 @@ from reelmill.api.access.roles import Permission
 from reelmill.api.services import Services
 from reelmill.errors import ReelmillError
 from reelmill.pages import login, theme
+from reelmill.pages.components.section import UNREADABLE
 from reelmill.pages.components.states import empty_state, error_state, loading_state
 from reelmill.pages.components.text import Text
 from reelmill.pages.guard import PageGuard
@@ -27,6 +29,8 @@ from reelmill.pages.registry import Page, all_pages
 from reelmill.pages.shell import shell
 from reelmill.pages.view import View
 from reelmill.pages.watch import SiteWatch
+
+_log = logging.getLogger(__name__)
 
 #: Seconds that the server waits for a browser that has lost its connection, before it forgets the page.
 _RECONNECT: Final = 10.0
@@ -121,12 +125,21 @@ def _built(
 
 async def _fill(content: ui.element, page: Page, view: View, given: dict[str, Any]) -> None:
     """Build a page into its frame, which may have been sent by then: the rest of it follows over its socket."""
-    with content:
-        try:
+
+    async def build() -> None:
+        with content:
             await page.build(view, **given)
-        except ReelmillError as error:
-            if not content.is_deleted:
-                error_state(str(error), lambda: view.client.run_javascript("location.reload()"))
+
+    (fault,) = await asyncio.gather(build(), return_exceptions=True)
+    if fault is None:
+        return
+    sentence = str(fault)
+    if not isinstance(fault, ReelmillError):  # nothing else would show that the page is not whole
+        _log.error("the page %s could not be built", page.path, exc_info=fault)
+        sentence = UNREADABLE
+    if not content.is_deleted:
+        with content:
+            error_state(sentence, lambda: view.client.run_javascript("location.reload()"))
 
 
 def _parameters(page: Page) -> list[inspect.Parameter]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, Final, TypeVar
@@ -31,6 +32,11 @@ _CHECKED: Final = 5.0
 #: Seconds that a browser has to leave for the login.
 _LEAVING: Final = 2.0
 
+#: Seconds in which the same fault is shown once: a timer has it again and again.
+_SAME_FAULT: Final = 10.0
+
+_FAULT: Final = "That went wrong; the log of the REST API says more."
+
 _LOG_IN: Final = f"location.href = '{LOGIN_PATH}?next=' + encodeURIComponent(location.pathname + location.search)"
 
 
@@ -49,8 +55,10 @@ class View:
         self._watch, self._open = watch, ExitStack()
         client.on_delete(self._open.close)
         client.on_connect(self._begin_checks)
+        client.on_exception(self._show_fault)
         self._checks: ui.timer | None = None
         self._ended = False
+        self._fault: tuple[str, float] | None = None
 
     @property
     def services(self) -> Services:
@@ -96,7 +104,8 @@ class View:
                     await watcher(news)
 
         async def watched(reading: Reading) -> None:
-            background_tasks.create(show(reading))  # no page waits for a slower one
+            # No page waits for a slower one. Its fault is shown in this page, as one of a button or a timer is.
+            background_tasks.create(show(reading), context=self.client)
 
         if not self.client.is_deleted:  # it was left before it was whole, and nobody would end this
             self._open.enter_context(self._watch.watched_by(watched))
@@ -118,13 +127,21 @@ class View:
         chosen = json.dumps(address(self.request.url.path, choices))
         self.client.run_javascript(f"history.replaceState(history.state, '', {chosen})")
 
-    async def act(self, permission: Permission, done: str, act: Callable[[Actor], object]) -> bool:
+    async def act(
+        self,
+        permission: Permission,
+        done: str,
+        act: Callable[[Actor], object],
+        *,
+        refused: Callable[[ReelmillError], bool] = lambda _: False,
+    ) -> bool:
         """Do something as whoever looks, and show what came of it.
 
         Args:
             permission: that is needed, looked up at this moment.
             done: the sentence for when it is done.
             act: does it; may take its time, and raise our errors.
+            refused: shows why not in a place of its own; False: it has none for that error, and a toast has it.
 
         Returns:
             Whether it was done.
@@ -139,7 +156,8 @@ class View:
             self.log_in()
         except ReelmillError as error:
             with self.client:
-                toast(str(error), failed=True)
+                if not refused(error):
+                    toast(str(error), failed=True)
         else:
             with self.client:
                 toast(done)
@@ -159,6 +177,12 @@ class View:
         await asyncio.sleep(_LEAVING)
         if not self.client.is_deleted:
             self.client.delete()
+
+    def _show_fault(self, error: Exception) -> None:
+        """What went wrong in a button, a timer or a change that nobody has foreseen; NiceGUI puts it into the log."""
+        before, self._fault = self._fault, (repr(error), time.monotonic())
+        if before is None or before[0] != self._fault[0] or self._fault[1] - before[1] > _SAME_FAULT:
+            toast(_FAULT, failed=True)
 
     def _begin_checks(self) -> None:
         if self._checks is None:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 #: What is shown of an error that nobody has foreseen.
-UNREADABLE: Final = "This could not be read; the log of the REST API says more."
+UNREADABLE: Final = "This could not be shown; the log of the REST API says more."
 
 #: Seconds that a page is held back for its content, so that it usually comes whole and nothing jumps.
 _BLINK: Final = 0.6
@@ -53,16 +53,29 @@ class Section(Generic[T]):
             if self._place.is_deleted or self._shown == (failed, found):
                 return
             self._shown = (failed, found)
+            if not failed:
+                (fault,) = await asyncio.gather(self._build(found), return_exceptions=True)
+                if fault is None:
+                    return
+                found = _sentence(fault)
             self._place.clear()
             with self._place:
-                if failed:
-                    error_state(str(found), self.refresh)
-                else:
-                    self._show(found)  # type: ignore[arg-type]
+                error_state(str(found), self._again)
+
+    async def _build(self, found: Any) -> None:
+        """Show it; a fault there takes away no other place of the page."""
+        self._place.clear()
+        with self._place:
+            self._show(found)
+
+    async def _again(self) -> None:
+        """Show it anew even where it is read as it was."""
+        self._shown = None
+        await self.refresh()
 
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, ReelmillError):
         return str(error)
-    _log.error("a place of a page could not be read", exc_info=error)
+    _log.error("a place of a page could not be shown", exc_info=error)
     return UNREADABLE
