@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, field_validator
 
@@ -11,6 +11,17 @@ from reelmill.errors import UserError
 from reelmill.operations.jobs.scan import EXTENSIONS
 from reelmill.storage.media_root import INBOX, OWN_FOLDERS, MediaRoot
 from reelmill.storage.system_folders import SYSTEM_FOLDERS
+
+_NO_FOLDER_NAMES: Final = ["", ".", "..", *OWN_FOLDERS]
+
+#: What else than Python changes a block (the pages, the REST API) has nothing but its schema to go by.
+FolderName = Annotated[
+    str,
+    Field(
+        description=f"the plain name of a folder of library/; {', '.join(OWN_FOLDERS)} are folders of their own",
+        json_schema_extra={"not": {"anyOf": [{"enum": _NO_FOLDER_NAMES}, {"pattern": r"[/\u0000]"}]}},
+    ),
+]
 
 
 class MediaLibrary(SiteBlock):
@@ -23,7 +34,7 @@ class MediaLibrary(SiteBlock):
     _block_type_slug: ClassVar[str | None] = "reelmill-media-library"
     _description: ClassVar[str | None] = "Which folders and files belong to the video library."
 
-    directory_types: list[str] = Field(
+    directory_types: list[FolderName] = Field(
         default=["videos", "shows", "home"],
         min_length=1,
         description="Folders of library/, each a type a scan can be asked for.",

@@ -27,6 +27,7 @@ from reelmill.api.routes import (
     nodes,
     pools,
     session,
+    settings,
     videos,
 )
 from reelmill.api.services import Services
@@ -45,6 +46,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     pools.router,
     nodes.router,
     session.router,
+    settings.router,
     videos.router,
     metrics.router,
 )

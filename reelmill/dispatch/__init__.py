@@ -6,6 +6,7 @@ pools         pools are listed with their lanes, and drained
 lanes         lanes are paused
 nodes         the nodes and their workers
 numbers       the site in numbers
+blocks        what the site's people agree on, read and changed
 reader        jobs read at size, from the site's database: see ``tables``
 bulk          many jobs at once: counted, cancelled, cleared away, sent back, paused, moved
 audit         who did what
@@ -45,6 +46,7 @@ from __future__ import annotations
 
 from reelmill.dispatch.automations.rules import RuleState
 from reelmill.dispatch.batches import BatchPreview, BatchStatus
+from reelmill.dispatch.blocks import BlockState
 from reelmill.dispatch.connection import server_errors
 from reelmill.dispatch.dispatcher import Dispatcher, dispatcher
 from reelmill.dispatch.health import ActiveRun, ServerState, VramLimit
@@ -63,6 +65,7 @@ __all__ = [
     "Actor",
     "BatchPreview",
     "BatchStatus",
+    "BlockState",
     "Budget",
     "BulkAction",
     "BulkPreview",

@@ -13,6 +13,7 @@ from reelmill.dispatch.audit import Audit, CatalogueTrail, Trail
 from reelmill.dispatch.automations.notifications import Notifications
 from reelmill.dispatch.automations.rules import Rules
 from reelmill.dispatch.batches import Batches
+from reelmill.dispatch.blocks import Blocks
 from reelmill.dispatch.bulk import Bulk
 from reelmill.dispatch.connection import Connection, server_errors
 from reelmill.dispatch.health import Health
@@ -56,6 +57,7 @@ class Dispatcher:
         self.lanes = Lanes(connection, site, self.audit)
         self.nodes = Nodes(site)
         self.numbers = Numbers(connection, self.reader)
+        self.blocks = Blocks(connection, self.audit)
         self.health = Health(connection, views)
         self.rules = Rules(connection, self.audit)
         self.notifications = Notifications(connection, self.audit)
@@ -72,7 +74,7 @@ def dispatcher() -> Iterator[Dispatcher]:
 
     Yields:
         The dispatcher; its services are ``jobs``, ``bulk``, ``batches``, ``pools``, ``lanes``, ``nodes``, ``numbers``,
-        ``health``, ``rules``, ``notifications``, ``audit``, ``archive``, ``reader`` and ``snapshot``.
+        ``blocks``, ``health``, ``rules``, ``notifications``, ``audit``, ``archive``, ``reader`` and ``snapshot``.
 
     Raises:
         PlatformError: the server does not answer.

@@ -9,7 +9,7 @@ shell       what every page has around it: navigation, theme, the way out
 view        what a page is built with: its services, its address, its actions
 watch       what changes on the site, read once for all browsers
 job_actions what people do to one job
-job_form    a form made from a job type's parameter schema
+schema_form a form made from a schema: of a job type's parameters, of a block's values
 site_panel  lanes, GPU memory and nodes, in the margin of a page
 address     the choices of a page, in its address (pure)
 library_query  which videos the library shows, in its address (pure)

@@ -11,6 +11,8 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.utilities.callables import parameter_schema
 
+from blocks import MediaLibrary, TranscoderSettings
+from blocks.stored import SiteBlock
 from flows.compile_quad import compile_quad
 from flows.reencode import reencode
 from flows.validate import validate
@@ -25,13 +27,25 @@ from reelmill.queue.result_key import RESULT_DATA
 
 
 def memory_site() -> MemorySite:
-    """``validate`` and ``compile_quad`` in the pool cpu, ``reencode`` in gpu_encode and cpu."""
+    """``validate`` and ``compile_quad`` in the pool cpu, ``reencode`` in gpu_encode and cpu; nobody saved a block."""
     site = MemorySite()
     site.deploy("validate", pool="cpu", schema=_schema(validate))
     site.deploy("compile_quad", pool="cpu", schema=_schema(compile_quad))
     site.deploy("reencode", pool="gpu_encode", schema=_schema(reencode), variables={"vram_mb": 2000})
     site.deploy("reencode", pool="cpu", schema=_schema(reencode), variables={"vram_mb": 0})
+    for kind in (MediaLibrary, TranscoderSettings):
+        configure(site, kind)
     return site
+
+
+def configure(site: MemorySite, kind: type[SiteBlock]) -> None:
+    """Register a kind of block as ``reelmill deploy`` does."""
+    site.configure(
+        kind.get_block_type_slug(),
+        kind.get_block_type_name(),
+        description=kind.get_description() or "",
+        schema=kind.model_json_schema(),
+    )
 
 
 @cache  # 90 ms each

@@ -64,6 +64,7 @@ def known(catalogue: str, services: Services, media_root: MediaRoot) -> Known:
     return {
         "/api/media/jobs/{": {"id": str(job.public_id)},
         "/api/media/pools/{": {"name": "cpu"},
+        "/api/media/settings/{": {"name": "reelmill-transcoder"},
         "/api/media/videos/{": {"name": "chaplin.mp4"},
     }
 
@@ -76,7 +77,7 @@ def test_answers_are_as_described(one_app: FastAPI, services: Services, known: K
     found: list[Any] = list(schema.get_all_operations())
     operations = [one.ok() for one in found]
     assert {operation.path for operation in operations} == set(one_app.openapi()["paths"])
-    assert len(operations) >= 34
+    assert len(operations) >= 36
     for operation in operations:
         names = next((names for start, names in known.items() if operation.path.startswith(start)), {})
         _examine(operation, headers, names, _MANY if role is Role.SUPER_ADMIN else _SOME)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from blocks import MediaLibrary, TranscoderSettings
@@ -49,3 +50,6 @@ def test_defaults() -> None:
 def test_directory_types_are_plain_folder_names(names: list[str]) -> None:
     with pytest.raises(ValidationError):
         MediaLibrary(directory_types=names)
+    taken = Draft202012Validator(MediaLibrary.model_json_schema())  # all that the pages and the API go by
+    assert not taken.is_valid({"directory_types": names})
+    assert taken.is_valid({"directory_types": ["films", "Süße Träume", "..."]})

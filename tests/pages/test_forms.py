@@ -8,7 +8,7 @@ import pytest
 
 from reelmill.errors import WrongParameter
 from reelmill.pages.address import address
-from reelmill.pages.job_form import parsed
+from reelmill.pages.schema_form import parsed
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,11 @@ from reelmill.pages.job_form import parsed
         ("a film", {"type": "string"}, "a film"),
         ('["a.mp4"]', {"anyOf": [{"type": "array"}, {"type": "null"}], "default": None}, ["a.mp4"]),
         ("", {"anyOf": [{"type": "array"}, {"type": "null"}], "default": None}, None),
+        (" a.mp4\n\nb.mp4 ", {"type": "array", "items": {"type": "string"}}, ["a.mp4", "b.mp4"]),
+        ("", {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}], "default": None}, None),
+        ("3", {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, 3),
+        ("", {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}, None),
+        ("null", {"anyOf": [{"enum": [1, 2]}, {"type": "null"}]}, None),
     ],
 )
 def test_a_field_becomes_what_its_parameter_takes(value: object, about: dict[str, Any], expected: object) -> None:

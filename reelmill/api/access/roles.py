@@ -14,6 +14,8 @@ class Permission(StrEnum):
     MANAGE_JOBS = "read and steer jobs"
     READ_VIDEOS = "read videos"
     READ_METRICS = "read metrics"
+    READ_SETTINGS = "read settings"
+    CHANGE_SETTINGS = "change settings"
 
 
 class Role(StrEnum):
@@ -28,7 +30,7 @@ class Role(StrEnum):
 ALLOWED: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.SUPER_ADMIN: frozenset(Permission),
     Role.AUTOMATION: frozenset({Permission.CREATE_JOBS}),
-    Role.VIEWER: frozenset({Permission.READ_VIDEOS}),
+    Role.VIEWER: frozenset({Permission.READ_VIDEOS, Permission.READ_SETTINGS}),
     # Metrics name nodes and what they have, which is no viewer's affair; and what lies in a file beside Prometheus for
     # ever must open nothing else.
     Role.SCRAPER: frozenset({Permission.READ_METRICS}),

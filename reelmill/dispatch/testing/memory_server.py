@@ -19,6 +19,7 @@ from prefect.states import Scheduled
 from pydantic import BaseModel
 
 from reelmill.clock import Clock
+from reelmill.dispatch.testing.memory_blocks import MemoryBlocks
 from reelmill.dispatch.testing.memory_filter import chosen
 from reelmill.dispatch.testing.memory_records import MemoryRecords
 from reelmill.queue.job import DEFAULT_PRIORITY, LANES, lane_of
@@ -45,6 +46,7 @@ class MemoryServer:
         self.states: dict[uuid.UUID, list[State[Any]]] = {}
         self.automations: dict[uuid.UUID, Automation] = {}
         self.records = MemoryRecords()
+        self.blocks = MemoryBlocks()
         self._keys: dict[tuple[uuid.UUID, str], uuid.UUID] = {}
 
     def add_pool(self, name: str, limit: int | None = None) -> None:
@@ -298,6 +300,15 @@ _ROUTES: Final[tuple[tuple[str, str, _Route], ...]] = (
     ("POST", "/artifacts/", MemoryServer._add_artifact),
     ("PATCH", f"/artifacts/{_ID}", MemoryServer._update_artifact),
     ("POST", "/artifacts/filter", lambda server, body: server.records.artifacts(body)),
+    ("POST", "/block_types/filter", lambda server, _: server.blocks.kinds()),
+    ("POST", "/block_schemas/filter", lambda server, body: server.blocks.schemas(body)),
+    ("POST", "/block_documents/", lambda server, body: server.blocks.create(body)),
+    ("PATCH", f"/block_documents/{_ID}", lambda server, body, key: server.blocks.update(body, key)),
+    (
+        "GET",
+        "/block_types/slug/([^/]+)/block_documents/name/([^/]+)",
+        lambda server, _, slug, name: server.blocks.named(slug, name),
+    ),
     ("GET", f"/flow_runs/{_ID}", MemoryServer._read),
     ("PATCH", f"/flow_runs/{_ID}", MemoryServer._update),
     ("PATCH", f"/flow_runs/{_ID}/labels", MemoryServer._label),

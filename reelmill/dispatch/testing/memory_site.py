@@ -57,6 +57,17 @@ class MemorySite:
             self._server.add_pool(pool)
         self._server.add_deployment(job_type, pool, dict(schema or {}), dict(variables or {}))
 
+    def configure(self, name: str, title: str, *, description: str = "", schema: Mapping[str, Any]) -> None:
+        """Register a kind of block; until somebody changes one of its values, the defaults of its schema hold.
+
+        Args:
+            name: slug of the kind; those of a site begin with ``reelmill-``.
+            title: as people call it.
+            description: what it is for.
+            schema: of its values, as OpenAPI has it.
+        """
+        self._server.blocks.add(name, title, description, schema)
+
     @contextmanager
     def client(self) -> Iterator[SyncPrefectClient]:
         """Prefect's own client, for what a worker or a person in Prefect's UI would do."""

@@ -23,8 +23,8 @@ from reelmill.pages.components.fields import Field, area_field, choice_field, ra
 from reelmill.pages.components.states import button
 from reelmill.pages.components.text import Text
 from reelmill.pages.components.toast import toast
-from reelmill.pages.job_form import JobForm
 from reelmill.pages.registry import page
+from reelmill.pages.schema_form import SchemaForm
 from reelmill.pages.view import View
 from reelmill.queue.job import DEFAULT_PRIORITY, LANES, canonical
 
@@ -53,7 +53,7 @@ class _JobNewPage:
         self._given: dict[str, Any] = {
             name: value for name, value in view.request.query_params.items() if name not in _NOT_PARAMETERS
         }
-        self._form: JobForm | None = None
+        self._form: SchemaForm | None = None
         self._json: Field | None = None
 
     async def build(self) -> None:
@@ -100,7 +100,7 @@ class _JobNewPage:
         self._form = self._json = None
         with self._place:
             if name == "Form":
-                self._form = JobForm(self._schema, filled_in, self._search)
+                self._form = SchemaForm(self._schema, filled_in, self._search)
             else:
                 self._json = area_field("Parameters", json.dumps(filled_in, indent=2), rows=14)
 
@@ -123,12 +123,8 @@ class _JobNewPage:
     def _show_wrong(self, error: ReelmillError) -> None:
         """At its field where there is one, else below the form."""
         name = error.parameter if isinstance(error, WrongParameter) else getattr(error, "name", "")
-        field = None if self._form is None else self._form.fields.get(name)
-        if field is None:
+        if self._form is None or not self._form.show_wrong(name, str(error)):
             self._wrong.set_text(str(error))
-            return
-        field.set_wrong(str(error))
-        field.focus()
 
     async def _create(self) -> None:
         self._wrong.set_text("")

@@ -1,0 +1,142 @@
+"""Settings: what the people of the site agree on, read by who may, and changed by who may that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from nicegui import ui
+
+from reelmill.api.access.roles import Permission
+from reelmill.dispatch import BlockState
+from reelmill.errors import ReelmillError, WrongParameter
+from reelmill.pages.components.states import button, empty_state
+from reelmill.pages.components.text import Text, labelled
+from reelmill.pages.components.toast import toast
+from reelmill.pages.registry import page
+from reelmill.pages.schema_form import SchemaForm
+from reelmill.pages.view import View
+
+#: Seconds between two readings: somebody may change them in another browser, or in the Prefect UI.
+_PACE: Final = 1.5
+
+
+@page("/settings", "Settings", permission=Permission.READ_SETTINGS, icon="tune", place=50)
+async def settings(view: View) -> None:
+    """Build the page."""
+    Text("h1", "Settings")
+    Text("p", "What is agreed on for the whole site. A change holds for jobs that start after it; what runs goes on.")
+    if not view.may(Permission.CHANGE_SETTINGS):
+        Text("p", f"The role {view.viewer.caller.role} may read them, and change none.", "rm-quiet")
+    await _SettingsPage(view).build()
+
+
+class _SettingsPage:
+    """The blocks in one browser, with what is filled in and not saved."""
+
+    def __init__(self, view: View):
+        self._view, self._blocks = view, view.services.dispatcher.blocks
+        self._forms: dict[str, _BlockForm] = {}
+
+    async def build(self) -> None:
+        """Build the page; it follows what others change."""
+        self._section = await self._view.section(self._blocks.all, self._show)
+        ui.timer(_PACE, self._section.refresh, immediate=False)
+
+    def _show(self, blocks: Sequence[BlockState]) -> None:
+        if not blocks:
+            with ui.element("section").classes("rm-panel"):
+                empty_state("The site has no settings yet.", "`reelmill deploy` makes them.", icon="tune")
+        for block in blocks:
+            with labelled(ui.element("section").classes("rm-panel rm-narrow"), block.title):
+                Text("h2", block.title)
+                Text("p", block.description, "rm-quiet")
+                if self._view.may(Permission.CHANGE_SETTINGS):
+                    before = self._forms.get(block.name)
+                    self._forms[block.name] = form = _BlockForm(block, before.unsaved if before is not None else {})
+                    with ui.element("div").classes("rm-buttons"):
+                        form.save = labelled(
+                            button("Save", partial(self._save, form), kind="primary", icon="save"),
+                            f"Save {block.title}",
+                        )
+                else:
+                    _show_values(block)
+
+    async def _save(self, form: _BlockForm) -> None:
+        try:
+            unsaved = form.filled_in()
+        except WrongParameter as error:
+            form.show_wrong(error)
+            return
+        if not unsaved:
+            toast("Nothing was changed.")
+            return
+        if await self._view.act(
+            Permission.CHANGE_SETTINGS,
+            "Saved: jobs that start from now on go by it.",
+            lambda by: self._blocks.change(form.block.name, unsaved, by),
+            refused=form.show_wrong,
+        ):
+            await self._section.refresh()
+            self._focus(self._forms[form.block.name])
+
+    def _focus(self, form: _BlockForm) -> None:
+        """Back to the button that was pressed, which the reading has made anew."""
+        self._view.client.run_javascript(f"document.getElementById('{form.save.html_id}')?.focus()")
+
+
+class _BlockForm:
+    """The values of one block, to be changed.
+
+    Args:
+        block: as it is.
+        unsaved: what was filled in before, by name.
+    """
+
+    save: ui.element
+
+    def __init__(self, block: BlockState, unsaved: dict[str, Any]):
+        self.block = block
+        self._form = SchemaForm(block.schema, {**block.values, **unsaved})
+
+    def filled_in(self) -> dict[str, Any]:
+        """What is not as the block has it.
+
+        Returns:
+            The values by name.
+
+        Raises:
+            WrongParameter: a field cannot be read.
+        """
+        return {name: value for name, value in self._form.values.items() if value != self.block.values[name]}
+
+    @property
+    def unsaved(self) -> dict[str, Any]:
+        """The same; nothing where a field cannot be read."""
+        with suppress(WrongParameter):
+            return self.filled_in()
+        return {}
+
+    def show_wrong(self, error: ReelmillError) -> bool:
+        """Show what cannot be at its field; returns whether there is one."""
+        return isinstance(error, WrongParameter) and self._form.show_wrong(error.parameter, str(error))
+
+
+def _show_values(block: BlockState) -> None:
+    with ui.element("dl").classes("rm-facts"):
+        for name, about in block.schema["properties"].items():
+            Text("dt", name)
+            with ui.element("dd"):
+                Text("p", _in_words(block.values[name]))
+                Text("p", str(about.get("description") or ""), "rm-quiet rm-small")
+
+
+def _in_words(value: Any) -> str:
+    """A value for people (pure)."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(each) for each in value) or "none"
+    return "none" if value is None or value == "" else str(value)
