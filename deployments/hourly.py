@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from prefect.client.orchestration import get_client
 
@@ -13,6 +13,7 @@ from deployments.supervisor import Notify
 from reelmill.catalogue import kept_exports
 from reelmill.catalogue.models import utc_now
 from reelmill.dispatch import dispatcher, server_errors
+from reelmill.errors import PlatformError, UserError
 from reelmill.operations.ownership import require_ours
 from reelmill.settings import Settings
 from reelmill.storage.media_root import MediaRoot
@@ -55,7 +56,7 @@ def archive_old_jobs(settings: Settings, notify: Notify) -> None:
 
 
 def export_catalogue(settings: Settings, notify: Notify) -> None:
-    """Keep an export of the catalogue with the library, once a day.
+    """Keep an export of the catalogue, with rules and settings, with the library, once a day.
 
     Args:
         settings: of the site.
@@ -69,9 +70,20 @@ def export_catalogue(settings: Settings, notify: Notify) -> None:
     root = MediaRoot(settings.media_root)
     root.require()
     require_ours(root, claim=False)
-    path = kept_exports.write_daily(root, f"{utc_now():%Y-%m-%d}")
+    trouble = ""
+
+    def of_site() -> list[dict[str, Any]]:
+        nonlocal trouble
+        try:
+            with dispatcher() as prefect:
+                return list(prefect.transfer.lines())
+        except (PlatformError, UserError) as error:  # better an export without them than none
+            trouble = f", without rules and settings: {error}"
+            return []
+
+    path = kept_exports.write_daily(root, f"{utc_now():%Y-%m-%d}", of_site)
     if path is not None:
-        notify(f"the catalogue was exported to {path}")
+        notify(f"the catalogue was exported to {path}{trouble}")
 
 
 #: By whose trouble it is.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +30,12 @@ def folder(root: MediaRoot) -> Path:
     return root.path / FOLDER
 
 
-def write(path: Path) -> int:
+def write(path: Path, of_site: Iterable[Mapping[str, Any]] = ()) -> int:
     """Export the catalogue into a new file, whole or not at all.
+
+    Args:
+        path: of the file.
+        of_site: lines that are to follow the catalogue's, see ``transfer.OF_SITE``.
 
     Returns:
         How many rows it holds.
@@ -42,9 +47,9 @@ def write(path: Path) -> int:
     """
     count = -1  # the header
 
-    def counted() -> Iterator[dict[str, Any]]:
+    def counted() -> Iterator[Mapping[str, Any]]:
         nonlocal count
-        for line in transfer.rows(opened):
+        for line in chain(transfer.rows(opened), of_site):
             count += 1
             yield line
 
@@ -53,7 +58,7 @@ def write(path: Path) -> int:
     return count
 
 
-def write_daily(root: MediaRoot, day: str) -> Path | None:
+def write_daily(root: MediaRoot, day: str, of_site: Callable[[], Iterable[Mapping[str, Any]]] = tuple) -> Path | None:
     """Export the catalogue once a day, and drop the oldest exports beyond those that are kept.
 
     Nothing is written while the catalogue lacks videos of the newest export, as after the loss of its database: the
@@ -62,6 +67,7 @@ def write_daily(root: MediaRoot, day: str) -> Path | None:
     Args:
         root: the media root.
         day: as ``2026-11-29``.
+        of_site: returns what ``write`` takes, where a file is written.
 
     Returns:
         The new file; None where the day has one.
@@ -78,7 +84,7 @@ def write_daily(root: MediaRoot, day: str) -> Path | None:
     if found is not None and found[1]:
         lost = f"{plural(found[1], 'video')} of {found[0].name} not in the catalogue, or recorded anew"
         raise UserError(f"{lost}; no export is written until `reelmill doctor --repair` has merged them.")
-    write(path)
+    write(path, of_site())
     for old in every(root)[:-KEPT]:
         old.unlink(missing_ok=True)
     return path
@@ -118,6 +124,18 @@ def load(path: Path) -> ImportReport:
     """
     with session() as opened:
         return transfer.load(opened, read(path))
+
+
+def lines_of_site(path: Path) -> Iterator[dict[str, Any]]:
+    """Read the lines of an export that are of the site's rules and settings.
+
+    Returns:
+        Each.
+
+    Raises:
+        UserError: it cannot be read, or is damaged.
+    """
+    return (line for line in read(path) if line.get("table") in transfer.OF_SITE)
 
 
 def lacking(root: MediaRoot) -> tuple[Path, int] | None:

@@ -1,8 +1,9 @@
 """The catalogue as lines of JSON and back: what a person would miss of the videos, if the database were lost.
 
 The first line is a header; each of the others is a row of a table. Videos come first, then what is known of them: tags,
-analyses, perceptual hashes, and whatever table of a later version points at videos. Logins, tokens and the site's
-identity are left out, since they are no part of a library.
+analyses, perceptual hashes, and whatever table of a later version points at videos. Rules and settings, which Prefect's
+server has, may follow (``dispatch.site_transfer``). Logins, tokens and the site's identity are left out, since they are
+no part of a library.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from reelmill.errors import UserError
 #: Of the format; it is raised when an older version would misread a line.
 VERSION: Final = 2
 _KIND: Final = "reelmill catalogue"
+#: Lines that come last and are no rows of the catalogue: what the site has on its Prefect server.
+OF_SITE: Final = ("rule", "settings")
 _PAGE: Final = 1000  # rows read at a time
 _VIDEO: Final = "video"
 
@@ -85,7 +88,7 @@ def load(session: Session, lines: Iterable[Mapping[str, Any]]) -> ImportReport:
         table = tables.get(str(line.get("table")))
         written = line.get("row")
         if table is None or not isinstance(written, Mapping):
-            report.left += 1
+            report.left += line.get("table") not in OF_SITE
             continue
         row = _row(table, written)
         if table.name == _VIDEO:

@@ -7,6 +7,7 @@ lanes         lanes are paused
 nodes         the nodes and their workers
 numbers       the site in numbers
 blocks        what the site's people agree on, read and changed
+site_transfer rules and settings as lines of an export, and back
 reader        jobs read at size, from the site's database: see ``tables``
 bulk          many jobs at once: counted, cancelled, cleared away, sent back, paused, moved
 audit         who did what

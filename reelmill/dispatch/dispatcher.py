@@ -26,6 +26,7 @@ from reelmill.dispatch.numbers import Numbers
 from reelmill.dispatch.pools import Pools
 from reelmill.dispatch.server_choice import chosen_server
 from reelmill.dispatch.site_state import SiteState
+from reelmill.dispatch.site_transfer import SiteTransfer
 from reelmill.dispatch.snapshot import SiteSnapshot
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.dispatch.totals.tally import JobTally
@@ -61,6 +62,7 @@ class Dispatcher:
         self.health = Health(connection, views)
         self.rules = Rules(connection, self.audit)
         self.notifications = Notifications(connection, self.audit)
+        self.transfer = SiteTransfer(self.rules, self.blocks)
         self.snapshot = SiteSnapshot(connection, self.numbers, self.audit)
 
 
@@ -74,7 +76,8 @@ def dispatcher() -> Iterator[Dispatcher]:
 
     Yields:
         The dispatcher; its services are ``jobs``, ``bulk``, ``batches``, ``pools``, ``lanes``, ``nodes``, ``numbers``,
-        ``blocks``, ``health``, ``rules``, ``notifications``, ``audit``, ``archive``, ``reader`` and ``snapshot``.
+        ``blocks``, ``health``, ``rules``, ``notifications``, ``audit``, ``archive``, ``reader``, ``snapshot`` and
+        ``transfer``.
 
     Raises:
         PlatformError: the server does not answer.

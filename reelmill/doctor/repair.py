@@ -24,7 +24,7 @@ from reelmill.doctor import images, site
 from reelmill.doctor.examination import ANOTHERS
 from reelmill.doctor.findings import Finding, listed
 from reelmill.doctor.inventory import existing_files
-from reelmill.errors import InputError, Unreadable, UserError
+from reelmill.errors import InputError, PlatformError, Unreadable, UserError
 from reelmill.operations.jobs.scan import EXTENSIONS, scan
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
@@ -232,7 +232,17 @@ def _restore(settings: Settings, names: Sequence[str]) -> list[Repair]:
     def act(report: Report) -> None:
         root = MediaRoot(settings.media_root)
         require_ours(root)
-        report.line(str(kept_exports.load(kept_exports.folder(root) / names[0])))
+        export = kept_exports.folder(root) / names[0]
+        report.line(str(kept_exports.load(export)))
+        lines = list(kept_exports.lines_of_site(export))
+        if not lines:
+            return
+        try:
+            with dispatcher() as prefect:
+                for sentence in prefect.transfer.load(lines).sentences:
+                    report.line(sentence)
+        except PlatformError as error:
+            report.line(f"rules and settings are not put back ({error}); `reelmill catalogue import {export}` does it")
 
     return [Repair(f"merge the kept export {listed(names)} into the catalogue", act)]
 

@@ -43,8 +43,8 @@ class WorkingClock(FakeClock):
 class Shell:
     """``reelmill`` on a site in memory."""
 
-    def __init__(self, prefect: Dispatcher, client: SyncPrefectClient, clock: WorkingClock):
-        self.prefect, self.client, self.clock = prefect, client, clock
+    def __init__(self, site: MemorySite, prefect: Dispatcher, client: SyncPrefectClient, clock: WorkingClock):
+        self.site, self.prefect, self.client, self.clock = site, prefect, client, clock
 
     def __call__(self, *arguments: str, code: int = 0, stdin: str = "") -> Result:
         result = CliRunner().invoke(app, [*arguments], input=stdin)
@@ -64,4 +64,4 @@ def shell() -> Iterator[Shell]:
     for flow, pool in ((validate, "cpu"), (scan, "cpu"), (scenario, "cpu"), (reencode, "gpu_encode")):
         site.deploy(flow.name, pool=pool, schema=flow.parameters.model_dump())
     with site.client() as client, site.dispatcher() as prefect, dispatcher_from(site.dispatcher):
-        yield Shell(prefect, client, clock)
+        yield Shell(site, prefect, client, clock)

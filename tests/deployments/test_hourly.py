@@ -9,22 +9,29 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 import deployments.hourly
 import deployments.site
-from deployments.hourly import HOURLY, archive_old_jobs
+from deployments.hourly import HOURLY, archive_old_jobs, export_catalogue
 from deployments.site import Site
 from deployments.supervisor import Notify
+from flows.validate import validate
 from reelmill.catalogue import advisory_lock, kept_exports
-from reelmill.catalogue.engine import get_engine
+from reelmill.catalogue.engine import get_engine, session
 from reelmill.clock import FakeClock
 from reelmill.dispatch import Dispatcher
 from reelmill.dispatch.tables.prefect_tables import flow_run
+from reelmill.dispatch.testing import MemorySite
+from reelmill.doctor import repair
+from reelmill.doctor.findings import Finding, Severity
 from reelmill.errors import PlatformError, UserError
+from reelmill.operations.ownership import require_ours
+from reelmill.queue.rule import Rule, RuleJob
 from reelmill.settings import Settings, get_settings
 from reelmill.site_discovery import PrefectServer
 from reelmill.storage.media_root import MediaRoot
+from tests.clips import Notes
 from tests.dispatch.run_server import TableServer, archiving
 from tests.metrics.prefect_database import beside_catalogue, write_run
 from tests.refusals import refused
@@ -149,6 +156,34 @@ def test_a_server_that_is_away_stops_none_of_the_real_ones(
     assert len(said) > 1
     assert all("Prefect server" in line for line in said[:-1])
     assert kept_exports.every(MediaRoot(site.settings.media_root)) != []  # which no server is needed for
+
+
+def test_the_daily_export_has_the_rules(
+    catalogue: str, media_root: MediaRoot, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    server = MemorySite()
+    server.deploy("validate", pool="cpu", schema=validate.parameters.model_dump())
+    monkeypatch.setattr(deployments.hourly, "dispatcher", server.dispatcher)
+    rule = Rule("check", "home", (RuleJob("validate"),), on=True)
+    with server.dispatcher() as prefect:
+        prefect.rules.add(rule)
+    require_ours(media_root)
+    export_catalogue(Settings(media_root=media_root.path), said.append)
+    (export,) = kept_exports.every(media_root)
+    (line,) = kept_exports.lines_of_site(export)
+    assert (line["table"], line["row"]["name"], line["row"]["on"]) == ("rule", "check", True)
+    assert said == [f"the catalogue was exported to {export}"]
+    with server.dispatcher() as prefect:
+        prefect.rules.remove("check")
+    # And the doctor puts it back, with the videos.
+    monkeypatch.setattr(repair, "dispatcher", server.dispatcher)
+    with session() as opened:
+        opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
+    lost = Finding("lost_records", Severity.FAULT, "", repairable=True, names=(export.name,))
+    (restored,) = repair.plan(Settings(media_root=media_root.path), [lost])
+    restored.act(Notes())
+    with server.dispatcher() as prefect:
+        assert prefect.rules.read("check").rule == rule
 
 
 @pytest.fixture
