@@ -48,7 +48,7 @@ def _lines_of_site() -> list[dict[str, Any]]:
     try:
         with open_dispatcher() as prefect:
             return list(prefect.transfer.lines())
-    except PlatformError as error:
+    except (PlatformError, UserError) as error:
         typer.echo(f"without rules and settings: {error}", err=True)
         return []
 
@@ -82,6 +82,6 @@ def _put_back(lines: Sequence[Mapping[str, Any]]) -> SiteImport:
     try:
         with open_dispatcher() as prefect:
             return prefect.transfer.load(lines, this_person())
-    except PlatformError as error:
+    except (PlatformError, UserError) as error:
         typer.echo(f"rules and settings are not put back: {error} Import it again then.", err=True)
         return SiteImport()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import Final
+
+from sqlmodel import Session
 
 from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
@@ -13,6 +16,9 @@ from reelmill.operations.recognition import is_gone, seen_file
 from reelmill.storage.media_root import MediaRoot
 
 Move = tuple[RecordedFile, SeenFile]
+
+#: A job may move one of them in the meantime.
+_TRIES: Final = 3
 
 
 def rearrange(root: MediaRoot, files: Iterable[SeenFile]) -> list[Move]:
@@ -28,22 +34,28 @@ def rearrange(root: MediaRoot, files: Iterable[SeenFile]) -> list[Move]:
     Returns:
         The records as they were, each with its file.
     """
+    known = list(files)
+    for _ in range(_TRIES if known else 0):
+        with session() as opened:
+            found = _exchanges(opened, root, known)
+            if scanning.exchange_records(opened, found, root.directory_type):
+                return found
+    return []
+
+
+def _exchanges(opened: Session, root: MediaRoot, files: Sequence[SeenFile]) -> list[Move]:
     looked = {file.path: file for file in files}
-    frontier: Sequence[SeenFile] = list(looked.values())
-    records: dict[str, RecordedFile] = {}
-    with session() as opened:
-        while frontier:  # what is in their places may be known as well, in this folder or in another
-            found = {record.path: record for record in scanning.records_of_content(opened, frontier)}
-            news = [record for path, record in found.items() if path not in records and is_gone(root, record)]
-            records |= {record.path: record for record in news}
-            places = (seen_file(root, record.path) for record in news if record.path not in looked)
-            frontier = [file for file in places if file is not None]
-            looked |= {file.path: file for file in frontier}
-        every = list(looked.values())
-        candidates = moves(every, records.values(), partial(is_gone, root))
-        occupied = scanning.recorded_files(opened, [file.path for _, file in candidates])
-        possible = _without_takeovers(candidates, occupied)
-        return possible if scanning.exchange_records(opened, possible, root.directory_type) else []
+    frontier, records = files, dict[str, RecordedFile]()
+    while frontier:  # what is in their places may be known as well, in this folder or in another
+        found = {record.path: record for record in scanning.records_of_content(opened, frontier)}
+        news = [record for path, record in found.items() if path not in records and is_gone(root, record)]
+        records |= {record.path: record for record in news}
+        places = (seen_file(root, record.path) for record in news if record.path not in looked)
+        frontier = [file for file in places if file is not None]
+        looked |= {file.path: file for file in frontier}
+    candidates = moves(list(looked.values()), records.values(), partial(is_gone, root))
+    occupied = scanning.recorded_files(opened, [file.path for _, file in candidates])
+    return _without_takeovers(candidates, occupied)
 
 
 def _without_takeovers(candidates: Sequence[Move], occupied: Mapping[str, RecordedFile]) -> list[Move]:

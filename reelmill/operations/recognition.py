@@ -20,7 +20,7 @@ Look = Callable[[WalkedFile], SeenFile | None]
 
 
 @dataclass(frozen=True)
-class Replaced:
+class Replacements:
     """Files that hold something else than their records: edited, or other files by their names.
 
     They are left until all files were looked at: what they held may be elsewhere, and their records go with it.
@@ -38,7 +38,7 @@ class Recognition:
     moved: Sequence[tuple[RecordedFile, SeenFile]]  # their records name their new places
     rest: Sequence[WalkedFile]  # to be opened
     more_unchanged: int  # than their sizes and modification times suggest; less than 0 where edits kept those
-    replaced: Replaced = field(default_factory=Replaced)
+    replacements: Replacements = field(default_factory=Replacements)
 
 
 def recognise(
@@ -81,10 +81,10 @@ def recognise(
     done = {file.path for _, file in (*touched, *moved)} | left
     planned = sum(has_dates_of(record, file) for record, file in pairs)
     rest = [file for file in files if file.path not in done]
-    replaced = Replaced(
+    replacements = Replacements(
         [file for file in files if file.path in left], [file for file in others if file.content_id in contents]
     )
-    return Recognition(touched, moved, rest, len(unchanged) - planned, replaced)
+    return Recognition(touched, moved, rest, len(unchanged) - planned, replacements)
 
 
 def holds_another(record: RecordedFile, file: SeenFile) -> bool:

@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -35,7 +36,7 @@ def test_there_and_back(reelmill: Shell, tmp_path: Path) -> None:
     with session() as opened:
         opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
     found = reelmill.json("catalogue", "import", str(file))
-    of_site = {"restored": [], "differing": []}
+    of_site: dict[str, Any] = {"restored": [], "differing": []}
     assert found == {"added": {"video": 1}, "known": {}, "renamed": 0, "left_out": 0, **of_site}
     assert reelmill.json("catalogue", "import", str(file))["known"] == {"video": 1}
 

@@ -232,8 +232,8 @@ class _Scan:
                 found = self._recognised(pool, batch, open_known=open_known, leave_replaced=True)
                 self.unchanged += found.more_unchanged
                 self.moved_to_new += len(found.moved)
-                replaced += found.replaced.files
-                known += found.replaced.known
+                replaced += found.replacements.files
+                known += found.replacements.known
                 self._open(pool, found.rest)
             moved = rearrange(self._root, known)
             self._note_moved(moved)
@@ -258,7 +258,7 @@ class _Scan:
         found = recognise(
             self._root, self._directory_type, files, pool.map, open_known=open_known, leave_replaced=leave_replaced
         )
-        self._done += len(files) - len(found.rest) - len(found.replaced.files)
+        self._done += len(files) - len(found.rest) - len(found.replacements.files)
         self._note_moved(found.moved)
         self._hand_on(marked_changes("returned", (record for record, _ in found.touched if record.missing)))
         return found
