@@ -150,7 +150,9 @@ def _adopted(root: MediaRoot, path: str) -> str:
     if reason is not None:
         return f"left: {reason}"
     file = WalkedFile(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-    for known, _ in recognise(root, root.directory_type(path), [file], map, open_known=False).moved:
+    # A product that was altered is to be seen as that, though what it held lie beside it.
+    found = recognise(root, root.directory_type(path), [file], map, open_known=False)
+    for known, _ in found.moved:
         return f"moved: {known.path} is {path} now"
     record = read_record(root, path, root.directory_type(path))
     if not record.is_valid:

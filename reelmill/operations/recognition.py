@@ -19,6 +19,25 @@ from reelmill.storage.media_root import MediaRoot
 Look = Callable[[WalkedFile], SeenFile | None]
 
 
+def is_absent(root: MediaRoot, record: RecordedFile) -> bool:
+    """Whether nothing is at the path of a record."""
+    try:
+        (root.path / record.path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # nobody knows
+        return False
+    return False
+
+
+def is_gone(root: MediaRoot, record: RecordedFile) -> bool:
+    """Whether what a record is of is not at its path: nothing is, or something else."""
+    if is_absent(root, record):
+        return True
+    file = seen_file(root, record.path)
+    return file is not None and holds_another(record, file)
+
+
 @dataclass(frozen=True)
 class Replacements:
     """Files that hold something else than their records: edited, or other files by their names.
@@ -58,7 +77,8 @@ def recognise(
         files: new ones, and ones that are not of the time they were.
         look_at_all: reads the content ids of files, such as the ``map`` of an executor.
         open_known: open what holds what it held, too.
-        leave_replaced: leave files that hold something else than their records for later.
+        leave_replaced: leave files that hold something else than their records for later, and let such a record go with
+            what it is of; else only one whose path is empty.
 
     Returns:
         What they are.
@@ -72,9 +92,10 @@ def recognise(
     touched = [pair for pair in unchanged if pair[0].content_id is not None and pair[0].valid and not open_known]
     unknown = [file for path, file in seen.items() if path not in known]
     others = [file for record, file in pairs if leave_replaced and holds_another(record, file)]
+    gone = is_gone if leave_replaced else is_absent
     with session() as opened:
         scanning.refresh_files(opened, [file for _, file in touched])
-        found = moves(unknown, scanning.records_of_content(opened, unknown), partial(is_gone, root))
+        found = moves(unknown, scanning.records_of_content(opened, unknown), partial(gone, root))
         moved = [(record, file) for record, file in found if scanning.move_record(opened, record, file, directory_type)]
         contents = {record.content_id for record in scanning.records_of_content(opened, others)}
     left = {file.path for file in others}
@@ -110,18 +131,6 @@ def seen_file(root: MediaRoot, path: str) -> SeenFile | None:
         return SeenFile(path, now.st_size, now.st_mtime_ns, now.st_ctime_ns, content_id(place))
     except OSError:
         return None
-
-
-def is_gone(root: MediaRoot, record: RecordedFile) -> bool:
-    """Whether what a record is of is not at its path: nothing is, or something else."""
-    try:
-        (root.path / record.path).stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:  # nobody knows
-        return False
-    file = seen_file(root, record.path)
-    return file is not None and holds_another(record, file)
 
 
 def _seen(root: MediaRoot, file: WalkedFile) -> SeenFile | None:

@@ -98,6 +98,7 @@ def test_a_webvtt_has_the_same_cues(made: dict[str, bytes], tmp_path: Path) -> N
         b"reelmill {}\0;",
         b"\xff" * 99,
     ],
+    ids=range(8),
 )
 def test_what_is_no_mark(tmp_path: Path, name: str, held: bytes) -> None:
     path = tmp_path / name
