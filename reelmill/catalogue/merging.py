@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from reelmill.catalogue import product_sources
 from reelmill.catalogue.models import SCHEMA, Video
+from reelmill.catalogue.product_tables import TOGETHER
 
 #: What a job adds to a record, and a scan of the same file has not.
 _ADDED = ("thumbnail_path", "source_video_id", "made_by", "recipe", "details", "reencode_job_id", "blake2")
@@ -22,7 +23,9 @@ def absorb(session: Session, kept: Video, other: Video) -> None:
     if kept.source_video_id == other.id:
         kept.source_video_id = None
         session.flush()
-    product_sources.absorb(session, kept.id, other.id)
+    product_sources.unlink(session, {kept.id, other.id})
+    for name, owner in TOGETHER.items():
+        _drop_set(session, Video.metadata.tables[f"{SCHEMA}.{name}"].c[owner], kept.id, other.id)
     for table in Video.metadata.tables.values():
         for column in table.columns:
             if any(key.target_fullname == f"{SCHEMA}.video.id" for key in column.foreign_keys):
@@ -69,6 +72,12 @@ def replace(session: Session, values: Mapping[str, Any], other: Video) -> Video:
     kept.path = path
     session.add(kept)
     return kept
+
+
+def _drop_set(session: Session, column: sqlalchemy.Column[Any], kept: uuid.UUID, other: uuid.UUID) -> None:
+    """Of rows that belong together, such as all scenes of a video, leave those of ``kept``, where it has any."""
+    has = sqlalchemy.exists().where(column.table.alias().c[column.name] == kept)
+    session.connection().execute(sqlalchemy.delete(column.table).where(column == other, has))
 
 
 def _drop_twins(session: Session, column: sqlalchemy.Column[Any], kept: uuid.UUID, other: uuid.UUID) -> None:

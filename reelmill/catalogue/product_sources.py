@@ -8,7 +8,6 @@ from typing import Self
 
 import sqlalchemy
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from reelmill.catalogue.models import ProductSource, Video
@@ -72,16 +71,8 @@ def products_of(session: Session, video_ids: Collection[uuid.UUID]) -> list[Vide
     return list(session.exec(select(Video).where(col(Video.id).in_(made)).order_by(col(Video.path))))
 
 
-def absorb(session: Session, kept_id: uuid.UUID, other_id: uuid.UUID) -> None:
-    """Let the rows of two records that are of one file be those of one: what ``kept`` is made of, else ``other``.
-
-    Args:
-        session: of the catalogue.
-        kept_id: of the record that stays.
-        other_id: of the one that goes.
-    """
-    product, source, ids = col(ProductSource.product_id), col(ProductSource.source_id), (kept_id, other_id)
-    of_each_other = sqlalchemy.delete(ProductSource).where(product.in_(ids), source.in_(ids))
+def unlink(session: Session, video_ids: Collection[uuid.UUID]) -> None:
+    """Let none of these videos be made of another of them: they turned out to be one."""
+    product, source = col(ProductSource.product_id), col(ProductSource.source_id)
+    of_each_other = sqlalchemy.delete(ProductSource).where(product.in_(video_ids), source.in_(video_ids))
     session.connection().execute(of_each_other)
-    kept = sqlalchemy.exists().where(col(aliased(ProductSource).product_id) == kept_id)
-    session.connection().execute(sqlalchemy.delete(ProductSource).where(product == other_id, kept))

@@ -1,15 +1,19 @@
-"""The tables of what jobs make: of which videos each product is, and what is shown beside a video."""
+"""The tables of what jobs make: of which videos each product is, what is shown beside a video, its scenes."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import BigInteger, String
 from sqlmodel import Field
 
 from reelmill.catalogue.table_base import SCHEMA, CatalogueModel, time_column
+
+#: Tables whose rows of one video belong together, all of one making or none, with the column that names the video.
+TOGETHER: Final = {"product_source": "product_id", "scene": "video_id"}
 
 
 class ProductSource(CatalogueModel, table=True):
@@ -60,3 +64,18 @@ class Asset(CatalogueModel, table=True):
     size: int | None = Field(default=None, sa_type=BigInteger, description="bytes; None: not known")
     made_by: uuid.UUID | None = Field(default=None, description="the flow run that made it, or found it made")
     made_at: datetime = time_column()
+
+
+class Scene(CatalogueModel, table=True):
+    """A scene of a video: from one cut or the middle of one fade to the next."""
+
+    __tablename__ = "scene"
+    __table_args__ = ({"schema": SCHEMA},)
+
+    video_id: uuid.UUID = Field(primary_key=True, foreign_key=f"{SCHEMA}.video.id", ondelete="CASCADE")
+    number: int = Field(primary_key=True, description="from 1, in the order of the video")
+    starts_at: float = Field(description="seconds of the video")
+    ends_at: float
+    image: str | None = Field(default=None, description="path of one of its middle, relative to the media root")
+    score: float | None = Field(default=None, description="mean of its seconds, 0 to 1, as digests choose by it")
+    content_id: str | None = Field(default=None, description="of the file it was found in; None: not known")

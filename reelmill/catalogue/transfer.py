@@ -23,7 +23,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlmodel import Session, col, select
 
 from reelmill.catalogue import former_assets, former_sources, merging, searching
-from reelmill.catalogue.models import SCHEMA, ProductSource, Rational, Video, VideoTag, utc_now
+from reelmill.catalogue.models import SCHEMA, Rational, Video, VideoTag, utc_now
+from reelmill.catalogue.product_tables import TOGETHER
 from reelmill.catalogue.verdicts import DEPTHS, OPENED, Depth, outweighs
 from reelmill.errors import UserError
 
@@ -138,10 +139,6 @@ def _tables() -> list[sqlalchemy.Table]:
     ]
 
 
-#: Tables whose rows of one video belong together: those that stand, or those of the export.
-_TOGETHER: Final = (ProductSource.__tablename__,)
-
-
 @dataclass
 class _Standing:
     """Whether a video had rows of its own before the export's came, of which those of one video follow one another."""
@@ -152,7 +149,7 @@ class _Standing:
 
     def has(self, table: sqlalchemy.Table, video_id: uuid.UUID) -> bool:
         """Of tables whose rows belong together; of others each row is looked at by itself."""
-        if table.name not in _TOGETHER:
+        if table.name not in TOGETHER:
             return False
         if self.key != (table.name, video_id):
             rows = sqlalchemy.select(sqlalchemy.exists().where(table.c[_owner(table)] == video_id))

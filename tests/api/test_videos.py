@@ -19,8 +19,9 @@ from reelmill.api.app import create_app
 from reelmill.api.services import Services
 from reelmill.catalogue import findings, product_sources, scanning, tagging
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Analysis, Video, VideoTag
+from reelmill.catalogue.models import Analysis, Scene, Video, VideoTag
 from reelmill.catalogue.product_sources import SourceSegment
+from reelmill.catalogue.scenes import record as record_scenes
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.settings import get_settings
 from reelmill.storage.media_root import MediaRoot
@@ -180,6 +181,14 @@ def test_scenes_lie_between_what_a_job_found(api: TestClient) -> None:
         findings.store_analysis(opened, found)
     scenes = api.get(f"{VIDEOS}/a.mp4/scenes").json()["data"]
     assert [(scene["start"], scene["end"]) for scene in scenes] == [(0, 4), (4, 7), (7, 10)]
+    row = Scene(video_id=CHAPLIN, number=1, starts_at=0, ends_at=9.5, image="thumbnails/1.jpg", score=0.25)
+    with session() as opened:
+        record_scenes(opened, CHAPLIN, [row])
+    assert api.get(f"{VIDEOS}/a.mp4/scenes").json()["data"] == [
+        {"start": 0, "end": 9.5, "image": "thumbnails/1.jpg", "score": 0.25}
+    ]
+    with session() as opened:
+        record_scenes(opened, CHAPLIN, [])
     _add("inbox/a.mp4", id=CHAPLIN, duration=10.0, size=2)  # another file now: those scenes were of the one before
     assert api.get(f"{VIDEOS}/a.mp4/scenes").status_code == 404
 

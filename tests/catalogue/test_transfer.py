@@ -15,7 +15,7 @@ from sqlmodel import select
 
 from reelmill.catalogue import kept_exports, product_sources, tagging, transfer
 from reelmill.catalogue.engine import get_engine, session
-from reelmill.catalogue.models import Analysis, Asset, PerceptualHashes, ProductSource, Video, VideoTag, utc_now
+from reelmill.catalogue.models import Analysis, Asset, PerceptualHashes, ProductSource, Scene, Video, VideoTag, utc_now
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import UserError
 from reelmill.storage.media_root import MediaRoot
@@ -43,6 +43,7 @@ def known(catalogue: str) -> dict[str, uuid.UUID]:
         tagging.set_by_person(opened, source.id, "holiday")
         found = VideoTag(video_id=source.id, name="sea", confidence=0.5, evidence={"at": [1.5]})
         opened.add(found)
+        opened.add(Scene(video_id=source.id, number=1, starts_at=0, ends_at=1.5))
         opened.add(Asset(video_id=source.id, path="gifs/a.gif", kind="gif"))
         opened.add(Analysis(video_id=source.id, kind="k", version="1", size=10, mtime_ns=20, result=b"\x00\xff"))
         opened.add(
@@ -105,10 +106,11 @@ def test_all_of_it_comes_back_and_a_second_time_adds_nothing(known: dict[str, uu
         "fingerprint": 1,
         "product_source": 2,
         "asset": 1,
+        "scene": 1,
     }
     assert _of(_lines()) == _of(lines)
     again = _load(lines)
-    assert (dict(again.added), again.known.total(), again.renamed) == ({}, 9, 0)
+    assert (dict(again.added), again.known.total(), again.renamed) == ({}, 10, 0)
     assert _of(_lines()) == _of(lines)
     with session() as opened:
         raw = opened.connection().execute(text("SELECT count(*) FROM catalogue.video WHERE details IS NULL"))
@@ -170,7 +172,10 @@ def test_an_export_of_before_there_were_rows_gives_products_and_images_theirs(kn
     with session() as opened:
         opened.get_one(Video, known["source"]).thumbnail_path = "thumbnails/a.jpg"
     header, *lines = _lines()
-    former = [header | {"version": 1}, *(line for line in lines if line["table"] not in ("product_source", "asset"))]
+    former = [
+        header | {"version": 1},
+        *(line for line in lines if line["table"] not in ("product_source", "asset", "scene")),
+    ]
     _lose()
     _load(former)
     with session() as opened:

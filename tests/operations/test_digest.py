@@ -16,6 +16,7 @@ from reelmill.analysis.frames.time_ranges import TimeRange
 from reelmill.analysis.scoring.signals import measure
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.scenes import scenes_of
 from reelmill.errors import InputError, UnknownVideo, WrongParameter
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
@@ -74,6 +75,10 @@ def test_the_lively_part_is_what_remains(bench: Workbench) -> None:
     assert result.path == "digests/a b-digest.mp4"
     assert all(10 <= segment.start < segment.end <= 16 for segment in result.segments)
     assert "motion" in result.segments[0].reason
+    with session() as opened:
+        rows = scenes_of(opened, opened.get_one(Video, video.id))
+    assert [row.starts_at for row in rows] == [0, 10, 16]
+    assert max(rows, key=lambda row: row.score or 0) is rows[1]
     made = bench.root.path / result.path
     report = check_whole(made)
     assert report.clean

@@ -10,6 +10,7 @@ import pytest
 from reelmill.catalogue.assets import assets_of
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import AssetKind, Video
+from reelmill.catalogue.scenes import scenes_of
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scene_extract import scene_extract
@@ -49,9 +50,13 @@ def test_every_scene_has_its_times_and_its_picture(bench: Workbench, video: Vide
         assert sum(shown) < 300
         assert scene.file is None
     with session() as opened:
-        rows = {(asset.kind, asset.number): asset.path for asset in assets_of(opened, video.id)}
+        kinds = {(asset.kind, asset.number): asset.path for asset in assets_of(opened, video.id)}
+        rows = scenes_of(opened, opened.get_one(Video, video.id))
     images = {(AssetKind.SCENE_IMAGE, number): scene.picture for number, scene in enumerate(result.scenes, 1)}
-    assert rows == images | {(AssetKind.CONTACT_SHEET, None): result.contact_sheet}
+    assert kinds == images | {(AssetKind.CONTACT_SHEET, None): result.contact_sheet}
+    assert [(row.number, row.starts_at, row.ends_at, row.image) for row in rows] == [
+        (number, scene.start, scene.end, scene.picture) for number, scene in enumerate(result.scenes, 1)
+    ]
     sheet = _read(bench.root.path / result.contact_sheet)
     assert sheet.shape[:2] == (120, 3 * 213)
 

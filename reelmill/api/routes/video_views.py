@@ -8,10 +8,14 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Self
 
+from sqlmodel import Session
+
 from reelmill.analysis.scenes import transitions
 from reelmill.api.naming import ApiModel
 from reelmill.api.pagination import Pagination
-from reelmill.catalogue.models import Analysis, Asset, ProductSource, Video, VideoTag
+from reelmill.catalogue import scenes
+from reelmill.catalogue.findings import TRANSITIONS, stored_analysis
+from reelmill.catalogue.models import Analysis, Asset, ProductSource, Scene, Video, VideoTag
 from reelmill.catalogue.video_details import VideoDetails
 
 
@@ -74,6 +78,13 @@ class SceneView(ApiModel):
 
     start: float
     end: float
+    image: str | None = None  # path of one of its middle, relative to the media root; null: no job made one
+    score: float | None = None  # 0 to 1, as digests choose by it; null: no job has measured it
+
+    @classmethod
+    def of(cls, scene: Scene) -> Self:
+        """A record of the catalogue."""
+        return cls(start=scene.starts_at, end=scene.ends_at, image=scene.image, score=scene.score)
 
 
 class SourceView(ApiModel):
@@ -165,6 +176,22 @@ def fitting_tags(tags: Iterable[VideoTag]) -> tuple[VideoTagView, ...]:
     """
     fitting = sorted((tag for tag in tags if tag.confidence > 0), key=lambda tag: (-tag.confidence, tag.name))
     return tuple(map(VideoTagView.of, fitting))
+
+
+def read_scenes(session: Session, video: Video) -> SceneList | None:
+    """The scenes that a job found in a video.
+
+    Args:
+        session: of the catalogue.
+        video: its record.
+
+    Returns:
+        The scenes, in order; None where no job has looked yet.
+    """
+    if rows := scenes.scenes_of(session, video):
+        return SceneList(data=tuple(map(SceneView.of, rows)))
+    found = stored_analysis(session, video, TRANSITIONS)  # of before scenes had rows
+    return None if found is None else scenes_of(video, found)
 
 
 def scenes_of(video: Video, found: Analysis) -> SceneList:

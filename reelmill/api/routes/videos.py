@@ -24,13 +24,12 @@ from reelmill.api.routes.video_views import (
     VideoItem,
     VideoPage,
     fitting_tags,
-    scenes_of,
+    read_scenes,
 )
 from reelmill.api.services import Site
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Not, Or
 from reelmill.catalogue.filter_fields import INVALID, MISSING
-from reelmill.catalogue.findings import TRANSITIONS, stored_analysis
 from reelmill.catalogue.limits import clean
 from reelmill.catalogue.listing import count_matching, list_videos, narrowed
 from reelmill.catalogue.naming import resolve_video
@@ -128,10 +127,10 @@ def scenes(name: str, root: Root) -> SceneList:
     """List the scenes that a job found in a video."""
     with session() as opened:
         video = resolve_video(opened, name, root)
-        found = stored_analysis(opened, video, TRANSITIONS)
+        found = read_scenes(opened, video)
     if found is None:
         raise NotMade(f"No scenes of {video.path} were found yet; submit the job scene_extract for it.")
-    return scenes_of(video, found)
+    return found
 
 
 @router.get("/{name:path}/tags", responses=_NAMED)

@@ -11,9 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.analysis.scenes import transitions
-from reelmill.analysis.scoring.scoring import explain, scores
-from reelmill.analysis.scoring.selection import ScoredVideo, Segment, best_moments
+from reelmill.analysis.scoring.selection import Segment, best_moments
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.process.cost import Cost, total
@@ -21,7 +19,8 @@ from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
 from reelmill.operations.context import Workbench
-from reelmill.operations.derived.analysis_cache import ANALYSIS, signals_of, transitions_of
+from reelmill.operations.derived.analysis_cache import ANALYSIS
+from reelmill.operations.derived.scored_video import scored_video
 from reelmill.operations.films.film_result import FilmOutput, segment_images
 from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.films.segments import cut
@@ -114,15 +113,12 @@ def clip_generate(
         raise WrongParameter(reason, *(("length", length) if count > 0 else ("count", count)))
     opened = open_video(bench, video_id)
     bench.transcoder.require_tone_mapping(opened.info)
-    signals, duration = signals_of(bench, opened.video, opened.path, opened.info, fan_out)
-    found = transitions_of(bench, opened.video, opened.path, opened.info, fan_out)
-    scenes = transitions.scenes(found, Fraction(0), duration)
+    video = scored_video(bench, opened.video, opened.path, opened.info, fan_out)
     each = Fraction(length).limit_denominator(1000)
-    video = ScoredVideo(scenes, scores(signals), duration, explain(signals), signals.looks)
     chosen = best_moments(video, count, each)
     if len(chosen) < count:
         bench.report.line(
-            f"of {plural(count, 'clip')} of {length:g} s, {len(chosen)} fit into {in_seconds(float(duration))}"
+            f"of {plural(count, 'clip')} of {length:g} s, {len(chosen)} fit into {in_seconds(float(video.duration))}"
         )
     clips = []
     for number, segment in enumerate(chosen):

@@ -12,9 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.analysis.scenes import transitions
-from reelmill.analysis.scoring.scoring import explain, scores
-from reelmill.analysis.scoring.selection import ScoredVideo, Segment, best_segments, even_segments
+from reelmill.analysis.scoring.selection import Segment, best_segments, even_segments
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import WrongParameter
@@ -22,7 +20,8 @@ from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
 from reelmill.operations.context import Workbench
-from reelmill.operations.derived.analysis_cache import ANALYSIS, signals_of, transitions_of
+from reelmill.operations.derived.analysis_cache import ANALYSIS
+from reelmill.operations.derived.scored_video import scored_video
 from reelmill.operations.films.film_result import (
     FilmOutput,
     FilmResult,
@@ -158,15 +157,12 @@ def _choose(
     bench: Workbench, opened: ReadableVideo, target: Fraction, highlights: bool, fan_out: FanOut
 ) -> tuple[int, list[Segment]]:
     """How many scenes the video has, and the segments to show."""
-    signals, duration = signals_of(bench, opened.video, opened.path, opened.info, fan_out)
-    found = transitions_of(bench, opened.video, opened.path, opened.info, fan_out)
-    scenes = transitions.scenes(found, Fraction(0), duration)
-    bench.report.progress(0.4, f"{plural(len(scenes), 'scene')} found")
-    video = ScoredVideo(scenes, scores(signals), duration, explain(signals), signals.looks)
+    video = scored_video(bench, opened.video, opened.path, opened.info, fan_out)
+    bench.report.progress(0.4, f"{plural(len(video.scenes), 'scene')} found")
     chosen = best_segments(video, target) if highlights else even_segments(video, target)
     for segment in chosen:
         bench.report.line(f"taken: {float(segment.start):.1f} to {float(segment.end):.1f} s: {segment.reason}")
-    return len(scenes), chosen
+    return len(video.scenes), chosen
 
 
 def _path(video: Video) -> str:

@@ -13,9 +13,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.analysis.scenes import transitions
-from reelmill.analysis.scoring.scoring import explain, scores
-from reelmill.analysis.scoring.selection import ScoredVideo, Segment, best_segments
+from reelmill.analysis.scoring.selection import Segment, best_segments
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import WrongParameter
@@ -29,7 +27,8 @@ from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.film_chunks import Film, FrameSequence, film_chunks
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
 from reelmill.operations.context import Workbench
-from reelmill.operations.derived.analysis_cache import ANALYSIS, signals_of, transitions_of
+from reelmill.operations.derived.analysis_cache import ANALYSIS
+from reelmill.operations.derived.scored_video import scored_video
 from reelmill.operations.films import film_sources
 from reelmill.operations.films.film_result import (
     FilmOutput,
@@ -140,10 +139,7 @@ def highlight_generate(
 
 
 def _choose(bench: Workbench, opened: ReadableVideo, target: Fraction, fan_out: FanOut) -> list[Segment]:
-    signals, duration = signals_of(bench, opened.video, opened.path, opened.info, fan_out)
-    found = transitions_of(bench, opened.video, opened.path, opened.info, fan_out)
-    scenes = transitions.scenes(found, Fraction(0), duration)
-    video = ScoredVideo(scenes, scores(signals), duration, explain(signals), signals.looks)
+    video = scored_video(bench, opened.video, opened.path, opened.info, fan_out)
     chosen = best_segments(video, target)
     for segment in chosen:
         bench.report.line(f"taken: {float(segment.start):.1f} to {float(segment.end):.1f} s: {segment.reason}")

@@ -11,12 +11,11 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.analysis.scenes.transitions import VERSION, Interval, scenes
-from reelmill.catalogue import assets
+from reelmill.analysis.scenes.transitions import VERSION, Interval
+from reelmill.catalogue import assets, scenes
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import AssetKind
 from reelmill.catalogue.product_sources import SourceSegment
-from reelmill.ffmpeg.reading.stream_copy import shown_interval
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
@@ -25,6 +24,7 @@ from reelmill.operations.derived import asset_rows, scene_images
 from reelmill.operations.derived.analysis_cache import transitions_of
 from reelmill.operations.derived.asset_rows import Role
 from reelmill.operations.derived.image_names import image_name
+from reelmill.operations.derived.scored_video import scene_rows, scenes_shown
 from reelmill.operations.films.film_result import FilmOutput
 from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.films.segments import cut
@@ -102,13 +102,17 @@ def scene_extract(bench: Workbench, video_id: str, *, files: bool = False, fan_o
     started = time.monotonic()
     opened = open_video(bench, video_id)
     found = transitions_of(bench, opened.video, opened.path, opened.info, fan_out)
-    begin, length = shown_interval(opened.path)
-    ranges = scenes(found, begin, begin + length)
+    ranges = scenes_shown(opened.path, found)
     bench.report.progress(_FOUND, plural(len(ranges), "scene"))
     images, contact_sheet = _images(bench, opened, ranges)
     paths = _videos(bench, opened, ranges) if files else [None] * len(ranges)
     bench.report.line(f"output: {contact_sheet}")
     bench.report.progress(1.0, "done")
+    rows = scene_rows(opened.video, opened.content.file_id, ranges)
+    for row, image in zip(rows, images, strict=True):
+        row.image = image
+    with session() as catalogue:
+        scenes.record(catalogue, opened.video.id, rows)
     return SceneResult(
         source=opened.video.path,
         scenes=tuple(

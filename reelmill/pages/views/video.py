@@ -11,9 +11,8 @@ from typing import Final
 from nicegui import ui
 
 from reelmill.api.access.roles import Permission
-from reelmill.api.routes.video_views import fitting_tags, scenes_of
+from reelmill.api.routes.video_views import fitting_tags, read_scenes
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.findings import TRANSITIONS, stored_analysis
 from reelmill.catalogue.models import ProductSource, Video
 from reelmill.catalogue.searching import get_video
 from reelmill.catalogue.video_details import VideoDetails, read_details
@@ -91,8 +90,8 @@ async def video(view: View, video_id: uuid.UUID) -> None:
 def _read(video_id: uuid.UUID) -> VideoFacts:
     with session() as opened:
         record = get_video(opened, video_id)
-        found = stored_analysis(opened, record, TRANSITIONS)
-        scenes = () if found is None else scenes_of(record, found).data
+        found = read_scenes(opened, record)
+        scenes = () if found is None else found.data
         return VideoFacts(read_details(opened, record), tuple((scene.start, scene.end) for scene in scenes))
 
 
