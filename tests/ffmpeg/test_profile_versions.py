@@ -55,7 +55,7 @@ def _commands() -> Iterator[Any]:
     for row, facts in product(WEB.encoders, (info(("ac3",), ("subrip",)), info(transfer=16), info(interlaced=True))):
         way, chunk = Encoding(encoder=row.name, max_kbit=2000, surround=True), Chunk(0, 0, 512, None, 50, 512, "0")
         yield web_copy.reencode(source, facts, target, way)
-        yield chunk_commands.encode_chunk(source, facts, chunk, target, way, Fraction(1, 12_800))
+        yield chunk_commands.encode_chunk((source, facts), chunk, target, way, Fraction(1, 12_800))
         yield chunk_commands.audio_and_subtitles(source, facts, target, way)
         frames = ffmpeg.input("/in.mkv").video
         yield segment_muxer.encode_in_chunks(frames, [(0, 25), (25, 50)], Fraction(25), 25, Path("/folder"), way)

@@ -59,7 +59,7 @@ def _in_chunks(source: Path, folder: Path, encoding: Encoding, length: int) -> t
     chunks, made, delays = plan(index, facts, length=Fraction(length)), list[Path](), list[int]()
     for chunk in chunks:
         made.append(folder / f"{chunk.number}.mp4")
-        command = chunk_commands.encode_chunk(source, facts, chunk, made[-1], encoding, index.time_base)
+        command = chunk_commands.encode_chunk((source, facts), chunk, made[-1], encoding, index.time_base)
         FfmpegRunner(find_ffmpeg()).run(command)
         delays.append(chunk_commands.check_chunk(made[-1], chunk, index.time_base))
     joined = folder / "joined.mp4"

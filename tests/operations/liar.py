@@ -40,12 +40,20 @@ OTHERWISE = {
 }
 
 
+#: A few frames of a long film, between those that are looked at closely: black, or another one in their place.
+FEW = {
+    "black": _otherwise("-vf \"drawbox=color=black:t=fill:enable='between(n,130,134)'\""),
+    "foreign": _otherwise("-filter_complex '[0:v]split[a][b];[a][b]freezeframes=first=130:last=134:replace=20'"),
+    "repeated": _otherwise("-filter_complex '[0:v]split[a][b];[a][b]freezeframes=first=130:last=134:replace=129'"),
+}
+
+
 def liar(script: Path, lie: str, names: str, *, half: float = 1.0, form: str = "mp4") -> Path:
     """Write the stand-in; whatever it does not spoil goes to the real ffmpeg.
 
     Args:
         script: where to.
-        lie: one of ``LIES`` or ``OTHERWISE``.
+        lie: one of ``LIES`` or ``OTHERWISE``, or of ``FEW`` and "frames".
         names: of the files it spoils, as a pattern of the shell.
         half: seconds that "the first half" keeps.
         form: of the file, as ffmpeg names it.
@@ -62,7 +70,7 @@ for real in "$last.real" "$(dirname "$last")"/[0-9]*.mkv.real; do
     [ -e "$real" ] || continue
     last="${{real%.real}}"
     echo "$(basename "$last")" >> "$0.lies"
-    {(LIES | OTHERWISE)[lie]}
+    {(LIES | OTHERWISE | {f"{lie} frames": how for lie, how in FEW.items()})[lie]}
     rm -f "$real"
 done
 exit 0

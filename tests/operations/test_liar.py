@@ -155,6 +155,23 @@ def test_a_film_that_shows_or_sounds_otherwise_is_found_out(
     assert not list(bench.root.work.iterdir())
 
 
+_FEW = {"black": FindingKind.BLACK, "foreign": FindingKind.OTHER_FRAME, "repeated": FindingKind.MISPLACED}
+
+
+@pytest.mark.parametrize(("lie", "kind"), _FEW.items())
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_a_few_wrong_frames_are_found_wherever_they_are(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: int, lie: str, kind: FindingKind
+) -> None:
+    source = clip(bench.root.folder("inbox") / "long.mp4", seconds=12, gop=50, sound=0)
+    written = "output.mp4" if chunks == 1 else "*.part"
+    script = liar(tmp_path / "ffmpeg", f"{lie} frames", written)
+    lied_to = _lying(monkeypatch, bench, script)
+    with pytest.raises(OutputRejected) as refusal:
+        reencode(lied_to, str(add(bench, source).id), preset="ultrafast", chunk_seconds=12 / chunks)
+    assert {finding.kind for finding in refusal.value.findings} == {kind}
+
+
 #: What is made of pieces, each a file of its own.
 _PUT_TOGETHER: dict[str, Job] = {
     "a sequence": lambda bench, ids: compile_mega(bench, ids, layout="sequence"),

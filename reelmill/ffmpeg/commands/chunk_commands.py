@@ -18,6 +18,7 @@ from reelmill.ffmpeg.commands.filters import (
     labels,
     seconds,
 )
+from reelmill.ffmpeg.commands.frame_points import points_beside
 from reelmill.ffmpeg.commands.segment_muxer import frame_times, start_time
 from reelmill.ffmpeg.commands.web_audio import web_audio
 from reelmill.ffmpeg.commands.web_copy import each_once, for_the_web
@@ -29,27 +30,33 @@ from reelmill.ffmpeg.reading.stream_copy import delay
 
 
 def encode_chunk(
-    source: Path, info: MediaInfo, chunk: Chunk, target: Path, encoding: Encoding, time_base: Fraction
+    source: tuple[Path, MediaInfo],
+    chunk: Chunk,
+    target: Path,
+    encoding: Encoding,
+    time_base: Fraction,
+    points: Path | None = None,
 ) -> tuple[str, ...]:
     """The frames of one chunk, each encoded once, as ``web_copy.reencode`` would; its times count from its first.
 
     Args:
-        source: the video.
-        info: its facts.
+        source: the video and its facts.
         chunk: which frames.
         target: the mp4 to write, which keeps the source's clock exactly.
         encoding: how to encode.
         time_base: the source's, in seconds per tick.
+        points: a file to write with the points of each frame that is encoded; None: nobody needs them.
 
     Returns:
         ffmpeg's arguments.
     """
+    path, info = source
     reading: dict[str, Any] = {"copyts": None}  # times stay the source's, which is how the plan names the frames
     if chunk.seek is not None:
         reading |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": seconds(chunk.seek)}
     if encoding.threads is not None:
         reading["threads"] = encoding.threads
-    video = ffmpeg.input(media_url(source), **reading)[f"v:{info.video.index}"]
+    video = ffmpeg.input(media_url(path), **reading)[f"v:{info.video.index}"]
     bounds = {"start_pts": chunk.begin} if chunk.end is None else {"start_pts": chunk.begin, "end_pts": chunk.end}
     video = for_the_web(info, video.filter("trim", **bounds).filter("setpts", "PTS-STARTPTS"), encoding)
     early = float(chunk.since * time_base % KEYFRAME_SECONDS)  # keyframes stand where one encode would have them
@@ -58,7 +65,8 @@ def encode_chunk(
         **encoding.chunk_ceiling(chunk.ticks * time_base),
         "force_key_frames": f"expr:gte(t,n_forced*{KEYFRAME_SECONDS}-{early:.6f})",
     }
-    return arguments(ffmpeg.output(video, media_url(target), **options, f="mp4"))
+    video, beside = points_beside(video, points)
+    return arguments(*beside, ffmpeg.output(video, media_url(target), **options, f="mp4"))
 
 
 def check_chunk(path: Path, chunk: Chunk, time_base: Fraction, codec: Codec = WEB) -> int:

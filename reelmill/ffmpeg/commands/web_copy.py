@@ -9,17 +9,27 @@ import ffmpeg
 
 from reelmill.ffmpeg.commands.colours import declared, wide
 from reelmill.ffmpeg.commands.filters import FASTSTART, SDR_TAGS, arguments, companions, shown
+from reelmill.ffmpeg.commands.frame_points import points_beside
 from reelmill.ffmpeg.commands.web_audio import web_audio
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import by_fields, level_rate, web_size
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 
 
-def reencode(source: Path, info: MediaInfo, target: Path, encoding: Encoding) -> tuple[str, ...]:
+def reencode(
+    source: Path, info: MediaInfo, target: Path, encoding: Encoding, points: Path | None = None
+) -> tuple[str, ...]:
     """The web profile: H.264, AAC for every audio track, text subtitles and chapters kept, moov in front.
 
     Every source frame is encoded once, at its own time, so variable frame rates stay what they are; of interlaced ones
     each field.
+
+    Args:
+        source: the video.
+        info: its facts.
+        target: the mp4 to write.
+        encoding: how to encode.
+        points: a file to write with the points of each frame that is encoded; None: nobody needs them.
 
     Returns:
         ffmpeg's arguments.
@@ -27,9 +37,9 @@ def reencode(source: Path, info: MediaInfo, target: Path, encoding: Encoding) ->
     media = ffmpeg.input(media_url(source))
     texts, kept = companions(media, info)
     heard, heard_options = web_audio(media, info, encoding)
-    streams = [for_the_web(info, media[f"v:{info.video.index}"], encoding), *heard, *texts]
+    video, beside = points_beside(for_the_web(info, media[f"v:{info.video.index}"], encoding), points)
     options = {**each_once(info, encoding), **FASTSTART, **kept, **heard_options, "f": "mp4"}
-    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+    return arguments(*beside, ffmpeg.output(video, *heard, *texts, media_url(target), **options))
 
 
 def for_the_web(info: MediaInfo, video: Any, encoding: Encoding) -> Any:

@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 
 from reelmill.ffmpeg.reading.audio_levels import LevelMeter, Levels
 from reelmill.ffmpeg.reading.decode_request import NO_REQUEST, DecodeRequest, FramePicker
+from reelmill.ffmpeg.reading.frame_points import PointSampler
 from reelmill.ffmpeg.reading.raster import Raster
 
 
@@ -47,6 +48,7 @@ class DecodeReport:
     audio: tuple[AudioTiming | None, ...] = ()  # of each audio track; None where nothing decodes
     rasters: tuple[tuple[Raster, ...], ...] = field(default=(), repr=False)  # around each frame wanted
     levels: tuple[Levels | None, ...] = field(default=(), repr=False)  # of each audio track, where they were asked for
+    points: bytes = field(default=b"", repr=False)  # of each frame, where they were asked for
 
     @property
     def clean(self) -> bool:
@@ -124,6 +126,7 @@ class Tally:
             request: what else is wanted.
         """
         self._until, self._request, self._picker = until, request, FramePicker(request)
+        self._sampler, self._points = PointSampler() if request.points else None, bytearray()
         self.times = array("d")
         self._audio: dict[int, _AudioTally] = {}
         self._decoding: set[int] = set()  # audio streams of which a frame has decoded
@@ -200,6 +203,8 @@ class Tally:
         if self._until is not None and frame.pts is not None and frame.pts >= self._until:
             return
         self.frames += 1
+        if self._sampler is not None:
+            self._points += self._sampler.sample(frame)
         if frame.pts is None or frame.time_base is None:
             return
         time = frame.pts * frame.time_base
@@ -227,4 +232,5 @@ class Tally:
             audio=tuple(track.timing() for track in self._audio.values()),
             rasters=self._picker.end(),
             levels=tuple(track.meter.levels() for track in self._audio.values() if track.meter is not None),
+            points=bytes(self._points),
         )

@@ -29,6 +29,7 @@ class DecodeRequest:
     frames: tuple[FrameRequest, ...] = ()  # in ascending order
     levels: bool = False  # of each audio track
     layouts: tuple[str | None, ...] = ()  # what each track is mixed to; None, or none: as it is
+    points: bool = False  # of each frame
     first: float | None = None  # when the file's first frame is shown, on its own clock; None: the first that decodes
 
     def layout(self, track: int) -> str | None:

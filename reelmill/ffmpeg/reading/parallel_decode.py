@@ -61,7 +61,12 @@ def split_request(request: DecodeRequest, runs: Sequence[GopRun], index: Index) 
     begins = [float((run.begin or index.times[0]) * index.time_base) - first for run in runs[1:]]
     bounds = pairwise([float("-inf"), *begins, float("inf")])
     return [
-        DecodeRequest(tuple(frame for frame in request.frames if low <= frame.at < high), first=first)
+        replace(
+            request,
+            frames=tuple(frame for frame in request.frames if low <= frame.at < high),
+            levels=False,
+            first=first,
+        )
         for low, high in bounds
     ]
 
@@ -163,4 +168,5 @@ def merged_report(reports: Sequence[DecodeReport], other: DecodeReport) -> Decod
         and all(a < b for a, b in zip(lasts, starts[1:], strict=False)),
         times=times,
         rasters=tuple(raster for report in reports for raster in report.rasters),
+        points=b"".join(report.points for report in reports),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -45,6 +45,7 @@ class Expectation:
     audio_throughout: bool = False  # each audio track from the first frame to the end of ``duration``
     tone_mapped: bool = False  # from HDR: must declare BT.709
     faststart: bool = True  # of an mp4: its index in front
+    points: bytes = field(default=b"", repr=False)  # of each frame that its encoder was given, where that is known
     source: Source | None = None  # where the file is a copy of a whole video
     segments: tuple[FilmSegment, ...] = ()  # where it was put together from others: what was taken from where
 

@@ -30,6 +30,7 @@ from reelmill.ffmpeg.verify.content import (
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, shown_box
 from reelmill.ffmpeg.verify.frames_compared import order_faults
+from reelmill.ffmpeg.verify.points_match import points_faults
 from reelmill.ffmpeg.verify.sync import Offset, segment_lags, synchrony, unexplained_holes
 from reelmill.ffmpeg.verify.timing import (
     Timing,
@@ -138,8 +139,8 @@ def examine(path: Path, expected: Expectation, decode: Decoder = check_whole) ->
         return Proof(None, None, (not_usable(error),))
     source = None if expected.source is None else _Original(expected.source, packet_timing(expected.source.path))
     content = content_of(path, expected.segments if source is None else source.segments(info))
-    report = decode(path, content.request)
-    findings = [*_decode_faults(report), *differences(info, report, expected)]
+    report = decode(path, replace(content.request, points=bool(expected.points)))
+    findings = [*_decode_faults(report), *differences(info, report, expected), *points_faults(expected.points, report)]
     in_front = faststart(path) if "mp4" in info.container else None
     notes = list[Finding]()
     if in_front is False:

@@ -26,6 +26,7 @@ from reelmill.ffmpeg.commands.filters import text_subtitles
 from reelmill.ffmpeg.commands.segment_muxer import check_opens
 from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.planning.chunk_plan import Chunk, identity
+from reelmill.ffmpeg.reading.frame_points import append_points, appended_points
 from reelmill.ffmpeg.reading.packet_index import Index
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
@@ -195,15 +196,20 @@ def _encode(bench: Workbench, task: ChunkTask, target: Path) -> dict[str, Any]:
             "or take that node out of the Dask cluster.",
             task.build,
         )
-    arguments, length = _command(task, task.source.resolve(bench), target)
-    with slot(get_settings().slot_dir):
-        finished = bench.transcoder.run(arguments, _ProgressNote(Store(bench.root), task.key), length)
-    guard.confirm()
-    delay = 0
-    if task.chunk is None:
-        check_opens(target, task.name)
-    else:
-        delay = chunk_commands.check_chunk(target, task.chunk, task.source.time_base, task.encoding.codec)
+    points = target.with_stem(f"{target.stem}.points")  # swept with the chunk where the run is killed
+    arguments, length = _command(task, task.source.resolve(bench), target, points)
+    try:
+        with slot(get_settings().slot_dir):
+            finished = bench.transcoder.run(arguments, _ProgressNote(Store(bench.root), task.key), length)
+        guard.confirm()
+        delay = 0
+        if task.chunk is None:
+            check_opens(target, task.name)
+        else:
+            delay = chunk_commands.check_chunk(target, task.chunk, task.source.time_base, task.encoding.codec)
+            append_points(target, points)
+    finally:
+        points.unlink(missing_ok=True)
     return {
         "node": node,
         "frames": 0 if task.chunk is None else task.chunk.frames,
@@ -213,14 +219,15 @@ def _encode(bench: Workbench, task: ChunkTask, target: Path) -> dict[str, Any]:
     }
 
 
-def _command(task: ChunkTask, source: Path, target: Path) -> tuple[Sequence[str], Fraction | None]:
+def _command(task: ChunkTask, source: Path, target: Path, points: Path) -> tuple[Sequence[str], Fraction | None]:
     """The command that makes a chunk, and how many seconds the chunk will be."""
     info = task.source.info
     if task.chunk is None:
         return chunk_commands.audio_and_subtitles(source, info, target, task.encoding), info.duration
     length = task.chunk.ticks * task.source.time_base
     time_base = task.source.time_base
-    return chunk_commands.encode_chunk(source, info, task.chunk, target, task.encoding, time_base), length
+    command = chunk_commands.encode_chunk((source, info), task.chunk, target, task.encoding, time_base, points)
+    return command, length
 
 
 class _ProgressNote(Report):
@@ -310,6 +317,20 @@ def _progress_reported(
         ended.set()
         poller.join()
         store.remove_progress_notes(task.key for task in tasks)
+
+
+def points_of(store: Store, chunks: ChunkSet) -> bytes:
+    """The points of each frame that the encoders of all chunks were given.
+
+    Args:
+        store: of the chunks.
+        chunks: all of them.
+
+    Returns:
+        They, in order; none where a chunk was made before chunks had them.
+    """
+    found = [appended_points(store.path(chunk.key), chunk.frames) for chunk in chunks.video]
+    return b"" if None in found else b"".join(points for points in found if points is not None)
 
 
 def join_chunks(

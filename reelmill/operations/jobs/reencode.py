@@ -274,6 +274,7 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
             size=size,
             audio_tracks=info.audio_tracks + surround,
             source=Source(source, info, further_audio=surround, rough=rough),
+            points=finished.points,
         ),
         title=copy.video.title,
         sources=(SourceSegment.whole(copy.video),),

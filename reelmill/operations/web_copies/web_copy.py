@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from reelmill.operations.chunk_store.encode_chunks import (
     chunk_tasks,
     join_chunks,
     make_chunks,
+    points_of,
 )
 from reelmill.operations.chunk_store.job_claim import JobClaim
 from reelmill.operations.chunk_store.store import Store
@@ -52,6 +53,7 @@ class StagedCopy:
     staged: Path
     encoded: EncodeResult
     frames: int  # that it must hold
+    points: bytes = field(repr=False)  # of each frame that its encoders were given; none where they are not known
     chunks: int  # 1 where it was encoded in one go
     chunks_reused: int  # that an earlier run had made
     frames_encoded: int  # in this run
@@ -114,9 +116,9 @@ class WebCopy:
     def _whole(self, reason: str) -> StagedCopy:
         self.report.line(f"encoded in one go: {reason}")
         self.bench.disk.require(size_estimates.film(self.info, None, self.encoding))
-        staged = self.folder / "output.mp4"
+        staged, points = self.folder / "output.mp4", self.folder / "output.points"
         encoded = self.bench.transcoder.encode(
-            lambda way: commands.reencode(self.source, self.info, staged, way),
+            lambda way: commands.reencode(self.source, self.info, staged, way, points),
             self.encoding,
             self.report,
             self.info.duration,
@@ -124,7 +126,8 @@ class WebCopy:
         frames = encoded.last.frames
         if self.info.video.frames not in (None, frames):
             self.report.line(f"its container counts {plural(self.info.video.frames or 0, 'frame')}; shown: {frames}")
-        return StagedCopy(staged, encoded, frames, 1, 0, frames)
+        given = points.read_bytes() if points.exists() else b""  # without a film there are none either
+        return StagedCopy(staged, encoded, frames, given, 1, 0, frames)
 
     def _in_chunks(self, index: Index, chunks: tuple[Chunk, ...]) -> StagedCopy:
         self.report.line(f"encoded in {plural(len(chunks), 'chunk')} of about {float(self.chunk_seconds):g} s")
@@ -133,8 +136,7 @@ class WebCopy:
             devices=self.bench.transcoder.devices,
             powercap=self.bench.transcoder.powercap,
         )
-        started = time.monotonic()
-        claim, progress = JobClaim(self.bench, self.recipe), Share(self.report, 0, _JOINED)
+        started, claim, progress = time.monotonic(), JobClaim(self.bench, self.recipe), Share(self.report, 0, _JOINED)
 
         def make_all(encoding: Encoding) -> ChunkSet:
             tasks = self._tasks(index, chunks, encoding, claim)
@@ -147,8 +149,8 @@ class WebCopy:
         except FfmpegFailed as error:
             encoding = self.bench.transcoder.instead(error, self.encoding, self.report)
             made = make_all(encoding)
-        joining = Share(self.report, _JOINED, 1)
-        staged, cpu = join_chunks(self.bench, (self.source, self.info), index, made, self.folder, joining)
+        source, joining = (self.source, self.info), Share(self.report, _JOINED, 1)
+        staged, cpu = join_chunks(self.bench, source, index, made, self.folder, joining)
         length = (index.times[-1] + index.hold - index.times[0]) * index.time_base
         energy = meter.stop()
         encoded = EncodeResult(
@@ -163,6 +165,7 @@ class WebCopy:
             staged=staged,
             encoded=encoded,
             frames=len(index.times),
+            points=points_of(Store(self.bench.root), made),
             chunks=len(chunks),
             chunks_reused=sum(chunk.reused for chunk in made.video),
             frames_encoded=sum(chunk.frames for chunk in made.video if not chunk.reused),
