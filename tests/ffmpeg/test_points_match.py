@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from reelmill.ffmpeg.finding import FindingKind
+from reelmill.ffmpeg.reading.decode_report import Tally
 from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, append_points, appended_points
-from reelmill.ffmpeg.verify.points_match import wrong_frames
+from reelmill.ffmpeg.verify.points_match import points_faults, wrong_frames
 from tests.clips import clip
 
 _Frames = NDArray[np.uint8]
@@ -55,6 +58,17 @@ def test_of_films_with_more_or_fewer_frames_nothing_is_said() -> None:
     given = _given()
     assert not wrong_frames(given.tobytes(), given[::-1][1:].tobytes())
     assert not wrong_frames(b"", given.tobytes())
+
+
+@pytest.mark.parametrize(("later", "found"), [(0.04, 1), (0.0, 0)])
+def test_a_frame_that_the_next_replaces_at_once_may_be_anything(later: float, found: int) -> None:
+    """As of a source with two frames at one time: x264 gives the first of them no bits."""
+    given = _given(3)
+    shown = given.copy()
+    shown[1] = 16
+    times = array("d", [0.0, 0.04, 0.04 + later])
+    report = replace(Tally().report(), frames=3, times=times, points=shown.tobytes())
+    assert len(list(points_faults(given.tobytes(), report))) == found
 
 
 def test_points_are_kept_behind_a_film(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ a level. A frame of another shot is off by 15 to 140.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +30,8 @@ _LIT: Final = 4
 _ASIDE: Final = 7.0
 _NEARER: Final = 1 / 3
 _FARTHEST: Final = 5
+#: Seconds that a frame is on show at least to be seen: one of 240 a second is.
+_SEEN: Final = 0.004
 #: Frames that are compared in one go.
 _BLOCK: Final = 4096
 
@@ -74,9 +76,17 @@ def points_faults(given: bytes, report: DecodeReport) -> Iterator[Finding]:
     Yields:
         One finding of each kind, at the first frame that is so.
     """
+    times = report.times if len(report.times) == report.frames else None
     for kind, numbers in wrong_frames(given, report.points).items():
-        at = report.times[numbers[0]] - report.times[0] if len(report.times) == report.frames else None
-        yield Finding(kind, at=at, frames=len(numbers), compared=report.frames)
+        seen = [number for number in numbers if times is None or _is_seen(number, times)]
+        if seen:
+            at = None if times is None else times[seen[0]] - times[0]
+            yield Finding(kind, at=at, frames=len(seen), compared=report.frames)
+
+
+def _is_seen(number: int, times: Sequence[float]) -> bool:
+    """Whether a frame is on show at all: encoders give no bits to one that the next replaces at once."""
+    return number + 1 == len(times) or times[number + 1] - times[number] > _SEEN
 
 
 def _off(wanted: _Points, got: _Points) -> NDArray[Any]:
