@@ -11,10 +11,12 @@ import pytest
 
 from reelmill.errors import CapabilityError
 from reelmill.ffmpeg.binary import find_ffmpeg
-from reelmill.ffmpeg.commands import filters
+from reelmill.ffmpeg.commands import filters, gif
+from reelmill.ffmpeg.commands.still import still
 from reelmill.ffmpeg.commands.web_copy import reencode
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.process.run import FfmpegRunner
+from reelmill.ffmpeg.reading.decode import decoded_seek_point
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.verify import Expectation, Source, verify
@@ -120,6 +122,28 @@ def test_what_is_transparent_lies_over_black(tmp_path: Path) -> None:
     made = _copy(source)
     assert _made(made)[1] == pytest.approx([16, 128, 128], abs=2)
     verify(made, Expectation(frames=2, source=Source(source, probe(source))))
+
+
+@pytest.mark.parametrize("declared", ["bt709", "unknown"])
+def test_red_of_high_definition_is_red_in_images_whether_its_matrix_is_declared_or_not(
+    tmp_path: Path, declared: str
+) -> None:
+    source, image, colours, film = (tmp_path / name for name in ("a.mkv", "a.jpg", "a.png", "a.gif"))
+    graph = f"format=bgr0,scale=out_color_matrix=bt709,format=yuv420p,setparams=colorspace={declared}"
+    ffmpeg("-f", "lavfi", "-i", "color=red:s=1280x720:r=5:d=0.4", "-vf", graph, *_LOSSLESS, source)
+    facts, begin, step = probe(source), decoded_seek_point(source, Fraction(0)), gif.Step(64, 36, 5)
+    assert facts.video.matrix == (1 if declared == "bt709" else 2)
+    segment = gif.GifSegment(source, facts, Fraction(0), Fraction(2, 5), begin)
+    for command in (
+        still(source, facts, begin, image, width=320, keyframe=False),
+        gif.palette(segment, step, colours),
+        gif.film(segment, step, colours, film, stop=1_000_000),
+    ):
+        FfmpegRunner(find_ffmpeg()).run(command)
+    for made in (image, film):
+        with av.open(str(made)) as container:
+            pixel = next(container.decode(video=0)).to_ndarray(format="rgb24")[18, 32]
+        assert pixel.tolist() == pytest.approx([255, 0, 0], abs=20), made.name  # 233 and 216 in the other matrix
 
 
 def _pq(path: Path, grey: float, *, display: int | None, content: int | None, tagged: bool = True) -> Path:

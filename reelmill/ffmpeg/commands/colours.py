@@ -91,6 +91,24 @@ def sdr(video: VideoTrack, frames: Any, size: tuple[int, int], matrix: int | Non
     return frames.filter("setsar", 1)
 
 
+def in_own_matrix(video: VideoTrack, frames: Any) -> Any:
+    """Frames of high definition that declare no matrix, declared to be in what players take them for.
+
+    ffmpeg takes all that declares none for BT.601, which is right for smaller ones.
+
+    Args:
+        video: the track's facts.
+        frames: its stream, of standard range.
+
+    Returns:
+        The stream; as it is where it declares a matrix, or is right without one.
+    """
+    known = _rgb(video) or video.matrix != _UNSPECIFIED
+    if known or _BY_MATRIX[usual_matrix(video.width, video.height)] is not _BT709:
+        return frames
+    return frames.filter("setparams", colorspace=_BT709.matrix)
+
+
 def in_matrix(frames: Any, matrix: int | None) -> Any:
     """Frames of BT.709 in the matrix of the film that they are for."""
     colours = _BY_MATRIX.get(matrix or 0, _BT709)

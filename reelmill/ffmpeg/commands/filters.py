@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import ffmpeg
 
-from reelmill.ffmpeg.commands.colours import in_matrix, sdr, tone_mapped
+from reelmill.ffmpeg.commands.colours import in_matrix, in_own_matrix, sdr, tone_mapped
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 from reelmill.ffmpeg.reading.tracks import AudioTrack, by_position
@@ -40,9 +40,9 @@ def arguments(*outputs: Any) -> tuple[str, ...]:
 
 
 def upright(info: MediaInfo, video: Any) -> Any:
-    """Filters every frame needs first: deinterlaced, tone-mapped where it is HDR."""
+    """Filters every frame needs first: deinterlaced, tone-mapped where it is HDR, else with its matrix declared."""
     video = deinterlaced(info, video)
-    return tone_mapped(info.video, video) if info.video.hdr else video
+    return tone_mapped(info.video, video) if info.video.hdr else in_own_matrix(info.video, video)
 
 
 def deinterlaced(info: MediaInfo, video: Any, *, fields: bool = False) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import ffmpeg
 
+from reelmill.ffmpeg.commands.colours import in_own_matrix
 from reelmill.ffmpeg.commands.excerpt import excerpt
 from reelmill.ffmpeg.commands.filters import arguments, upright
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
@@ -151,6 +152,8 @@ def _frames(segment: GifSegment, step: Step) -> Any:
     video = excerpt(segment.source, segment.seek_point, begin, end, reinit_filter=0).video(info.video.index)
     if info.video.interlaced:  # before lines and fields are lost
         video = upright(info, video)
+    elif not info.video.hdr:
+        video = in_own_matrix(info.video, video)
     late = round((segment.start - on_show) * step.fps)  # frames to leave out, where it began long before
     video = video.filter("fps", fps=step.fps, start_time=0, eof_action="pass").filter(
         "tpad", stop_mode="clone", stop=-1

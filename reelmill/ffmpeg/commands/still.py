@@ -42,7 +42,8 @@ def still(
     video = upright(info, excerpt(source, seek_point, begin, **reading).video(info.video.index))
     shown_width, shown_height = info.video.display_size
     height = max(2, round(Fraction(width * shown_height, shown_width)))
-    video = video.filter("scale", width, height, out_range="pc").filter("setsar", 1)
+    # In BT.601 and full range, which viewers take every JPEG to be in (ITU-T T.871).
+    video = video.filter("scale", width, height, out_range="pc", out_color_matrix="bt601").filter("setsar", 1)
     # Passed through, because a keyframe before the time asked for has a time below zero, which is dropped otherwise.
     jpeg = {"frames:v": 1, "fps_mode:v": "passthrough", "c:v": "mjpeg", "q:v": 3, "pix_fmt": "yuvj420p"}
     # However damaged its surroundings are: what is written is compared with the frame.
