@@ -19,15 +19,17 @@ from reelmill.ffmpeg.planning.ladder import ladder_kbit
 from reelmill.ffmpeg.planning.web_ready import web_facts
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
+from reelmill.ffmpeg.trials.vmaf import comparison
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.clip_generate import clip_generate
 from reelmill.operations.jobs.reencode import reencode, web_encoding
 from reelmill.operations.recipe import SourceContent
 from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.plan import PlanOptions, plan_files
-from reelmill.operations.web_copies.result import copy_recipe
+from reelmill.operations.web_copies.result import as_made, copy_recipe
 from reelmill.operations.web_copies.skip_or_remux import without_encoding
 from tests.clips import clip, ffmpeg
+from tests.ffmpeg.golden import info
 from tests.operations.library import add
 from tests.refusals import refused
 
@@ -88,6 +90,15 @@ def test_recipes_do_not_name_how_it_happens() -> None:
     assert asked == [found, found]  # the work of each is locked for all
     assert [recipe.names for recipe in asked] == [(name,) for name in found.names]
     assert copy_recipe(replace(content, track=1), way) != found
+
+
+@pytest.mark.parametrize(
+    ("rate", "filters"), [(Fraction(60_000, 1001), "send_field"), (Fraction(24_000, 1001), "decimate")]
+)
+def test_a_copy_of_a_telecined_video_is_measured_by_the_frames_that_it_has(rate: Fraction, filters: str) -> None:
+    facts = as_made(info(interlaced=True, telecined=True), rate)
+    line = " ".join(comparison(Path("a.mp4"), Path("b.mkv"), facts, (640, 360), Path("log"), 1))
+    assert [name for name in ("send_field", "decimate") if name in line] == [filters]
 
 
 def test_a_copy_has_the_lines_wanted_and_its_texts_beside_it(bench: Workbench, tmp_path: Path) -> None:

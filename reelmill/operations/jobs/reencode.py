@@ -41,7 +41,7 @@ from reelmill.operations.publishing.parallel_verify import ParallelDecoder
 from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.publish import Product, publish
 from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
-from reelmill.operations.web_copies.result import Making, ReencodeResult, copy_recipe, link_copy, making
+from reelmill.operations.web_copies.result import Making, ReencodeResult, as_made, copy_recipe, link_copy, making
 from reelmill.operations.web_copies.skip_or_remux import copy_path, reason_to_encode
 from reelmill.operations.web_copies.web_copy import StagedCopy, WebCopy
 from reelmill.operations.web_copies.web_texts import place_texts
@@ -236,7 +236,7 @@ def _measured(
         return made
     linked = folder / "made.mp4"  # in our own folder, so that nothing is written beside a video of the library
     linked.symlink_to(bench.root.resolve(made.path))
-    score = vmaf(bench.transcoder, linked, source, info, size, Share(bench.report, 0.0, 0.95))
+    score = vmaf(bench.transcoder, linked, source, as_made(info, made.frame_rate), size, Share(bench.report, 0.0, 0.95))
     with session() as opened:
         record = searching.get_video(opened, made.id)
         record.details = making.model_copy(update={"cost": with_vmaf(making.cost, score)}).model_dump(mode="json")

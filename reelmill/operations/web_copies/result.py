@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -26,6 +27,8 @@ from reelmill.wording import in_bytes, in_seconds, in_speed
 
 #: What stands for the encoder where none was used.
 COPIED: Final = COPY
+#: Frames a second that no film that was telecined has.
+_FILM_RATE: Final = 30
 
 
 class Making(BaseModel):
@@ -146,6 +149,22 @@ def made_recipe(content: SourceContent, encoding: Encoding) -> Recipe:
     """What the web copy that an encoder has made is recorded by (pure)."""
     settings = {"form": WEB_FORM, **encoding.of_copy(), "encoder": encoding.encoder}
     return recipe("reencode", [content], encoding, **settings)
+
+
+def as_made(info: MediaInfo, rate: Fraction | None) -> MediaInfo:
+    """The facts of a source as they were when a copy of it was made (pure).
+
+    Copies of 0.3 have a frame for each field of a telecined source, later ones those of its film.
+
+    Args:
+        info: the source's facts.
+        rate: frames a second of the copy.
+
+    Returns:
+        The facts by which the copy's frames are compared with the source's.
+    """
+    fields = rate is not None and rate > _FILM_RATE
+    return replace(info, video=replace(info.video, telecined=info.video.telecined and not fields))
 
 
 def link_copy(bench: Workbench, video: Video, copy: Video) -> Video:
