@@ -41,7 +41,7 @@ _STILL: Final = 2
 _OFFSET_LIMIT: Final = 1 << 21  # more than twice as many seconds as a video may have, for offsets in a packed number
 #: Seconds that are read from ``videos`` at once.
 _BLOCK: Final = 500_000
-#: Spreads keys, of which neighbours are alike, over the shares (Knuth's multiplicative hash).
+#: Spreads keys, of which adjacent ones are alike, over the shares (Knuth's multiplicative hash).
 _SPREAD: Final = np.uint32(2_654_435_761)
 #: Bytes of close pairs that are held, together, before they go to a temporary file.
 _HELD: Final = 64_000_000
@@ -113,19 +113,19 @@ def _of_share(
     blocks: Sequence[_Seconds] | Iterator[_Seconds], kind: tuple[int, int], share: int, shares: int
 ) -> tuple[_Seconds, NDArray[np.int32], NDArray[np.int32]]:
     """Close seconds among those whose keys are of one share, as places in what is returned with them."""
-    parts = [_Seconds(np.zeros(0, np.uint64), np.zeros(0, np.int32), np.zeros(0, np.int32))]
+    chosen = [_Seconds(np.zeros(0, np.uint64), np.zeros(0, np.int32), np.zeros(0, np.int32))]
     keys = [np.zeros(0, np.uint32)]
     for block in blocks:
         key = _key(block.hashes, kind)
         if shares > 1:
             wanted = np.flatnonzero((key * _SPREAD >> np.uint32(8)) % np.uint32(shares) == share)
             key, block = key[wanted], block.those(wanted)
-        parts.append(block)
+        chosen.append(block)
         keys.append(key)
     seconds = _Seconds(
-        np.concatenate([part.hashes for part in parts]),
-        np.concatenate([part.owners for part in parts]),
-        np.concatenate([part.places for part in parts]),
+        np.concatenate([block.hashes for block in chosen]),
+        np.concatenate([block.owners for block in chosen]),
+        np.concatenate([block.places for block in chosen]),
     )
     return seconds, *_close(seconds, np.concatenate(keys))
 
@@ -172,26 +172,26 @@ class _ClosePairs:
     Args:
         closed: closes the files.
         videos: how many there are.
-        parts: into how many parts the pairs are divided, by the first video of each.
+        files: over how many files the pairs are spread, by the first video of each.
     """
 
-    def __init__(self, closed: ExitStack, videos: int, parts: int) -> None:
+    def __init__(self, closed: ExitStack, videos: int, files: int) -> None:
         self._videos = videos
         self._files: list[IO[bytes]] = []
-        for _ in range(parts):
-            self._files.append(closed.enter_context(SpooledTemporaryFile(_HELD // parts)))  # noqa: SIM115
+        for _ in range(files):
+            self._files.append(closed.enter_context(SpooledTemporaryFile(_HELD // files)))  # noqa: SIM115
 
     def add(self, seconds: _Seconds, ones: NDArray[np.int32], others: NDArray[np.int32]) -> None:
         """Add pairs, given as places in ``seconds``."""
         first, second = seconds.owners[ones].astype(np.int64), seconds.owners[others].astype(np.int64)
         both = seconds.places[ones].astype(np.int64) * _OFFSET_LIMIT + seconds.places[others]
         rows = np.stack([first * self._videos + second, both], axis=1)
-        part = first * len(self._files) // max(1, self._videos)
-        for number in np.unique(part).tolist():
-            self._files[number].write(rows[part == number].tobytes())
+        place = first * len(self._files) // max(1, self._videos)
+        for number in np.unique(place).tolist():
+            self._files[number].write(rows[place == number].tobytes())
 
     def by_pair(self) -> Iterator[tuple[_Ints, _Ints]]:
-        """Each pair once: the videos as a number, and their seconds as one; a part at a time, by the videos.
+        """Each pair once: the videos as a number, and their seconds as one; a file at a time, by the videos.
 
         Yields:
             Two arrays of the same shape.

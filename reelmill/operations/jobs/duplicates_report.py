@@ -104,10 +104,10 @@ def _named(videos: ComparedVideos, found: Duplicates) -> DuplicatesResult:
     clips = [(videos.hashed[clip.clip], videos.hashed[clip.whole], clip) for clip in found.clips]
     facts = videos.each_facts({place for places in (*sets, *(clip[:2] for clip in clips)) for place in places})
     copies = {place: _copy(video) for place, video in facts.items()}
-    groups = (tuple(copies[place] for place in same if place in copies) for same in sets)
+    there = (tuple(copies[place] for place in same if place in copies) for same in sets)
     return DuplicatesResult(
         videos=len(videos.hashed) + sum(map(len, videos.exact.values())),
-        groups=tuple(group for group in groups if len(group) > 1),
+        groups=tuple(same for same in there if len(same) > 1),
         clips=tuple(
             ContainedClip(
                 clip=copies[clip], whole=copies[whole], offset=float(known.offset), share=round(known.share, 3)
