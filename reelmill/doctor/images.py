@@ -76,7 +76,7 @@ def give_back_id(root: MediaRoot, path: str) -> uuid.UUID | None:
 
 def of_owner(root: MediaRoot, owner: uuid.UUID) -> list[str]:
     """The images whose names begin with the id of a video, relative to the media root."""
-    folders = [root.path / folder / part for folder in IMAGE_FOLDERS for part in ("", owner.hex[:2])]
+    folders = [root.path / folder / inner for folder in IMAGE_FOLDERS for inner in ("", owner.hex[:2])]
     return [root.relative(path) for folder in folders for path in folder.glob(f"{owner}-*")]
 
 

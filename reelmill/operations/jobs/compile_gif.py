@@ -37,6 +37,9 @@ from reelmill.wording import in_bytes, in_seconds, plural
 
 JOB_TYPE: Final = JobType(folder=GIFS)
 
+#: Which way of making it; part of the recipe.
+_VERSION: Final = "own-matrix-1"
+
 _MB: Final = 1_000_000  # bytes
 #: An attempt is ended at so many times the limit: what it would have come to can be estimated by then.
 _ENOUGH: Final = 3
@@ -149,7 +152,7 @@ def compile_gif(
     if length < Fraction(duration).limit_denominator(1_000_000):
         bench.report.line(f"{video.path} ends {float(length):.2f} s after that: the GIF is so long")
     settings = {"start": start, "duration": duration, "width": width, "fps": fps, "max_mb": max_mb}
-    key = recipe("compile_gif", [opened.content], None, **settings)
+    key = recipe("compile_gif", [opened.content], None, version=_VERSION, **settings)
     relative = f"{image_name(bench, video, opened.content, key, JOB_TYPE.folder, '.gif')}.gif"
     final = bench.root.path / relative
 

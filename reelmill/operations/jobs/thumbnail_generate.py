@@ -38,6 +38,8 @@ from reelmill.wording import plural
 
 JOB_TYPE: Final = JobType(folder=THUMBNAILS)
 
+#: Which way of making it; part of the recipe.
+_VERSION: Final = "bt601-1"
 #: Where the default image is taken, as a share of the video: past titles, before endings.
 _DEFAULT_AT: Final = Fraction(1, 4)
 #: The markers around a JPEG (ITU-T T.81, table B.1): SOI and EOI.
@@ -101,7 +103,7 @@ def thumbnail(
     opened = open_video(bench, video_id)
     video, source, info = opened.video, opened.path, opened.info
     at, exact = _when(video.path, info, timestamp)
-    key = recipe("thumbnail", [opened.content], at=str(at), exact=exact, width=width)
+    key = recipe("thumbnail", [opened.content], version=_VERSION, at=str(at), exact=exact, width=width)
     relative = f"{image_name(bench, video, opened.content, key, JOB_TYPE.folder, '.jpg')}.jpg"
     final = bench.root.path / relative
     files_once(bench, key, {relative: lambda target: _write_still(bench, opened, target, at, width, exact)})
