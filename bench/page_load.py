@@ -22,7 +22,7 @@ from reelmill.dispatch import Actor
 from workpools.pools import pools
 
 GOAL: Final = 2.0
-LIMIT: Final = "the browser, which loads and starts Vue and Quasar (most of it), then counting the jobs"
+LIMIT: Final = "the browser, which loads and starts Vue and Quasar (most of it)"
 
 #: Debian's.
 _CHROMIUM: Final = "/usr/bin/chromium"

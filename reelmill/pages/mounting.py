@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 _RECONNECT: Final = 10.0
 
 #: Seconds that a page is held back for its content, so that it usually comes whole.
-_BLINK: Final = 0.8
+_BLINK: Final = 0.4
 
 #: Where a login leads; whose role keeps them from there begins on the first page that is theirs.
 _HOME: Final = "/"

@@ -139,6 +139,9 @@ def test_a_cursor_goes_on_where_the_page_ended_while_jobs_come_in(prefect: Dispa
     third = prefect.reader.page(wanted, size=2, before=second.next)
     assert [job.id for page in (first, second, third) for job in page.jobs] == ids[::-1]
     assert (third.next, third.total) == (None, 8)
+    uncounted = prefect.reader.rows(wanted, 2, first.next)
+    assert (uncounted.jobs, uncounted.next) == (second.jobs, second.next)
+    assert prefect.reader.total(wanted) == second.total
     by_page = [prefect.reader.page(wanted, page=page, size=3) for page in (1, 2, 3)]
     assert [job.id for page in by_page for job in page.jobs] == [*newer[::-1], *ids[::-1]]
     assert [(page.page, page.pages, page.total) for page in by_page] == [(1, 3, 8), (2, 3, 8), (3, 3, 8)]

@@ -7,7 +7,8 @@ import uuid
 from sqlalchemy import ColumnElement, Connection, or_, select
 
 from reelmill.dispatch.tables.conditions import label, stands
-from reelmill.dispatch.tables.prefect_tables import flow_run
+from reelmill.dispatch.tables.prefect_tables import flow_run, flow_run_state
+from reelmill.dispatch.tables.timeline import StateRow
 from reelmill.errors import UnknownName
 from reelmill.queue.job_chain import JOB_LABEL, public_id
 
@@ -59,6 +60,14 @@ def present_run(connection: Connection, job_id: uuid.UUID) -> uuid.UUID:
     if found is None:
         raise UnknownName(_no_job(job_id), str(job_id))
     return found
+
+
+def states(connection: Connection, job_id: uuid.UUID) -> list[StateRow]:
+    """The states of every run that a job has had, in no order; ``UnknownName`` where there is no such job."""
+    state = flow_run_state.c
+    columns = (state.flow_run_id, state.type, state.name, state.timestamp, state.message)
+    chosen = select(*columns).where(state.flow_run_id.in_(run_ids(connection, job_id)))
+    return [StateRow(*row) for row in connection.execute(chosen)]
 
 
 def _no_job(job_id: uuid.UUID) -> str:

@@ -18,6 +18,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, select
 from reelmill.dispatch.job_log import LogLine
 from reelmill.dispatch.tables import cursors, snapshots
 from reelmill.dispatch.tables.prefect_tables import log
+from reelmill.errors import UserError
+
+#: The most lines of a log on a page.
+MOST_LINES: Final = 10_000
 
 _KIND: Final = "log"
 _ORDER: Final = (log.c.timestamp, log.c.id)
@@ -42,6 +46,12 @@ class _Position:
 
     def encode(self) -> str:
         return cursors.encode(_KIND, self.seen, self.until, *(self.last or (None, None)))
+
+
+def require_lines(limit: int) -> None:
+    """Raise ``UserError`` where no page can have so many lines (pure)."""
+    if not 1 <= limit <= MOST_LINES:
+        raise UserError(f"A page of {limit} lines cannot be; it has 1 to {MOST_LINES}.")
 
 
 def read(connection: Connection, run_ids: Sequence[uuid.UUID], after: str | None, limit: int) -> LogPage:

@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from reelmill.clock import SYSTEM, Clock
 from reelmill.dispatch.job_filter import JobFilter
@@ -31,18 +31,15 @@ from reelmill.dispatch.tables.endings import Ending
 from reelmill.dispatch.tables.job_changes import Changes
 from reelmill.dispatch.tables.job_counts import Failures, JobCount
 from reelmill.dispatch.tables.job_lines import LogPage
-from reelmill.dispatch.tables.job_values import JobDetail, JobList
-from reelmill.dispatch.tables.prefect_tables import flow_run_state, work_pool
+from reelmill.dispatch.tables.job_values import JobDetail, JobList, JobRows
+from reelmill.dispatch.tables.prefect_tables import work_pool
 from reelmill.dispatch.tables.read_only import read_only
-from reelmill.dispatch.tables.timeline import StateRow, TimelineSegment, timeline
-from reelmill.errors import PlatformError, UserError
+from reelmill.dispatch.tables.timeline import TimelineSegment, timeline
+from reelmill.errors import PlatformError
 from reelmill.queue import job_chain
 from reelmill.queue.job import Job
 from reelmill.queue.waiting_reason import PoolNow, waiting_reason
 from reelmill.settings import get_settings
-
-#: The most lines of a log on a page.
-MOST_LINES: Final = 10_000
 
 
 class JobReader:
@@ -80,10 +77,21 @@ class JobReader:
         wanted, now = job_filter or JobFilter(), self._clock.now()
         statement = job_pages.page_statement(wanted, now, page, size, before)
         with read_only() as connection:
-            found = run_rows.jobs(connection, statement, now, get_settings().max_retries)
+            found = self._rows(connection, statement, size)
             total = job_pages.total(connection, wanted, now)
-        jobs, cursor = self._explained(found[:size]), job_pages.cursor_after(found, size)
-        return JobList(jobs, page, size, total, -(-total // size), cursor)
+        return JobList(self._explained(found.jobs), page, size, total, -(-total // size), found.next)
+
+    def rows(self, job_filter: JobFilter, size: int, before: str | None = None) -> JobRows:
+        """``page`` without its count, which takes longest where there are very many jobs; it raises the same."""
+        statement = job_pages.page_statement(job_filter, self._clock.now(), 1, size, before)
+        with read_only() as connection:
+            found = self._rows(connection, statement, size)
+        return replace(found, jobs=self._explained(found.jobs))
+
+    def total(self, job_filter: JobFilter) -> int:
+        """How many jobs are on all pages; ``PlatformError`` where the database is away."""
+        with read_only() as connection:
+            return job_pages.total(connection, job_filter, self._clock.now())
 
     def read(self, job_id: uuid.UUID) -> JobDetail:
         """One job.
@@ -104,7 +112,7 @@ class JobReader:
             jobs = run_rows.jobs_of(connection, [run_id], now, get_settings().max_retries)
             place = queue_places.place(connection, run_id, now)
             progress = job_progress.read(connection, [run_id]).get(run_id)
-            segments = self._timeline(connection, run_id)
+            segments = timeline(job_chain_rows.states(connection, run_id), now)
         (job,) = self._explained([*jobs.values()])
         replaces, replaced_by = job_chain.replaces(job.tags), job_chain.replaced_by(job.message)
         return JobDetail(job, progress, segments, place, replaces, replaced_by)
@@ -279,7 +287,7 @@ class JobReader:
             PlatformError: the database is away.
         """
         with read_only() as connection:
-            return self._timeline(connection, job_id)
+            return timeline(job_chain_rows.states(connection, job_id), self._clock.now())
 
     def log(self, job_id: uuid.UUID, after: str | None = None, limit: int = 1000) -> LogPage:
         """Lines of a job's log, over all its runs.
@@ -297,7 +305,7 @@ class JobReader:
             UserError: that is no cursor, or no such page can be.
             PlatformError: the database is away.
         """
-        _require_lines(limit)
+        job_lines.require_lines(limit)
         with read_only() as connection:
             return job_lines.read(connection, job_chain_rows.run_ids(connection, job_id), after, limit)
 
@@ -316,7 +324,7 @@ class JobReader:
             UserError: no such page can be.
             PlatformError: the database is away.
         """
-        _require_lines(limit)
+        job_lines.require_lines(limit)
         with read_only() as connection:
             return job_lines.read_tail(connection, job_chain_rows.run_ids(connection, job_id), limit)
 
@@ -374,11 +382,9 @@ class JobReader:
         due = [jobs[run_id] for run_id in found.ids if run_id in jobs and not jobs[run_id].not_due]
         return Changes(due, progress, found.cursor, found.complete, found.removed)
 
-    def _timeline(self, connection: Connection, job_id: uuid.UUID) -> list[TimelineSegment]:
-        runs, states = job_chain_rows.run_ids(connection, job_id), flow_run_state.c
-        columns = (states.flow_run_id, states.type, states.name, states.timestamp, states.message)
-        chosen = select(*columns).where(states.flow_run_id.in_(runs))
-        return timeline([StateRow(*row) for row in connection.execute(chosen)], self._clock.now())
+    def _rows(self, connection: Connection, statement: Select[Any], size: int) -> JobRows:
+        found = run_rows.jobs(connection, statement, self._clock.now(), get_settings().max_retries)
+        return JobRows(found[:size], job_pages.cursor_after(found, size))
 
     def _explained(self, jobs: list[Job]) -> list[Job]:
         if not any(job.waits for job in jobs):
@@ -391,8 +397,3 @@ class JobReader:
             replace(job, waiting_reason=waiting_reason(job, pools.get(job.pool or ""), now)) if job.waits else job
             for job in jobs
         ]
-
-
-def _require_lines(limit: int) -> None:
-    if not 1 <= limit <= MOST_LINES:
-        raise UserError(f"A page of {limit} lines cannot be; it has 1 to {MOST_LINES}.")

@@ -23,6 +23,14 @@ class JobList:
 
 
 @dataclass(frozen=True)
+class JobRows:
+    """The same, uncounted."""
+
+    jobs: list[Job]
+    next: str | None  # as of ``JobList``
+
+
+@dataclass(frozen=True)
 class JobDetail:
     """One job with all there is to know of it but its log."""
 

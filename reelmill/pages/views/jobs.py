@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 
 from reelmill.api.access.roles import Permission
 from reelmill.dispatch import JobFilter
-from reelmill.dispatch.tables.job_values import JobList
+from reelmill.dispatch.tables.job_values import JobRows
 from reelmill.errors import ReelmillError
 from reelmill.pages.address import Choice, address
 from reelmill.pages.components.fields import choice_field, text_field
@@ -60,18 +60,20 @@ class _JobsPage:
                 with ui.element("section").classes("rm-panel rm-panel-flush").props('aria-label="List of jobs"'):
                     self._state = ui.element("div")
                     self._table = JobsTable("Jobs", self._act)
-                    self._foot = ui.element("div").classes("rm-between rm-foot rm-wrap")
+                    with ui.element("div").classes("rm-between rm-foot rm-wrap") as self._foot:
+                        self._total = Text("span", "", "rm-quiet").props('role="status"')
+                        self._more = ui.element("nav").classes("rm-row").props('aria-label="More jobs"')
                 self._table.set_visibility(False)
                 with self._state:
                     loading_state()
             side = ui.element("aside").classes("rm-stack").props('aria-label="The site now"')
         with self._filters:
             self._build_filters()
+        # The page is held back for its rows alone; what else is read by then comes with it, and the rest follows.
+        background_tasks.create(site_panel(self._view), context=side)
+        background_tasks.create(self._offer_types(), context=self._filters)
         await self._refresh()
-        with side:
-            await site_panel(self._view)
         self._view.on_change(self._changed)
-        await self._offer_types()
 
     def _build_filters(self) -> None:
         with ui.element("div").classes("rm-chips").props('role="group" aria-label="Status"'):
@@ -160,8 +162,8 @@ class _JobsPage:
             try:
                 found, progress = await asyncio.to_thread(
                     lambda: (
-                        page := reader.page(self._filter(), size=_SIZE, before=self._before or None),
-                        reader.progress([job.id for job in page.jobs]),
+                        rows := reader.rows(self._filter(), _SIZE, self._before or None),
+                        reader.progress([job.id for job in rows.jobs]),
                     )
                 )
             except ReelmillError as error:
@@ -174,8 +176,19 @@ class _JobsPage:
             self._table.set_visibility(bool(found.jobs))
             self._show_state(found)
             self._show_foot(found)
+        background_tasks.create(self._count(), context=self._foot)
 
-    def _show_state(self, found: JobList) -> None:
+    async def _count(self) -> None:
+        """Count the jobs, after they are shown: of 100,000 that takes longer than reading a page of them."""
+        chosen = self._choices()
+        try:
+            total = await asyncio.to_thread(self._view.services.dispatcher.reader.total, self._filter())
+        except ReelmillError:  # the next reading shows what is away
+            return
+        if chosen == self._choices():
+            self._total.set_text(plural(total, "job"))
+
+    def _show_state(self, found: JobRows) -> None:
         self._state.clear()
         if found.jobs:
             return
@@ -195,16 +208,14 @@ class _JobsPage:
         with self._state:
             error_state(sentence, self._refresh)
 
-    def _show_foot(self, found: JobList) -> None:
-        self._foot.clear()
-        with self._foot:
-            Text("span", plural(found.total, "job"), "rm-quiet").props('role="status"')
-            with ui.element("nav").classes("rm-row").props('aria-label="More jobs"'):
-                if self._before:
-                    ui.link("Newest", address("/jobs", {**self._choices(), "before": ""})).classes("rm-button")
-                if found.next is not None:
-                    older = address("/jobs", {**self._choices(), "before": found.next})
-                    ui.link("Older", older).classes("rm-button")
+    def _show_foot(self, found: JobRows) -> None:
+        self._more.clear()
+        with self._more:
+            if self._before:
+                ui.link("Newest", address("/jobs", {**self._choices(), "before": ""})).classes("rm-button")
+            if found.next is not None:
+                older = address("/jobs", {**self._choices(), "before": found.next})
+                ui.link("Older", older).classes("rm-button")
 
     async def _act(self, action: str, job_id: uuid.UUID) -> None:
         if await act_on_job(self._view, action, job_id):
