@@ -42,7 +42,11 @@ def workers(wanted: Iterable[str], pools: Sequence[PoolState], nodes: Sequence[N
         else:
             findings.append(ok("workers", f"{name}: {', '.join(serving[name])}."))
     findings += [
-        warning("pools", f"The pool {pool.name} is paused and takes nothing new.", "let it go on in the Prefect UI")
+        warning(
+            "pools",
+            f"The pool {pool.name} is paused and takes nothing new.",
+            f"`reelmill pool resume {pool.name}`, or let it go on at the page Nodes or in the Prefect UI",
+        )
         for pool in pools
         if pool.drained
     ]

@@ -36,10 +36,9 @@ class SchemaForm:
     def __init__(self, schema: Mapping[str, Any], given: Mapping[str, Any], search: Search = _no_videos):
         self._schema, self._search = schema, search
         self.fields: dict[str, Field] = {}
-        about = self._about
         with ui.element("div").classes("rm-form"):
-            for name in sorted(about, key=lambda each: (about[each].get("position", 0), each)):
-                self.fields[name] = self._field(name, about[name], given.get(name, about[name].get("default")))
+            for name, about in properties(schema).items():
+                self.fields[name] = self._field(name, about, given.get(name, about.get("default")))
 
     @property
     def values(self) -> dict[str, Any]:
@@ -48,7 +47,8 @@ class SchemaForm:
         Raises:
             WrongParameter: a field cannot be read.
         """
-        return {name: parsed(name, field.value, self._about[name]) for name, field in self.fields.items()}
+        about = properties(self._schema)
+        return {name: parsed(name, field.value, about[name]) for name, field in self.fields.items()}
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class SchemaForm:
         Raises:
             WrongParameter: a field cannot be read.
         """
-        about, required = self._about, set(self._schema.get("required") or ())
+        about, required = properties(self._schema), set(self._schema.get("required") or ())
         return {
             name: value
             for name, value in self.values.items()
@@ -80,10 +80,6 @@ class SchemaForm:
         field.set_wrong(sentence)
         field.focus()
         return True
-
-    @property
-    def _about(self) -> Mapping[str, Mapping[str, Any]]:
-        return self._schema.get("properties") or {}
 
     def _field(self, name: str, about: Mapping[str, Any], value: Any) -> Field:
         hint = str(about.get("description") or "").partition("\n")[0].replace("`", "")
@@ -129,6 +125,12 @@ class SchemaForm:
         field = text_field(name, value or "", hint=hint, change=offer, attributes=attributes, at_once=True)
         ui.timer(0, lambda: offer(str(value or "")), once=True)
         return field
+
+
+def properties(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The schemas of an object's properties by name, in the order in which they were declared (pure)."""
+    about: Mapping[str, Mapping[str, Any]] = schema.get("properties") or {}
+    return {name: about[name] for name in sorted(about, key=lambda each: (about[each].get("position", 0), each))}
 
 
 def parsed(name: str, value: Any, about: Mapping[str, Any]) -> Any:

@@ -164,6 +164,10 @@ class View:
             return True
         return False
 
+    def focus(self, element: ui.element) -> None:
+        """Put the focus on what stands, made anew, in the place of what somebody has just pressed."""
+        self.client.run_javascript(f"document.getElementById('{element.html_id}')?.focus()")
+
     def log_in(self) -> None:
         """Ask for a token, and come back to this place with what is chosen in it; this page shows nothing any more."""
         self.client.run_javascript(_LOG_IN)

@@ -21,8 +21,12 @@ BY = Actor("test")
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests of the pages; each test has its own cookies in it."""
+def browser(site: Site) -> Iterator[Browser]:
+    """One browser for all tests of the pages; each test has its own cookies in it.
+
+    It comes after the site: it keeps an event loop in the main thread, in which Prefect would only promise to save the
+    site's blocks.
+    """
     before = children()
     with chromium() as opened:
         SESSION_PROCESSES.update(process.pid for process in children() - before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,6 +121,7 @@ def test_a_job_is_steered_by_keyboard_and_others_see_it(
     with visitor(browser, pages, token) as alice, visitor(browser, pages, token) as bob:
         alice.goto(f"/jobs/{waiting}")
         bob.goto("/jobs?type=validate")
+        expect(bob.locator(".rm-foot").get_by_role("status")).to_have_text(re.compile(r"^\d+ jobs?$"))
         badge, row = alice.locator(".rm-head .rm-badge"), _row(bob, waiting)
         expect(alice.get_by_text("It waits:")).to_be_visible()
         for name, status in (("Pause", "paused"), ("Resume", "pending")):
@@ -184,7 +186,12 @@ def test_every_page_is_whole_and_open_to_all(
             tab.set_viewport_size(NARROW)
             assert tab.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], path
             tab.set_viewport_size(WIDE)
+        prefect.jobs.cancel(job)  # while its pool holds it back
         tab.goto("/nodes")
         _press(tab, "Let gpu_ai go on")
-        expect(tab.get_by_role("button", name="Drain gpu_ai")).to_be_visible()
-    prefect.jobs.cancel(job)
+        expect(tab.get_by_role("button", name="Drain gpu_ai")).to_be_focused()
+        tab.keyboard.press("Enter")
+        _press(tab, "Drain it")
+        expect(tab.get_by_role("button", name="Let gpu_ai go on")).to_be_focused()
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("button", name="Drain gpu_ai")).to_be_focused()

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 UNREADABLE: Final = "This could not be shown; the log of the REST API says more."
 
 #: Seconds that a page is held back for its content, so that it usually comes whole and nothing jumps.
-_BLINK: Final = 0.6
+_BLINK: Final = 0.3
 
 
 class Section(Generic[T]):
@@ -41,7 +41,7 @@ class Section(Generic[T]):
         """Show it for the first time; where reading takes longer than a blink, the page comes without it first."""
         task = background_tasks.create(self.refresh())
         await asyncio.wait([task], timeout=_BLINK)
-        if not task.done():
+        if self._shown is None and not task.done():  # shown already, it is done in a moment
             with self._place:
                 loading_state()
 

@@ -12,6 +12,7 @@ from reelmill.doctor.examination import Scope, examine
 from reelmill.doctor.findings import Finding, Severity
 from reelmill.pages.components.states import button
 from reelmill.pages.components.text import Text, labelled
+from reelmill.pages.components.toast import toast
 from reelmill.pages.registry import page
 from reelmill.pages.view import View
 from reelmill.wording import plural
@@ -31,9 +32,13 @@ async def doctor(view: View) -> None:
     """Build the page."""
     with ui.element("div").classes("rm-head"):
         Text("h1", "Doctor")
-        button("Examine again", lambda: section.refresh(), icon="refresh")
+        button("Examine again", lambda: again(), icon="refresh")
     Text("p", "The same as reelmill doctor on the command line: it looks, and changes nothing.", "rm-quiet")
     section = await view.section(lambda: _examine(view), _show)
+
+    async def again() -> None:
+        await section.refresh()
+        toast("Examined again.")
 
 
 def _examine(view: View) -> Sequence[Finding]:
@@ -45,10 +50,24 @@ def _show(findings: Sequence[Finding]) -> None:
     wrong = [found for found in findings if found.severity is not Severity.OK]
     summary = f"{plural(len(wrong), 'finding')} to look at." if wrong else "All is well."
     Text("p", summary).props('role="status"').classes("rm-state-sentence")
-    for severity in _ICONS:
-        for found in findings:
-            if found.severity is severity:
-                _show_finding(found)
+    for found in sorted(wrong, key=lambda each: [*_ICONS].index(each.severity)):
+        _show_finding(found)
+    well = [found for found in findings if found.severity is Severity.OK]
+    if well:
+        with labelled(ui.element("section").classes("rm-panel"), "What is well"):
+            Text("h2", "What is well")
+            with ui.element("ul").classes("rm-list"):
+                for found in well:
+                    _show_well(found)
+
+
+def _show_well(found: Finding) -> None:
+    icon, _ = _ICONS[found.severity]
+    with ui.element("li").classes("rm-between"):
+        with ui.element("span").classes("rm-row"):
+            ui.icon(icon).props('aria-hidden="true"').classes("rm-well")
+            Text("span", found.sentence, "rm-anywhere")
+        Text("span", found.check.replace("_", " "), "rm-quiet rm-small rm-check-name")
 
 
 def _show_finding(found: Finding) -> None:
@@ -62,6 +81,6 @@ def _show_finding(found: Finding) -> None:
         Text("p", found.sentence)
         if found.remedy is not None:
             Text("p", f"What helps: {found.remedy}", "rm-quiet")
-        if found.names:
+        if any(name not in found.sentence for name in found.names):
             more = f" and {len(found.names) - _NAMES} more" if len(found.names) > _NAMES else ""
             Text("p", ", ".join(found.names[:_NAMES]) + more, "rm-mono rm-quiet")

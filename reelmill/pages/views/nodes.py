@@ -77,6 +77,10 @@ async def nodes(view: View) -> None:
         if done:
             view.services.dispatcher.snapshot.expire()
             await section.refresh()
+            if pool in steering:
+                view.focus(steering[pool])
+
+    steering: dict[str, ui.element] = {}  # the button of each pool
 
     def show(site: _Site) -> None:
         if not site.nodes:
@@ -89,7 +93,7 @@ async def nodes(view: View) -> None:
             Text("h2", "Pools")
             with ui.element("ul").classes("rm-list"):
                 for pool in site.pools:
-                    _show_pool(pool, partial(steer, pool.name, pool.drained))
+                    steering[pool.name] = _show_pool(pool, partial(steer, pool.name, pool.drained))
 
     section = await view.section(lambda: _read(view), show)
 
@@ -164,11 +168,11 @@ def _show_worker(name: str, *, online: bool, jobs: Iterable[tuple[str, str]]) ->
             ui.link(job_name, f"/jobs/{job_id}").classes("rm-small")
 
 
-def _show_pool(pool: _PoolNow, steer: Callable[[], Awaitable[None]]) -> None:
+def _show_pool(pool: _PoolNow, steer: Callable[[], Awaitable[None]]) -> ui.element:
     with ui.element("li").classes("rm-between rm-wrap"):
         with ui.element("span").classes("rm-job-words"):
             Text("span", f"{pool.name}{' (drained)' if pool.drained else ''}")
             of = "any number" if pool.limit is None else str(pool.limit)
             Text("span", f"{pool.active} of {of} run, {pool.waiting} wait", "rm-quiet rm-small")
-        label = f"Let {pool.name} go on" if pool.drained else f"Drain {pool.name}"
-        button(label, steer, icon="play_arrow" if pool.drained else "pause")
+        shown, label = ("Go on", f"Let {pool.name} go on") if pool.drained else ("Drain", f"Drain {pool.name}")
+        return labelled(button(shown, steer, icon="play_arrow" if pool.drained else "pause"), label)

@@ -16,7 +16,7 @@ from reelmill.pages.components.states import button, empty_state
 from reelmill.pages.components.text import Text, labelled
 from reelmill.pages.components.toast import toast
 from reelmill.pages.registry import page
-from reelmill.pages.schema_form import SchemaForm
+from reelmill.pages.schema_form import SchemaForm, properties
 from reelmill.pages.view import View
 
 #: Seconds between two readings: somebody may change them in another browser, or in the Prefect UI.
@@ -27,7 +27,11 @@ _PACE: Final = 1.5
 async def settings(view: View) -> None:
     """Build the page."""
     Text("h1", "Settings")
-    Text("p", "What is agreed on for the whole site. A change holds for jobs that start after it; what runs goes on.")
+    Text(
+        "p",
+        "What is agreed on for the whole site. A change holds for jobs that start after it; what runs goes on.",
+        "rm-quiet",
+    )
     if not view.may(Permission.CHANGE_SETTINGS):
         Text("p", f"The role {view.viewer.caller.role} may read them, and change none.", "rm-quiet")
     await _SettingsPage(view).build()
@@ -80,11 +84,7 @@ class _SettingsPage:
             refused=form.show_wrong,
         ):
             await self._section.refresh()
-            self._focus(self._forms[form.block.name])
-
-    def _focus(self, form: _BlockForm) -> None:
-        """Back to the button that was pressed, which the reading has made anew."""
-        self._view.client.run_javascript(f"document.getElementById('{form.save.html_id}')?.focus()")
+            self._view.focus(self._forms[form.block.name].save)
 
 
 class _BlockForm:
@@ -126,7 +126,7 @@ class _BlockForm:
 
 def _show_values(block: BlockState) -> None:
     with ui.element("dl").classes("rm-facts"):
-        for name, about in block.schema["properties"].items():
+        for name, about in properties(block.schema).items():
             Text("dt", name)
             with ui.element("dd"):
                 Text("p", _in_words(block.values[name]))
@@ -138,5 +138,7 @@ def _in_words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(each) for each in value) or "none"
-    return "none" if value is None or value == "" else str(value)
+        return ", ".join(str(each) for each in value) or "empty"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "empty" if value is None or value == "" else str(value)
