@@ -13,8 +13,8 @@ from flows.run_page import current_page, flow_run_id
 from reelmill.operations.context import local_media_root
 from reelmill.operations.encode_figures import encode_figures
 from reelmill.operations.result_card import EncodingResult, JobResult
-from reelmill.operations.result_data import result_data
-from reelmill.queue.result_key import RESULT_DATA, result_key
+from reelmill.operations.result_data import ListedResult, result_data
+from reelmill.queue.result_key import RESULT_DATA, RESULT_ITEMS, result_key
 
 Result = TypeVar("Result", bound=JobResult)
 
@@ -39,6 +39,8 @@ def show_result(result: Result) -> Result:
         page.add("markdown", text, shown.title, key=result_key(run_id))
         if isinstance(result, BaseModel):
             page.add(RESULT_DATA, result_data(result), shown.title)
+        if isinstance(result, ListedResult):
+            page.add(RESULT_ITEMS, result.every_item(), shown.title)
         cost = result.run_cost() if isinstance(result, EncodingResult) else None
         if cost is not None:
             page.label(encode_figures(cost).labels())

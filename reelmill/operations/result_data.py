@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 #: Of each list in it so many items: a scan of 100,000 files reports them all, and the server is no file system.
 ITEMS: Final = 100
+
+
+@runtime_checkable
+class ListedResult(Protocol):
+    """The result of a job that people go through item by item, of which there may be thousands."""
+
+    def every_item(self) -> list[dict[str, Any]]:
+        """All of them as JSON, small: ids rather than what the catalogue knows of them."""
 
 
 def result_data(result: BaseModel) -> dict[str, Any]:

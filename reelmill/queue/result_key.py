@@ -12,6 +12,9 @@ RESULT: Final = "result-"
 #: Type of the artifact that is a job's result as data, for programs.
 RESULT_DATA: Final = "result"
 
+#: Type of the artifact that has every item of a job's result, for whoever goes through them page by page.
+RESULT_ITEMS: Final = "result-items"
+
 #: An image within the markdown itself, on a line of its own or in a cell.
 _IMAGE: Final = re.compile(r"!\[(?:\\.|[^\]\\])*\]\(data:[^)]*\)\n*")
 

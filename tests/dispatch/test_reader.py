@@ -32,12 +32,14 @@ from reelmill.catalogue.engine import get_engine
 from reelmill.catalogue.models import ArchivedJobs
 from reelmill.dispatch import BulkAction, Dispatcher, JobFilter
 from reelmill.dispatch.tables import contract, indexes, job_pages
+from reelmill.dispatch.tables.job_values import ResultItems
 from reelmill.dispatch.tables.prefect_tables import flow_run
 from reelmill.dispatch.tables.read_only import read_only
 from reelmill.dispatch.tables.timeline import Phase
 from reelmill.errors import FailureClass, UnknownName, UserError, WrongParameter
 from reelmill.queue.job import JobStatus
 from reelmill.queue.progress_pace import ProgressPace, to_metadata
+from reelmill.queue.result_key import RESULT_ITEMS, result_key
 from reelmill.queue.retry_policy import CLASS_LABEL
 from reelmill.queue.worker_facts import WORKER_LABEL
 from tests.refusals import refused
@@ -422,3 +424,21 @@ def test_the_site_is_read_once_for_all_who_ask(prefect: Dispatcher) -> None:
     assert list(site.pools) == prefect.pools.all()
     assert [node.name for node in site.nodes] == [node.name for node in prefect.nodes.all()]
     assert site.waiting["cpu"].paused
+
+
+def test_items_and_the_card_of_a_result_are_read_by_sql(prefect: Dispatcher, client: SyncPrefectClient) -> None:
+    job_id, other = _submit(prefect, 2)
+    reader = prefect.reader
+    assert (reader.result_items(job_id, 0, 2), reader.result_card(job_id)) == (None, None)
+    for number in (3, 5):  # the second is of a later attempt
+        items = [{"place": place} for place in range(number)]
+        client.create_artifact(ArtifactCreate(type=RESULT_ITEMS, data=items, flow_run_id=job_id))
+        text = f"{number} ![of it](data:image/jpeg;base64,AAAA)"
+        key = result_key(job_id)
+        client.create_artifact(ArtifactCreate(key=key, type="markdown", data=text, flow_run_id=job_id))
+    for first, expected in ((0, ({"place": 0}, {"place": 1})), (4, ({"place": 4},)), (6, ())):
+        assert reader.result_items(job_id, first, 2) == ResultItems(5, expected)
+    assert reader.result_card(job_id) == "5 ![of it](data:image/jpeg;base64,AAAA)"
+    assert (reader.result_items(other, 0, 2), reader.result_card(other)) == (None, None)
+    with pytest.raises(UnknownName):
+        reader.result_items(uuid.uuid4(), 0, 2)

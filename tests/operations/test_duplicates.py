@@ -19,9 +19,11 @@ from reelmill.analysis.similarity.perceptual_hash import ALGORITHM, hash_video
 from reelmill.catalogue import findings
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import PerceptualHashes
+from reelmill.catalogue.same_content import videos_of
 from reelmill.errors import NotMounted
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived import previews
+from reelmill.operations.derived.likeness import likenesses
 from reelmill.operations.derived.perceptual_hash_cache import HashTask, batches, perceptual_hashes
 from reelmill.operations.jobs.duplicates_report import DuplicatesResult, duplicates_report
 from reelmill.operations.jobs.scan import scan
@@ -113,6 +115,17 @@ def test_what_is_there_is_found_and_nothing_is_touched(bench: Workbench, library
     assert (clip.clip.path, clip.whole.path) == ("inbox/clip.mp4", "inbox/original.mp4")
     assert abs(clip.offset - 4) <= 1
     assert (result.videos, result.skipped) == (4, {})
+    # What pages go through: ids alone, of which each page asks the catalogue itself.
+    same, within = result.every_item()
+    assert same == {"same": [str(copy.video_id) for copy in result.groups[0]]}
+    assert (within["clip"], within["whole"]) == (str(clip.clip.video_id), str(clip.whole.video_id))
+    with session() as opened:
+        videos = videos_of(opened, [clip.clip.video_id, *(copy.video_id for copy in result.groups[0])])
+        ids = [copy.video_id for copy in result.groups[0]]
+        best, worse, inside = (videos[each] for each in (*ids, clip.clip.video_id))
+        assert likenesses(opened, [(best, worse)])[best.id, worse.id] > 0.9
+        assert likenesses(opened, [(inside, best)], clip.offset)[inside.id, best.id] > 0.9
+        assert likenesses(opened, [(inside, best)])[inside.id, best.id] < 0.5
     assert {path: path.stat().st_mtime_ns for path in bench.root.path.rglob("*") if path.is_file()} == before
     page = _page(bench, result)
     assert r"inbox/a\|copy.mkv" in page

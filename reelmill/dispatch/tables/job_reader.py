@@ -31,8 +31,8 @@ from reelmill.dispatch.tables.endings import Ending
 from reelmill.dispatch.tables.job_changes import Changes
 from reelmill.dispatch.tables.job_counts import Failures, JobCount
 from reelmill.dispatch.tables.job_lines import LogPage
-from reelmill.dispatch.tables.job_values import JobDetail, JobList, JobRows
-from reelmill.dispatch.tables.prefect_tables import work_pool
+from reelmill.dispatch.tables.job_values import JobDetail, JobList, JobRows, ResultItems
+from reelmill.dispatch.tables.prefect_tables import flow_run_state, work_pool
 from reelmill.dispatch.tables.read_only import read_only
 from reelmill.dispatch.tables.timeline import TimelineSegment, timeline
 from reelmill.errors import PlatformError
@@ -235,26 +235,12 @@ class JobReader:
             return job_counts.failures(connection)
 
     def awaiting_retry(self) -> dict[str, int]:
-        """How many jobs failed and are tried again later.
-
-        Returns:
-            The number of each lane that has any.
-
-        Raises:
-            PlatformError: the database is away.
-        """
+        """How many jobs failed and are tried again later, by lane; lanes without any are left out."""
         with read_only() as connection:
             return endings.awaiting_retry(connection, self._clock.now())
 
     def dead_letters(self) -> int:
-        """How many jobs are out of retries.
-
-        Returns:
-            The number; archived ones are not among them.
-
-        Raises:
-            PlatformError: the database is away.
-        """
+        """How many jobs are out of retries; archived ones are not among them."""
         with read_only() as connection:
             return endings.dead_letters(connection)
 
@@ -343,6 +329,16 @@ class JobReader:
         """
         with read_only() as connection:
             return job_results.read(connection, job_chain_rows.run_ids(connection, job_id))
+
+    def result_card(self, job_id: uuid.UUID) -> str | None:
+        """A job's result card with its images, see ``job_results``; ``UnknownName`` where there is no such job."""
+        with read_only() as connection:
+            return job_results.result_card(connection, job_chain_rows.run_ids(connection, job_id))
+
+    def result_items(self, job_id: uuid.UUID, first: int, count: int) -> ResultItems | None:
+        """Items of a job's result, see ``job_results.items``; ``UnknownName`` where there is no such job."""
+        with read_only() as connection:
+            return job_results.items(connection, job_chain_rows.run_ids(connection, job_id), first, count)
 
     def queue_position(self, job_id: uuid.UUID) -> int | None:
         """A job's place among those that wait in its pool.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from reelmill.dispatch.reading import Progress
 from reelmill.dispatch.tables.timeline import TimelineSegment
@@ -40,3 +41,11 @@ class JobDetail:
     queue_position: int | None  # 1: it is next; None: it does not wait in a lane
     replaces: uuid.UUID | None  # the run before this one
     replaced_by: uuid.UUID | None  # the run that stands for the job now, where this one does not
+
+
+@dataclass(frozen=True)
+class ResultItems:
+    """Some of the items of a job's result."""
+
+    total: int  # items there are
+    items: tuple[dict[str, Any], ...]  # in the order of the result

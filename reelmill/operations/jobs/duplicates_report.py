@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -53,6 +53,15 @@ class DuplicatesResult(BaseModel):
     groups: tuple[tuple[Copy, ...], ...]  # encodes of the same video each, the largest frame first
     clips: tuple[ContainedClip, ...]  # of encodes of the same video one stands for all
     skipped: dict[str, str]  # path -> why it could not be compared; the first thousand
+
+    def every_item(self) -> list[dict[str, Any]]:
+        """Each set of the same (``same``: ids, the best first), then each clip within a longer video."""
+        sets = [{"same": [str(copy.video_id) for copy in copies]} for copies in self.groups]
+        within = [
+            {"clip": str(one.clip.video_id), "whole": str(one.whole.video_id), "offset": one.offset, "share": one.share}
+            for one in self.clips
+        ]
+        return [*sets, *within]
 
     def result_card(self) -> ResultCard:
         """The result for people: a row for each video that shows what another does."""
