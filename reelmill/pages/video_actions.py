@@ -119,13 +119,11 @@ async def hand_in(view: View, action: VideoAction, parameters: Mapping[str, Any]
         parameters: of the job.
     """
     jobs = view.services.dispatcher.jobs
-    taken = []
 
-    def submit(by: Actor) -> None:
-        taken.append(jobs.submit(action.job_type, parameters, by))
+    def submit(by: Actor) -> str:
+        return f"/jobs/{jobs.submit(action.job_type, parameters, by).public_id}"
 
-    if await view.act(Permission.CREATE_JOBS, f"{action.label} is handed in.", submit):
-        view.client.open(f"/jobs/{taken[0].public_id}")
+    await view.act_and_leave(Permission.CREATE_JOBS, f"{action.label} is handed in.", submit)
 
 
 async def _folder(video: Video) -> str | None:

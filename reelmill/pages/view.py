@@ -19,7 +19,7 @@ from reelmill.dispatch import Actor
 from reelmill.errors import ReelmillError
 from reelmill.pages.address import Choice, address
 from reelmill.pages.components.section import Section
-from reelmill.pages.components.toast import toast
+from reelmill.pages.components.toast import leave_with_toast, show_arrived, toast
 from reelmill.pages.login import LOGIN_PATH
 from reelmill.pages.viewer import Viewer
 from reelmill.pages.watch import Reading, SiteWatch, Watcher
@@ -56,6 +56,7 @@ class View:
         client.on_delete(self._open.close)
         client.on_connect(self._begin_checks)
         client.on_exception(self._show_fault)
+        show_arrived(client)
         self._checks: ui.timer | None = None
         self._ended = False
         self._fault: tuple[str, float] | None = None
@@ -146,6 +147,34 @@ class View:
         Returns:
             Whether it was done.
         """
+        if not await self._acted(permission, act, refused):
+            return False
+        with self.client:
+            toast(done)
+        return True
+
+    async def act_and_leave(
+        self, permission: Permission, done: str, act: Callable[[Actor], str], *, replace: bool = False
+    ) -> None:
+        """Do something as whoever looks, and open a page that shows what came of it.
+
+        Args:
+            permission: that is needed, looked up at this moment.
+            done: the sentence for when it is done.
+            act: does it and returns the address of that page; may take its time, and raise our errors.
+            replace: the back button does not lead here again.
+        """
+        opened: list[str] = []
+        if await self._acted(permission, lambda by: opened.append(act(by))):
+            leave_with_toast(self.client, opened[0], done, replace=replace)
+
+    async def _acted(
+        self,
+        permission: Permission,
+        act: Callable[[Actor], object],
+        refused: Callable[[ReelmillError], bool] = lambda _: False,
+    ) -> bool:
+        """Whether something was done; where not, what stands in its way is shown."""
 
         def checked() -> None:
             act(self.viewer.check(permission))
@@ -159,8 +188,6 @@ class View:
                 if not refused(error):
                     toast(str(error), failed=True)
         else:
-            with self.client:
-                toast(done)
             return True
         return False
 

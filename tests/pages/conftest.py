@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -33,10 +35,18 @@ def browser(site: Site) -> Iterator[Browser]:
         yield opened
 
 
-@pytest.fixture(scope="package")
-def pages(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The pages of the session's site, in a process as a site starts it; their address."""
-    folder = tmp_path_factory.mktemp("pages")
+@contextmanager
+def served(site: Site, folder: Path, **changed: str) -> Iterator[str]:
+    """The pages of a site, in a process as the site starts it.
+
+    Args:
+        site: whose pages.
+        folder: for its log.
+        changed: environment variables that are to be otherwise.
+
+    Yields:
+        Their address.
+    """
     started: list[Child] = []
 
     def start(arguments: list[str], env: Mapping[str, str]) -> Child:
@@ -47,6 +57,7 @@ def pages(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
             "REELMILL_DATABASE_URL": database_url(site.settings).replace("+psycopg", ""),
             **site.server.environment,
             **env,
+            **changed,
         }
         started.append(Child.start("api", arguments, environment, folder))
         return started[-1]
@@ -62,6 +73,13 @@ def pages(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         for child in started:
             child.request_end()
             child.end(10)
+
+
+@pytest.fixture(scope="package")
+def pages(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The pages of the session's site; their address."""
+    with served(site, tmp_path_factory.mktemp("pages")) as address:
+        yield address
 
 
 @pytest.fixture

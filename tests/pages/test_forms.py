@@ -28,6 +28,10 @@ from reelmill.pages.schema_form import parsed
         ("3", {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, 3),
         ("", {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}, None),
         ("null", {"anyOf": [{"enum": [1, 2]}, {"type": "null"}]}, None),
+        ("720", {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, 720),
+        ("", {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, None),
+        ("inbox", {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}, "inbox"),
+        ("", {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}, None),
     ],
 )
 def test_a_field_becomes_what_its_parameter_takes(value: object, about: dict[str, Any], expected: object) -> None:

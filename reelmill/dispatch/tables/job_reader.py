@@ -32,7 +32,7 @@ from reelmill.dispatch.tables.job_changes import Changes
 from reelmill.dispatch.tables.job_counts import Failures, JobCount
 from reelmill.dispatch.tables.job_lines import LogPage
 from reelmill.dispatch.tables.job_values import JobDetail, JobList, JobRows, ResultItems
-from reelmill.dispatch.tables.prefect_tables import flow_run_state, work_pool
+from reelmill.dispatch.tables.prefect_tables import work_pool
 from reelmill.dispatch.tables.read_only import read_only
 from reelmill.dispatch.tables.timeline import TimelineSegment, timeline
 from reelmill.errors import PlatformError

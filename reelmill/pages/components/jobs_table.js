@@ -1,7 +1,8 @@
 // A table of jobs; on a phone its rows stand by themselves. Rows are kept by their id, so that what has the focus keeps it.
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
+const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const minute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
 
 export default {
   props: { rows: Array, label: String, steers: Boolean },
@@ -18,7 +19,7 @@ export default {
         <tr v-for="row in rows" :key="row.id" :data-job="row.id">
           <th scope="row"><a :href="'/jobs/' + row.id" class="rm-job">
             <i class="material-icons" aria-hidden="true">{{ row.icon }}</i>
-            <span class="rm-job-words"><span>{{ row.type }}</span><span class="rm-quiet rm-small rm-ellipsis">{{ row.name }}</span></span>
+            <span class="rm-job-words"><span>{{ row.type }}</span><span v-if="row.about" class="rm-quiet rm-small rm-ellipsis" :title="row.about">{{ row.about }}</span></span>
           </a></th>
           <td data-label="Status"><span>
             <span class="rm-badge" :class="'rm-' + row.status"><i class="material-icons" aria-hidden="true">{{ row.statusIcon }}</i>{{ row.status }}</span>
@@ -50,7 +51,9 @@ export default {
     whole: (time) => full.format(new Date(time)),
     short(time) {
       const then = new Date(time);
-      return (then.toDateString() === new Date().toDateString() ? clock : day).format(then);
+      if (then.toDateString() === new Date().toDateString()) return clock.format(then);
+      // In a narrow column the day stands above the time, in one piece each.
+      return `${day.format(then).replaceAll(" ", "\u00a0")} ${minute.format(then)}`;
     },
   },
 };

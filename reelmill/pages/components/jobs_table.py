@@ -113,6 +113,7 @@ def row_of(job: Job, progress: Progress | None) -> dict[str, Any]:
         "type": job.type,
         "icon": type_icon(job.type),
         "name": job.name,
+        "about": job.name.removeprefix(job.type).strip(),  # the type stands above it
         "status": str(job.status),
         "statusIcon": STATUS_ICONS[job.status],
         "reason": job.waiting_reason or (job.message if job.status is JobStatus.FAILED else None),

@@ -7,7 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
-from reelmill.pages.components.text import Text
+from reelmill.pages.components.text import Text, prose
 
 
 def empty_state(sentence: str, hint: str = "", *, icon: str = "inbox", action: tuple[str, str] | None = None) -> None:
@@ -37,7 +37,7 @@ def error_state(sentence: str, retry: Callable[[], Any] | None = None) -> None:
     """
     with ui.element("div").classes("rm-state rm-state-error").props('role="alert"'):
         ui.icon("cloud_off").classes("rm-state-icon").props('aria-hidden="true"')
-        Text("p", sentence, "rm-state-sentence")
+        prose("p", sentence, "rm-state-sentence")
         if retry is not None:
             button("Try again", retry)
 

@@ -24,6 +24,24 @@ class Text(TextElement):
         self.classes(classes)
 
 
+def prose(tag: str, text: str, classes: str = "") -> Element:
+    """A sentence in which what stands between backticks is code, as our messages have it.
+
+    Args:
+        tag: such as ``p``.
+        text: of the sentence.
+        classes: of the element.
+
+    Returns:
+        The element.
+    """
+    with Element(tag).classes(classes) as made:
+        for place, words in enumerate(text.split("`")):
+            if words:
+                Text("code" if place % 2 else "span", words)
+    return made
+
+
 def labelled(element: T, label: str) -> T:
     """Name an element for a screen reader; the name may hold anything, since it is never read as attributes.
 

@@ -10,8 +10,9 @@ from nicegui import ui
 from reelmill.api.access.roles import Permission
 from reelmill.doctor.examination import Scope, examine
 from reelmill.doctor.findings import Finding, Severity
+from reelmill.errors import PlatformError
 from reelmill.pages.components.states import button
-from reelmill.pages.components.text import Text, labelled
+from reelmill.pages.components.text import Text, labelled, prose
 from reelmill.pages.components.toast import toast
 from reelmill.pages.registry import page
 from reelmill.pages.view import View
@@ -20,7 +21,6 @@ from reelmill.wording import plural
 _ICONS: Final[Mapping[Severity, tuple[str, str]]] = {
     Severity.FAULT: ("error", "failed"),
     Severity.WARNING: ("warning", "running"),
-    Severity.OK: ("check_circle", "completed"),
 }
 
 #: Names of a finding that are listed.
@@ -42,7 +42,10 @@ async def doctor(view: View) -> None:
 
 
 def _examine(view: View) -> Sequence[Finding]:
-    pools = [pool.name for pool in view.services.dispatcher.snapshot.now().pools]
+    try:
+        pools = [pool.name for pool in view.services.dispatcher.snapshot.now().pools]
+    except PlatformError:  # a finding of the doctor's own, beside those of the rest
+        pools = []
     return examine(view.services.settings, Scope(pools=pools))
 
 
@@ -66,7 +69,7 @@ def _show_well(found: Finding) -> None:
     with ui.element("li").classes("rm-between"):
         with ui.element("span").classes("rm-row"):
             ui.icon(icon).props('aria-hidden="true"').classes("rm-well")
-            Text("span", found.sentence, "rm-anywhere")
+            prose("span", found.sentence, "rm-anywhere")
         Text("span", found.check.replace("_", " "), "rm-quiet rm-small rm-check-name")
 
 
@@ -78,9 +81,9 @@ def _show_finding(found: Finding) -> None:
                 ui.icon(icon).props('aria-hidden="true"')
                 Text("span", found.severity)
             Text("span", found.check.replace("_", " "), "rm-quiet rm-small")
-        Text("p", found.sentence)
+        prose("p", found.sentence)
         if found.remedy is not None:
-            Text("p", f"What helps: {found.remedy}", "rm-quiet")
+            prose("p", f"What helps: {found.remedy}", "rm-quiet")
         if any(name not in found.sentence for name in found.names):
             more = f" and {len(found.names) - _NAMES} more" if len(found.names) > _NAMES else ""
             Text("p", ", ".join(found.names[:_NAMES]) + more, "rm-mono rm-quiet")

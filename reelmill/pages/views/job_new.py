@@ -22,7 +22,7 @@ from reelmill.errors import ReelmillError, UnknownName, UserError, WrongParamete
 from reelmill.pages.components.fields import Field, area_field, choice_field, range_field
 from reelmill.pages.components.states import button
 from reelmill.pages.components.text import Text
-from reelmill.pages.components.toast import toast
+from reelmill.pages.components.toast import leave_with_toast, toast
 from reelmill.pages.registry import page
 from reelmill.pages.schema_form import SchemaForm
 from reelmill.pages.view import View
@@ -30,6 +30,8 @@ from reelmill.queue.job import DEFAULT_PRIORITY, LANES, canonical
 
 #: Videos that are offered for what is typed.
 _OFFERED: Final = 20
+
+_DONE: Final = "The job is handed in."
 
 #: Parameters of these names are filled in by the address: ``/jobs/new?type=reencode&video_id=…``.
 _NOT_PARAMETERS: Final = ("type", "priority")
@@ -138,9 +140,9 @@ class _JobNewPage:
             self._show_wrong(error)
         else:
             if self._view.may(Permission.MANAGE_JOBS):
-                ui.navigate.to(f"/jobs/{taken.job.public_id}")
+                leave_with_toast(self._view.client, f"/jobs/{taken.job.public_id}", _DONE)
             else:
-                toast("The job is handed in.")
+                toast(_DONE)
 
 
 def _submit(view: View, job_type: str, parameters: Mapping[str, Any], priority: int) -> SubmittedJob:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Final
 from nicegui import ui
 
 from reelmill.api.access.roles import Permission
-from reelmill.catalogue.models import Batch, BatchState
+from reelmill.catalogue.models import BatchState
 from reelmill.dispatch import Actor, BatchStatus
 from reelmill.dispatch.batches import BatchPreview
 from reelmill.errors import ReelmillError
@@ -19,7 +18,7 @@ from reelmill.pages import theme
 from reelmill.pages.components.dialogue import confirmed
 from reelmill.pages.components.query_form import query_choice, query_form, query_text
 from reelmill.pages.components.states import button
-from reelmill.pages.components.text import Text
+from reelmill.pages.components.text import Text, prose
 from reelmill.pages.library_query import BATCH, LIBRARY
 from reelmill.pages.registry import page
 from reelmill.pages.video_actions import ACTIONS, MOVE
@@ -78,7 +77,7 @@ def _count(view: View, job_type: str, where: str) -> BatchCount:
 def _show_count(view: View, job_type: str, where: str, counted: BatchCount) -> None:
     preview = counted.preview
     if preview is None:
-        Text("p", counted.wrong, "rm-notice").props('role="alert"')
+        prose("p", counted.wrong, "rm-notice").props('role="alert"')
         return
     with ui.element("section").classes("rm-panel").props('aria-label="What it would do"'):
         Text("p", f"{preview.matched:,} {'video' if preview.matched == 1 else 'videos'}", "rm-count").props(
@@ -97,13 +96,10 @@ def _show_count(view: View, job_type: str, where: str, counted: BatchCount) -> N
 
 
 async def _start(view: View, job_type: str, where: str) -> None:
-    made: list[Batch] = []
+    def submit(by: Actor) -> str:
+        return f"{_BATCHES}/{view.services.dispatcher.batches.submit(job_type, where, {}, {}, by).id}"
 
-    def submit(by: Actor) -> None:
-        made.append(view.services.dispatcher.batches.submit(job_type, where, {}, {}, by))
-
-    if await view.act(Permission.MANAGE_JOBS, "The batch is started.", submit):
-        view.client.run_javascript(f"location.replace({json.dumps(f'{_BATCHES}/{made[0].id}')})")
+    await view.act_and_leave(Permission.MANAGE_JOBS, "The batch is started.", submit, replace=True)
 
 
 @page(f"{_BATCHES}/{{batch_id}}", "Batch", permission=Permission.MANAGE_JOBS, section=LIBRARY)
