@@ -171,6 +171,11 @@ def by_path(session: Session, path: str) -> Video | None:
     return session.exec(select(Video).where(Video.path == path)).first()
 
 
+def by_paths(session: Session, paths: Collection[str]) -> list[Video]:
+    """The records of these paths, by path; not more than a few thousand at once."""
+    return list(session.exec(select(Video).where(col(Video.path).in_(paths)).order_by(col(Video.path))))
+
+
 def best_first(session: Session, directory_type: str | None) -> Iterator[tuple[uuid.UUID, int]]:
     """Every valid video that is there, large frames first, then large files: the best of each content comes first.
 

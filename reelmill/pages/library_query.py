@@ -18,6 +18,7 @@ E = TypeVar("E", bound=StrEnum)
 
 LIBRARY: Final = "/library"
 BATCH: Final = f"{LIBRARY}/batch"
+DUPLICATES: Final = f"{LIBRARY}/duplicates"
 
 #: What a word of the search may stand in.
 _SEARCHED: Final = ("title", "filename", "tag")

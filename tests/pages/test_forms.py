@@ -31,7 +31,6 @@ from reelmill.pages.schema_form import parsed
         ("720", {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, 720),
         ("", {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, None),
         ("inbox", {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}, "inbox"),
-        ("", {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}, None),
     ],
 )
 def test_a_field_becomes_what_its_parameter_takes(value: object, about: dict[str, Any], expected: object) -> None:

@@ -11,10 +11,11 @@ job_types the icon of each job type
 jobs_table  a table of jobs that is kept up to date row by row
 fields    fields of forms, each with its label, its hint and the place of its error
 query_form    a form that is the query string of its page
+video_entry   a video in a list, a link to its page
 thumbnail     the image of a video, or that there is none
-video_compare  a copy over its source, with a wipe between them
+video_compare  two videos over each other, with a wipe between them
 video_player  a player with the scenes of its video on a timeline
 
 Comes in: elements that are given what they show, and ask the site for nothing.
-Uses: dispatch, errors, queue, wording.
+Uses: catalogue, dispatch, errors, queue, wording.
 """

@@ -20,7 +20,7 @@ export default {
           :aria-valuetext="wipe + ' % ' + firstLabel"></label>
       </div>
     </div>`,
-  props: { first: String, second: String, firstLabel: String, secondLabel: String },
+  props: { first: String, second: String, firstLabel: String, secondLabel: String, offset: Number },
   data() {
     return { wipe: 50, now: 0, length: 0, playing: false, held: false };
   },
@@ -45,10 +45,16 @@ export default {
       this.now = first.currentTime;
       if (Number.isFinite(first.duration)) this.length = first.duration;
       // Less than two frames is nothing to see, and each seek costs a frame or two.
-      if (Math.abs(second.currentTime - first.currentTime) > (this.playing ? 0.08 : 0.001)) this.align();
+      if (Math.abs(second.currentTime - this.beside()) > (this.playing ? 0.08 : 0.001)) this.align();
+    },
+    // The moment of the second that shows what the first does, as far as it goes that far.
+    beside() {
+      const { first, second } = this.$refs;
+      const moment = first.currentTime + (this.offset || 0);
+      return Number.isFinite(second.duration) ? Math.min(moment, second.duration) : moment;
     },
     align() {
-      this.$refs.second.currentTime = this.$refs.first.currentTime;
+      this.$refs.second.currentTime = this.beside();
     },
     seek(event) {
       this.$refs.first.currentTime = Number(event.target.value);

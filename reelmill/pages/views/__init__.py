@@ -7,11 +7,12 @@ job_new  a job is created
 library  the videos as thumbnails, searched, sorted and filtered
 video    one video: played, with its scenes, facts, products and actions
 video_batch    batches from the library: counted, started, followed
-video_compare  a copy compared with its source
+video_compare  two videos compared, such as a copy with its source
+duplicates  videos that show the same, side by side
 nodes    what each node has and runs, and its pools
 doctor   what is wrong, and what helps
 
 Comes in: what is shown on one page, and what is done there.
-Uses: api.access, api.routes, catalogue, dispatch, dispatch.tables, doctor, errors, operations.web_copies, pages,
-    pages.components, queue, storage, wording.
+Uses: api.access, api.routes, catalogue, dispatch, dispatch.tables, doctor, errors, operations.derived,
+    operations.web_copies, pages, pages.components, queue, storage, wording.
 """

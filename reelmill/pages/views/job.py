@@ -6,7 +6,6 @@ import asyncio
 import json
 import uuid
 from collections import deque
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -18,6 +17,7 @@ from reelmill.api.access.roles import Permission
 from reelmill.dispatch.tables.job_lines import LogPage
 from reelmill.dispatch.tables.job_values import JobDetail
 from reelmill.errors import ReelmillError, UnknownName
+from reelmill.pages import theme
 from reelmill.pages.components.badge import status_badge
 from reelmill.pages.components.fields import choice_field
 from reelmill.pages.components.job_types import type_icon
@@ -26,6 +26,8 @@ from reelmill.pages.components.place import Place
 from reelmill.pages.components.states import button, empty_state, error_state
 from reelmill.pages.components.text import Text
 from reelmill.pages.job_actions import ACTIONS, act_on_job, prioritise
+from reelmill.pages.job_outcome import Outcome, read_outcome, show_outcome
+from reelmill.pages.library_query import LIBRARY
 from reelmill.pages.registry import page
 from reelmill.pages.view import View
 from reelmill.pages.watch import Reading
@@ -61,14 +63,6 @@ async def job(view: View, job_id: uuid.UUID) -> None:
     await _JobPage(view, detail).build()
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What came of a job: its result card, and the same as data."""
-
-    markdown: str | None  # its result card
-    result: dict[str, object] | None
-
-
 class _JobPage:
     """One job in one browser."""
 
@@ -85,6 +79,7 @@ class _JobPage:
 
     async def build(self) -> None:
         """Build the page; what changes of it has a place of its own."""
+        ui.add_head_html(f'<link rel="stylesheet" href="{theme.asset("library.css")}">')
         ui.page_title(f"{self._job.name} – Reelmill")
         with ui.element("nav").props('aria-label="Where this is"'):
             ui.link("All jobs", "/jobs")
@@ -92,7 +87,7 @@ class _JobPage:
         self._share = Place("rm-stack")
         with ui.element("div").classes("rm-with-side"):
             with ui.element("div").classes("rm-stack"):
-                self._result = await self._view.section(self._read_outcome, self._show_outcome)
+                self._result = await self._view.section(self._read_outcome, show_outcome)
                 self._build_log()
             with ui.element("div").classes("rm-stack"):
                 with ui.element("section").classes("rm-panel").props('aria-label="Facts"'):
@@ -117,16 +112,24 @@ class _JobPage:
     def _build_parameters(self) -> None:
         with ui.element("section").classes("rm-panel"):
             Text("h2", "Parameters")
+            if not self._job.parameters:
+                Text("p", "All as they are by default.", "rm-quiet")
             with ui.element("dl").classes("rm-facts"):
                 for name, value in self._job.parameters.items():
                     Text("dt", name)
                     Text("dd", value if isinstance(value, str) else json.dumps(value), "rm-mono")
             video = self._job.parameters.get("video_id")
             if isinstance(video, str):
-                shown = ui.element("img").classes("rm-poster").props('loading="lazy"')
-                shown._props["alt"] = f"Thumbnail of {self._job.name}"
-                shown._props["src"] = f"/api/media/videos/{quote(video)}/thumbnail"
-                shown.on("error", js_handler="(e) => e.target.remove()")
+                self._build_video(video)
+
+    def _build_video(self, name: str) -> None:
+        """The image of the video that the job is about, and the way to its page where it is named by its id."""
+        with ui.element("p"), ui.link(target=f"{LIBRARY}/{name}") if is_id(name) else ui.element("span"):
+            if is_id(name):
+                Text("span", "Open the video")
+            shown = ui.element("img").classes("rm-poster").props('loading="lazy" alt=""')
+            shown._props["src"] = f"/api/media/videos/{quote(name)}/thumbnail"
+            shown.on("error", js_handler="(e) => e.target.remove()")
 
     def _show(self) -> None:
         job, detail = self._job, self._detail
@@ -146,8 +149,9 @@ class _JobPage:
     def _show_head(self) -> None:
         job = self._job
         with ui.element("div").classes("rm-row rm-wrap"):
-            ui.icon(type_icon(job.type)).props('aria-hidden="true"').classes("rm-quiet").style("font-size: 28px")
-            Text("h1", job.name)
+            with ui.element("div").classes("rm-job-title"):
+                ui.icon(type_icon(job.type)).props('aria-hidden="true"').classes("rm-quiet")
+                Text("h1", job.name)
             status_badge(job.status)
         with ui.element("div").classes("rm-buttons"):
             for name, action in ACTIONS.items():
@@ -198,21 +202,8 @@ class _JobPage:
             words = [(str(number), f"{number} – {lane}") for number, lane in enumerate(LANES, 1)]
             choice_field("Priority", words, str(job.priority or ""), change=self._prioritise)
 
-    def _read_outcome(self) -> _Outcome:
-        dispatcher = self._view.services.dispatcher
-        if not self._detail.job.over:
-            return _Outcome(None, None)
-        return _Outcome(dispatcher.jobs.card(self._id), dispatcher.reader.result(self._id))
-
-    def _show_outcome(self, outcome: _Outcome) -> None:
-        if outcome.markdown is None and outcome.result is None:
-            return
-        with ui.element("section").classes("rm-panel").props('aria-label="Result"'):
-            Text("h2", "Result")
-            if outcome.markdown is not None:
-                ui.markdown(outcome.markdown).classes("rm-result")
-            elif outcome.result is not None:
-                Text("pre", json.dumps(outcome.result, indent=2), "rm-log")
+    def _read_outcome(self) -> Outcome:
+        return read_outcome(self._view, self._id) if self._detail.job.over else Outcome()
 
     async def _changed(self, reading: Reading) -> None:
         changes = reading.changes
@@ -262,6 +253,14 @@ class _JobPage:
     async def _prioritise(self, priority: str) -> None:
         if await prioritise(self._view, self._id, int(priority)):
             await self._refresh()
+
+
+def is_id(name: str) -> bool:
+    """Whether a video is named by its whole id, and not by its path or title (pure)."""
+    try:
+        return str(uuid.UUID(name)) == name
+    except ValueError:
+        return False
 
 
 def _long_over(job: Job) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from nicegui import ui
@@ -10,17 +11,17 @@ from nicegui import ui
 from reelmill.api.access.roles import Permission
 from reelmill.catalogue.browsing import Order, VideoPage, browse, directory_types
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Video
 from reelmill.errors import FilterError, UserError
 from reelmill.pages import theme
 from reelmill.pages.components.query_form import query_choice, query_form, query_text
-from reelmill.pages.components.states import empty_state
+from reelmill.pages.components.states import button, empty_state
 from reelmill.pages.components.text import Text
-from reelmill.pages.components.thumbnail import thumbnail
-from reelmill.pages.library_query import LIBRARY, LibraryQuery, Origin, State
+from reelmill.pages.components.video_entry import video_entry
+from reelmill.pages.library_query import DUPLICATES, LIBRARY, LibraryQuery, Origin, State
 from reelmill.pages.registry import page
+from reelmill.pages.video_actions import VideoAction, hand_in
 from reelmill.pages.view import View
-from reelmill.wording import clock, in_bytes
+from reelmill.storage.media_root import MediaRoot
 
 #: Videos on a page: whole rows of two, three, four, five and six.
 _SHOWN: Final = 60
@@ -39,6 +40,12 @@ _STATES: Final = (
     (State.MISSING, "Missing"),
 )
 _ORIGINS: Final = ((Origin.ANY, "Any"), (Origin.SOURCES, "Sources"), (Origin.MADE, "Made by jobs"))
+
+
+#: The directory type that a scan looks into where none is named.
+_FIRST: Final = "videos"
+
+_SCAN: Final = VideoAction("A scan", "scan", "search", "")
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,9 @@ async def library(view: View) -> None:
 
     with ui.element("div").classes("rm-head"):
         Text("h1", "Library")
+        with ui.link(target=DUPLICATES).classes("rm-button"):
+            ui.icon("difference").props('aria-hidden="true"')
+            Text("span", "Duplicates")
     await view.section(_folders, lambda folders: _form(query, folders))
     await view.section(lambda: _read(query), show)
 
@@ -127,29 +137,11 @@ def _show_nothing(view: View, query: LibraryQuery) -> None:
     if query.narrows or query.after:
         empty_state("No video fits.", "Take a word or a choice back.", icon="search_off", action=("Clear", LIBRARY))
         return
-    root = view.services.settings.media_root
-    empty_state("The library has no videos yet.", f"Put some into {root}, then scan it:", icon="video_library")
+    folder = MediaRoot(view.services.settings.media_root).folder(_FIRST)
+    empty_state("The library has no videos yet.", f"Put some into {folder}, then scan it:", icon="video_library")
     with ui.element("div").classes("rm-first-steps"):
-        Text("code", "reelmill jobs submit scan")
+        if view.may(Permission.CREATE_JOBS):
+            button("Scan the library", partial(hand_in, view, _SCAN, {}), kind="primary", icon="search")
+        else:
+            Text("code", "reelmill jobs submit scan")
         Text("p", "Another folder is set by REELMILL_MEDIA_ROOT before the site starts.", "rm-quiet rm-small")
-
-
-def video_entry(video: Video) -> None:
-    """A video of a list: its image, its title, what it is; a link to its page."""
-    length = "" if video.duration is None else clock(video.duration)
-    with ui.link(target=f"{LIBRARY}/{video.id}").classes("rm-card") as link:
-        link.props["title"] = video.path
-        thumbnail(video.id, there=video.thumbnail_path is not None, length=length)
-        Text("span", video.title, "rm-card-title")
-        with ui.element("span").classes("rm-card-facts"):
-            Text("span", facts_line(video), "rm-ellipsis")
-            if video.missing_since is not None:
-                Text("span", "missing", "rm-badge rm-failed")
-            elif not video.is_valid:
-                Text("span", "invalid", "rm-badge rm-failed")
-
-
-def facts_line(video: Video) -> str:
-    """What a video is, in a line (pure): its height, size, codec and folder."""
-    lines = None if video.height is None else f"{video.height}p"
-    return " · ".join(filter(None, (lines, in_bytes(video.size), video.video_codec, video.directory_type)))

@@ -24,12 +24,12 @@ from reelmill.pages.address import address
 from reelmill.pages.components.badge import status_badge
 from reelmill.pages.components.states import empty_state
 from reelmill.pages.components.text import Text
+from reelmill.pages.components.video_entry import video_entry
 from reelmill.pages.components.video_player import VideoPlayer
 from reelmill.pages.library_query import LIBRARY
 from reelmill.pages.registry import page
 from reelmill.pages.video_actions import actions_menu, saving
 from reelmill.pages.view import View
-from reelmill.pages.views.library import video_entry
 from reelmill.pages.watch import Reading
 from reelmill.queue.job import Job
 from reelmill.storage.media_root import PLAYBACK

@@ -1,9 +1,11 @@
-"""A copy compared with its source: both at the same moment, and what the copy saves."""
+"""Two videos compared, played as one: a copy with its source and what it saves, or any two, such as duplicates."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
+from dataclasses import dataclass
 
 from nicegui import ui
 
@@ -11,53 +13,110 @@ from reelmill.api.access.roles import Permission
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
 from reelmill.catalogue.searching import get_video
-from reelmill.catalogue.video_details import VideoDetails, read_details
 from reelmill.errors import UnknownVideo
+from reelmill.operations.derived.likeness import likenesses
 from reelmill.pages import theme
 from reelmill.pages.components.states import empty_state
-from reelmill.pages.components.text import Text
-from reelmill.pages.components.video_compare import VideoCompare
+from reelmill.pages.components.text import Text, labelled
+from reelmill.pages.components.video_compare import Side, VideoCompare
 from reelmill.pages.library_query import LIBRARY
 from reelmill.pages.registry import page
 from reelmill.pages.view import View
 from reelmill.pages.views.video import copy_line, facts
 
 
+@dataclass(frozen=True)
+class _Two:
+    """What is compared."""
+
+    left: Video
+    right: Video
+    line: str  # what there is to say of both
+
+
 @page(f"{LIBRARY}/{{video_id}}/compare", "Compare", permission=Permission.READ_VIDEOS, section=LIBRARY)
-async def compare(_view: View, video_id: uuid.UUID) -> None:
-    """Build the page of a copy."""
+async def compare(view: View, video_id: uuid.UUID) -> None:
+    """Build the page of a video beside its source, or beside the one that ``with`` names."""
     ui.add_head_html(f'<link rel="stylesheet" href="{theme.asset("library.css")}">')
     with ui.element("nav").props('aria-label="Where this is"'):
         ui.link("Library", LIBRARY)
     Text("h1", "Compare")
+    offset = _seconds(view.choice("at"))
     try:
-        details = await asyncio.to_thread(_read, video_id)
+        two = await asyncio.to_thread(_read, video_id, view.choice("with"), offset)
     except UnknownVideo:
         empty_state("There is no video of this id.", "A scan may have removed it.", action=("All videos", LIBRARY))
         return
-    source = details.source
-    if source is None:
+    if two is None:
         way = ("The video", f"{LIBRARY}/{video_id}")
         empty_state("This video was made of no other.", "Open the page of a copy, and compare from there.", action=way)
         return
-    Text("p", copy_line(source, details.video), "rm-saving")
+    names = ("source", "copy") if two.right.source_video_id == two.left.id else (two.left.filename, two.right.filename)
+    if two.line:
+        Text("p", two.line, "rm-saving")
     with ui.element("section").classes("rm-panel").props('aria-label="Players"'):
-        VideoCompare(source.id, details.video.id)
+        sides = Side(two.left.id, names[0]), Side(two.right.id, names[1])
+        VideoCompare(*sides, offset=offset)
     with ui.element("div").classes("rm-columns"):
-        _show_facts("Source", source)
-        _show_facts("Copy", details.video)
+        for name, record in zip(names, (two.left, two.right), strict=True):
+            _show_facts(name.capitalize() if name in ("source", "copy") else "", record)
 
 
 def _show_facts(name: str, record: Video) -> None:
-    with ui.element("section").classes("rm-panel").props(f'aria-label="{name}"'):
+    with labelled(ui.element("section").classes("rm-panel"), name or record.path):
         with ui.element("h2"):
-            ui.link(f"{name}: {record.title}", f"{LIBRARY}/{record.id}")
+            ui.link(f"{name}: {record.title}" if name else record.title, f"{LIBRARY}/{record.id}")
+        if not name:
+            Text("p", record.path, "rm-quiet rm-small rm-path")
         with ui.element("dl").classes("rm-facts rm-facts-grid"):
             for fact, value in facts(record):
                 Text("dt", fact)
                 Text("dd", value)
 
 
-def _read(video_id: uuid.UUID) -> VideoDetails:
+def _read(video_id: uuid.UUID, other: str, offset: float) -> _Two | None:
+    """Both records; None where the video has no source, and no other was chosen."""
     with session() as opened:
-        return read_details(opened, get_video(opened, video_id))
+        video = get_video(opened, video_id)
+        if other:
+            left, right = video, get_video(opened, _id(other))
+        elif video.source_video_id is not None:
+            left, right = get_video(opened, video.source_video_id), video
+        else:
+            return None
+        if right.source_video_id == left.id:
+            return _Two(left, right, copy_line(left, right))
+        alike = likenesses(opened, [(left, right)], offset).get((left.id, right.id))
+    return _Two(left, right, alike_line(left, right, alike))
+
+
+def alike_line(left: Video, right: Video, alike: float | None) -> str:
+    """What two videos have of each other, in a sentence (pure).
+
+    Args:
+        left: one.
+        right: the other.
+        alike: which share of their seconds looks alike, 0 to 1; None: not known.
+
+    Returns:
+        The sentence; empty where nothing is known.
+    """
+    if left.content_id is not None and left.content_id == right.content_id:
+        return "Both files hold exactly the same."
+    return "" if not alike else f"{alike:.0%} of their seconds look alike.".replace("%", " %")
+
+
+def _id(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise UnknownVideo(f"{text} is no id of a video.", text) from error
+
+
+def _seconds(text: str) -> float:
+    """An offset of an address; what is none counts as 0."""
+    try:
+        value = float(text or 0)
+    except ValueError:
+        return 0.0
+    return value if math.isfinite(value) else 0.0
