@@ -51,7 +51,8 @@ def visitor(browser: Browser, address: str, token: str | None, *, scheme: Scheme
     Yields:
         A tab of theirs. What a page's scripts trip over, and what it asks of another server, fails the test.
     """
-    context = browser.new_context(base_url=address, viewport=WIDE, color_scheme=scheme)
+    # Without movement: axe-core would judge the contrast of what is fading in.
+    context = browser.new_context(base_url=address, viewport=WIDE, color_scheme=scheme, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE * 1000)
     context.set_default_navigation_timeout(PATIENCE * 1000)
     faults: list[str] = []

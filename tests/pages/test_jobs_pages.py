@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from deployments.site import Site
 from reelmill.api.access.roles import Role
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.searching import by_paths
 from reelmill.dispatch import Dispatcher, dispatcher
 from reelmill.operations.jobs.scan import scan
 from reelmill.storage.media_root import MediaRoot
@@ -51,6 +53,11 @@ def _press(tab: Page, name: str) -> None:
     tab.keyboard.press("Enter")
 
 
+def _toast(tab: Page, sentence: str) -> Locator:
+    """The line that says what came of an action."""
+    return tab.locator(".rm-toast").filter(has_text=sentence)
+
+
 def _id_of(tab: Page) -> uuid.UUID:
     return uuid.UUID(tab.url.rpartition("/")[2])
 
@@ -87,6 +94,7 @@ def test_a_job_is_created_watched_and_followed_to_its_result(
         alice.get_by_role("tab", name="Form").press("Enter")
         _press(alice, "Create")
         alice.wait_for_url(lambda url: "/jobs/new" not in url)
+        expect(_toast(alice, "The job is handed in.")).to_be_visible()
         job_id = _id_of(alice)
 
         row, seen = _row(bob, job_id), set[float]()
@@ -124,12 +132,17 @@ def test_a_job_is_steered_by_keyboard_and_others_see_it(
         expect(bob.locator(".rm-foot").get_by_role("status")).to_have_text(re.compile(r"^\d+ jobs?$"))
         badge, row = alice.locator(".rm-head .rm-badge"), _row(bob, waiting)
         expect(alice.get_by_text("It waits:")).to_be_visible()
-        for name, status in (("Pause", "paused"), ("Resume", "pending")):
+        for name, status, done in (
+            ("Pause", "paused", "The job is paused."),
+            ("Resume", "pending", "The job goes on."),
+        ):
             _press(alice, name)
+            expect(_toast(alice, done)).to_be_visible()
             expect(badge).to_contain_text(status)
             expect(row.locator(".rm-badge")).to_contain_text(status)
             assert alice.get_by_role("button", name="Retry").count() == 0
         alice.get_by_label("Priority").select_option("2")
+        expect(_toast(alice, "The job waits with priority 2.")).to_be_visible()
         expect(row.locator("td[data-label=Priority]")).to_have_text("2")
         # It is asked first, and Escape is a no.
         _press(alice, "Cancel")
@@ -139,7 +152,12 @@ def test_a_job_is_steered_by_keyboard_and_others_see_it(
         expect(alice.get_by_role("alertdialog")).to_have_count(0)
         expect(badge).to_contain_text("pending")
         _press(alice, "Cancel")
-        _press(alice, "Cancel the job")
+        expect(alice.get_by_role("button", name="Leave it")).to_be_in_viewport()
+        for _ in range(3):  # what is behind the dialogue is out of reach while it asks
+            alice.keyboard.press("Tab")
+            assert alice.evaluate("(at => at === document.body || !!at.closest('.q-dialog'))(document.activeElement)")
+        alice.get_by_role("button", name="Cancel the job").click()  # by the mouse, too
+        expect(_toast(alice, "The job is cancelled.")).to_be_visible()
         expect(badge).to_contain_text("cancelled")
         expect(row.locator(".rm-badge")).to_contain_text("cancelled")
         assert row.get_by_role("button").count() == 0
@@ -154,6 +172,7 @@ def test_a_job_is_steered_by_keyboard_and_others_see_it(
         retry = _row(bob, failed).get_by_role("button", name="Retry")
         retry.focus()
         bob.keyboard.press("Enter")
+        expect(_toast(bob, "The job waits in its lane again.")).to_be_visible()
         expect(_row(bob, failed)).to_have_count(0)
         bob.get_by_role("button", name="failed").press("Enter")
         bob.wait_for_url(f"{pages}/jobs")
@@ -172,9 +191,16 @@ def test_every_page_is_whole_and_open_to_all(
 ) -> None:
     prefect.pools.drain("gpu_ai")
     job = prefect.jobs.submit("digest", {"video_id": "small.mp4"}).public_id
+    with session() as opened:
+        (video,) = by_paths(opened, ["inbox/small.mp4"])
     with visitor(browser, pages, token_of(Role.SUPER_ADMIN), scheme=scheme) as tab:
         for path, shown in (
             ("/", tab.get_by_role("link", name="digest small.mp4")),
+            ("/jobs", _row(tab, job).get_by_role("button", name="Cancel")),
+            ("/jobs/new", tab.get_by_role("button", name="Create")),
+            ("/library", tab.get_by_role("link", name="harbour")),
+            (f"/library/{video.id}", tab.locator("summary")),
+            ("/library/batch", tab.get_by_label("What is done with each video")),
             ("/nodes", tab.get_by_role("button", name="Let gpu_ai go on")),
             ("/doctor", tab.get_by_text("What helps:").first.or_(tab.get_by_text("All is well.")).first),
             (f"/jobs/{job}", tab.get_by_text("It waits:")),
@@ -185,10 +211,15 @@ def test_every_page_is_whole_and_open_to_all(
             assert faults_for_people(tab) == [], path
             tab.set_viewport_size(NARROW)
             assert tab.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], path
+            # What the page is for is within reach of a thumb, and not under the navigation at the bottom.
+            shown.scroll_into_view_if_needed()
+            shown.click(trial=True)
             tab.set_viewport_size(WIDE)
         prefect.jobs.cancel(job)  # while its pool holds it back
         tab.goto("/nodes")
         _press(tab, "Let gpu_ai go on")
+        expect(_toast(tab, "gpu_ai takes jobs again.")).to_be_visible()
+        assert faults_for_people(tab) == []  # its line is as legible in the dark
         expect(tab.get_by_role("button", name="Drain gpu_ai")).to_be_focused()
         tab.keyboard.press("Enter")
         _press(tab, "Drain it")

@@ -151,11 +151,13 @@ def test_a_video_is_found_played_by_scene_and_acted_on_by_keyboard(
         expect(plan).to_contain_text("Size now")
         _look(tab, "plan-light")
         tab.keyboard.press("Escape")
+        expect(plan).to_have_count(0)  # until it is gone, what has the focus is in it
         tab.locator("summary").press("Enter")
         tab.get_by_role("button", name="Validate Metadata").press("Enter")
         asked = tab.get_by_role("alertdialog")
         asked.get_by_role("button", name="Validate Metadata").press("Enter")
         tab.wait_for_url(re.compile("/jobs/[0-9a-f-]{36}$"))
+        expect(tab.locator(".rm-toast")).to_contain_text("Validate Metadata is handed in.")
         tab.goto(f"/library/{record.id}")
         expect(tab.get_by_label("Jobs").get_by_text("completed")).to_be_visible()
 
@@ -198,6 +200,7 @@ def test_a_batch_is_counted_started_and_followed(
         _look(tab, "batch-light")
         tab.get_by_role("button", name="Start the batch").press("Enter")
         tab.wait_for_url("**/library/batches/*")
+        expect(tab.locator(".rm-toast")).to_contain_text("The batch is started.")
         expect(tab.get_by_text("1 of 1 done.")).to_be_visible()
         _look(tab, "batch-progress-light")
         tab.goto("/library?search=palette")
