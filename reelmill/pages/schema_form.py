@@ -112,9 +112,13 @@ class SchemaForm:
         options = ui.element("datalist")
         options.props(f'id="videos-{options.id}"')
 
+        wanted = ""
+
         async def offer(words: str) -> None:
+            nonlocal wanted
+            wanted = words
             found = await asyncio.to_thread(self._search, words)
-            if options.is_deleted:
+            if options.is_deleted or words != wanted:  # more was typed meanwhile, and is searched for, too
                 return
             options.clear()
             with options:
@@ -123,7 +127,7 @@ class SchemaForm:
 
         attributes: dict[str, object] = {"list": f"videos-{options.id}", "autocomplete": "off"}
         field = text_field(name, value or "", hint=hint, change=offer, attributes=attributes, at_once=True)
-        ui.timer(0, lambda: offer(str(value or "")), once=True)
+        ui.timer(0, lambda: offer(str(field.value or "")), once=True)
         return field
 
 
