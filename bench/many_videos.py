@@ -12,7 +12,8 @@ _VIDEOS: Final = """
 INSERT INTO catalogue.video (
     id, title, path, directory_type, filename, size, mtime_ns, container, video_codec, audio_codec, width, height,
     rotation, orientation, frame_rate, duration, bit_rate, audio_tracks, subtitle_tracks, is_valid, validation_error,
-    missing_since, recipe, made_by, is_product, created_at, updated_at
+    missing_since, recipe, made_by, is_product, source_size, encode_cpu_seconds,
+    vmaf, created_at, updated_at
 )
 SELECT gen_random_uuid(), 'word' || n % 30 || ' theme' || hash % 500 || ' place' || hash / 7 % 20000,
     folder || '/' || lpad((n / 1000)::text, 5, '0') || '/video ' || lpad(n::text, 8, '0') || '.mp4',
@@ -21,7 +22,8 @@ SELECT gen_random_uuid(), 'word' || n % 30 || ' theme' || hash % 500 || ' place'
     CASE WHEN n % 10 = 0 THEN 'portrait' ELSE 'landscape' END, '25/1', 5 + hash % 7200, 4000000, 1, 0,
     n % 100 <> 17, CASE WHEN n % 100 = 17 THEN 'it is cut off' END, CASE WHEN n % 100 = 18 THEN now() END,
     CASE WHEN kind = 'playback' THEN md5(n::text) END, CASE WHEN kind = 'playback' THEN gen_random_uuid() END,
-    kind = 'playback',
+    kind = 'playback', CASE WHEN kind = 'playback' THEN hash::bigint * 60 END,
+    CASE WHEN kind = 'playback' THEN hash % 1000 END, CASE WHEN kind = 'playback' AND n % 2 = 0 THEN 95 END,
     now() - (:videos - n) * interval '1 s', now()
 FROM (
     SELECT n, (n::bigint * 2654435761 % 2147483647)::bigint AS hash,

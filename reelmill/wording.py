@@ -19,6 +19,13 @@ def in_bytes(count: int) -> str:
     return plural(count, "byte")
 
 
+def in_saving(before: int, after: int) -> str:
+    """By how many bytes what was made is smaller: ``1.2 GB, 43 %``; ``nothing: 3 kB larger, 2 %``."""
+    share = f", {abs(before - after) / before:.0%}".replace("%", " %") if before else ""
+    size = in_bytes(abs(before - after))
+    return f"{size}{share}" if after <= before else f"nothing: {size} larger{share}"
+
+
 def in_seconds(seconds: float) -> str:
     """How long something takes: ``0.4 s``, ``3 min 20 s``, ``1 h 05 min``, ``3 days 4 h``; never less than nothing."""
     seconds = max(0.0, seconds)

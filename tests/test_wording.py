@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reelmill.wording import beginnings, clock, in_bytes, in_seconds, in_speed, plural
+from reelmill.wording import beginnings, clock, in_bytes, in_saving, in_seconds, in_speed, plural
 
 _MB = 1_000_000
 
@@ -18,6 +18,12 @@ _MB = 1_000_000
 )  # fmt: skip
 def test_bytes_in_words(count: int, words: str) -> None:
     assert in_bytes(count) == words
+
+
+def test_savings() -> None:
+    assert in_saving(2_000_000, 500_000) == "1.5 MB, 75 %"
+    assert in_saving(1000, 1020) == "nothing: 20 bytes larger, 2 %"
+    assert in_saving(0, 0) == "0 bytes"
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Float, Text, and_, literal_column, or_, true
+from sqlalchemy import BigInteger, ColumnElement, Float, Text, and_, literal_column, or_, true
 from sqlmodel import Session, col, select
 
 from reelmill.catalogue.filter_conditions import Condition
 from reelmill.catalogue.limits import clean
 from reelmill.catalogue.listing import count_matching
-from reelmill.catalogue.models import FOLDED_TITLE, LENGTH, Video
+from reelmill.catalogue.models import FOLDED_TITLE, LENGTH, SAVED, Video
 from reelmill.catalogue.tag_lookup import with_tags_looked_up
 from reelmill.catalogue.video_filter import clause
 from reelmill.errors import UserError
@@ -37,6 +37,7 @@ class Order(StrEnum):
     PATH = "path"
     LARGEST = "largest"
     LONGEST = "longest"
+    SAVING = "saving"  # web copies by what they save; what is none comes last
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ _KEYS: Final[dict[Order, _Key]] = {
     Order.PATH: _Key(col(Video.path), False, str, clean),
     Order.LARGEST: _Key(col(Video.size), True, int, int),
     Order.LONGEST: _Key(literal_column(LENGTH, Float()), True, float, float),
+    Order.SAVING: _Key(literal_column(SAVED, BigInteger()), True, int, int),
 }
 
 

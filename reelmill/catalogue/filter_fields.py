@@ -27,6 +27,9 @@ class Kind(Enum):
 #: What players show over their timeline.
 STORYBOARD: Final = "storyboard"
 
+#: What a web copy is smaller than its source.
+SAVED: Final = "saved"
+
 _BYTES: Final = {name: Decimal(1000) ** power for power, name in enumerate(("B", "kB", "MB", "GB", "TB"))}
 _SECONDS: Final = {"s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 _PIXELS: Final = {"px": Decimal(1)}
@@ -39,7 +42,7 @@ class Field:
 
     name: str
     kind: Kind
-    column: str = ""  # of the video's record; empty: it stands elsewhere
+    column: str = ""  # of the video's record, or what follows from its columns; empty: it stands elsewhere
     units: Mapping[str, Decimal] = field(default_factory=dict, hash=False)  # the first is meant where none is given
     folder: str = ""  # the directory type of a product that is a video itself
 
@@ -54,6 +57,8 @@ def _columns() -> list[Field]:
         Field("height", Kind.QUANTITY, "height", _PIXELS),
         Field("bit_rate", Kind.QUANTITY, "bit_rate", _BIT_RATE),
         *(Field(name, Kind.QUANTITY, name) for name in ("rotation", "audio_tracks", "subtitle_tracks")),
+        Field(SAVED, Kind.QUANTITY, SAVED, _BYTES),
+        Field("vmaf", Kind.QUANTITY, "vmaf"),
         Field("created", Kind.TIME, "created_at"),
         Field("updated", Kind.TIME, "updated_at"),
         Field("thumbnail", Kind.PRODUCT, "thumbnail_path"),

@@ -10,11 +10,11 @@ import sqlalchemy
 from sqlmodel import Session
 
 from reelmill.catalogue import product_sources
-from reelmill.catalogue.models import SCHEMA, Video
+from reelmill.catalogue.models import OF_BYTES, SCHEMA, Video
 from reelmill.catalogue.product_tables import TOGETHER
 
 #: What a job adds to a record, and a scan of the same file has not.
-_ADDED = ("thumbnail_path", "source_video_id", "made_by", "recipe", "details", "reencode_job_id", "blake2")
+_ADDED = ("thumbnail_path", "source_video_id", "made_by", "details", "reencode_job_id", *OF_BYTES)
 
 
 def absorb(session: Session, kept: Video, other: Video) -> None:

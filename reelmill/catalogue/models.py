@@ -46,6 +46,13 @@ FOLDED_TITLE: Final = f"left(lower(normalize(title)), {TITLE_KEY})"
 #: Seconds, in the words of the index that the longest are found by; a video of unknown length is behind all others.
 LENGTH: Final = "COALESCE(duration, '-1'::double precision)"
 
+#: Bytes that a web copy saves, in the words of the index that they are sorted and summed by; other videos are behind.
+NO_SAVING: Final = "'-9223372036854775808'::bigint"
+SAVED: Final = f"COALESCE(source_size - size, {NO_SAVING})"
+
+#: What is true of the very bytes of a file, and not of a file that somebody puts in its place.
+OF_BYTES: Final = ("recipe", "blake2", "source_size", "encode_cpu_seconds", "encode_joules", "vmaf")
+
 #: What a job may make something new of, in the words of the index that picks are made from.
 USABLE_SOURCE: Final = "is_valid AND missing_since IS NULL AND duration > 0 AND NOT is_product"
 
@@ -75,6 +82,7 @@ class Video(CatalogueModel, table=True):
         Index("video_created_at", "created_at"),
         Index("video_size", "size", "id"),
         Index("video_length", text(LENGTH)),
+        Index("video_saved", text(SAVED)),
         Index("video_filename_folded", text(FOLDED_FILENAME)),
         Index("video_title_folded", text(FOLDED_TITLE)),
         # Files of catalogues of before content ids are recognised by these two; the index empties as they are read.
@@ -133,10 +141,25 @@ class Video(CatalogueModel, table=True):
         default=None, sa_type=JSONB, description="what its job wants remembered of it"
     )
     blake2: str | None = Field(default=None, description="BLAKE2b of the whole file; None: it was not read whole")
+    source_size: int | None = Field(
+        default=None, sa_type=BigInteger, description="of a web copy: bytes of what it was made of; None: it is none"
+    )
+    encode_cpu_seconds: float | None = Field(
+        default=None, description="of a web copy: what making it took, all cores together; None: not known"
+    )
+    encode_joules: float | None = Field(default=None, description="likewise, of the whole node; None: not measured")
+    vmaf: float | None = Field(
+        default=None, description="of a web copy: how close it looks to its source, 0 to 100; None: not measured"
+    )
     reencode_job_id: uuid.UUID | None = Field(default=None, description="the last flow run that re-encoded it")
 
     created_at: datetime = time_column()
     updated_at: datetime = time_column()
+
+    @property
+    def saved(self) -> int | None:
+        """Bytes that a web copy is smaller than its source; below 0 where it is larger, None where it is none."""
+        return None if self.source_size is None else self.source_size - self.size
 
     def __str__(self) -> str:
         return self.path

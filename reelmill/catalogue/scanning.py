@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlmodel import Session
 
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.models import OF_BYTES, Video, utc_now
 from reelmill.catalogue.verdicts import DEPTHS, OPENED
 from reelmill.storage.media_root import MediaRoot
 
@@ -135,8 +135,8 @@ def upsert_videos(session: Session, videos: Sequence[Video]) -> None:
     deeper = sqlalchemy.and_(same, given["is_valid"], deep)
     for name in _VERDICT:
         refreshed[name] = sqlalchemy.case((deeper, video[name]), else_=given[name])
-    refreshed["recipe"] = sqlalchemy.case((same, video.recipe), else_=None)
-    refreshed["blake2"] = sqlalchemy.case((same, video.blake2), else_=None)
+    for name in OF_BYTES:
+        refreshed[name] = sqlalchemy.case((same, video[name]), else_=None)
     session.connection().execute(statement.on_conflict_do_update(index_elements=["path"], set_=refreshed), rows)
 
 

@@ -22,8 +22,8 @@ import sqlalchemy
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlmodel import Session, col, select
 
-from reelmill.catalogue import former_assets, former_sources, merging, searching
-from reelmill.catalogue.models import SCHEMA, Rational, Video, VideoTag, utc_now
+from reelmill.catalogue import former_assets, former_figures, former_sources, merging, searching
+from reelmill.catalogue.models import OF_BYTES, SCHEMA, Rational, Video, VideoTag, utc_now
 from reelmill.catalogue.product_tables import TOGETHER
 from reelmill.catalogue.verdicts import DEPTHS, OPENED, Depth, outweighs
 from reelmill.errors import UserError
@@ -101,7 +101,7 @@ def load(session: Session, lines: Iterable[Mapping[str, Any]]) -> ImportReport:
         else:
             _load_fact(session, table, row, ids, report)
     _link(session, sources, ids)
-    for former in (former_sources, former_assets):  # exports of format 1 have none of these rows
+    for former in (former_sources, former_assets, former_figures):  # exports of before have none of these
         former.fill(session.connection())
     return report
 
@@ -252,7 +252,7 @@ def _take_back(session: Session, row: dict[str, Any], other: Video) -> None:
     else:
         replaced = (row["size"], row["mtime_ns"]) != (other.size, other.mtime_ns)
     facts = {name: getattr(other, name) for name in Video.model_fields if replaced and name not in _KEPT}
-    later = {"recipe": None, "blake2": None} if replaced else {}
+    later = dict.fromkeys(OF_BYTES) if replaced else {}
     if not replaced and not outweighs(row.get("checked_depth"), _depth(other), valid=other.is_valid):
         facts = {name: getattr(other, name) for name in _VERDICT}  # the later one: the disk may have rotted meanwhile
     merging.replace(session, {**row, **facts, **later, "missing_since": other.missing_since}, other)

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from reelmill.catalogue.assets import is_storyboard_of
 from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, LookedUp, Missing, Not, Or, Value
-from reelmill.catalogue.filter_fields import FIELDS, INVALID, MADE, MISSING, STORYBOARD, Field, Kind
+from reelmill.catalogue.filter_fields import FIELDS, INVALID, MADE, MISSING, SAVED, STORYBOARD, Field, Kind
 from reelmill.catalogue.filter_parser import parse_filter
 from reelmill.catalogue.findings import of_content
 from reelmill.catalogue.models import Asset, PerceptualHashes, Video, VideoTag
@@ -115,8 +115,13 @@ def _flag(name: str) -> Clause:
 
 def _missing(field: Field) -> Clause:
     if field.column:
-        return _VIDEO[field.column].is_(None)
+        return _column(field).is_(None)
     return sqlalchemy.not_(sqlalchemy.exists().where(*_elsewhere(field)))
+
+
+def _column(field: Field) -> ColumnElement[Any]:
+    column: ColumnElement[Any] = _VIDEO.source_size - _VIDEO.size if field.name == SAVED else _VIDEO[field.column]
+    return column
 
 
 def _elsewhere(field: Field) -> tuple[Clause, ...]:
@@ -138,7 +143,7 @@ def _elsewhere(field: Field) -> tuple[Clause, ...]:
 def _comparison(field: Field, compared: str, value: Value) -> Clause:
     if field.kind is Kind.TAG:
         return sqlalchemy.exists().where(*_elsewhere(field), named(_TAG.name, compared, value))
-    column: ColumnElement[Any] = _VIDEO[field.column]
+    column = _column(field)
     if field.kind is Kind.TEXT:
         if field.name == "path" and compared in ("~", "contains"):
             # Its own collation knows ASCII's small letters only.

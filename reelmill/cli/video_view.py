@@ -15,7 +15,7 @@ from reelmill.cli.job_view import job_name
 from reelmill.cli.output import print_record, print_table
 from reelmill.cli.times import ago, with_ago
 from reelmill.queue.job import Job
-from reelmill.wording import clock, in_bytes
+from reelmill.wording import clock, in_bytes, in_saving, in_seconds
 
 _HEADER: Final = ("id", "path", "length", "size", "video", "note")
 _WHOLE: Final = ("id", "length", "size")
@@ -76,6 +76,7 @@ def _facts(details: VideoDetails) -> Iterator[tuple[str, Any]]:
     yield "subtitles", video.subtitle_tracks or None
     yield "rotation", f"{video.rotation}°" if video.rotation else None
     yield "bit rate", None if video.bit_rate is None else f"{video.bit_rate / 1000:.0f} kbit/s"
+    yield "saves", _saving(video)
     yield "thumbnail", video.thumbnail_path
     yield "made of", ", ".join(_sources(details))
     yield "same content as", ", ".join(other.path for other in details.same)
@@ -85,6 +86,19 @@ def _facts(details: VideoDetails) -> Iterator[tuple[str, Any]]:
     yield "images", ", ".join(f"{count} {kind}" for kind, count in Counter(one.kind for one in details.assets).items())
     yield "analyses", ", ".join(details.analyses)
     yield "tags", ", ".join(tag.name for tag in details.tags if tag.confidence or not tag.by_person)
+
+
+def _saving(video: Video) -> str | None:
+    """What a web copy saves, what that cost, and how close it looks, as far as that was measured."""
+    if video.source_size is None:
+        return None
+    figures = (
+        in_saving(video.source_size, video.size),
+        None if video.encode_cpu_seconds is None else f"for {in_seconds(video.encode_cpu_seconds)} of CPU",
+        None if video.encode_joules is None else f"{video.encode_joules:.0f} J",
+        None if video.vmaf is None else f"VMAF {video.vmaf:.1f}",
+    )
+    return ", ".join(filter(None, figures))
 
 
 def _sources(details: VideoDetails) -> list[str]:

@@ -34,7 +34,7 @@ from reelmill.operations.walk import WalkedFile
 from reelmill.report import Report
 from reelmill.settings import Settings
 from reelmill.storage import file_mark
-from reelmill.storage.media_root import MediaRoot
+from reelmill.storage.media_root import PLAYBACK, MediaRoot
 from reelmill.wording import plural
 
 _AT_ONCE: Final = 2000
@@ -181,6 +181,8 @@ def _link(opened: Session, record: Video, mark: Mapping[str, object]) -> Video |
             same = searching.ids_of_content(opened, str(mark.get("content")))
             video = next((opened.get_one(Video, video_id) for video_id in same), None)
     record.source_video_id = None if video is None else video.id
+    if video is not None and record.directory_type == PLAYBACK and mark.get("content") == video.content_id:
+        record.source_size = video.size  # it holds what the copy was made of
     return video
 
 

@@ -27,7 +27,7 @@ from reelmill.pages.components.text import Text
 from reelmill.pages.view import View
 from reelmill.report import NullReport
 from reelmill.storage.media_root import OUTPUT_TYPES
-from reelmill.wording import in_bytes, in_seconds
+from reelmill.wording import in_bytes, in_saving, in_seconds
 
 #: The most that a copy's video track may take where nobody wants it otherwise, in kbit/s: as the job has it.
 _TARGET_BITRATE: Final = 2000
@@ -261,28 +261,10 @@ def _plan_facts(plan: VideoPlan) -> Iterable[tuple[str, str]]:
         between = f" ({in_bytes(round(size.least))} to {in_bytes(round(size.most))})" if size.least != size.most else ""
         yield "Size then", f"{in_bytes(round(size.likely))}{between}"
     if plan.saving is not None:
-        yield "Saves", saving(plan.size, round(plan.size - plan.saving.likely))
+        yield "Saves", in_saving(plan.size, round(plan.size - plan.saving.likely))
     if plan.prediction is not None:
         yield "Takes", f"about {in_seconds(plan.prediction.seconds.likely)} here, in software"
     if plan.left_out:
         yield "Leaves out", "; ".join(plan.left_out)
     if plan.changed:
         yield "Changes", "; ".join(plan.changed)
-
-
-def saving(before: int, after: int) -> str:
-    """By how much a copy is smaller than its source (pure).
-
-    Args:
-        before: bytes of the source.
-        after: bytes of the copy.
-
-    Returns:
-        Such as ``1.2 GB, 43 %``.
-    """
-    share = f", {abs(before - after) / before:.0%}".replace("%", " %") if before else ""
-    return (
-        f"{in_bytes(before - after)}{share}"
-        if after <= before
-        else f"nothing: {in_bytes(after - before)} larger{share}"
-    )

@@ -127,7 +127,7 @@ def test_a_video_is_shown_by_any_of_its_names(api: TestClient, name: str) -> Non
 def test_a_video_comes_with_what_it_was_made_of_and_what_was_made_of_it(api: TestClient) -> None:
     copy_id, film_id, other_id = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
     _add("inbox/a.mp4", id=CHAPLIN)
-    _add("playback/a.mp4", id=copy_id, source_video_id=CHAPLIN, made_by=uuid.uuid4())
+    _add("playback/a.mp4", id=copy_id, source_video_id=CHAPLIN, made_by=uuid.uuid4(), size=7, source_size=5, vmaf=95.5)
     _add("compilations/two.mp4", id=film_id)
     _add("inbox/b.mp4", id=other_id)
     whole = SourceSegment(source_id=CHAPLIN, source_path="inbox/a.mp4")
@@ -142,7 +142,7 @@ def test_a_video_comes_with_what_it_was_made_of_and_what_was_made_of_it(api: Tes
         tagging.set_by_person(opened, CHAPLIN, "sport", fits=False)
     original = api.get(f"{VIDEOS}/inbox/a.mp4").json()
     assert [product["path"] for product in original["products"]] == ["compilations/two.mp4", "playback/a.mp4"]
-    assert (original["source"], original["sources"]) == (None, [])
+    assert (original["source"], original["sources"], original["saving"]) == (None, [], None)
     film = api.get(f"{VIDEOS}/compilations/two.mp4").json()
     assert film["source"] is None
     assert [(one["videoId"], one["path"], one["sourceEnd"], one["cell"]) for one in film["sources"]] == [
@@ -151,6 +151,8 @@ def test_a_video_comes_with_what_it_was_made_of_and_what_was_made_of_it(api: Tes
     ]
     copy = api.get(f"{VIDEOS}/playback/a.mp4").json()
     assert (copy["source"]["id"], copy["sourceVideoId"]) == (str(CHAPLIN), str(CHAPLIN))
+    saving = {"sourceSize": 5, "saved": -2, "cpuSeconds": None, "joules": None, "vmaf": 95.5}
+    assert copy["saving"] == saving
     tags = api.get(f"{VIDEOS}/{CHAPLIN}/tags").json()["data"]
     assert tags == original["tags"]
     assert [(tag["name"], tag["byPerson"]) for tag in tags] == [("film", True), ("dark", False)]

@@ -66,7 +66,13 @@ def test_titles_are_paged_in_the_lower_case_of_the_database(catalogue: str) -> N
 
 def test_orders_sort_by_what_they_are_called(catalogue: str) -> None:
     _add(("a", "2", 1, None), ("a", "1", 3, 5.0), ("b", "0", 2, 9.0))
-    assert [_paths(order, 2) for order in (Order.LARGEST, Order.LONGEST, Order.TITLE, Order.PATH)] == [
+    with session() as opened:
+        for video in list_videos(opened, narrowed()):
+            video.source_size = {"a/1": 2, "b/0": 12}.get(video.path)
+            opened.add(video)
+    orders = (Order.SAVING, Order.LARGEST, Order.LONGEST, Order.TITLE, Order.PATH)
+    assert [_paths(order, 1) for order in orders] == [
+        ["b/0", "a/1", "a/2"],
         ["a/1", "b/0", "a/2"],
         ["b/0", "a/1", "a/2"],
         ["b/0", "a/1", "a/2"],

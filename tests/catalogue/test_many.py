@@ -104,7 +104,7 @@ def _pages_come_from_indexes() -> None:
     """Of every order, its first page and the one after it; and of seldom words, in whichever order."""
     indexes = {
         Order.NEWEST: "video_created_at", Order.TITLE: "video_title_folded", Order.PATH: "video_path_key",
-        Order.LARGEST: "video_size", Order.LONGEST: "video_length",
+        Order.LARGEST: "video_size", Order.LONGEST: "video_length", Order.SAVING: "video_saved",
     }  # fmt: skip
     for order, index in indexes.items():
         plans, after = _plans(narrowed(), order)

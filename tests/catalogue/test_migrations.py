@@ -234,6 +234,30 @@ def test_products_of_before_have_the_rows_that_their_records_give_away(empty: En
     ]
 
 
+def test_copies_of_before_have_the_figures_that_their_records_give_away(empty: Engine) -> None:
+    migrate(empty)
+    with empty.begin() as connection:
+        command.downgrade(alembic_config(connection), "0014")
+    cost = {"bytes_in": 30, "cpu_seconds": 2.5, "joules": None, "vmaf": 91.5}
+    made = {"measured": {"encoder": "x", "cost": cost}, "unmeasured": {"encoder": "x", "cost": None}, "old": None}
+    with empty.begin() as connection:
+        connection.execute(text(_PRODUCT), {"path": "source", "source": None, "details": None})
+        for path, details in {**made, "replaced": made["measured"], "clip": {"start": 1}}.items():
+            connection.execute(text(_PRODUCT), {"path": path, "source": "source", "details": json.dumps(details)})
+        connection.execute(text("UPDATE catalogue.video SET size = 20 WHERE path = 'source'"))
+        connection.execute(text("UPDATE catalogue.video SET recipe = path WHERE path NOT IN ('source', 'replaced')"))
+        connection.execute(text("UPDATE catalogue.video SET directory_type = 'playback' WHERE path <> 'clip'"))
+    migrate(empty)
+    figures = "SELECT path, source_size, encode_cpu_seconds, encode_joules, vmaf FROM catalogue.video"
+    with empty.connect() as connection:
+        rows = connection.execute(text(f"{figures} WHERE source_size IS NOT NULL ORDER BY path")).all()
+    assert [tuple(row) for row in rows] == [
+        ("measured", 30, 2.5, None, 91.5),
+        ("old", 20, None, None, None),
+        ("unmeasured", 20, None, None, None),
+    ]
+
+
 _BOARD = """
 INSERT INTO catalogue.analysis (video_id, kind, version, content_id, size, mtime_ns, result, made_at)
 SELECT id, 'storyboard', 'keyframes-1', :content, 1, :mtime, 'thumbnails/b.vtt'::bytea, now()

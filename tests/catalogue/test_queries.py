@@ -97,9 +97,12 @@ def test_a_known_path_is_refreshed_and_keeps_what_people_and_jobs_gave_it() -> N
 
 @pytest.mark.parametrize(("differs", "kept"), [({}, "r"), ({"size": 99}, None), ({"mtime_ns": 99}, None)])
 def test_what_somebody_replaced_is_not_what_its_recipe_makes(differs: dict[str, int], kept: str | None) -> None:
-    _add(_video("inbox/a.mp4", recipe="r"))
+    figures = {"source_size": 20, "encode_cpu_seconds": 1.5, "encode_joules": 3.0, "vmaf": 95.0}
+    _add(_video("inbox/a.mp4", recipe="r", **figures))
     _add(_video("inbox/a.mp4", **differs))
-    assert _get("inbox/a.mp4").recipe == kept
+    found = _get("inbox/a.mp4")
+    assert found.recipe == kept
+    assert {name: getattr(found, name) for name in figures} == (figures if kept else dict.fromkeys(figures))
 
 
 def test_nothing_to_upsert_is_nothing() -> None:

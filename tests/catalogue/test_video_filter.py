@@ -169,6 +169,7 @@ def _library() -> list[Facts]:
             bit_rate=draw.choice([None, 10**9]), audio_tracks=draw.choice([None, 0, 2]),
             is_valid=draw.random() < 0.8, missing_since=draw.choice([None, utc_now()]),
             is_product=made, recipe=f"r{number}" if made else None,
+            source_size=draw.choice([0, 20, 10**9 + 90, 2**62]) if made else None, vmaf=draw.choice([None, 90.0]),
             thumbnail_path=draw.choice([None, "thumbnails/a.jpg"]),
             created_at=datetime(draw.choice([1999, 2026]), 1, 1, tzinfo=UTC),
         )  # fmt: skip
@@ -226,7 +227,8 @@ def test_each_field_and_flag_divides_the_library(library: list[Facts]) -> None:
     """So the comparison with the naive evaluation compares something."""
     divided = ["invalid", "missing", "made", "copy is missing", "digest is missing", "storyboard is missing",
         "thumbnail is missing", "perceptual_hash is missing", "tag = beach", "tag is missing", "path ~ holiday/*",
-        "path ~ '*.mp4' and width = 2", "created after 2000-01-01", "size > 1 GB", "title contains B"]  # fmt: skip
+        "path ~ '*.mp4' and width = 2", "created after 2000-01-01", "size > 1 GB", "title contains B",
+        "saved < 0", "saved is missing", "vmaf = 90"]  # fmt: skip
     with session() as opened:
         counts = {text: len(_chosen(opened, parse_filter(text))) for text in divided}
     assert [text for text, count in counts.items() if not 0 < count < len(library)] == []

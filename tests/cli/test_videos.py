@@ -84,7 +84,10 @@ def test_everything_known_of_one_is_shown(reelmill: Shell) -> None:
     (job,) = reelmill.json("jobs", "submit", "validate", "circus")["jobs"]
     assert job["parameters"] == {"video_id": str(video.id)}
     reelmill.client.set_flow_run_state(job["id"], Completed(), force=True)
-    copy = _video("Der Zirkus.mp4", folder="playback", source_video_id=video.id, made_by=job["id"])
+    copy = _video(
+        "Der Zirkus.mp4", folder="playback", source_video_id=video.id, made_by=job["id"], size=21_025_000,
+        source_size=84_100_000, encode_cpu_seconds=31.2, vmaf=95.25,
+    )  # fmt: skip
     with session() as opened:
         product_sources.record(opened, copy.id, [SourceSegment.whole(video)])
         opened.add(VideoTag(video_id=video.id, name="elephant", confidence=0.9))
@@ -98,6 +101,8 @@ def test_everything_known_of_one_is_shown(reelmill: Shell) -> None:
     assert "tiger" not in shown  # a person has found that it does not fit
     assert copy.path in shown
     assert reelmill.json("videos", "show", copy.path)["source"]["id"] == str(video.id)
+    assert "63 MB, 75 %, for 31 s of CPU, VMAF 95.2" in reelmill("videos", "show", copy.path).stdout
+    assert _paths(reelmill, "--where", "saved > 60 MB and vmaf > 90") == [copy.filename]
     assert isinstance(reelmill("videos", "show", "nobody", code=1).exception, UserError)
 
 

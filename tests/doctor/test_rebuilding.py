@@ -109,7 +109,7 @@ def test_no_image_is_made_again(bench: Workbench) -> None:
     _repair(bench)
     again = _paths()
     assert (again[video.path].id, again[video.path].thumbnail_path) == (video.id, made[-1])
-    assert again[copied.path].source_video_id == video.id
+    assert (again[copied.path].source_video_id, again[copied.path].source_size) == (video.id, video.size)
     with session() as opened:
         assert {asset.path for asset in assets.assets_of(opened, video.id)} >= set(made)
     checks = {one.check for one in check_library(bench.root)}

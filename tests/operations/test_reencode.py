@@ -227,7 +227,10 @@ def test_what_it_cost_is_kept_with_the_copy(bench: Workbench, tmp_path: Path) ->
     assert (cost.joules, cost.joules_source) == (0.0, "RAPL package-0")  # a counter that stands still
     assert (cost.vmaf, cost.efficiency) == (None, None)
     with session() as opened:
-        details = searching.get_video(opened, first.video_id).details
+        record = searching.get_video(opened, first.video_id)
+        details = record.details
+        assert (record.source_size, record.encode_cpu_seconds) == (cost.bytes_in, cost.cpu_seconds)
+        assert (record.encode_joules, record.vmaf) == (cost.joules, None)
     assert first.changed == ("audio track 1 (aac, mono) is encoded as AAC of 128kbit/s",)
     assert Making.model_validate(details) == Making(encoder="libx264", cost=cost, changed=first.changed)
 
@@ -236,6 +239,8 @@ def test_what_it_cost_is_kept_with_the_copy(bench: Workbench, tmp_path: Path) ->
     assert again.cost is not None
     assert again.cost.vmaf is not None
     assert again.cost.vmaf > 80
+    with session() as opened:
+        assert searching.get_video(opened, first.video_id).vmaf == again.cost.vmaf
     assert again.cost.efficiency is not None
     assert again.cost.efficiency > 0
     assert reencode(here, str(video.id), preset="ultrafast").cost == again.cost

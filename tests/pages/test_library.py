@@ -226,6 +226,7 @@ def test_a_copy_is_compared_with_its_source_by_keyboard(
         directory_type="playback",
         size=record.size // 2,
         source_video_id=record.id,
+        source_size=record.size,
     )
     with session() as opened:
         scanning.upsert_videos(opened, [copy])
@@ -235,6 +236,10 @@ def test_a_copy_is_compared_with_its_source_by_keyboard(
         tab.goto(f"/library/{record.id}")
         expect(tab.get_by_text("Plays its web copy.")).to_be_visible()
         expect(tab.get_by_text(re.compile("^Saves .*50 %$"))).to_be_visible()
+        tab.goto("/library?sort=saving")
+        expect(tab.get_by_text(re.compile("^101 videos · 1 web copy saves .*, 50 %$"))).to_be_visible()
+        expect(tab.locator(".rm-card").first).to_contain_text("playback")
+        tab.go_back()
         tab.get_by_role("link", name="Compare").press("Enter")
         tab.wait_for_url("**/compare")
         tab.wait_for_function("[...document.querySelectorAll('video')].every((video) => video.readyState >= 1)")

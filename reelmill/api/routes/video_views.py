@@ -19,6 +19,29 @@ from reelmill.catalogue.models import Analysis, Asset, ProductSource, Scene, Vid
 from reelmill.catalogue.video_details import VideoDetails
 
 
+class SavingView(ApiModel):
+    """What a web copy saves, and what that cost."""
+
+    source_size: int  # bytes of what it was made of
+    saved: int  # bytes; below 0 where the copy is larger
+    cpu_seconds: float | None  # of making it, all cores together; null: not known
+    joules: float | None  # likewise, of the whole node; null: not measured
+    vmaf: float | None  # how close it looks, 0 to 100; null: not measured
+
+    @classmethod
+    def of(cls, video: Video) -> Self | None:
+        """A record of the catalogue; None of one that is no web copy."""
+        if video.source_size is None or video.saved is None:
+            return None
+        return cls(
+            source_size=video.source_size,
+            saved=video.saved,
+            cpu_seconds=video.encode_cpu_seconds,
+            joules=video.encode_joules,
+            vmaf=video.vmaf,
+        )
+
+
 class VideoItem(ApiModel):
     """One video of a list."""
 
@@ -48,6 +71,7 @@ class VideoItem(ApiModel):
     has_thumbnail: bool
     source_video_id: uuid.UUID | None  # what a job made it of
     made_by: uuid.UUID | None  # the run that made it
+    saving: SavingView | None  # of a web copy
     reencode_job_id: uuid.UUID | None  # the last run that re-encoded it
     created_at: datetime
     updated_at: datetime
@@ -55,9 +79,12 @@ class VideoItem(ApiModel):
     @classmethod
     def of(cls, video: Video) -> Self:
         """A record of the catalogue."""
-        same = {name: getattr(video, name) for name in cls.model_fields if name not in ("frame_rate", "has_thumbnail")}
-        rate = None if video.frame_rate is None else float(video.frame_rate)
-        return cls(**same, frame_rate=rate, has_thumbnail=video.thumbnail_path is not None)
+        same = {name: getattr(video, name) for name in cls.model_fields if name in Video.model_fields}
+        return cls(
+            **same | {"frame_rate": None if video.frame_rate is None else float(video.frame_rate)},
+            has_thumbnail=video.thumbnail_path is not None,
+            saving=SavingView.of(video),
+        )
 
 
 class VideoTagView(ApiModel):

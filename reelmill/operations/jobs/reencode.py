@@ -40,6 +40,7 @@ from reelmill.operations.publishing.marking import mark
 from reelmill.operations.publishing.parallel_verify import ParallelDecoder
 from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.publish import Product, publish
+from reelmill.operations.publishing.records import note_cost
 from reelmill.operations.web_copies.ceiling import ceiling_notes, with_ceiling
 from reelmill.operations.web_copies.result import Making, ReencodeResult, as_made, copy_recipe, link_copy, making
 from reelmill.operations.web_copies.skip_or_remux import copy_path, reason_to_encode
@@ -239,7 +240,9 @@ def _measured(
     score = vmaf(bench.transcoder, linked, source, as_made(info, made.frame_rate), size, Share(bench.report, 0.0, 0.95))
     with session() as opened:
         record = searching.get_video(opened, made.id)
-        record.details = making.model_copy(update={"cost": with_vmaf(making.cost, score)}).model_dump(mode="json")
+        cost = with_vmaf(making.cost, score)
+        record.details = making.model_copy(update={"cost": cost}).model_dump(mode="json")
+        note_cost(record, cost)
         opened.add(record)
     return record
 
@@ -279,6 +282,7 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
         title=copy.video.title,
         sources=(SourceSegment.whole(copy.video),),
         details=making(finished.encoded.encoder, cost, info, copy.encoding).model_dump(mode="json"),
+        cost=cost,
     )
     claim = JobClaim(bench, copy.recipe)
     try:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.models import OF_BYTES, Video, utc_now
 from reelmill.catalogue.naming import resolve_video
 from reelmill.catalogue.verdicts import outweighs
 from reelmill.errors import InputError
@@ -85,7 +85,8 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
         changed = not is_intact(bench.root, video)
         reason = examined.reason or (None if changed else _rotten(video, state, examined))
         if changed:
-            video.recipe = video.blake2 = None  # whatever it was made by, somebody has replaced it
+            for name in OF_BYTES:  # whatever it was made by, somebody has replaced it
+                setattr(video, name, None)
         video.size, video.mtime_ns, video.ctime_ns = state.size, state.mtime_ns, state.ctime_ns
         video.content_id = examined.content_id
         if reason is None:  # of a product that has rotted the hash stays that it was published with

@@ -27,6 +27,7 @@ from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.product_sources import SourceSegment, only_source
 from reelmill.catalogue.verdicts import FULL
 from reelmill.errors import NameTaken, WrongParameter
+from reelmill.ffmpeg.process.cost import Cost
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.verify import Decoder, Expectation, verify
@@ -36,7 +37,7 @@ from reelmill.operations.publishing import publish_journal
 from reelmill.operations.publishing.marking import mark
 from reelmill.operations.publishing.output_folders import mark_folder
 from reelmill.operations.publishing.preflight import Destination
-from reelmill.operations.publishing.records import describe, new_record
+from reelmill.operations.publishing.records import describe, new_record, note_cost
 from reelmill.operations.publishing.sources import require_unchanged
 from reelmill.storage import file_hash
 from reelmill.storage.atomic_files import fsync, make_folder, place
@@ -55,6 +56,7 @@ class Product:
     title: str
     sources: tuple[SourceSegment, ...] = ()  # what it is made of, in its order
     details: dict[str, Any] | None = None  # kept with the record, for a later run that finds it made
+    cost: Cost | None = None  # of a web copy
     exact: bool = False  # the path was asked for by a person: no suffix, a clash is an error
 
     @property
@@ -123,6 +125,8 @@ def _placed(bench: Workbench, staged: Path, product: Product, info: MediaInfo, b
         video.title, video.recipe = product.title, str(product.recipe)
         video.source_video_id, video.made_by = product.source_video_id, bench.run_id
         video.details, video.blake2 = product.details, blake2
+        if product.cost is not None:
+            note_cost(video, product.cost)
         video.content_id, video.ctime_ns = content_id(staged), None  # to be placed changes the latter
         video.checked_depth, video.checked_at = FULL, utc_now()
         reason = unfit_record(video)

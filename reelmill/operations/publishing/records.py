@@ -14,6 +14,7 @@ from reelmill.catalogue.limits import clean
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.verdicts import OPENED
 from reelmill.errors import InputError
+from reelmill.ffmpeg.process.cost import Cost
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.operations.publishing.output_folders import require_folder
 from reelmill.operations.recipe import Recipe
@@ -46,6 +47,12 @@ def describe(video: Video, info: MediaInfo) -> None:
     video.bit_rate = info.bit_rate
     video.audio_tracks = info.audio_tracks
     video.subtitle_tracks = len(info.subtitle_codecs)
+
+
+def note_cost(video: Video, cost: Cost) -> None:
+    """Write into the record of a web copy what it was made of and what that cost, for SQL to sum and sort."""
+    video.source_size, video.vmaf = cost.bytes_in, cost.vmaf
+    video.encode_cpu_seconds, video.encode_joules = cost.cpu_seconds, cost.joules
 
 
 def facts(path: Path) -> dict[str, Any]:

@@ -180,6 +180,7 @@ def _remux(bench: Workbench, video: Video, source: Path, info: MediaInfo, staged
         title=video.title,
         sources=(SourceSegment.whole(video),),
         details=making(COPIED, cost, info, None).model_dump(mode="json"),
+        cost=cost,
     )
     return publish(bench, staged, product)
 

@@ -13,6 +13,6 @@ nodes    what each node has and runs, and its pools
 doctor   what is wrong, and what helps
 
 Comes in: what is shown on one page, and what is done there.
-Uses: api.access, api.routes, catalogue, dispatch, dispatch.tables, doctor, errors, operations.derived,
-    operations.web_copies, pages, pages.components, queue, storage, wording.
+Uses: api.access, api.routes, catalogue, dispatch, dispatch.tables, doctor, errors, operations.derived, pages,
+    pages.components, queue, storage, wording.
 """

@@ -11,6 +11,7 @@ from nicegui import ui
 from reelmill.api.access.roles import Permission
 from reelmill.catalogue.browsing import Order, VideoPage, browse, directory_types
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.savings import Savings, savings_of
 from reelmill.errors import FilterError, UserError
 from reelmill.pages import theme
 from reelmill.pages.components.query_form import query_choice, query_form, query_text
@@ -22,6 +23,7 @@ from reelmill.pages.registry import page
 from reelmill.pages.video_actions import VideoAction, hand_in
 from reelmill.pages.view import View
 from reelmill.storage.media_root import MediaRoot
+from reelmill.wording import in_saving
 
 #: Videos on a page: whole rows of two, three, four, five and six.
 _SHOWN: Final = 60
@@ -32,6 +34,7 @@ _ORDERS: Final = (
     (Order.PATH, "Path"),
     (Order.LARGEST, "Largest first"),
     (Order.LONGEST, "Longest first"),
+    (Order.SAVING, "Copies that save most"),
 )
 _STATES: Final = (
     (State.ANY, "Any"),
@@ -53,6 +56,7 @@ class LibraryPage:
     """What is read for the page."""
 
     page: VideoPage
+    savings: Savings | None = None  # of all that are meant; None where something is wrong
     wrong: str = ""  # with what was chosen
 
 
@@ -83,9 +87,10 @@ def _read(query: LibraryQuery) -> LibraryPage:
     try:
         condition = query.condition()
         with session() as opened:
-            return LibraryPage(browse(opened, condition, query.order, after=query.after, limit=_SHOWN))
+            found = browse(opened, condition, query.order, after=query.after, limit=_SHOWN)
+            return LibraryPage(found, savings_of(opened, condition))
     except (FilterError, UserError) as error:
-        return LibraryPage(VideoPage((), 0, None), str(error))
+        return LibraryPage(VideoPage((), 0, None), wrong=str(error))
 
 
 def _form(query: LibraryQuery, folders: list[str]) -> None:
@@ -115,9 +120,7 @@ def _show(view: View, query: LibraryQuery, found: LibraryPage) -> None:
         _show_nothing(view, query)
         return
     with ui.element("div").classes("rm-between rm-wrap"):
-        Text("p", f"{found.page.total:,} {'video' if found.page.total == 1 else 'videos'}", "rm-quiet").props(
-            'role="status"'
-        )
+        Text("p", count_line(found), "rm-quiet").props('role="status"')
         if view.may(Permission.CREATE_JOBS) and view.may(Permission.MANAGE_JOBS):
             with ui.link(target=query.batch_address()).classes("rm-button"):
                 ui.icon("playlist_add").props('aria-hidden="true"')
@@ -131,6 +134,15 @@ def _show(view: View, query: LibraryQuery, found: LibraryPage) -> None:
             ui.link("First page", query.address()).classes("rm-button")
         if found.page.next is not None:
             ui.link("Next page", query.address(after=found.page.next)).classes("rm-button")
+
+
+def count_line(found: LibraryPage) -> str:
+    """How many videos there are, and what the copies among them save (pure)."""
+    savings, count = found.savings, f"{found.page.total:,} {'video' if found.page.total == 1 else 'videos'}"
+    if savings is None or not savings.copies:
+        return count
+    copies = "1 web copy saves" if savings.copies == 1 else f"{savings.copies:,} web copies save"
+    return f"{count} · {copies} {in_saving(savings.source_size, savings.size)}"
 
 
 def _show_nothing(view: View, query: LibraryQuery) -> None:

@@ -18,7 +18,6 @@ from reelmill.catalogue.searching import get_video
 from reelmill.catalogue.video_details import VideoDetails, read_details
 from reelmill.dispatch import JobFilter
 from reelmill.errors import UnknownVideo
-from reelmill.operations.web_copies.result import Making
 from reelmill.pages import theme
 from reelmill.pages.address import address
 from reelmill.pages.components.badge import status_badge
@@ -28,12 +27,12 @@ from reelmill.pages.components.video_entry import video_entry
 from reelmill.pages.components.video_player import VideoPlayer
 from reelmill.pages.library_query import LIBRARY
 from reelmill.pages.registry import page
-from reelmill.pages.video_actions import actions_menu, saving
+from reelmill.pages.video_actions import actions_menu
 from reelmill.pages.view import View
 from reelmill.pages.watch import Reading
 from reelmill.queue.job import Job
 from reelmill.storage.media_root import PLAYBACK
-from reelmill.wording import clock, in_bytes
+from reelmill.wording import clock, in_bytes, in_saving
 
 #: Jobs of the video that are shown; the rest are on the page of jobs.
 _JOBS: Final = 8
@@ -236,9 +235,9 @@ def _show_product(source: Video, product: Video) -> None:
 
 def copy_line(source: Video, copy: Video) -> str:
     """What a copy saves, and how close it looks where that was measured (pure)."""
-    cost = Making.model_validate(copy.details).cost if copy.details and "encoder" in copy.details else None
-    vmaf = f" · VMAF {cost.vmaf:.0f}" if cost is not None and cost.vmaf is not None else ""
-    return f"Saves {saving(source.size, copy.size)}{vmaf}"
+    vmaf = "" if copy.vmaf is None else f" · VMAF {copy.vmaf:.0f}"
+    before = source.size if copy.source_size is None else copy.source_size
+    return f"Saves {in_saving(before, copy.size)}{vmaf}"
 
 
 async def _show_jobs(view: View, record: Video) -> None:
