@@ -70,7 +70,11 @@ def test_why_a_web_ready_video_is_encoded(bench: Workbench, tmp_path: Path) -> N
     assert why["good.mp4"].startswith("it is asked for, though already web-ready")
     assert why["damaged.mp4"] is not None
     assert why["damaged.mp4"].startswith("it is damaged, though already web-ready")
-    assert _spare(bench, add(bench, overwritten(good, bench.root.folder("inbox") / "a.mp4", at=0.5, count=400))) is None
+    video = add(bench, overwritten(good, bench.root.folder("inbox") / "a.mp4", at=0.5, count=400))
+    assert _spare(bench, video) is None
+    made = reencode(bench, str(video.id), preset="ultrafast")
+    assert any(line.startswith("the source is damaged (") for line in made.changed), made.changed
+    assert reencode(bench, str(video.id), preset="ultrafast").changed == made.changed
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])

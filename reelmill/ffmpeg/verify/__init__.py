@@ -10,7 +10,7 @@ from reelmill.ffmpeg.verify.content import content_of, shown_faults
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, lasts
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, shown_box
 from reelmill.ffmpeg.verify.image_match import ImageSource, require_shown
-from reelmill.ffmpeg.verify.proof import Decoder, Proof, examine, verify, verify_intermediate
+from reelmill.ffmpeg.verify.proof import Decoder, Proof, examine, require_good, verify, verify_intermediate
 from reelmill.ffmpeg.verify.source_frames import first_frame_time
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "faststart",
     "first_frame_time",
     "lasts",
+    "require_good",
     "require_shown",
     "shown_box",
     "shown_faults",

@@ -92,9 +92,24 @@ def verify(path: Path, expected: Expectation, name: str | None = None, decode: D
     Raises:
         OutputRejected: with every point in which it differs.
     """
-    proof = examine(path, expected, decode)
+    return require_good(examine(path, expected, decode), name or path.name)
+
+
+def require_good(proof: Proof, name: str) -> MediaInfo:
+    """Reject a file in which an examination has found a fault.
+
+    Args:
+        proof: what it found.
+        name: what a person knows the file by.
+
+    Returns:
+        The facts of the file.
+
+    Raises:
+        OutputRejected: with every point in which it differs.
+    """
     if proof.info is None or proof.findings:
-        reason = f"{name or path.name}, just made, was thrown away: {in_words(proof.findings)}."
+        reason = f"{name}, just made, was thrown away: {in_words(proof.findings)}."
         raise OutputRejected(reason, proof.findings)
     return proof.info
 

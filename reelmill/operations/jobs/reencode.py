@@ -222,7 +222,7 @@ def _result(
         size=made.size,
         cost=kept.cost,
         left_out=kept.left_out,
-        changed=kept.changed,
+        changed=kept.differences,
         before=FileFacts.of(video),
         after=FileFacts.of(made),
     )

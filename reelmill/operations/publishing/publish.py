@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from reelmill import guard
 from reelmill.catalogue import searching
@@ -27,10 +27,11 @@ from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.product_sources import SourceSegment, only_source
 from reelmill.catalogue.verdicts import FULL
 from reelmill.errors import NameTaken, WrongParameter
+from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.process.cost import Cost
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import MediaInfo
-from reelmill.ffmpeg.verify import Decoder, Expectation, verify
+from reelmill.ffmpeg.verify import Decoder, Expectation, Proof, examine, require_good
 from reelmill.operations.context import Workbench
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import publish_journal
@@ -44,6 +45,9 @@ from reelmill.storage.atomic_files import fsync, make_folder, place
 from reelmill.storage.content_id import content_id
 from reelmill.storage.file_names import NAME_MAX, UNFIT_NAME, fitting, longest, plain
 from reelmill.storage.media_root import MediaRoot
+
+#: Where the details of a record name what of its source does not decode.
+DAMAGE: Final = "damage"
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
     """
     mark(staged, product.recipe, product.source_video_id)
     require_unchanged(bench.root, product.recipe)  # before it is compared with another file than it was made from
-    info = verify(staged, product.expected, product.path, decode)
+    proof = examine(staged, product.expected, decode)
+    info = require_good(proof, product.path)
+    product = _with_damage(product, proof)
     fsync(staged)
     blake2 = file_hash.blake2(staged)
     placed = None
@@ -106,6 +112,12 @@ def publish(bench: Workbench, staged: Path, product: Product, decode: Decoder = 
         sentence = f"{product.path} is already there and is never overwritten; choose another output path."
         raise NameTaken(sentence, product.path)
     return placed
+
+
+def _with_damage(product: Product, proof: Proof) -> Product:
+    """The same, with what of its source does not decode among its details."""
+    damage = next((note.text for note in proof.notes if note.kind is FindingKind.SOURCE_DAMAGED), None)
+    return product if damage is None else replace(product, details={**(product.details or {}), DAMAGE: damage})
 
 
 def _plain(path: str) -> str:

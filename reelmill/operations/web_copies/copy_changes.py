@@ -45,6 +45,18 @@ def left_out(info: MediaInfo) -> tuple[str, ...]:
     return tuple(map(str, (*info.left_out, *info.unused)))
 
 
+def concealed(damage: str | None) -> tuple[str, ...]:
+    """That a copy was made of a damaged video.
+
+    Args:
+        damage: what of the video does not decode; None: nothing that was noticed.
+
+    Returns:
+        The sentence; nothing where it is not damaged.
+    """
+    return () if damage is None else (f"the source is damaged ({damage}); the copy has what decodes of it",)
+
+
 def changed(info: MediaInfo, encoding: Encoding | None) -> tuple[str, ...]:
     """What is otherwise in the copy of a video, each a sentence.
 

@@ -40,6 +40,12 @@ class Making(BaseModel):
     cost: Cost | None = None  # records of before it was kept have none
     left_out: tuple[str, ...] = ()  # of the source; likewise
     changed: tuple[str, ...] = ()
+    damage: str | None = None  # what of the source does not decode, see ``publish``; None: nothing that was noticed
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """What is otherwise in the copy than in its source."""
+        return (*self.changed, *copy_changes.concealed(self.damage))
 
 
 class ReencodeResult(BaseModel):

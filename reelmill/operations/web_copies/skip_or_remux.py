@@ -156,7 +156,7 @@ def _remuxed(bench: Workbench, video: Video, source: Path, info: MediaInfo, star
     bench.report.progress(1.0, "done")
     kept = Making.model_validate(made.details)
     result = _result(video, made, started, reused=reused, cost=kept.cost)
-    return result.model_copy(update={"left_out": kept.left_out, "changed": kept.changed})
+    return result.model_copy(update={"left_out": kept.left_out, "changed": kept.differences})
 
 
 def _remux(bench: Workbench, video: Video, source: Path, info: MediaInfo, staged: Path, key: str) -> Video:
