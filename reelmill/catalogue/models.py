@@ -46,9 +46,11 @@ FOLDED_TITLE: Final = f"left(lower(normalize(title)), {TITLE_KEY})"
 #: Seconds, in the words of the index that the longest are found by; a video of unknown length is behind all others.
 LENGTH: Final = "COALESCE(duration, '-1'::double precision)"
 
-#: Bytes that a web copy saves, in the words of the index that they are sorted and summed by; other videos are behind.
-NO_SAVING: Final = "'-9223372036854775808'::bigint"
-SAVED: Final = f"COALESCE(source_size - size, {NO_SAVING})"
+#: Bytes that a web copy saves, in the words of the index that they are sorted by; other videos are behind.
+SAVED: Final = "COALESCE(source_size - size, '-9223372036854775808'::bigint)"
+
+#: A web copy that saves something for anybody, in the words of the index that holds what is summed up.
+USABLE_COPY: Final = "is_valid AND missing_since IS NULL AND source_size IS NOT NULL"
 
 #: What is true of the very bytes of a file, and not of a file that somebody puts in its place.
 OF_BYTES: Final = ("recipe", "blake2", "source_size", "encode_cpu_seconds", "encode_joules", "vmaf")
@@ -83,6 +85,12 @@ class Video(CatalogueModel, table=True):
         Index("video_size", "size", "id"),
         Index("video_length", text(LENGTH)),
         Index("video_saved", text(SAVED)),
+        Index(
+            "video_usable_copy",
+            "id",
+            postgresql_include=["source_size", "size"],
+            postgresql_where=text(USABLE_COPY),
+        ),
         Index("video_filename_folded", text(FOLDED_FILENAME)),
         Index("video_title_folded", text(FOLDED_TITLE)),
         # Files of catalogues of before content ids are recognised by these two; the index empties as they are read.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import literal_column, true
-from sqlmodel import Session, col, func, select
+from sqlalchemy import text, true
+from sqlmodel import Session, func, select
 
 from reelmill.catalogue.filter_conditions import Condition
-from reelmill.catalogue.models import NO_SAVING, SAVED, Video
+from reelmill.catalogue.models import USABLE_COPY, Video
 from reelmill.catalogue.tag_lookup import with_tags_looked_up
 from reelmill.catalogue.video_filter import clause
 
@@ -32,9 +32,8 @@ def savings_of(session: Session, condition: Condition | None = None) -> Savings:
     Returns:
         The sums; a copy that is larger than its source is taken off.
     """
-    copy = literal_column(SAVED) > literal_column(NO_SAVING)  # in the words of the index: there are far more sources
-    usable = col(Video.missing_since).is_(None), col(Video.is_valid)
+    usable = text(USABLE_COPY)  # in the words of the index, which holds all that is summed up
     sums = func.count(), func.sum(Video.source_size), func.sum(Video.size)
     meant = true() if condition is None else clause(with_tags_looked_up(session, condition))
-    copies, before, after = session.exec(select(*sums).select_from(Video).where(copy, *usable, meant)).one()
+    copies, before, after = session.exec(select(*sums).select_from(Video).where(usable, meant)).one()
     return Savings(copies, int(before or 0), int(after or 0))
