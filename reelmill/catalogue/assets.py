@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from reelmill.catalogue.engine import session as opened_session
 from reelmill.catalogue.findings import MENDED
-from reelmill.catalogue.models import Asset, AssetKind, Video
+from reelmill.catalogue.models import Asset, AssetKind, Scene, Video
 
 #: Rows that are read at once.
 _PAGE: Final = 2000
@@ -76,11 +76,13 @@ def every_asset() -> Iterator[tuple[str, str]]:
 
 
 def forget(session: Session, paths: Collection[str]) -> None:
-    """Forget assets whose files are gone, so that nothing counts on them; of thumbnails, also that they are shown."""
+    """Forget assets whose files are gone, so that nothing counts on them, nor shows them as thumbnail or scene."""
     gone = sqlalchemy.delete(Asset).where(col(Asset.path).in_(paths)).returning(col(Asset.video_id))
     owners = set(session.connection().execute(gone).scalars())
     shown = sqlalchemy.update(Video).where(col(Video.id).in_(owners), col(Video.thumbnail_path).in_(paths))
     session.connection().execute(shown.values(thumbnail_path=None))
+    scenes = sqlalchemy.update(Scene).where(col(Scene.video_id).in_(owners), col(Scene.image).in_(paths))
+    session.connection().execute(scenes.values(image=None))
 
 
 def adopt(session: Session, assets: Sequence[Asset]) -> int:

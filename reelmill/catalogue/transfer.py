@@ -245,7 +245,7 @@ def _load_video(session: Session, row: dict[str, Any], ids: dict[uuid.UUID, uuid
 
 
 def _take_back(session: Session, row: dict[str, Any], other: Video) -> None:
-    """Give the record that a scan has made anew its earlier id; the file is as the scan saw it."""
+    """Give the record that a scan has made anew its earlier id; what the export does not know is as the scan saw it."""
     held = row.get("content_id")
     if held is not None and other.content_id is not None:
         replaced = held != other.content_id
@@ -255,7 +255,8 @@ def _take_back(session: Session, row: dict[str, Any], other: Video) -> None:
     later = dict.fromkeys(OF_BYTES) if replaced else {}
     if not replaced and not outweighs(row.get("checked_depth"), _depth(other), valid=other.is_valid):
         facts = {name: getattr(other, name) for name in _VERDICT}  # the later one: the disk may have rotted meanwhile
-    merging.replace(session, {**row, **facts, **later, "missing_since": other.missing_since}, other)
+    seen = {name: getattr(other, name) for name in Video.model_fields if name not in {*_KEPT, *OF_BYTES}}
+    merging.replace(session, {**seen, **row, **facts, **later, "missing_since": other.missing_since}, other)
 
 
 def _depth(video: Video) -> Depth:

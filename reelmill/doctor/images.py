@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from sqlmodel import Session
-
 from reelmill.catalogue import merging, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Asset, Video
@@ -26,31 +24,34 @@ def recorded_anew(root: MediaRoot, images: Iterable[str]) -> dict[str, uuid.UUID
         images: paths of such images, relative to it.
 
     Returns:
-        One image of each such id, with the id that its video has now.
+        One image of each such id, with the id that its video has now; of exact copies, each video once.
     """
-    found: dict[str, uuid.UUID] = {}
-    seen: set[uuid.UUID | None] = set()
+    first: dict[uuid.UUID, str] = {}
     for path in images:
         owner = owner_of(path)
-        if owner in seen:
-            continue
-        seen.add(owner)
-        with session() as opened:
-            video = None if owner is None else _recorded_anew(opened, root, path, found.values())
-        if video is not None:
-            found[path] = video.id
+        if owner is not None:
+            first.setdefault(owner, path)
+    found: dict[str, uuid.UUID] = {}
+    taken: set[uuid.UUID] = set()
+    for path in first.values():
+        video_id = _recorded_anew(root, path, taken)
+        if video_id is not None:
+            found[path] = video_id
+            taken.add(video_id)
     return found
 
 
-def _recorded_anew(opened: Session, root: MediaRoot, path: str, taken: Collection[uuid.UUID]) -> Video | None:
-    """The record that was made of the image's video after the image was; an older one is that of a copy of it."""
-    content = _content(root, path)
-    if content is None:
+def _recorded_anew(root: MediaRoot, path: str, taken: Collection[uuid.UUID] = ()) -> uuid.UUID | None:
+    """The record that was made of the image's video after the image was, and that has no images of its own id."""
+    # An older record is that of a copy of the video; one that has images has the id that it is known by.
+    mark = _mark(root, path)
+    if mark is None:
         return None
-    made = datetime.fromtimestamp((root.path / path).stat().st_mtime, UTC)
-    ids = [video_id for video_id in searching.ids_of_content(opened, content) if video_id not in taken]
-    videos = (opened.get_one(Video, video_id) for video_id in ids)
-    return next((video for video in videos if video.created_at > made), None)
+    content, made = mark
+    with session() as opened:
+        ids = [video_id for video_id in searching.ids_of_content(opened, content) if video_id not in taken]
+        anew = [video_id for video_id in ids if opened.get_one(Video, video_id).created_at > made]
+    return next((video_id for video_id in anew if not of_owner(root, video_id)), None)
 
 
 def give_back_id(root: MediaRoot, path: str) -> uuid.UUID | None:
@@ -63,12 +64,12 @@ def give_back_id(root: MediaRoot, path: str) -> uuid.UUID | None:
     Returns:
         The id; None where nothing was done.
     """
-    owner = owner_of(path)
+    owner, video_id = owner_of(path), _recorded_anew(root, path)
+    if owner is None or video_id is None:
+        return None
     with session() as opened:
-        if owner is None or opened.get(Video, owner) is not None:
-            return None
-        video = _recorded_anew(opened, root, path, ())
-        if video is None:
+        video = opened.get(Video, video_id)
+        if video is None or opened.get(Video, owner) is not None:
             return None
         merging.give_id(opened, video, owner)
     return owner
@@ -103,11 +104,11 @@ def assets_of(root: MediaRoot, paths: Iterable[str]) -> list[Asset]:
     return [asset for _, asset in sorted(made, key=lambda one: one[0], reverse=True)]
 
 
-def _content(root: MediaRoot, path: str) -> str | None:
-    """The content id of what an image was made from, by its mark."""
+def _mark(root: MediaRoot, path: str) -> tuple[str, datetime] | None:
+    """The content id of what an image was made from, by its mark, and when the image was made."""
     try:
-        held = file_mark.read(root.path / path) or {}
+        held, made = file_mark.read(root.path / path) or {}, (root.path / path).stat().st_mtime
     except OSError:  # gone, or a disk that does not answer: nothing is known of it
         return None
     content = held.get("content")
-    return content if isinstance(content, str) else None
+    return (content, datetime.fromtimestamp(made, UTC)) if isinstance(content, str) else None

@@ -96,6 +96,7 @@ def recognise(
     with session() as opened:
         scanning.refresh_files(opened, [file for _, file in touched])
         found = moves(unknown, scanning.records_of_content(opened, unknown), partial(gone, root))
+        found = [pair for pair in found if _has_moved(root, *pair)]
         moved = [(record, file) for record, file in found if scanning.move_record(opened, record, file, directory_type)]
         contents = {record.content_id for record in scanning.records_of_content(opened, others)}
     left = {file.path for file in others}
@@ -106,6 +107,12 @@ def recognise(
         [file for file in files if file.path in left], [file for file in others if file.content_id in contents]
     )
     return Recognition(touched, moved, rest, len(unchanged) - planned, replacements)
+
+
+def _has_moved(root: MediaRoot, record: RecordedFile, file: SeenFile) -> bool:
+    """Whether a file is that of a record and no copy of it, made before the one at the old place was edited."""
+    # A rename keeps the modification time; a copy has one of its own, unless it is asked to keep that of the original.
+    return record.mtime_ns == file.mtime_ns or is_absent(root, record)
 
 
 def holds_another(record: RecordedFile, file: SeenFile) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from reelmill.catalogue import merging, scenes, searching
+from reelmill.catalogue import assets, merging, scenes, searching
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Scene, Video
+from reelmill.catalogue.models import Asset, AssetKind, Scene, Video
 
 
 def _video(path: str, content: str) -> Video:
@@ -42,6 +42,18 @@ def test_scenes_are_of_the_content_and_keep_what_an_earlier_job_knew(catalogue: 
     with session() as opened:
         searching.get_video(opened, video.id).content_id = "replaced"
     assert _known(video) == _known(twin) == []
+
+
+def test_an_image_that_is_gone_is_no_scenes_image(catalogue: str) -> None:
+    video = _video("a.mp4", "c")
+    with session() as opened:
+        opened.add(video)
+    with session() as opened:
+        scenes.record(opened, video.id, _scenes(video, 0, 4, image="i.jpg", content_id="c"))
+        assets.record(opened, [Asset(video_id=video.id, path="i.jpg", kind=AssetKind.SCENE_IMAGE, number=1)])
+    with session() as opened:
+        assets.forget(opened, ["i.jpg"])
+    assert _known(video) == [(4, None, None)]
 
 
 def test_of_two_records_of_one_file_the_scenes_of_one_stay(catalogue: str) -> None:

@@ -142,6 +142,23 @@ def test_what_a_scan_has_recorded_anew_has_its_earlier_id_and_tags_again(known: 
         assert transfer.lacking(opened, lines) == 0
 
 
+def test_what_an_older_export_does_not_know_is_as_the_scan_saw_it(catalogue: str) -> None:
+    with session() as opened:
+        opened.add(_video("inbox/a.mp4"))
+    lines = _lines()
+    for line in lines[1:]:
+        line["row"].pop("content_id", None)
+    _lose()
+    anew = _video("inbox/a.mp4", content_id="c" * 32, ctime_ns=5)
+    anew.created_at = utc_now() + timedelta(seconds=1)
+    with session() as opened:
+        opened.add(anew)
+    assert _load(lines).renamed == 1
+    with session() as opened:
+        (video,) = opened.exec(select(Video))
+        assert (video.content_id, video.ctime_ns) == ("c" * 32, 5)
+
+
 def test_what_stands_is_not_changed(known: dict[str, uuid.UUID]) -> None:
     lines = _lines()
     with session() as opened:

@@ -143,6 +143,24 @@ def test_an_image_of_a_video_that_is_gone_does_not_rename_its_copy(bench: Workbe
     assert [video.id for video in _paths().values()] == [first.id]
 
 
+def test_each_of_two_copies_gets_one_of_their_ids(bench: Workbench) -> None:
+    paths = [clip(bench.root.folder("inbox") / "a.mp4", seconds=0.2, size="64x48")]
+    paths.append(Path(shutil.copyfile(paths[0], paths[0].with_name("b.mp4"))))
+    videos = [add(bench, path) for path in paths]
+    for video in videos:
+        made = bench.root.path / f"thumbnails/{video.id}-00000000.jpg"
+        made.write_bytes(bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9"))
+        file_mark.write(made, {"content": bench.content(video).content_id})
+    with session() as opened:
+        opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
+    for path in paths:
+        add(bench, path)
+    (found,) = (finding for finding in check_library(bench.root) if finding.check == "earlier_ids")
+    assert len(found.names) == 2
+    _repair(bench)
+    assert {video.id for video in _paths().values()} == {video.id for video in videos}
+
+
 def test_a_mark_that_means_nothing_here_is_passed_over(bench: Workbench) -> None:
     path = clip(bench.root.folder("playback") / "a.mp4", seconds=0.2, size="64x48")
     mp4_mark.write(path, {"recipe": 3, "source": str(uuid.uuid4())})

@@ -111,6 +111,14 @@ def test_a_renamed_video_is_the_same_video(bench: Workbench, original: Path, tar
     assert _scan(bench).missing == 0
 
 
+#: When what they hold was written, which a rename keeps.
+_WRITTEN: Final = {
+    "a": _LONG_AGO,
+    "b": _LONG_AGO + 1,
+    "c": _LONG_AGO + 2,
+    "new": _LONG_AGO + 3,
+    "copy of a": _LONG_AGO + 4,
+}
 _NAMES: Final = {"a": "inbox/a.mp4", "b": "inbox/b.mp4", "c": "library/films/c.mp4", "new": "inbox/new.mp4"}
 _FOUND: Final = ("new", "changed", "moved", "unchanged", "missing")
 
@@ -129,9 +137,10 @@ _FOUND: Final = ("new", "changed", "moved", "unchanged", "missing")
         ({"a": "b", "b": "new"}, {"a": "a", "b": "b"}, (0, 2, 0, 0, 0)),
         ({"a": "b"}, {"a": "a", "b": "b"}, (0, 1, 0, 1, 0)),
         ({"a": "new"}, {"a": "a", "b": "b"}, (0, 1, 0, 1, 0)),
+        ({"a": "new", "new": "copy of a"}, {"a": "a", "b": "b"}, (1, 1, 0, 1, 0)),
     ],
     ids=["two swapped", "three", "two folders", "renamed, a new one by its name", "one after another", "put over",
-         "put over, replaced", "copied over", "edited"],
+         "put over, replaced", "copied over", "edited", "edited, its backup beside it"],
 )  # fmt: skip
 def test_records_follow_what_files_hold_and_not_their_names(
     bench: Workbench, tmp_path: Path, now: dict[str, str | None], records: dict[str, str], found: tuple[int, ...]
@@ -141,7 +150,7 @@ def test_records_follow_what_files_hold_and_not_their_names(
         for number, name in enumerate(_NAMES)
     }
     for name in ("a", "b", "c"):
-        _put(bench, _NAMES[name], contents[name])
+        _put(bench, _NAMES[name], contents[name], _WRITTEN[name])
     _scan(bench), _scan(bench, "films")
     videos = {name: _record(_NAMES[name]) for name in ("a", "b", "c")}
     for video in videos.values():
@@ -151,7 +160,7 @@ def test_records_follow_what_files_hold_and_not_their_names(
         if content is None:
             (bench.root.path / _NAMES[name]).unlink()
         else:
-            _put(bench, _NAMES[name], contents[content], _LONG_AGO + len(content))
+            _put(bench, _NAMES[name], contents[content.removeprefix("copy of ")], _WRITTEN[content])
     result = _scan(bench)
     assert tuple(getattr(result, kind) for kind in _FOUND) == found
     for name, owner in records.items():
