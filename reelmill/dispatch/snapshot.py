@@ -22,6 +22,7 @@ from reelmill.queue.waiting_reason import PoolNow
 
 _SECONDS: Final = 2.0  # that a reading counts, or its failure
 _PATIENCE: Final = 5.0  # seconds that somebody waits for the reading of another
+_RECENT: Final = 10.0  # that a reading explains jobs which are listed while it is made anew
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class SiteSnapshot:
         self._lock = threading.Lock()
         self._read_at = -math.inf
         self._found: SiteNow | ReelmillError | None = None
+        self._found_at = -math.inf
+        self._expired = 0  # how often
 
     def now(self) -> SiteNow:
         """The site, as it was at most two seconds ago.
@@ -79,21 +82,30 @@ class SiteSnapshot:
 
     def expire(self) -> None:
         """Read the site anew for whoever asks next, as after a change that is to be seen at once."""
-        with self._lock:
-            self._read_at = -math.inf
+        self._expired += 1  # no lock, for which an event loop would stand still while the server takes its time
+        self._read_at = -math.inf
 
     def waiting(self) -> Mapping[str, PoolNow]:
-        """What the reasons are made of why jobs wait; see ``now``."""
-        return self.now().waiting
+        """What the reasons are made of why jobs wait, for lists of jobs, which come from the database.
+
+        Returns:
+            It by pool; see ``now``. While the site is read anew, it is of the reading before where that is a recent
+            one: no list waits for a slow server then.
+        """
+        found = self._found
+        recent = self._connection.clock.monotonic() - self._found_at <= _RECENT
+        return found.waiting if recent and self._lock.locked() and isinstance(found, SiteNow) else self.now().waiting
 
     def _recent(self) -> SiteNow | ReelmillError:
         clock = self._connection.clock
         if self._found is None or clock.monotonic() - self._read_at > _SECONDS:
+            expired = self._expired
             try:
                 self._found = self._read()
             except ReelmillError as error:
                 self._found = error
-            self._read_at = clock.monotonic()
+            self._found_at = clock.monotonic()
+            self._read_at = self._found_at if expired == self._expired else -math.inf
         return self._found
 
     def _read(self) -> SiteNow:

@@ -59,10 +59,7 @@ async def act_on_job(view: View, action: str, job_id: uuid.UUID) -> bool:
     ):
         return False
     act = getattr(view.services.dispatcher.jobs, action)
-    done = await view.act(Permission.MANAGE_JOBS, ACTIONS[action].done, lambda by: act(job_id, by))
-    if done:
-        view.services.dispatcher.snapshot.expire()
-    return done
+    return await view.act(Permission.MANAGE_JOBS, ACTIONS[action].done, lambda by: act(job_id, by))
 
 
 async def prioritise(view: View, job_id: uuid.UUID, priority: int) -> bool:

@@ -92,17 +92,18 @@ class View:
         """
 
         showing = asyncio.Lock()
-        missed = True  # whatever came between the reading of the page and its socket
+        waiting: Reading | None = Reading().after_gap()  # whatever came between the reading of the page and its socket
 
         async def show(reading: Reading) -> None:
-            nonlocal missed
-            if showing.locked() or not self.client.has_socket_connection:
-                missed = True
+            nonlocal waiting
+            waiting = reading if waiting is None else waiting.followed_by(reading)
+            if showing.locked():  # who has it takes this along
                 return
             async with showing:
-                news, missed = reading.after_gap() if missed else reading, False
-                with self.client:
-                    await watcher(news)
+                while waiting is not None and self.client.has_socket_connection:
+                    news, waiting = waiting, None
+                    with self.client:
+                        await watcher(news)
 
         async def watched(reading: Reading) -> None:
             # No page waits for a slower one. Its fault is shown in this page, as one of a button or a timer is.
@@ -181,6 +182,7 @@ class View:
 
         try:
             await asyncio.to_thread(checked)
+            self.show_at_once()
         except (NotLoggedIn, TooManyAttempts):
             self.log_in()
         except ReelmillError as error:
@@ -190,6 +192,11 @@ class View:
         else:
             return True
         return False
+
+    def show_at_once(self) -> None:
+        """After something was done: have the site read at once, for this page and all others."""
+        self.services.dispatcher.snapshot.expire()
+        self._watch.wake()
 
     def focus(self, element: ui.element) -> None:
         """Put the focus on what stands, made anew, in the place of what somebody has just pressed."""

@@ -88,6 +88,24 @@ def test_who_waits_for_the_reading_of_another_does_not_do_so_for_ever(
         assert slow.result(PATIENCE).read_at == NOW
 
 
+def test_lists_of_jobs_wait_for_no_slow_server(server: Server, clock: FakeClock, site: SiteSnapshot) -> None:
+    site.now()
+    site.expire()
+    server.begun.clear()
+    server.go_on.clear()
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(site.now)
+        assert server.begun.wait(PATIENCE)
+        try:
+            assert site.waiting() == {}  # of the reading before
+            site.expire()  # nor does this wait; what is read meanwhile is from before it
+        finally:
+            server.go_on.set()
+        slow.result(PATIENCE)
+    site.now()
+    assert server.readings == 3
+
+
 def test_jobs_whose_server_is_away_are_shown_without_the_reasons_why_they_wait() -> None:
     def away() -> Mapping[str, PoolNow]:
         raise PlatformError("The Prefect server does not answer.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from reelmill.dispatch.snapshot import SiteNow
 from reelmill.dispatch.tables.job_changes import Changes
 from reelmill.errors import PlatformError
 from reelmill.pages.watch import Reading, SiteWatch
+from tests.patience import PATIENCE
 
 _SITE = SiteNow(pools=(), nodes=(), vram=(), waiting={}, read_at=datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -52,16 +54,49 @@ def test_what_fails_in_no_known_way_is_read_again(caplog: pytest.LogCaptureFixtu
 
     async def main() -> None:
         with SiteWatch(database.changes, site, pace=0.001).watched_by(receive):
-            while not received:
+            while not any(reading.site for reading in received):
                 await asyncio.sleep(0.001)
 
     _run(main())
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [KeyError, ValueError]
     caplog.clear()
-    assert received[0].site is _SITE
-    after_gap = received[0].after_gap().changes
-    assert after_gap is not None
-    assert not after_gap.complete
+    assert [reading.site for reading in received if reading.site] == [_SITE]
+
+
+def test_jobs_are_shown_while_the_server_takes_its_time_and_read_at_once_where_something_was_done() -> None:
+    database, received, slow = _Database(), list[Reading](), threading.Event()
+
+    def site() -> SiteNow:
+        assert slow.wait(PATIENCE)
+        return _SITE
+
+    async def receive(reading: Reading) -> None:
+        received.append(reading)
+
+    async def main() -> None:
+        watch = SiteWatch(database.changes, site, pace=PATIENCE)
+        with watch.watched_by(receive):
+            while not received:
+                await asyncio.sleep(0.001)
+            watch.wake()  # the next is due in ten minutes
+            while len(database.cursors) < 2:
+                await asyncio.sleep(0.001)
+            assert [reading.site for reading in received] == [None]
+            slow.set()
+            while received[-1].site is None:
+                await asyncio.sleep(0.001)
+
+    _run(main())
+
+
+def test_what_was_missed_is_read_anew() -> None:
+    jobs, site, away = Reading(Changes([], {}, "1")), Reading(site=_SITE), Reading(away="The database is away.")
+    assert jobs.followed_by(site) == Reading(jobs.changes, _SITE)
+    assert site.followed_by(jobs) == Reading(jobs.changes, _SITE)
+    assert jobs.followed_by(jobs).changes == Changes([], {}, "1", complete=False)
+    assert jobs.followed_by(away) == away
+    assert away.followed_by(site) == Reading(site=_SITE, away=away.away)
+    assert Reading().after_gap().changes == Changes([], {}, "", complete=False)
 
 
 def test_one_reader_serves_all_and_stops_with_the_last() -> None:

@@ -23,6 +23,9 @@ _ACTIONS: Final[Mapping[JobStatus, tuple[str, ...]]] = {
     JobStatus.FAILED: ("retry",),
 }
 
+#: With the reason why, which changes with the site.
+_WAITING: Final = frozenset({JobStatus.PENDING, JobStatus.QUEUED, JobStatus.PAUSED})
+
 #: Is awaited with ``retry`` or ``cancel``, and the job's public id.
 OnAction = Callable[[str, uuid.UUID], Awaitable[None]]
 
@@ -50,6 +53,11 @@ class JobsTable(Element, component="jobs_table.js"):
     def rows(self) -> list[dict[str, Any]]:
         """As they are shown."""
         return self._rows
+
+    @property
+    def explains(self) -> bool:
+        """Whether it shows why jobs wait."""
+        return any(row["status"] in _WAITING for row in self._rows)
 
     def show(self, jobs: Iterable[Job], progress: Mapping[uuid.UUID, Progress]) -> None:
         """Show these jobs in the place of what was shown.

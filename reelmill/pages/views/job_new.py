@@ -139,6 +139,7 @@ class _JobNewPage:
         except ReelmillError as error:
             self._show_wrong(error)
         else:
+            self._view.show_at_once()
             if self._view.may(Permission.MANAGE_JOBS):
                 leave_with_toast(self._view.client, f"/jobs/{taken.job.public_id}", _DONE)
             else:
@@ -175,7 +176,6 @@ def _submit(view: View, job_type: str, parameters: Mapping[str, Any], priority: 
         except UserError as error:
             raise WrongParameter(str(error), name, parameters[name]) from error
     (taken,) = dispatcher.intake.submit(job_type, [named], by, **options)
-    dispatcher.snapshot.expire()
     return taken
 
 

@@ -11,6 +11,7 @@ from nicegui import background_tasks, ui
 
 from reelmill.api.access.roles import Permission
 from reelmill.dispatch import JobFilter
+from reelmill.dispatch.tables.job_changes import Changes
 from reelmill.dispatch.tables.job_values import JobRows
 from reelmill.errors import ReelmillError
 from reelmill.pages.address import Choice, address
@@ -145,17 +146,19 @@ class _JobsPage:
         )
 
     async def _changed(self, reading: Reading) -> None:
-        if reading.changes is None:
-            if reading.away is not None:
-                self._show_away(reading.away)
-            return
-        changes = reading.changes
-        whole = self._failed is None and changes.complete and not changes.removed
-        if whole and self._table.patch(changes.jobs, changes.progress):
-            return
-        await self._refresh()
+        if reading.away is not None:
+            self._show_away(reading.away)
+        elif reading.changes is not None and not self._patched(reading.changes):
+            await self._refresh()
+        elif reading.site is not None and self._table.explains and self._failed is None:  # why jobs wait is its affair
+            await self._refresh(count=False)
 
-    async def _refresh(self) -> None:
+    def _patched(self, changes: Changes) -> bool:
+        """Whether the rows that are shown have taken all that has changed."""
+        whole = self._failed is None and changes.complete and not changes.removed
+        return whole and self._table.patch(changes.jobs, changes.progress)
+
+    async def _refresh(self, *, count: bool = True) -> None:
         reader = self._view.services.dispatcher.reader
         async with self._lock:
             chosen = self._choices()
@@ -176,7 +179,8 @@ class _JobsPage:
             self._table.set_visibility(bool(found.jobs))
             self._show_state(found)
             self._show_foot(found)
-        background_tasks.create(self._count(), context=self._foot)
+        if count:
+            background_tasks.create(self._count(), context=self._foot)
 
     async def _count(self) -> None:
         """Count the jobs, after they are shown: of 100,000 that takes longer than reading a page of them."""

@@ -75,7 +75,6 @@ async def nodes(view: View) -> None:
         else:
             return
         if done:
-            view.services.dispatcher.snapshot.expire()
             await section.refresh()
             if pool in steering:
                 view.focus(steering[pool])
