@@ -32,7 +32,8 @@ CONTENT_TYPES: Final = {
     ".gif": "image/gif", ".jpeg": "image/jpeg", ".jpg": "image/jpeg", ".m2ts": "video/mp2t", ".m4v": "video/mp4",
     ".mkv": "video/matroska", ".mov": "video/quicktime", ".mp4": "video/mp4", ".mpeg": "video/mpeg",
     ".mpg": "video/mpeg", ".mts": "video/mp2t", ".ogv": "video/ogg", ".png": "image/png", ".ts": "video/mp2t",
-    ".webm": "video/webm", ".webp": "image/webp", ".wmv": "video/x-ms-wmv",
+    ".vtt": "text/vtt", ".webm": "video/webm", ".webp": "image/webp",
+    ".wmv": "video/x-ms-wmv",
 }  # fmt: skip
 
 _log = logging.getLogger(__name__)

@@ -35,6 +35,17 @@ def assets_of(session: Session, video_id: uuid.UUID) -> list[Asset]:
     return list(session.exec(select(Asset).where(Asset.video_id == video_id).order_by(col(Asset.path))))
 
 
+def has_asset(session: Session, video_id: uuid.UUID, path: str) -> bool:
+    """Whether a path is that of an asset of a video."""
+    return session.get(Asset, (video_id, path)) is not None
+
+
+def by_path(session: Session, paths: Collection[str], kind: AssetKind) -> list[Asset]:
+    """Assets of a kind that have one of these paths, each path once; not of more than a few thousand."""
+    found = select(Asset).where(col(Asset.path).in_(paths), Asset.kind == kind)
+    return list({asset.path: asset for asset in session.exec(found.order_by(col(Asset.path)))}.values())
+
+
 def is_storyboard_of(asset: type[Asset], video: type[Video]) -> tuple[ColumnElement[bool], ...]:
     """Whether an asset is the storyboard of what a video's file holds now (pure).
 

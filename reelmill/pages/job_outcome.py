@@ -1,4 +1,6 @@
-"""What came of a job: its result card with its images, and the videos that it made, each a link to its player."""
+"""What came of a job: its result card with its images, GIFs in motion, and the videos that it made, each a link to its
+player.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,12 @@ from typing import Any, Final
 from nicegui import ui
 
 from reelmill.api.access.roles import Permission
+from reelmill.catalogue.assets import by_path
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Video
+from reelmill.catalogue.models import Asset, AssetKind, Video
 from reelmill.catalogue.searching import by_paths
 from reelmill.errors import PlatformError
+from reelmill.pages.components.asset_image import asset_images
 from reelmill.pages.components.text import Text
 from reelmill.pages.components.video_entry import video_entry
 from reelmill.pages.view import View
@@ -33,6 +37,7 @@ class Outcome:
     markdown: str | None = None  # its result card
     result: dict[str, Any] | None = None
     videos: tuple[Video, ...] = ()  # that it made
+    gifs: tuple[Asset, ...] = ()
 
 
 def read_outcome(view: View, job_id: uuid.UUID) -> Outcome:
@@ -51,7 +56,7 @@ def read_outcome(view: View, job_id: uuid.UUID) -> Outcome:
     reader = view.services.dispatcher.reader
     result = reader.result(job_id)
     paths = [*dict.fromkeys(made_paths(result))][:_SHOWN] if view.may(Permission.READ_VIDEOS) else []
-    return Outcome(reader.result_card(job_id), result, _videos(paths))
+    return Outcome(reader.result_card(job_id), result, *_made(paths))
 
 
 def made_paths(result: Any) -> Iterator[str]:
@@ -84,6 +89,8 @@ def show_outcome(outcome: Outcome) -> None:
             ui.markdown(outcome.markdown).classes("rm-result")
         else:
             Text("pre", json.dumps(outcome.result, indent=2), "rm-log")
+        if outcome.gifs:
+            asset_images(outcome.gifs, "GIFs that were made")
         if outcome.videos:
             _show_videos(outcome.videos)
 
@@ -95,12 +102,13 @@ def _show_videos(videos: Iterable[Video]) -> None:
                 video_entry(video)
 
 
-def _videos(paths: list[str]) -> tuple[Video, ...]:
-    """Of these paths those that the catalogue knows to be made; that it is away hides no result."""
+def _made(paths: list[str]) -> tuple[tuple[Video, ...], tuple[Asset, ...]]:
+    """Videos and GIFs of these paths that the catalogue knows to be made; that it is away hides no result."""
     if not paths:
-        return ()
+        return (), ()
     try:
         with session() as opened:
-            return tuple(video for video in by_paths(opened, paths) if video.is_product)
+            videos = tuple(video for video in by_paths(opened, paths) if video.is_product)
+            return videos, tuple(by_path(opened, paths, AssetKind.GIF))
     except PlatformError:
-        return ()
+        return (), ()

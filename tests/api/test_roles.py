@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 _JOBS = "/api/media/jobs"
 _CREATING = {("POST", _JOBS), ("POST", f"{_JOBS}/reencode"), ("POST", f"{_JOBS}/bulk")}
 
-_UNDESCRIBED = (("HEAD", "/api/media/videos/{name}/stream"), ("HEAD", "/api/media/videos/{name}/thumbnail"))
+_UNDESCRIBED = tuple(("HEAD", f"/api/media/videos/{{name}}/{each}") for each in ("stream", "thumbnail", "asset"))
 
 
 def _allowed(method: str, path: str) -> Collection[Role]:

@@ -17,9 +17,9 @@ from reelmill.analysis.scenes.transitions import Transitions, packed
 from reelmill.api.access.roles import Role
 from reelmill.api.app import create_app
 from reelmill.api.services import Services
-from reelmill.catalogue import findings, product_sources, scanning, tagging
+from reelmill.catalogue import assets, findings, product_sources, scanning, tagging
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Analysis, Scene, Video, VideoTag
+from reelmill.catalogue.models import Analysis, Asset, AssetKind, Scene, Video, VideoTag
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.catalogue.scenes import record as record_scenes
 from reelmill.ffmpeg.binary import find_ffmpeg
@@ -158,7 +158,7 @@ def test_a_video_comes_with_what_it_was_made_of_and_what_was_made_of_it(api: Tes
     assert [(tag["name"], tag["byPerson"]) for tag in tags] == [("film", True), ("dark", False)]
 
 
-@pytest.mark.parametrize("rest", ["", "/scenes", "/tags", "/thumbnail", "/stream"])
+@pytest.mark.parametrize("rest", ["", "/scenes", "/tags", "/thumbnail", "/stream", "/asset?path=a.gif"])
 def test_an_unknown_name_is_404_with_the_nearest(api: TestClient, rest: str) -> None:
     _add("library/films/Chaplin in the park.mp4")
     response = api.get(f"{VIDEOS}/Chaplin in park.mp4{rest}")
@@ -206,6 +206,25 @@ def test_a_thumbnail_is_sent_once_and_then_known(api: TestClient, media_root: Me
     assert (image.content, image.headers["content-type"]) == (b"\xff\xd8 image", "image/jpeg")
     again = api.get(f"{VIDEOS}/b.mp4/thumbnail", headers={"If-None-Match": image.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_an_asset_is_sent_by_its_path_and_nothing_else_of_the_library(api: TestClient, media_root: MediaRoot) -> None:
+    _add("inbox/a.mp4", id=CHAPLIN)
+    _add("inbox/b.mp4")
+    row = Asset(video_id=CHAPLIN, path="gifs/a é.gif", kind=AssetKind.GIF)
+    with session() as opened:
+        assets.record(opened, [row])
+    asked = {"path": row.path}
+    assert api.get(f"{VIDEOS}/a.mp4/asset", params=asked).json()["error"]["code"] == "NotMade", "its file is gone"
+    (media_root.path / "gifs").mkdir(exist_ok=True)
+    (media_root.path / row.path).write_bytes(b"GIF89a moving")
+    whole = api.get(f"{VIDEOS}/a.mp4/asset", params=asked)
+    assert (whole.content, whole.headers["content-type"]) == (b"GIF89a moving", "image/gif")
+    part = api.get(f"{VIDEOS}/a.mp4/asset", params=asked, headers={"Range": "bytes=0-2"})
+    assert (part.status_code, part.content) == (206, b"GIF")
+    for name, path in (("b.mp4", row.path), ("a.mp4", "inbox/a.mp4"), ("a.mp4", "../secret"), ("a.mp4", "/etc/hosts")):
+        response = api.get(f"{VIDEOS}/{name}/asset", params={"path": path})
+        assert (response.status_code, response.json()["error"]["code"]) == (404, "NotMade"), (name, path)
 
 
 def test_a_stream_has_ranges_and_its_head(api: TestClient, media_root: MediaRoot) -> None:

@@ -27,6 +27,8 @@ from reelmill.api.routes.video_views import (
     read_scenes,
 )
 from reelmill.api.services import Site
+from reelmill.api.texts import Text
+from reelmill.catalogue.assets import has_asset
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Not, Or
 from reelmill.catalogue.filter_fields import INVALID, MISSING
@@ -158,6 +160,28 @@ def thumbnail(name: str, root: Root) -> OpenFileResponse:
         return OpenFileResponse(root.open_file(video.thumbnail_path), video.thumbnail_path)
     except FileMissing as error:
         raise NotMade(f"The thumbnail of {video.path} is gone; {way_out}.") from error
+
+
+@router.head("/{name:path}/asset", include_in_schema=False)
+@router.get(
+    "/{name:path}/asset",
+    response_class=OpenFileResponse,
+    status_code=200,
+    responses=_NAMED | _FILE | {206: _PARTIAL, 304: _UNCHANGED, 416: _UNSATISFIABLE},
+)
+def asset(
+    name: str, root: Root, path: Annotated[Text, Query(description="`path` of one of the video's `assets`")]
+) -> OpenFileResponse:
+    """Send an image, a GIF or a storyboard that a job made of a video, or a range of its bytes."""
+    with session() as opened:
+        video = resolve_video(opened, name, root)
+        known = has_asset(opened, video.id, path)
+    if not known:
+        raise NotMade(f"{path} is no asset of {video.path}; `assets` of the video has those there are.")
+    try:
+        return OpenFileResponse(root.open_file(path), path)
+    except FileMissing as error:
+        raise NotMade(f"{path} is gone; submit the job that made it again.") from error
 
 
 @router.head("/{name:path}/stream", include_in_schema=False)

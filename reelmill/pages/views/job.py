@@ -51,11 +51,11 @@ _SCROLL: Final = "const log = getHtmlElement({id}); if (log) log.scrollTop = log
 
 
 @page("/jobs/{job_id}", "Job", permission=Permission.MANAGE_JOBS, section="/jobs")
-async def job(view: View, job_id: uuid.UUID) -> None:
+async def job(view: View, job_id: str) -> None:
     """Build the page."""
     reader = view.services.dispatcher.reader
     try:
-        detail = await asyncio.to_thread(reader.read, job_id)
+        detail = await asyncio.to_thread(lambda: reader.read(_id_in_address(job_id)))
     except UnknownName:
         Text("h1", "No such job")
         empty_state("There is no job of this id.", "It may have been cleared.", action=("All jobs", "/jobs"))
@@ -253,6 +253,14 @@ class _JobPage:
     async def _prioritise(self, priority: str) -> None:
         if await prioritise(self._view, self._id, int(priority)):
             await self._refresh()
+
+
+def _id_in_address(text: str) -> uuid.UUID:
+    """The id of a job in an address, which somebody may have typed."""
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise UnknownName(f"{text} is no id of a job.", text) from error
 
 
 def is_id(name: str) -> bool:

@@ -20,6 +20,7 @@ from reelmill.dispatch import JobFilter
 from reelmill.errors import UnknownVideo
 from reelmill.pages import theme
 from reelmill.pages.address import address
+from reelmill.pages.components.asset_image import asset_images, shown_assets
 from reelmill.pages.components.badge import status_badge
 from reelmill.pages.components.states import empty_state
 from reelmill.pages.components.text import Text
@@ -36,6 +37,8 @@ from reelmill.wording import clock, in_bytes, in_saving
 
 #: Jobs of the video that are shown; the rest are on the page of jobs.
 _JOBS: Final = 8
+#: Images of the video that are shown.
+_IMAGES: Final = 48
 #: Segments of one source that are named.
 _SEGMENTS: Final = 12
 
@@ -55,7 +58,7 @@ class VideoFacts:
 
 
 @page(f"{LIBRARY}/{{video_id}}", "Video", permission=Permission.READ_VIDEOS, section=LIBRARY)
-async def video(view: View, video_id: uuid.UUID) -> None:
+async def video(view: View, video_id: str) -> None:
     """Build the page."""
     ui.add_head_html(f'<link rel="stylesheet" href="{theme.asset("library.css")}">')
     with ui.element("nav").props('aria-label="Where this is"'):
@@ -79,6 +82,7 @@ async def video(view: View, video_id: uuid.UUID) -> None:
         with ui.element("div").classes("rm-video-main"):
             _show_player(view, known)
             _show_products(known)
+            _show_images(known)
         with ui.element("div").classes("rm-video-side"):
             _show_facts(known)
             _show_tags(known.details)
@@ -86,9 +90,27 @@ async def video(view: View, video_id: uuid.UUID) -> None:
                 await _show_jobs(view, record)
 
 
-def _read(video_id: uuid.UUID) -> VideoFacts:
+def id_in_address(text: str) -> uuid.UUID:
+    """The id of a video in an address, which somebody may have typed.
+
+    Args:
+        text: that stands there.
+
+    Returns:
+        The id.
+
+    Raises:
+        UnknownVideo: it is none.
+    """
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise UnknownVideo(f"{text} is no id of a video.", text) from error
+
+
+def _read(video_id: str) -> VideoFacts:
     with session() as opened:
-        record = get_video(opened, video_id)
+        record = get_video(opened, id_in_address(video_id))
         found = read_scenes(opened, record)
         scenes = () if found is None else found.data
         return VideoFacts(read_details(opened, record), tuple((scene.start, scene.end) for scene in scenes))
@@ -223,6 +245,17 @@ def _show_products(known: VideoFacts) -> None:
         with ui.element("ul").classes("rm-grid rm-grid-small"):
             for product in products:
                 _show_product(source, product)
+
+
+def _show_images(known: VideoFacts) -> None:
+    images = shown_assets(known.details.assets)
+    if not images:
+        return
+    with ui.element("section").props('aria-label="Images of it"').classes("rm-panel"):
+        Text("h2", "Images of it")
+        asset_images(images[:_IMAGES], "Images")
+        if len(images) > _IMAGES:
+            Text("p", f"{len(images) - _IMAGES:,} more are among its assets in the REST API.", "rm-quiet rm-small")
 
 
 def _show_product(source: Video, product: Video) -> None:
