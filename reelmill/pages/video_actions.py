@@ -21,7 +21,7 @@ from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.reencode import web_encoding
 from reelmill.operations.web_copies.plan import PlanOptions, plan_library
 from reelmill.operations.web_copies.video_plan import VideoPlan
-from reelmill.pages.components.dialogue import confirmed
+from reelmill.pages.components.dialogue import confirmed, dialogue
 from reelmill.pages.components.states import button
 from reelmill.pages.components.text import Text
 from reelmill.pages.view import View
@@ -91,7 +91,7 @@ _CLOSE: Final = """(event) => {
 
 def _asked(view: View, video: Video, action: VideoAction, menu: ui.element) -> Callable[[], Awaitable[None]]:
     async def ask() -> None:
-        view.client.run_javascript(f"getHtmlElement({menu.id}).open = false")
+        view.client.run_javascript(f"({_CLOSE})({{target: getHtmlElement({menu.id})}})")
         parameters = await _parameters(view, video, action)
         if parameters is not None:
             await hand_in(view, action, {"video_id": str(video.id), **parameters})
@@ -130,27 +130,22 @@ async def _folder(video: Video) -> str | None:
     """Ask where a video goes."""
     folders = [folder for folder in await asyncio.to_thread(_folders) if folder != video.directory_type]
     chosen = {"folder": ""}
-    with ui.context.client.layout, ui.dialog() as dialogue, ui.element("section").classes("rm-dialogue"):
-        dialogue.props('role="dialog" aria-label="Move to Directory"')
+    with dialogue("Move to Directory") as asked:
         Text("h2", "Move to Directory")
         Text("p", f"{video.path} goes into the folder of the directory type. {MOVE.consequence}", "rm-quiet")
 
         def move() -> None:
             if chosen["folder"].strip():
-                dialogue.submit(chosen["folder"].strip())
+                asked.submit(chosen["folder"].strip())
 
         entry = _folder_entry(folders)
         entry.on("input", lambda event: chosen.update(folder=str(event.args)), js_handler=_VALUE)
         entry.on("keydown.enter", move)
         with ui.element("div").classes("rm-buttons"):
-            button("Leave it", lambda: dialogue.submit(None), kind="quiet")
+            button("Leave it", lambda: asked.submit(None), kind="quiet")
             button("Move", move, kind="primary")
-    try:
-        found = await dialogue
-        return found if isinstance(found, str) else None
-    finally:
-        if not dialogue.is_deleted:
-            dialogue.delete()
+    found = await asked
+    return found if isinstance(found, str) else None
 
 
 def _folder_entry(folders: Iterable[str]) -> ui.element:
@@ -175,19 +170,14 @@ def _folders() -> list[str]:
 
 async def _plan_accepted(view: View, video: Video) -> bool:
     """Show what a re-encode would do, why, and what it predicts, and ask whether it shall."""
-    with (
-        ui.context.client.layout,
-        ui.dialog() as dialogue,
-        ui.element("section").classes("rm-dialogue rm-dialogue-wide"),
-    ):
-        dialogue.props('role="dialog" aria-label="Re-encode for Streaming"')
+    with dialogue("Re-encode for Streaming", wide=True) as asked:
         Text("h2", f"Re-encode for Streaming: {video.title}")
         with ui.element("div").classes("rm-plan").props('role="status"') as place, ui.element("div").classes("rm-row"):
             ui.element("div").classes("rm-spinner")
             Text("p", "Encoding short samples to predict from…", "rm-quiet")
         with ui.element("div").classes("rm-buttons"):
-            button("Leave it", lambda: dialogue.submit(False), kind="quiet")
-            button("Re-encode", lambda: dialogue.submit(True), kind="primary").props("autofocus")
+            button("Leave it", lambda: asked.submit(False), kind="quiet")
+            button("Re-encode", lambda: asked.submit(True), kind="primary").props("autofocus")
 
     async def fill() -> None:
         try:
@@ -206,11 +196,9 @@ async def _plan_accepted(view: View, video: Video) -> bool:
 
     filling = background_tasks.create(fill())
     try:
-        return bool(await dialogue)
+        return bool(await asked)
     finally:
         filling.cancel()  # a plan that waits for another is not made for nobody
-        if not dialogue.is_deleted:
-            dialogue.delete()
 
 
 def plan_copy(video: Video) -> VideoPlan:
