@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.patience import PATIENCE
 
@@ -17,10 +17,19 @@ from tests.patience import PATIENCE
 WIDE: Final[ViewportSize] = {"width": 1440, "height": 900}
 NARROW: Final[ViewportSize] = {"width": 390, "height": 844}
 
+#: Milliseconds that a page has to show something, far more than it ever takes: a name that a page does
+#: not have any more is not waited for as long as a job is.
+_SHOWN: Final = 60_000
+
+#: Milliseconds for what comes only once a job has run: ``expect(…).to_be_visible(timeout=JOB)``.
+JOB: Final = PATIENCE * 1000
+
 #: What axe-core calls a fault that keeps people out.
 _SERIOUS: Final = ("serious", "critical")
 
 Scheme = Literal["light", "dark"]
+
+expect.set_options(timeout=_SHOWN)
 
 
 @contextmanager
@@ -53,8 +62,7 @@ def visitor(browser: Browser, address: str, token: str | None, *, scheme: Scheme
     """
     # Without movement: axe-core would judge the contrast of what is fading in.
     context = browser.new_context(base_url=address, viewport=WIDE, color_scheme=scheme, reduced_motion="reduce")
-    context.set_default_timeout(PATIENCE * 1000)
-    context.set_default_navigation_timeout(PATIENCE * 1000)
+    context.set_default_timeout(_SHOWN)
     faults: list[str] = []
     try:
         tab = context.new_page()

@@ -14,7 +14,6 @@ from deployments.site import Site
 from reelmill.api.access.roles import Role
 from tests.pages.browser import faults_for_people, visitor
 from tests.pages.conftest import served
-from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.site
 
@@ -30,7 +29,6 @@ def test_pages_name_a_server_that_is_away_and_show_the_rest(
         served(on_site, tmp_path, PREFECT_API_URL=_NOWHERE) as address,
         visitor(browser, address, token) as tab,
     ):
-        expect.set_options(timeout=PATIENCE * 1000)
         away = tab.get_by_text("The Prefect server does not answer").first
         for path, shown in (
             ("/", tab.get_by_text("completed today")),

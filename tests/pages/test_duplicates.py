@@ -16,12 +16,9 @@ from reelmill.operations.jobs.scan import scan
 from reelmill.pages.job_outcome import made_paths
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import ffmpeg, generated
-from tests.pages.browser import NARROW, faults_for_people, visitor
-from tests.patience import PATIENCE
+from tests.pages.browser import JOB, NARROW, faults_for_people, visitor
 
 pytestmark = pytest.mark.site
-
-_SLOW: Final = PATIENCE * 1000
 
 #: Of which no second looks like another.
 _MOVING: Final = "mandelbrot=s=160x90:r=10:start_scale=0.6:end_scale=0.02:end_pts=200,hue=H=0.4*t,trim=duration=8"
@@ -43,7 +40,6 @@ def test_duplicates_are_reported_shown_side_by_side_and_compared(
 ) -> None:
     _library(on_site)
     with visitor(browser, pages, token_of(Role.SUPER_ADMIN)) as tab:
-        expect.set_options(timeout=_SLOW)
         tab.goto("/library")
         tab.get_by_role("link", name="Duplicates").press("Enter")
         tab.wait_for_url("**/library/duplicates")
@@ -60,7 +56,7 @@ def test_duplicates_are_reported_shown_side_by_side_and_compared(
         tab.wait_for_url(re.compile("/jobs/[0-9a-f-]{36}$"))
         expect(tab.locator(".rm-toast")).to_contain_text("The duplicates report is handed in.")
         result = tab.get_by_role("region", name="Result")
-        expect(result).to_contain_text("1 set of the same")
+        expect(result).to_contain_text("1 set of the same", timeout=JOB)
         # The job shows what it has found as images.
         expect(result.locator("td img")).to_have_count(3)
         assert result.locator("td img").first.evaluate("image => image.naturalWidth") > 0

@@ -23,11 +23,10 @@ from reelmill.settings import get_settings
 from tests.api.callers import KnownCallers
 from tests.api.live import live
 from tests.pages.browser import faults_for_people, log_in, visitor
-from tests.patience import PATIENCE, until
+from tests.patience import until
 
 pytestmark = pytest.mark.site
 
-expect.set_options(timeout=PATIENCE / 4 * 1000)
 
 _times = {"shown": 0}
 

@@ -18,12 +18,10 @@ from reelmill.dispatch import Dispatcher, dispatcher
 from reelmill.operations.jobs.scan import scan
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import clip
-from tests.pages.browser import NARROW, WIDE, Scheme, faults_for_people, visitor
-from tests.patience import PATIENCE, until
+from tests.pages.browser import JOB, NARROW, WIDE, Scheme, faults_for_people, visitor
+from tests.patience import until
 
 pytestmark = pytest.mark.site
-
-expect.set_options(timeout=PATIENCE / 4 * 1000)
 
 
 @pytest.fixture
@@ -148,8 +146,15 @@ def test_a_job_is_steered_by_keyboard_and_others_see_it(
         _press(alice, "Cancel")
         expect(alice.get_by_role("alertdialog")).to_be_visible()
         assert faults_for_people(alice) == []
+        # Tab stays in it, in both directions.
+        stops = [alice.get_by_role("button", name=each) for each in ("Leave it", "Cancel the job")]
+        expect(stops[1]).to_be_focused()
+        for key, stop in (("Tab", stops[0]), ("Tab", stops[1]), ("Shift+Tab", stops[0]), ("Shift+Tab", stops[1])):
+            alice.keyboard.press(key)
+            expect(stop).to_be_focused()
         alice.keyboard.press("Escape")
         expect(alice.get_by_role("alertdialog")).to_have_count(0)
+        expect(alice.get_by_role("button", name="Cancel", exact=True)).to_be_focused()
         expect(badge).to_contain_text("pending")
         _press(alice, "Cancel")
         expect(alice.get_by_role("button", name="Leave it")).to_be_in_viewport()
@@ -164,7 +169,7 @@ def test_a_job_is_steered_by_keyboard_and_others_see_it(
         lost.rename(inbox / "away")
         failed = prefect.jobs.submit("thumbnail_generate", {"video_id": "small.mp4"}, max_retries=0).public_id
         bob.goto("/jobs?status=failed")
-        expect(_row(bob, failed)).to_be_visible()
+        expect(_row(bob, failed)).to_be_visible(timeout=JOB)
         (inbox / "away").rename(lost)
         retry = _row(bob, failed).get_by_role("button", name="Retry")
         retry.focus()
@@ -173,7 +178,7 @@ def test_a_job_is_steered_by_keyboard_and_others_see_it(
         expect(_row(bob, failed)).to_have_count(0)
         bob.get_by_role("button", name="failed").press("Enter")
         bob.wait_for_url(f"{pages}/jobs")
-        expect(_row(bob, failed).locator(".rm-badge")).to_contain_text("completed")
+        expect(_row(bob, failed).locator(".rm-badge")).to_contain_text("completed", timeout=JOB)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -202,6 +207,10 @@ def test_every_page_is_whole_and_open_to_all(
             ("/doctor", tab.get_by_text("What helps:").first.or_(tab.get_by_text("All is well.")).first),
             (f"/jobs/{job}", tab.get_by_text("It waits:")),
             (f"/jobs/{uuid.uuid4()}", tab.get_by_text("There is no job of this id.")),
+            ("/jobs/none", tab.get_by_role("link", name="All jobs")),
+            ("/library/none", tab.get_by_role("link", name="All videos")),
+            ("/library/none/compare", tab.get_by_text("There is no video of this id.")),
+            ("/library/batches/none", tab.get_by_role("alert")),
         ):
             tab.goto(path)
             expect(shown).to_be_visible()

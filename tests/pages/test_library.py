@@ -22,13 +22,9 @@ from reelmill.catalogue.models import Analysis, Video
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import generated
-from tests.pages.browser import NARROW, WIDE, faults_for_people, visitor
-from tests.patience import PATIENCE
+from tests.pages.browser import JOB, NARROW, WIDE, faults_for_people, visitor
 
 pytestmark = pytest.mark.site
-
-#: A page on a busy machine, in milliseconds.
-_SLOW: Final = PATIENCE * 1000
 
 _LOADED: Final = "document.querySelector('video')?.readyState >= 1"
 
@@ -117,7 +113,6 @@ def test_a_video_is_found_played_by_scene_and_acted_on_by_keyboard(
 ) -> None:
     record = _fill(on_site)
     with visitor(browser, pages, token_of(Role.SUPER_ADMIN)) as tab:
-        expect.set_options(timeout=_SLOW)
         tab.goto("/library?sort=path")
         expect(tab.get_by_text("100 videos")).to_be_visible()
         expect(tab.get_by_role("link", name="Holiday")).to_have_count(59)
@@ -148,7 +143,7 @@ def test_a_video_is_found_played_by_scene_and_acted_on_by_keyboard(
         tab.locator("summary").press("Enter")
         tab.get_by_role("button", name="Re-encode for Streaming").press("Enter")
         plan = tab.get_by_role("status").filter(has_text="Why")
-        expect(plan).to_contain_text("Size now")
+        expect(plan).to_contain_text("Size now", timeout=JOB)
         _look(tab, "plan-light")
         tab.keyboard.press("Escape")
         expect(plan).to_have_count(0)  # until it is gone, what has the focus is in it
@@ -159,14 +154,13 @@ def test_a_video_is_found_played_by_scene_and_acted_on_by_keyboard(
         tab.wait_for_url(re.compile("/jobs/[0-9a-f-]{36}$"))
         expect(tab.locator(".rm-toast")).to_contain_text("Validate Metadata is handed in.")
         tab.goto(f"/library/{record.id}")
-        expect(tab.get_by_label("Jobs").get_by_text("completed")).to_be_visible()
+        expect(tab.get_by_label("Jobs").get_by_text("completed")).to_be_visible(timeout=JOB)
 
 
 def test_what_a_viewer_sees_in_the_dark(
     on_site: Site, pages: str, browser: Browser, token_of: Callable[[Role], str]
 ) -> None:
     with visitor(browser, pages, token_of(Role.VIEWER), scheme="dark") as tab:
-        expect.set_options(timeout=_SLOW)
         tab.goto("/library")
         expect(tab.get_by_text("reelmill jobs submit scan")).to_be_visible()
         _look(tab, "library-empty-dark")
@@ -190,7 +184,6 @@ def test_a_batch_is_counted_started_and_followed(
 ) -> None:
     record = _fill(on_site)
     with visitor(browser, pages, token_of(Role.SUPER_ADMIN)) as tab:
-        expect.set_options(timeout=_SLOW)
         tab.goto("/library?search=palette")
         tab.get_by_role("link", name="Batch for these").press("Enter")
         tab.wait_for_url("**/library/batch?**")
@@ -201,7 +194,7 @@ def test_a_batch_is_counted_started_and_followed(
         tab.get_by_role("button", name="Start the batch").press("Enter")
         tab.wait_for_url("**/library/batches/*")
         expect(tab.locator(".rm-toast")).to_contain_text("The batch is started.")
-        expect(tab.get_by_text("1 of 1 done.")).to_be_visible()
+        expect(tab.get_by_text("1 of 1 done.")).to_be_visible(timeout=JOB)
         _look(tab, "batch-progress-light")
         tab.goto("/library?search=palette")
         image = tab.locator(".rm-thumb img")
@@ -232,7 +225,6 @@ def test_a_copy_is_compared_with_its_source_by_keyboard(
         scanning.upsert_videos(opened, [copy])
         product_sources.record(opened, copy.id, [SourceSegment.whole(record)])
     with visitor(browser, pages, token_of(Role.VIEWER)) as tab:
-        expect.set_options(timeout=_SLOW)
         tab.goto(f"/library/{record.id}")
         expect(tab.get_by_text("Plays its web copy.")).to_be_visible()
         expect(tab.get_by_text(re.compile("^Saves .*50 %$"))).to_be_visible()

@@ -13,11 +13,9 @@ from deployments.site import Site
 from reelmill.api.access.roles import Role
 from reelmill.dispatch import Dispatcher, dispatcher
 from tests.pages.browser import NARROW, WIDE, faults_for_people, visitor
-from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.site
 
-expect.set_options(timeout=PATIENCE / 4 * 1000)
 
 _NAME, _TITLE = "reelmill-transcoder", "Reelmill transcoder"
 
