@@ -65,10 +65,9 @@ def _show(findings: Sequence[Finding]) -> None:
 
 
 def _show_well(found: Finding) -> None:
-    icon, _ = _ICONS[found.severity]
     with ui.element("li").classes("rm-between"):
         with ui.element("span").classes("rm-row"):
-            ui.icon(icon).props('aria-hidden="true"').classes("rm-well")
+            ui.icon("check_circle").props('aria-hidden="true"').classes("rm-well")
             prose("span", found.sentence, "rm-anywhere")
         Text("span", found.check.replace("_", " "), "rm-quiet rm-small rm-check-name")
 
