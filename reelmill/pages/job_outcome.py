@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nicegui import ui
@@ -38,6 +38,7 @@ class Outcome:
     result: dict[str, Any] | None = None
     videos: tuple[Video, ...] = ()  # that it made
     gifs: tuple[Asset, ...] = ()
+    stills: frozenset[uuid.UUID] = frozenset()  # ids of videos of the GIFs that have a thumbnail
 
 
 def read_outcome(view: View, job_id: uuid.UUID) -> Outcome:
@@ -56,7 +57,7 @@ def read_outcome(view: View, job_id: uuid.UUID) -> Outcome:
     reader = view.services.dispatcher.reader
     result = reader.result(job_id)
     paths = [*dict.fromkeys(made_paths(result))][:_SHOWN] if view.may(Permission.READ_VIDEOS) else []
-    return Outcome(reader.result_card(job_id), result, *_made(paths))
+    return replace(_made(paths), markdown=reader.result_card(job_id), result=result)
 
 
 def made_paths(result: Any) -> Iterator[str]:
@@ -90,7 +91,7 @@ def show_outcome(outcome: Outcome) -> None:
         else:
             Text("pre", json.dumps(outcome.result, indent=2), "rm-log")
         if outcome.gifs:
-            asset_images(outcome.gifs, "GIFs that were made")
+            asset_images(outcome.gifs, "GIFs that were made", outcome.stills)
         if outcome.videos:
             _show_videos(outcome.videos)
 
@@ -102,13 +103,16 @@ def _show_videos(videos: Iterable[Video]) -> None:
                 video_entry(video)
 
 
-def _made(paths: list[str]) -> tuple[tuple[Video, ...], tuple[Asset, ...]]:
+def _made(paths: list[str]) -> Outcome:
     """Videos and GIFs of these paths that the catalogue knows to be made; that it is away hides no result."""
     if not paths:
-        return (), ()
+        return Outcome()
     try:
         with session() as opened:
             videos = tuple(video for video in by_paths(opened, paths) if video.is_product)
-            return videos, tuple(by_path(opened, paths, AssetKind.GIF))
+            gifs = tuple(by_path(opened, paths, AssetKind.GIF))
+            owners = [opened.get(Video, gif.video_id) for gif in gifs]
     except PlatformError:
-        return (), ()
+        return Outcome()
+    stills = frozenset(owner.id for owner in owners if owner is not None and owner.thumbnail_path is not None)
+    return Outcome(videos=videos, gifs=gifs, stills=stills)

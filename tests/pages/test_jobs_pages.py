@@ -26,8 +26,12 @@ pytestmark = pytest.mark.site
 
 @pytest.fixture
 def prefect(on_site: Site) -> Iterator[Dispatcher]:
+    """A dispatcher; pools that a failed test has left drained take jobs again."""
     with dispatcher() as opened:
         yield opened
+        for pool in opened.pools.all():
+            if pool.drained:
+                opened.pools.undrain(pool.name)
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, Page, expect
 from deployments.site import Site
 from reelmill.analysis.scenes import transitions
 from reelmill.api.access.roles import Role
-from reelmill.catalogue import findings, product_sources, scanning, tagging
+from reelmill.catalogue import assets, findings, product_sources, scanning, tagging
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import Analysis, Video
+from reelmill.catalogue.models import Analysis, Asset, AssetKind, Video
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import generated
@@ -27,6 +27,9 @@ from tests.pages.browser import JOB, NARROW, WIDE, faults_for_people, visitor
 pytestmark = pytest.mark.site
 
 _LOADED: Final = "document.querySelector('video')?.readyState >= 1"
+
+#: A GIF of one pixel.
+_GIF: Final = bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b")
 
 #: Where somebody who looks wants the screenshots.
 _SHOTS: Final = os.environ.get("REELMILL_TEST_SCREENSHOTS")
@@ -172,8 +175,15 @@ def test_what_a_viewer_sees_in_the_dark(
         expect(tab.get_by_role("link", name="Holiday").first).to_contain_text("Holiday 099")
         assert tab.get_by_role("link", name="Batch").count() == 0
         _look(tab, "library-dark")
+        gif = MediaRoot(on_site.settings.media_root).folder("gifs") / "a moment.gif"
+        gif.write_bytes(_GIF)
+        with session() as opened:
+            assets.record(opened, [Asset(video_id=record.id, path="gifs/a moment.gif", kind=AssetKind.GIF)])
         tab.goto(f"/library/{record.id}")
         tab.wait_for_function(_LOADED)
+        image = tab.get_by_role("region", name="Images of it").get_by_role("link", name="GIF").locator("img")
+        image.scroll_into_view_if_needed()
+        expect(image).to_have_js_property("naturalWidth", 1)
         assert tab.get_by_text("Actions", exact=True).count() == 0
         assert tab.get_by_role("heading", name="Jobs").count() == 0
         _look(tab, "video-dark")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Container, Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -33,26 +34,27 @@ def asset_label(asset: Asset) -> str:
     return f"{_WORDS[AssetKind(asset.kind)]}{number}"
 
 
-def asset_images(assets: Iterable[Asset], label: str) -> None:
+def asset_images(assets: Iterable[Asset], label: str, stills: Container[uuid.UUID]) -> None:
     """Show images in a grid, each a link to the whole of it.
 
     Args:
         assets: of ``shown_assets``.
         label: what they are, for a screen reader.
+        stills: ids of videos that have a thumbnail, in the place of a GIF for whoever wants nothing to move.
     """
     with ui.element("ul").classes("rm-grid rm-grid-small").props(f'aria-label="{label}"'):
         for asset in assets:
             with ui.element("li"):
-                _image(asset)
+                _image(asset, still=asset.kind == AssetKind.GIF and asset.video_id in stills)
 
 
-def _image(asset: Asset) -> None:
+def _image(asset: Asset, *, still: bool) -> None:
     video = f"/api/media/videos/{asset.video_id}"
     address = f"{video}/asset?path={quote(asset.path, safe='/')}"
     with ui.link(target=address).classes("rm-card") as link:
         link.props["title"] = asset.path
         with ui.element("picture").classes("rm-thumb"):
-            if asset.kind == AssetKind.GIF:  # what moves stands still for whoever wants that
+            if still:
                 ui.element("source").props(f'media="(prefers-reduced-motion: reduce)" srcset="{video}/thumbnail"')
             # Its name stands below it.
             ui.element("img").props('alt="" loading="lazy"').props["src"] = address

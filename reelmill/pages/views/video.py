@@ -248,12 +248,12 @@ def _show_products(known: VideoFacts) -> None:
 
 
 def _show_images(known: VideoFacts) -> None:
-    images = shown_assets(known.details.assets)
+    record, images = known.details.video, shown_assets(known.details.assets)
     if not images:
         return
     with ui.element("section").props('aria-label="Images of it"').classes("rm-panel"):
         Text("h2", "Images of it")
-        asset_images(images[:_IMAGES], "Images")
+        asset_images(images[:_IMAGES], "Images", [record.id] if record.thumbnail_path is not None else [])
         if len(images) > _IMAGES:
             Text("p", f"{len(images) - _IMAGES:,} more are among its assets in the REST API.", "rm-quiet rm-small")
 
