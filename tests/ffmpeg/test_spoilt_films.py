@@ -10,7 +10,7 @@ import pytest
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.raster import Box
 from reelmill.ffmpeg.verify import Expectation, FilmSegment, examine
-from tests.clips import ffmpeg
+from tests.clips import BEYOND_RANGE, ffmpeg
 
 _K = FindingKind
 _RATE = Fraction(25)
@@ -77,3 +77,16 @@ def test_a_film_at_another_rate_is_not_held_to_each_frame(source: Path, tmp_path
     ffmpeg("-i", source, "-r", "20", "-c:v", "libx264", "-preset", "veryfast", "-g", "20", other)
     film = _film(other, tmp_path, 0.4)
     assert _found(film, other, 0.4) == set()
+
+
+@pytest.mark.parametrize(("spoilt", "kinds"), [("null", set()), ("hflip", {_K.MIRRORED})])
+def test_what_is_below_black_or_above_white_may_be_cut_off(tmp_path: Path, spoilt: str, kinds: set[_K]) -> None:
+    """Of another matrix, what was in 0 and 255 of limited range went through RGB."""
+    source, film = tmp_path / "source.mkv", tmp_path / "film.mp4"
+    coded = "-c:v", "libx264", "-preset", "ultrafast", "-crf", "18"
+    ffmpeg("-f", "lavfi", "-i", f"{BEYOND_RANGE},loop=49:1", *coded, "-g", "10", source)
+    matrix = "in_color_matrix=smpte170m:out_color_matrix=bt709:out_range=tv,setparams=colorspace=bt709"
+    ffmpeg("-i", source, "-vf", f"scale=480:360:{matrix},{spoilt},format=yuv420p", *coded, film)
+    segments = (FilmSegment(source, 0.0, 2.0, at=0.0, heard=False),)
+    found = examine(film, Expectation(segments=segments, faststart=False)).findings
+    assert {finding.kind for finding in found} == kinds

@@ -17,7 +17,7 @@ from reelmill.ffmpeg.verify.image_match import ImageSource, image_fault
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scene_extract import scene_extract
 from reelmill.operations.jobs.thumbnail_generate import thumbnail
-from tests.clips import ffmpeg
+from tests.clips import BEYOND_RANGE, ffmpeg
 from tests.operations.library import add, files
 from tests.refusals import rejected
 
@@ -99,6 +99,15 @@ def test_a_large_image_is_held_against_its_frame_more_closely(frames: list[av.Vi
     assert [fault and fault.kind for fault in (image_fault(cropped, source), image_fault(shifted, source))] == [
         _K.CROPPED, _K.SHIFTED,
     ]  # fmt: skip
+
+
+def test_what_is_below_black_or_above_white_is_cut_off_in_an_image(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Also where it is so in single pixels, and nowhere in the mean of many."""
+    path = tmp_path_factory.mktemp("beyond") / "beyond.mkv"
+    ffmpeg("-f", "lavfi", "-i", BEYOND_RANGE, "-c:v", "libx264", "-qp", "0", path)
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+    assert image_fault(_drawn(frame, 320, 240), ImageSource.of(frame, 0.0)) is None
 
 
 def test_of_a_frame_with_alpha_nothing_is_said() -> None:

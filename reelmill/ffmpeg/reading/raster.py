@@ -96,12 +96,13 @@ class Raster:
         return fine.astype(np.float32) / np.float32(255)
 
 
-def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
+def raster(frame: VideoFrame, box: Box = WHOLE, *, cut_off: bool = False) -> Raster:
     """Shrink a frame to its raster: levels by its range, turned by its display matrix.
 
     Args:
         frame: decoded.
         box: the rectangle of the stored frame to shrink.
+        cut_off: what is below black or above white is taken for that, pixel by pixel, as screens show it.
 
     Returns:
         The raster.
@@ -112,21 +113,24 @@ def raster(frame: VideoFrame, box: Box = WHOLE) -> Raster:
     full = shown.format.name.startswith("yuvj") or int(shown.color_range) == _FULL_RANGE
     zero, white, colours = (0, 255, 255) if full else (16, 219, 224)  # ITU-T H.273, 8.3
     unit = (1 << depth) / 256 if not full else ((1 << depth) - 1) / 255
-    small = np.stack([_means(plane, depth, box) for plane in shown.planes[:3]]) / unit
+    regions = [_region(plane, depth, box) for plane in shown.planes]
+    if cut_off:
+        regions[0] = regions[0].clip(round(zero * unit), round((zero + white) * unit))
+    small = np.stack([_cells(region) for region in regions[:3]]) / unit
     small[0] = (small[0] - zero) / white
     small[1:] = (small[1:] - 128) / colours
     fine = b""
-    if len(shown.planes) > 3:  # over black, as players show it
-        small *= _means(shown.planes[3], depth, box) / ((1 << depth) - 1)
+    if len(regions) > 3:  # over black, as players show it
+        small *= _cells(regions[3]) / ((1 << depth) - 1)
     else:
-        bright = _fine(shown.planes[0], depth, box).astype(np.float32)
+        bright = _fine(regions[0], depth).astype(np.float32)
         bright = (bright - zero) * (255 / white)
         fine = _upright(bright[None], frame).round().clip(0, 255).astype(np.uint8).tobytes()
     matrix = int(frame.colorspace) if shown is frame else _BT601
     declared = matrix not in _UNKNOWN
     matrix = matrix if declared else usual_matrix(frame.width, frame.height)
     data = _upright(small, frame).astype(np.float16).tobytes()
-    sparse = min(_region(shown.planes[1], depth, box).shape) < SIDE
+    sparse = min(regions[1].shape) < SIDE
     return Raster(data, fine, matrix, declared, bool(frame.interlaced_frame), sparse)
 
 
@@ -169,14 +173,9 @@ def _region(plane: Any, depth: int, box: Box) -> NDArray[Any]:
     return rows[top:bottom, left:right]
 
 
-def _fine(plane: Any, depth: int, box: Box) -> NDArray[np.uint8]:
+def _fine(region: NDArray[Any], depth: int) -> NDArray[np.uint8]:
     """Brightness as it is stored, in eight bits; edges of cells may lie within a pixel, so that sizes do not matter."""
-    region = _region(plane, depth, box)
     return _shrunk(np.ascontiguousarray(region if depth <= 8 else (region >> (depth - 8)).astype(np.uint8)))
-
-
-def _means(plane: Any, depth: int, box: Box) -> Planes:
-    return _cells(_region(plane, depth, box))
 
 
 def _cells(region: NDArray[Any]) -> Planes:

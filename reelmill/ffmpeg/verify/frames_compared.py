@@ -19,7 +19,7 @@ from reelmill.ffmpeg.reading.decode_request import FrameRequest
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.reading.raster import WHOLE, Box, Raster, raster
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, in_step, shown_box, windows
-from reelmill.ffmpeg.verify.frames_match import Judge
+from reelmill.ffmpeg.verify.frames_match import Judge, least_distance
 from reelmill.ffmpeg.verify.order_match import misplaced
 from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader, first_frame_time
 
@@ -206,18 +206,26 @@ def _common_fault(
     expected: ExpectedFrame, at: float, wanted: Sequence[SourceFrame], got: Sequence[SourceFrame]
 ) -> FindingKind | None:
     """What most of the frames around a suspect show."""
-    judge, near = expected.judge, _APART * max(_SHORTEST, _frame_length(wanted), _frame_length(got))
+    near = _APART * max(_SHORTEST, _frame_length(wanted), _frame_length(got))
     small = [(frame.at, raster(frame.frame, expected.segment.box)) for frame in got]
     found: Counter[FindingKind | None] = Counter()
     for frame in wanted:
         time = at + frame.at - expected.at
         around = [shown for other, shown in small if abs(other - time) <= near]
         if around:
-            found[judge.fault(raster(frame.frame, expected.shown), around)] += 1
+            found[_fault(expected, frame, around)] += 1
     if not found:
         return None
     fault, count = found.most_common(1)[0]
     return fault if 2 * count > found.total() else None
+
+
+def _fault(expected: ExpectedFrame, frame: SourceFrame, around: Sequence[Raster]) -> FindingKind | None:
+    """What is wrong with what a film shows in a frame's place."""
+    # Levels below black and above white may be kept, or be cut off as screens do: a change of matrix goes through RGB,
+    # which has none. The film is held to what it is nearer to.
+    ways = [raster(frame.frame, expected.shown, cut_off=cut_off) for cut_off in (False, True)]
+    return expected.judge.fault(min(ways, key=lambda wanted: least_distance(wanted, around)), around)
 
 
 def _frame_length(frames: Sequence[SourceFrame]) -> float:

@@ -182,6 +182,11 @@ def _other_ways(got: Planes) -> list[tuple[FindingKind, Planes]]:
     ]
 
 
+def least_distance(wanted: Raster, around: Sequence[Raster]) -> float:
+    """How far a frame is from the nearest of some of a copy: mean square of what its raster is off."""
+    return min(_distance(wanted.planes, in_matrix_of(wanted, got)) for got in around)
+
+
 def _distance(wanted: Planes, got: Planes) -> float:
     return float(np.mean(np.square(wanted - got)))
 

@@ -16,7 +16,7 @@ from reelmill.ffmpeg.finding import Finding, FindingKind, in_words
 from reelmill.ffmpeg.reading.raster import FINE_SIDE, SIDE, WHOLE, Box, Raster, has_alpha, image_raster, raster
 from reelmill.ffmpeg.verify.frames_match import Judge
 
-#: Brightness so far below black or above white is cut off in an image, of 1.
+#: Brightness below black or above white is cut off in an image; where a cell loses so much of it, of 1, it counts.
 _BEYOND: Final = 0.01
 #: What is judged by how levels of an image grow with those of its frame.
 _BY_LEVELS: Final = (FindingKind.TOO_MUCH_CONTRAST, FindingKind.TOO_LITTLE_CONTRAST, FindingKind.OTHER_MATRIX)
@@ -47,8 +47,8 @@ class ImageSource:
         if has_alpha(frame):
             return cls(at, None)
         kept = raster(frame, box)
-        bright = kept.planes[0]
-        return cls(at, kept, mapped, bool(bright.min() < -_BEYOND or bright.max() > 1 + _BEYOND))
+        held = raster(frame, box, cut_off=True)
+        return cls(at, kept, mapped, bool(np.abs(kept.planes[0] - held.planes[0]).max() > _BEYOND))
 
 
 def image_fault(pixels: NDArray[np.uint8], source: ImageSource, written: float = 0.0) -> Finding | None:
