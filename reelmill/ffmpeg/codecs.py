@@ -142,6 +142,7 @@ H264: Final = Codec(
         ),
     ),
     bits_a_pixel=0.1,  # 2.8 Mbit/s at 720p30: our own figure, of films and of camera footage
+    version=2,
     # "High 10" and "High 4:2:2" are others.
     profiles=("Constrained Baseline", "Baseline", "Main", "High", "Progressive High", "Constrained High"),
     highest_level=HIGHEST.number,

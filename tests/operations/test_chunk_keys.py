@@ -38,8 +38,8 @@ _FRAMES: Final = "ac872a97784490c78748cec575013f48"
 @pytest.mark.parametrize(
     ("encoding", "keys"),
     [
-        (_SOFTWARE, ["9d342254cd551d31f646b8024c19c339", "056956d2d665a73cdd55c2a63b7d9fcc"]),
-        (_GPU, ["23c6a3a728360616da7b9350d3123bad", "60f9f524e66434d133e27c88372dd341"]),
+        (_SOFTWARE, ["f942ddbda5ca04061e2eb3551192baf0", "1e3b3c470158e11ebfa4c184a9e3ab61"]),
+        (_GPU, ["1d9739359395672ce101fba0ee870074", "368253bcaaacd2b5a6da38c739d0e473"]),
     ],
 )
 @pytest.mark.parametrize("threads", [None, 3])
@@ -69,7 +69,7 @@ def test_of_what_a_sequence_is_made_of() -> None:
     assert frames_recipe(_CONTENT, form, 75) == _FRAMES
     audio = audio_recipe(_CONTENT, begin=Fraction(1, 2), samples=48_000)
     assert audio == "f7c46240874d8bc492c8df6233486503"
-    assert single_key(audio, _BUILD) == "38994e390204c27edcfc3a7405e9a743"
+    assert single_key(audio, _BUILD) == "fccfce126af78a9011dfbe07052c73c0"
 
 
 @pytest.mark.parametrize(
@@ -78,22 +78,22 @@ def test_of_what_a_sequence_is_made_of() -> None:
         (
             Encoding(threads=2),
             [
-                "919fa4942577157d38a24845b6d6b477",
-                "7cab476f1b4a2af2a88b549f3dbd3c07",
-                "a92f69836d13c882b05adaa155b65bbd",
+                "6cc91459915411643e0d0c312b1f5868",
+                "9fac1040e5daf088d142444c981ce129",
+                "a5865d5f95b6323f8c7c621979d26c6b",
             ],
         ),
         (
             Encoding(encoder="h264_nvenc"),
             [
-                "c87a7a65819410350102c958f9e1e578",
-                "9e92928cca8b8577146d58dc7388682f",
-                "4489d6b077d012ff4cb557de190afe12",
+                "92b99b3d83850dbe07ca63f1761ac76d",
+                "88b59f13aaf90626ec82f97f4aefba67",
+                "91c72baa96d2389fdd130602b6df0f9d",
             ],
         ),
     ],
 )
 def test_of_a_film(encoding: Encoding, keys: list[str]) -> None:
     options = {"bf": concat.DELAY}
-    sequence = FrameSequence("segment 1", _FRAMES, 75, Fraction(25), graph=lambda first: first, options=options)
+    sequence = FrameSequence("segment 1", _FRAMES, 75, Fraction(25), (640, 360), lambda first: first, options)
     assert sequence.chunk_keys(sequence.chunk_bounds(25), encoding, _BUILD) == keys

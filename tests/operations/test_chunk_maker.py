@@ -16,6 +16,7 @@ import pytest
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.chunk_store.chunk_maker import ChunkMaker
 from reelmill.operations.chunk_store.film_chunks import Effort, FilmChunks, FrameSequence
@@ -136,7 +137,7 @@ def test_chunks_of_a_gpu_that_failed_do_not_count(bench: Workbench, tmp_path: Pa
     gpu = FullGpu(bench.transcoder.ffmpeg)
     busy = replace(bench, transcoder=Transcoder(runner=gpu, devices=gpu.devices))
     drawn = partial(_drawn, rate=5)
-    frames = FrameSequence("the film", "of", 25, Fraction(5), drawn)
+    frames = FrameSequence("the film", "of", 25, Fraction(5), (64, 48), drawn)
     encoding = Encoding(encoder="h264_nvenc", preset="ultrafast")
     build = version(bench.transcoder.ffmpeg)
     chunks = FilmChunks(replace(busy, chunk_seconds=Fraction(1)), JobClaim(busy, "job"), tmp_path)
@@ -150,6 +151,14 @@ def test_chunks_of_a_gpu_that_failed_do_not_count(bench: Workbench, tmp_path: Pa
     assert chunks.effort == Effort(chunks=5, chunks_reused=0, frames_encoded=25)
 
 
-def _drawn(first: int, rate: int) -> Any:
-    drawn = ffmpeg.input(f"testsrc2=size=64x48:rate={rate}", f="lavfi")["v:0"]
+def test_chunks_of_a_film_are_of_the_lowest_level_that_holds_it(bench: Workbench, tmp_path: Path) -> None:
+    """See ``test_build`` for films in one go."""
+    frames = FrameSequence("the film", "of", 10, Fraction(5), (320, 240), partial(_drawn, rate=5, size="320x240"))
+    chunks = FilmChunks(replace(bench, chunk_seconds=Fraction(1)), JobClaim(bench, "job"), tmp_path)
+    made = chunks.frames(frames, Encoding(preset="veryslow"), NullReport())
+    assert [probe(chunk.path).video.level for chunk in made] == [11, 11]
+
+
+def _drawn(first: int, rate: int, size: str = "64x48") -> Any:
+    drawn = ffmpeg.input(f"testsrc2=size={size}:rate={rate}", f="lavfi")["v:0"]
     return drawn.filter("trim", start_frame=first).filter("setpts", "PTS-STARTPTS").filter("format", "yuv420p")

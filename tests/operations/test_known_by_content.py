@@ -400,7 +400,7 @@ def test_a_product_that_has_rotted_is_found_again_and_again_and_made_anew(bench:
 
 def test_whoever_may_need_the_same_chunk_takes_the_same_lock() -> None:
     """Rows of two divisions share a chunk, and not their first."""
-    sequence, way = FrameSequence("film", "of", 75, Fraction(25), graph=lambda first: first), Encoding()
+    sequence, way = FrameSequence("film", "of", 75, Fraction(25), (640, 360), graph=lambda first: first), Encoding()
     first, second = (sequence.chunk_keys(sequence.chunk_bounds(frames), way, "n9.0") for frames in (25, 50))
     assert (first[0] == second[0], first[-1] == second[-1]) == (False, True)
     assert sequence.lock(way, "n9.0") == replace(sequence, frames=50).lock(replace(way, threads=3), "n9.0")

@@ -225,6 +225,7 @@ def grid(cells: Sequence[Cell], target: Path, encoding: Encoding, form: GridForm
     length = seconds(form.length)
     stacked = stacked_cells(cells, form).filter("trim", duration=length).filter("setpts", "PTS-STARTPTS")
     options: dict[str, Any] = {**encoding.options(), **FASTSTART, **UNLABELLED, "f": "mp4", "t": length}
+    options |= encoding.bounds(form.size, form.rate)
     streams = [stacked]
     if form.heard:
         streams.append(mixed_cells(cells, form))

@@ -178,6 +178,7 @@ def _first(start: Fraction, seek_point: SeekPoint, rate: Fraction) -> Fraction:
 
 def _written(streams: Sequence[Any], info: MediaInfo, target: Path, encoding: Encoding) -> tuple[str, ...]:
     options: dict[str, Any] = {**encoding.options(), **FASTSTART, **UNLABELLED, "f": "mp4"}
+    options |= encoding.bounds(web_size(info), rate_of(info))
     options |= AAC if info.audio_tracks else {}
     options |= tags(info)
     return arguments(ffmpeg.output(*streams, media_url(target), **options))

@@ -54,6 +54,7 @@ class FrameSequence:
     of: str  # a recipe of what is seen
     frames: int
     rate: Fraction
+    size: tuple[int, int]  # pixels
     graph: Callable[[int], Any]  # filtered, from the frame of that number on
     options: Mapping[str, Any] = field(default_factory=dict)  # more of the encoder's
 
@@ -78,9 +79,13 @@ class FrameSequence:
         """The name of the lock of all its chunks, however they are divided (pure); arguments as of ``chunk_keys``."""
         return recipe("row", **self._made_by(encoding, build))
 
+    def further_options(self, encoding: Encoding) -> dict[str, Any]:
+        """What its encoder is given besides ``encoding.options``."""
+        return {**encoding.bounds(self.size, self.rate), **self.options}
+
     def _made_by(self, encoding: Encoding, build: str) -> dict[str, Any]:
         """All that its chunks depend on but for where they begin and end."""
-        options = {**encoding.options(), **self.options, "version": encoding.codec.version}
+        options = {**encoding.options(), **self.further_options(encoding), "version": encoding.codec.version}
         options.pop("threads", None)
         return {"of": self.of, "rate": str(self.rate), "build": build, **options}
 
@@ -321,10 +326,10 @@ class _Row:
 
     def command(self, encoding: Encoding) -> Sequence[str]:
         """The command line that writes them."""
-        sequence, folder = self.sequence, self.folder
+        sequence, options = self.sequence, self.sequence.further_options(encoding)
         graph = sequence.graph(self.begin)
         return segment_muxer.encode_in_chunks(
-            graph, self.bounds, sequence.rate, self.chunk_frames, folder, encoding, **sequence.options
+            graph, self.bounds, sequence.rate, self.chunk_frames, self.folder, encoding, **options
         )
 
 

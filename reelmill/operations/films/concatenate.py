@@ -162,6 +162,7 @@ class _SequenceMaker:
             of=frames_recipe(source.content, form, segment.frames),
             frames=segment.frames,
             rate=form.rate,
+            size=self._plan.size,
             graph=lambda first: concat.fitted_to(source.path, source.info, form, first),
             options={"bf": concat.DELAY},
         )

@@ -165,7 +165,7 @@ def _film(cells: Sequence[filters.Cell], planned: GridPlan, key: str) -> Film:
         return filters.stacked_cells(cells, form, first)
 
     audio = filters.mixed_cells(cells, form) if planned.heard else None
-    video = FrameSequence("the grid", recipe("stacked", job=key), planned.frames, planned.rate, graph)
+    video = FrameSequence("the grid", recipe("stacked", job=key), planned.frames, planned.rate, SIZE, graph)
     return Film(video, audio, command, audio_options={"ac": 2})
 
 

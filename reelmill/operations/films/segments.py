@@ -46,6 +46,7 @@ def cut(work: FilmWork, source: ReadableVideo, intervals: Sequence[TimeRange], r
         of=recipe("cut", job=recipe_key, spans=intervals),
         frames=sum(counts),
         rate=rate,
+        size=web_size(info),
         graph=lambda first: montage.joined_frames(cuts, first),
         options=montage.tags(info),
     )

@@ -19,6 +19,7 @@ from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.commands import montage
 from reelmill.ffmpeg.commands.montage import Montage, TimeRange
+from reelmill.ffmpeg.geometry import web_size
 from reelmill.ffmpeg.reading.loudness import integrated_loudness
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.seeking import seek_points
@@ -232,6 +233,7 @@ class _FadedFilm:
             of=of,
             frames=frames,
             rate=cuts.rate,
+            size=web_size(info),
             graph=lambda first: montage.faded_frames(cuts, first),
             options=montage.tags(info),
         )
