@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from reelmill.ffmpeg.finding import FindingKind
+from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import Tally
 from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, append_points, appended_points
 from reelmill.ffmpeg.verify.points_match import points_faults, wrong_frames
@@ -71,10 +72,12 @@ def test_a_frame_that_the_next_replaces_at_once_may_be_anything(later: float, fo
     assert len(list(points_faults(given.tobytes(), report))) == found
 
 
-def test_points_are_kept_behind_a_film(tmp_path: Path) -> None:
-    film, points = clip(tmp_path / "film.mp4"), tmp_path / "points"
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_points_are_kept_behind_a_film(tmp_path: Path, ending: str) -> None:
+    film, points = clip(tmp_path / f"film.{ending}"), _given(25).tobytes()
     assert appended_points(film, 25) is None
-    points.write_bytes(_given(25).tobytes())
     append_points(film, points)
-    assert appended_points(film, 25) == points.read_bytes()
+    assert appended_points(film, 25) == points
     assert appended_points(film, 24) is None
+    report = check_whole(film)
+    assert (report.clean, report.frames) == (True, 25)

@@ -25,8 +25,10 @@ from reelmill.ffmpeg.commands.segment_muxer import chunk_bounds
 from reelmill.ffmpeg.process.fake_runner import FakeRunner
 from reelmill.ffmpeg.process.run import FfmpegRunner, ProcessResult
 from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, append_points
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.chunk_store.chunk_maker import gaps
+from reelmill.operations.chunk_store.encoded_points import points_of, written_points
 from reelmill.operations.chunk_store.eviction import tidy
 from reelmill.operations.chunk_store.store import Store, StoredChunk
 from reelmill.operations.context import Workbench
@@ -314,3 +316,12 @@ def test_what_is_missing_is_made_in_as_few_runs_as_there_are_gaps() -> None:
     there = StoredChunk(Path("a"), {}, 1)
     assert gaps([None, None, there, None, there]) == [slice(0, 2), slice(3, 4)]
     assert gaps([there]) == []
+
+
+def test_of_frames_that_cannot_all_be_compared_the_log_says_so(tmp_path: Path) -> None:
+    """An ffmpeg that ended well and wrote none of what it was asked for beside the film."""
+    notes, film = Notes(), clip(tmp_path / "film.mkv")
+    assert (written_points(tmp_path / "none", notes), points_of([(film, 25)], notes)) == (b"", b"")
+    assert len(notes.lines) == 2
+    append_points(film, bytes(25 * FRAME_BYTES))
+    assert (points_of([(film, 25)], notes), len(notes.lines)) == (bytes(25 * FRAME_BYTES), 2)

@@ -172,6 +172,20 @@ def test_a_few_wrong_frames_are_found_wherever_they_are(
     assert {finding.kind for finding in refusal.value.findings} == {kind}
 
 
+@pytest.mark.parametrize(("written", "chunk_seconds"), [("output.mp4", 30), ("*.mkv", 6)])
+@pytest.mark.parametrize("lie", ["black", "repeated"])
+def test_a_few_wrong_frames_of_a_film_are_found_wherever_they_are(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, chunk_seconds: int, lie: str
+) -> None:
+    source = clip(bench.root.folder("inbox") / "long.mp4", seconds=12, gop=50, sound=0)
+    script = liar(tmp_path / "ffmpeg", f"{lie} frames", written)
+    lied_to = replace(_lying(monkeypatch, bench, script), chunk_seconds=Fraction(chunk_seconds))
+    with pytest.raises(OutputRejected) as refusal:
+        digest(lied_to, str(add(bench, source).id), target_length=10)
+    assert {finding.kind for finding in refusal.value.findings} == {_FEW[lie]}
+    assert _lied_about(script, written)
+
+
 #: What is made of pieces, each a file of its own.
 _PUT_TOGETHER: dict[str, Job] = {
     "a sequence": lambda bench, ids: compile_mega(bench, ids, layout="sequence"),

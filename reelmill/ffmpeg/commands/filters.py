@@ -15,6 +15,7 @@ from typing import Any, Final
 import ffmpeg
 
 from reelmill.ffmpeg.commands.colours import in_matrix, in_own_matrix, sdr, tone_mapped
+from reelmill.ffmpeg.commands.frame_points import points_beside
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 from reelmill.ffmpeg.reading.tracks import AudioTrack, by_position
@@ -210,7 +211,9 @@ class GridForm:
     heard: Sequence[int] = ()  # which cells are heard, from 0; several are mixed, none is silence
 
 
-def grid(cells: Sequence[Cell], target: Path, encoding: Encoding, form: GridForm) -> tuple[str, ...]:
+def grid(
+    cells: Sequence[Cell], target: Path, encoding: Encoding, form: GridForm, points: Path | None = None
+) -> tuple[str, ...]:
     """Videos side by side in as many rows as columns; one that ends early stays on its last frame.
 
     Args:
@@ -218,6 +221,7 @@ def grid(cells: Sequence[Cell], target: Path, encoding: Encoding, form: GridForm
         target: the mp4 to write.
         encoding: how to encode.
         form: of the grid.
+        points: a file to write with the points of each frame that is encoded; None: nobody needs them.
 
     Returns:
         ffmpeg's arguments.
@@ -226,11 +230,12 @@ def grid(cells: Sequence[Cell], target: Path, encoding: Encoding, form: GridForm
     stacked = stacked_cells(cells, form).filter("trim", duration=length).filter("setpts", "PTS-STARTPTS")
     options: dict[str, Any] = {**encoding.options(), **FASTSTART, **UNLABELLED, "f": "mp4", "t": length}
     options |= encoding.bounds(form.size, form.rate)
+    stacked, beside = points_beside(stacked, points)
     streams = [stacked]
     if form.heard:
         streams.append(mixed_cells(cells, form))
         options |= {**AAC, "ac": 2}
-    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+    return arguments(*beside, ffmpeg.output(*streams, media_url(target), **options))
 
 
 def stacked_cells(cells: Sequence[Cell], form: GridForm, first: int = 0) -> Any:

@@ -12,8 +12,11 @@ from reelmill.ffmpeg.reading.probe import media_url
 
 #: What every encoder is given, see ``Encoding.options``.
 _FORMAT: Final = "yuv420p"
-#: Raw bytes, a frame for each that is encoded, whenever it is shown.
-_AS_THEY_ARE: Final = {"f": "rawvideo", "fps_mode:v": "passthrough", "enc_time_base:v": "filter"}
+#: Raw bytes, a frame for each that is encoded, whenever it is shown; written at once, so that a chunk's are there when
+#: it is.
+_AS_THEY_ARE: Final = {
+    "f": "rawvideo", "fps_mode:v": "passthrough", "enc_time_base:v": "filter", "flush_packets": 1,
+}  # fmt: skip
 
 
 def points_beside(video: Any, target: Path | None) -> tuple[Any, tuple[Any, ...]]:

@@ -23,6 +23,7 @@ from reelmill.ffmpeg.commands.filters import (
     seconds,
     shown,
 )
+from reelmill.ffmpeg.commands.frame_points import points_beside
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import web_size
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
@@ -50,7 +51,7 @@ class Montage:
         return rate_of(self.info)
 
 
-def joined(montage: Montage, target: Path, encoding: Encoding) -> tuple[str, ...]:
+def joined(montage: Montage, target: Path, encoding: Encoding, points: Path | None = None) -> tuple[str, ...]:
     """Segments of one video, cut frame-exactly and joined in the order given, audio with them.
 
     Each segment is an input of its own, sought by keyframe and then decoded to its exact start, so that what lies
@@ -60,6 +61,7 @@ def joined(montage: Montage, target: Path, encoding: Encoding) -> tuple[str, ...
         montage: whose segments do not overlap.
         target: the mp4 to write.
         encoding: how to encode.
+        points: a file to write with the points of each frame that is encoded; None: nobody needs them.
 
     Returns:
         ffmpeg's arguments.
@@ -68,7 +70,7 @@ def joined(montage: Montage, target: Path, encoding: Encoding) -> tuple[str, ...
     streams = [stream for segment in segments for stream in segment]
     heard = 1 if montage.info.audio_tracks else 0
     film = ffmpeg.filter_multi_output(streams, "concat", n=len(segments), v=1, a=heard)
-    return _written([film[i] for i in range(1 + heard)], montage.info, target, encoding)
+    return _written([film[i] for i in range(1 + heard)], montage.info, target, encoding, points)
 
 
 def joined_frames(montage: Montage, first: int = 0) -> Any:
@@ -83,7 +85,9 @@ def joined_audio(montage: Montage) -> Any:
     return ffmpeg.filter([audio for _, audio in streams], "concat", n=len(streams), v=0, a=1)
 
 
-def faded(montage: Montage, target: Path, encoding: Encoding, gain: float) -> tuple[str, ...]:
+def faded(
+    montage: Montage, target: Path, encoding: Encoding, gain: float, points: Path | None = None
+) -> tuple[str, ...]:
     """Each segment faded into the next, and the audio levelled.
 
     Args:
@@ -91,13 +95,14 @@ def faded(montage: Montage, target: Path, encoding: Encoding, gain: float) -> tu
         target: the mp4 to write.
         encoding: how to encode.
         gain: of the audio, in dB.
+        points: see ``joined``.
 
     Returns:
         ffmpeg's arguments.
     """
     video, *audio = _faded(montage)
     audio = [levelled(one, gain) for one in audio]
-    return _written([video.filter("format", "yuv420p"), *audio], montage.info, target, encoding)
+    return _written([video.filter("format", "yuv420p"), *audio], montage.info, target, encoding, points)
 
 
 def faded_frames(montage: Montage, first: int = 0) -> Any:
@@ -176,12 +181,15 @@ def _first(start: Fraction, seek_point: SeekPoint, rate: Fraction) -> Fraction:
     return min(seek_point.shown, seek_point.following, key=lambda time: (abs(time - start), abs(time - even)))
 
 
-def _written(streams: Sequence[Any], info: MediaInfo, target: Path, encoding: Encoding) -> tuple[str, ...]:
+def _written(
+    streams: Sequence[Any], info: MediaInfo, target: Path, encoding: Encoding, points: Path | None
+) -> tuple[str, ...]:
     options: dict[str, Any] = {**encoding.options(), **FASTSTART, **UNLABELLED, "f": "mp4"}
     options |= encoding.bounds(web_size(info), rate_of(info))
     options |= AAC if info.audio_tracks else {}
     options |= tags(info)
-    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+    video, beside = points_beside(streams[0], points)
+    return arguments(*beside, ffmpeg.output(video, *streams[1:], media_url(target), **options))
 
 
 def tags(info: MediaInfo) -> dict[str, str]:

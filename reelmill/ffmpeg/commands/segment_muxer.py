@@ -18,6 +18,7 @@ from av.error import FFmpegError
 from reelmill.errors import InputError, OutputRejected
 from reelmill.ffmpeg.codecs import WEB, Codec
 from reelmill.ffmpeg.commands.filters import AAC, FASTSTART, UNLABELLED, arguments, seconds
+from reelmill.ffmpeg.commands.frame_points import points_beside
 from reelmill.ffmpeg.encoding import KEYFRAME_SECONDS, Encoding
 from reelmill.ffmpeg.finding import Finding, FindingKind, not_usable
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, media_url, open_media
@@ -52,7 +53,7 @@ def encode_in_chunks(
     encoding: Encoding,
     **options: Any,
 ) -> tuple[str, ...]:
-    """Encode chunks that follow one another; ``chunk_path`` names their files.
+    """Encode chunks that follow one another; ``chunk_path`` names their files, and ``points_path`` that of points.
 
     Args:
         video: filtered frames, of which the first is the first of the first chunk.
@@ -76,14 +77,19 @@ def encode_in_chunks(
     usual = max(1, int(KEYFRAME_SECONDS * rate))
     keyframes = {"force_key_frames": f"expr:not(mod(n,{each}))+gte(n-prev_forced_n,{usual})"}
     pattern = media_url(folder).replace("%", "%%") + "/%06d.mkv"
-    return arguments(
-        ffmpeg.output(video, pattern, r=str(rate), **{**encoding.options(), **keyframes}, **muxing, **options)
-    )
+    video, beside = points_beside(video, points_path(folder, begin, each))
+    options = {**encoding.options(), **keyframes, **muxing, **options}
+    return arguments(*beside, ffmpeg.output(video, pattern, r=str(rate), **options))
 
 
 def chunk_path(folder: Path, first: int, each: int) -> Path:
     """The file of the chunk that begins with frame ``first``; whole as soon as the next one is there."""
     return folder / f"{first // each:06d}.mkv"
+
+
+def points_path(folder: Path, first: int, each: int) -> Path:
+    """The file of the points of all frames of the chunks that begin with frame ``first``."""
+    return folder / f"{first // each:06d}.points"
 
 
 def check_chunk(path: Path, frames: int, name: str, codec: Codec = WEB) -> int:

@@ -19,9 +19,14 @@ from numpy.typing import NDArray
 SIDE: Final = 8
 #: Bytes of a frame: one a point, row by row, in the levels that the frame is stored in.
 FRAME_BYTES: Final = SIDE * SIDE
-#: Size and type of the box that holds a chunk's points, which players skip (ISO/IEC 14496-12, 8.1.2).
-_HEAD: Final = struct.Struct(">I4s")
-_FREE: Final = b"free"
+#: What points are in behind a chunk's frames, which players skip: a box of an mp4 with its size and type (ISO/IEC
+#: 14496-12, 8.1.2), or a void element of Matroska with its type and the size of what follows (RFC 8794, 11.3.2).
+_FREE: Final = struct.Struct(">I4s")
+_VOID: Final = struct.Struct(">BQ")
+_VOID_TYPE: Final = 0xEC
+_VOID_WIDTH: Final = 1 << 56
+#: What a Matroska file begins with (RFC 8794, 11.2.1).
+_EBML: Final = b"\x1a\x45\xdf\xa3"
 
 
 class PointSampler:
@@ -37,26 +42,34 @@ class PointSampler:
         return plane[:SIDE].tobytes()
 
 
-def append_points(film: Path, points: Path) -> None:
-    """Put the points of a film's frames behind it, in a box that players skip.
+def _head(film: Path, size: int) -> bytes:
+    """What stands before so many bytes of points behind a film."""
+    with film.open("rb") as file:
+        if file.read(len(_EBML)) == _EBML:
+            return _VOID.pack(_VOID_TYPE, _VOID_WIDTH | size)
+    return _FREE.pack(_FREE.size + size, b"free")
+
+
+def append_points(film: Path, points: bytes) -> None:
+    """Put the points of a film's frames behind it, where players skip them.
 
     Args:
-        film: an mp4 that nobody else uses yet.
-        points: a file of them.
+        film: an mp4 or Matroska file that nobody else uses yet.
+        points: of each of its frames.
 
     Raises:
         OSError: the disk refuses.
     """
-    held = points.read_bytes()
+    head = _head(film, len(points))
     with film.open("ab") as file:
-        file.write(_HEAD.pack(_HEAD.size + len(held), _FREE) + held)
+        file.write(head + points)
 
 
 def appended_points(film: Path, frames: int) -> bytes | None:
     """The points that ``append_points`` put behind a film.
 
     Args:
-        film: the mp4.
+        film: the file.
         frames: that it has.
 
     Returns:
@@ -65,11 +78,12 @@ def appended_points(film: Path, frames: int) -> bytes | None:
     Raises:
         OSError: it cannot be read.
     """
-    size = _HEAD.size + frames * FRAME_BYTES
+    head = _head(film, frames * FRAME_BYTES)
+    size = len(head) + frames * FRAME_BYTES
     with film.open("rb") as file:
         begin = film.stat().st_size - size
         if begin < 0:
             return None
         file.seek(begin)
-        box = file.read(size)
-    return box[_HEAD.size :] if box[: _HEAD.size] == _HEAD.pack(size, _FREE) else None
+        held = file.read(size)
+    return held[len(head) :] if held[: len(head)] == head else None

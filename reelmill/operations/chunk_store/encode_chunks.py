@@ -26,7 +26,7 @@ from reelmill.ffmpeg.commands.filters import text_subtitles
 from reelmill.ffmpeg.commands.segment_muxer import check_opens
 from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.planning.chunk_plan import Chunk, identity
-from reelmill.ffmpeg.reading.frame_points import append_points, appended_points
+from reelmill.ffmpeg.reading.frame_points import append_points
 from reelmill.ffmpeg.reading.packet_index import Index
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
@@ -207,7 +207,7 @@ def _encode(bench: Workbench, task: ChunkTask, target: Path) -> dict[str, Any]:
             check_opens(target, task.name)
         else:
             delay = chunk_commands.check_chunk(target, task.chunk, task.source.time_base, task.encoding.codec)
-            append_points(target, points)
+            append_points(target, points.read_bytes())
     finally:
         points.unlink(missing_ok=True)
     return {
@@ -317,20 +317,6 @@ def _progress_reported(
         ended.set()
         poller.join()
         store.remove_progress_notes(task.key for task in tasks)
-
-
-def points_of(store: Store, chunks: ChunkSet) -> bytes:
-    """The points of each frame that the encoders of all chunks were given.
-
-    Args:
-        store: of the chunks.
-        chunks: all of them.
-
-    Returns:
-        They, in order; none where a chunk was made before chunks had them.
-    """
-    found = [appended_points(store.path(chunk.key), chunk.frames) for chunk in chunks.video]
-    return b"" if None in found else b"".join(points for points in found if points is not None)
 
 
 def join_chunks(

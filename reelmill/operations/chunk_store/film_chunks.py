@@ -22,8 +22,10 @@ from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.commands import concat, segment_muxer
 from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, append_points
 from reelmill.ffmpeg.transcoder import EncodeResult
 from reelmill.operations.chunk_store.chunk_maker import ChunkMaker
+from reelmill.operations.chunk_store.encoded_points import points_of, written_points
 from reelmill.operations.chunk_store.job_claim import JobClaim
 from reelmill.operations.chunk_store.store import Store, StoredChunk
 from reelmill.operations.context import Workbench
@@ -96,7 +98,7 @@ class Film:
 
     video: FrameSequence
     audio: Any | None  # filtered; None: it is silent
-    command: Callable[[Encoding, Path], Sequence[str]]  # makes all of it in one go
+    command: Callable[[Encoding, Path, Path], Sequence[str]]  # makes all of it in one go, and its points
     audio_options: Mapping[str, Any] = field(default_factory=dict)  # more of the audio encoder's
 
 
@@ -192,7 +194,7 @@ class FilmChunks:
                 self.count(chunk)
         return chunks
 
-    def film(self, film: Film, encoding: Encoding, staged: Path, report: Report) -> None:
+    def film(self, film: Film, encoding: Encoding, staged: Path, report: Report) -> bytes:
         """Make a whole film at ``staged``.
 
         Args:
@@ -201,6 +203,9 @@ class FilmChunks:
             staged: file to write.
             report: where progress goes.
 
+        Returns:
+            The points of each frame that was encoded; none where they are not known, which is logged.
+
         Raises:
             GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: it went wrong; chunks that were written
                 stay.
@@ -208,11 +213,12 @@ class FilmChunks:
         video, transcoder = film.video, self.bench.transcoder
         length = video.frames / video.rate
         if len(video.chunk_bounds(self._chunk_frames(video.rate))) == 1:
-            encoded = transcoder.encode(lambda way: film.command(way, staged), encoding, report, length)
+            points = self._folder / "output.points"
+            encoded = transcoder.encode(lambda way: film.command(way, staged, points), encoding, report, length)
             self.spent.append(encoded)
             self._counts["chunks"] += 1
             self._counts["frames_encoded"] += encoded.last.frames
-            return
+            return written_points(points, report)
         chunks = self.frames(video, encoding, Share(report, 0, _FRAMES_DONE))
         audio = None if film.audio is None else self._audio(film, Share(report, _FRAMES_DONE, _AUDIO_DONE)).path
         joined = self._folder / "pictures.mp4"
@@ -221,6 +227,7 @@ class FilmChunks:
         line = segment_muxer.mux(joined, audio, staged)
         self.run(line, WEB.software.name, Share(report, _AUDIO_DONE, 1), length)
         joined.unlink(missing_ok=True)
+        return points_of(((chunk.path, chunk.facts["frames"]) for chunk in chunks), report)
 
     def _audio(self, film: Film, report: Report) -> StoredChunk:
         def make_audio(target: Path) -> dict[str, Any]:
@@ -320,6 +327,20 @@ class _Row:
         """The frame after the last."""
         return self.bounds[-1][1]
 
+    @property
+    def points(self) -> Path:
+        """Where the points of all frames are written."""
+        return segment_muxer.points_path(self.folder, self.begin, self.chunk_frames)
+
+    def points_between(self, first: int, end: int) -> bytes | None:
+        """Those of frames from ``first`` to ``end``; None where they are not written."""
+        if not self.points.exists():
+            return None
+        with self.points.open("rb") as file:
+            file.seek((first - self.begin) * FRAME_BYTES)
+            found = file.read((end - first) * FRAME_BYTES)
+        return found if len(found) == (end - first) * FRAME_BYTES else None
+
     def files(self) -> list[Path]:
         """Where each chunk is written."""
         return [segment_muxer.chunk_path(self.folder, first, self.chunk_frames) for first, _ in self.bounds]
@@ -343,7 +364,7 @@ class _RowEncoder:
     def encode(self, encoding: Encoding, report: Report) -> list[StoredChunk]:
         """Make and store all of them."""
         self._codec = encoding.codec
-        for file in self._files:  # of an encoder that this one stands in for
+        for file in (*self._files, self._row.points):  # of an encoder that this one stands in for
             file.unlink(missing_ok=True)
         length = (self._row.end - self._row.begin) / self._row.sequence.rate
         self._chunks.run(self._row.command(encoding), encoding.encoder, report, length, self._store_whole_ones)
@@ -353,7 +374,7 @@ class _RowEncoder:
     def _store_whole_ones(self) -> None:
         """A chunk is whole once the encoder has begun the next. Without the database it waits: the encode goes on."""
         whole = max((number for number, file in enumerate(self._files) if number and file.exists()), default=0)
-        if whole > len(self._stored) and guard.holds():
+        if whole > len(self._stored) and self._row.points_between(*self._row.bounds[whole - 1]) and guard.holds():
             self._store(whole)
 
     def _store(self, count: int) -> None:
@@ -363,6 +384,8 @@ class _RowEncoder:
             first, end = row.bounds[number]
             name = f"{row.sequence.name}, frames {first + 1} to {end}"
             delay = segment_muxer.check_chunk(self._files[number], end - first, name, self._codec)
+            if points := row.points_between(first, end):
+                append_points(self._files[number], points)
             chunk = self._chunks.store.add(
                 row.keys[number], self._files[number], {"frames": end - first, "delay": delay}
             )

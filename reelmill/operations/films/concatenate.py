@@ -16,6 +16,7 @@ from reelmill.ffmpeg.reading.loudness import integrated_loudness
 from reelmill.ffmpeg.reading.seeking import seek_point_from_start
 from reelmill.ffmpeg.verify import Expectation, FilmSegment, verify_intermediate
 from reelmill.operations import size_estimates
+from reelmill.operations.chunk_store.encoded_points import points_of
 from reelmill.operations.chunk_store.film_chunks import FilmChunks, FrameSequence, film_chunks
 from reelmill.operations.films import film_sources
 from reelmill.operations.films.film_result import FilmOutput
@@ -97,6 +98,7 @@ class _SequenceMaker:
         self._audio_files: list[Path] = []
         self._made: list[SequenceSegment] = []
         self._expected: list[FilmSegment] = []
+        self._encoded: list[tuple[Path, int]] = []  # chunks, and how many frames each has
 
     def produce(self) -> FilmOutput:
         """Make every segment, join them, publish."""
@@ -114,6 +116,7 @@ class _SequenceMaker:
             audio_tracks=1 if self._heard else 0,
             audio_throughout=True,
             segments=tuple(self._expected),
+            points=self._points(),
         )
         details = SequenceDetails(pieces=tuple(self._made)).model_dump(mode="json")
         bytes_in = sum(source.video.size for source in self._sources)
@@ -169,6 +172,12 @@ class _SequenceMaker:
         for chunk in self._chunks.frames(sequence, self._work.encoding, share):
             verify_intermediate(chunk.path, Expectation(size=self._plan.size, audio_tracks=0), sequence.name)
             self._frame_files.append(chunk.path)
+            self._encoded.append((chunk.path, chunk.facts["frames"]))
+
+    def _points(self) -> bytes:
+        """Of each frame that was encoded; none where some are joined as they are."""
+        copied = any(segment.copied for segment in self._plan.segments)
+        return b"" if copied else points_of(self._encoded, self._work.bench.report)
 
     def _add_audio(self, source: SequenceSource, segment: SegmentPlan, samples: int, share: Share) -> float | None:
         """Levelled audio, or silence; returns by how many dB it was changed, None where there is none to hear."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -147,7 +147,8 @@ def produce(work: FilmWork, videos: Sequence[Video], cells: Sequence[filters.Cel
             small = _SmallCells(chunks, cells, planned, Share(bench.report, 0, begin))
             cells = [small.make_small(number, video) for number, video in enumerate(videos)]
         film = _film(cells, planned, work.product.recipe)
-        chunks.film(film, work.encoding, staged, Share(bench.report, begin, _FILM_DONE))
+        points = chunks.film(film, work.encoding, staged, Share(bench.report, begin, _FILM_DONE))
+        expected = replace(expected, points=points)
         return work.publish(staged, expected, chunks, bytes_in=sum(video.size for video in videos))
 
 
@@ -158,8 +159,8 @@ def _form(cells: Sequence[filters.Cell], planned: GridPlan) -> filters.GridForm:
 def _film(cells: Sequence[filters.Cell], planned: GridPlan, key: str) -> Film:
     form = _form(cells, planned)
 
-    def command(way: Encoding, target: Path) -> Sequence[str]:
-        return filters.grid(cells, target, way, form)
+    def command(way: Encoding, target: Path, points: Path) -> Sequence[str]:
+        return filters.grid(cells, target, way, form, points)
 
     def graph(first: int) -> Any:
         return filters.stacked_cells(cells, form, first)

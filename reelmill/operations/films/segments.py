@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from reelmill.ffmpeg.commands import montage
@@ -51,13 +52,13 @@ def cut(work: FilmWork, source: ReadableVideo, intervals: Sequence[TimeRange], r
         options=montage.tags(info),
     )
     audio = montage.joined_audio(cuts) if info.audio_tracks else None
-    film = Film(video, audio, lambda way, target: montage.joined(cuts, target, way))
+    film = Film(video, audio, lambda way, target, points: montage.joined(cuts, target, way, points))
     expected = expected_of_one(info, length, video.frames, of_intervals(source, intervals, counts, work.encoding))
     staged = work.folder / "output.mp4"
     with film_chunks(work.bench, recipe_key, work.folder) as chunks:
-        chunks.film(film, work.encoding, staged, report)
+        points = chunks.film(film, work.encoding, staged, report)
         work = work.made_of(film_sources.of_intervals(source.video, intervals, counts, rate))
-        return work.publish(staged, expected, chunks, path.stat().st_size)
+        return work.publish(staged, replace(expected, points=points), chunks, path.stat().st_size)
 
 
 def expected_of_one(info: MediaInfo, length: Fraction, frames: int, segments: tuple[FilmSegment, ...]) -> Expectation:

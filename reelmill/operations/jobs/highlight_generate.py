@@ -202,7 +202,8 @@ def _publish_film(work: FilmWork, opened: ReadableVideo, chosen: Sequence[Segmen
     with film_chunks(work.bench, key, work.folder) as chunks:
         faded = _FadedFilm(source, info, tuple(ranges), tuple(fades), change)
         film = faded.film(recipe("faded", job=key, spans=ranges, fades=fades), frames)
-        chunks.film(film, work.encoding, staged, Share(work.bench.report, 0.4, 0.95))
+        points = chunks.film(film, work.encoding, staged, Share(work.bench.report, 0.4, 0.95))
+        expected = replace(expected, points=points)
         return work.publish(staged, expected, chunks, opened.video.size, details)
 
 
@@ -238,4 +239,4 @@ class _FadedFilm:
             options=montage.tags(info),
         )
         heard = montage.faded_audio(cuts, change) if info.audio_tracks else None
-        return Film(seen, heard, lambda way, target: montage.faded(cuts, target, way, change))
+        return Film(seen, heard, lambda way, target, points: montage.faded(cuts, target, way, change, points))

@@ -31,8 +31,8 @@ from reelmill.operations.chunk_store.encode_chunks import (
     chunk_tasks,
     join_chunks,
     make_chunks,
-    points_of,
 )
+from reelmill.operations.chunk_store.encoded_points import points_of, written_points
 from reelmill.operations.chunk_store.job_claim import JobClaim
 from reelmill.operations.chunk_store.store import Store
 from reelmill.operations.context import Workbench
@@ -126,8 +126,7 @@ class WebCopy:
         frames = encoded.last.frames
         if self.info.video.frames not in (None, frames):
             self.report.line(f"its container counts {plural(self.info.video.frames or 0, 'frame')}; shown: {frames}")
-        given = points.read_bytes() if points.exists() else b""  # without a film there are none either
-        return StagedCopy(staged, encoded, frames, given, 1, 0, frames)
+        return StagedCopy(staged, encoded, frames, written_points(points, self.report), 1, 0, frames)
 
     def _in_chunks(self, index: Index, chunks: tuple[Chunk, ...]) -> StagedCopy:
         self.report.line(f"encoded in {plural(len(chunks), 'chunk')} of about {float(self.chunk_seconds):g} s")
@@ -152,7 +151,7 @@ class WebCopy:
         source, joining = (self.source, self.info), Share(self.report, _JOINED, 1)
         staged, cpu = join_chunks(self.bench, source, index, made, self.folder, joining)
         length = (index.times[-1] + index.hold - index.times[0]) * index.time_base
-        energy = meter.stop()
+        energy, store = meter.stop(), Store(self.bench.root)
         encoded = EncodeResult(
             seconds=time.monotonic() - started,
             cpu_seconds=cpu + sum(chunk.cpu_seconds for chunk in made.all),
@@ -165,7 +164,7 @@ class WebCopy:
             staged=staged,
             encoded=encoded,
             frames=len(index.times),
-            points=points_of(Store(self.bench.root), made),
+            points=points_of(((store.path(chunk.key), chunk.frames) for chunk in made.video), self.report),
             chunks=len(chunks),
             chunks_reused=sum(chunk.reused for chunk in made.video),
             frames_encoded=sum(chunk.frames for chunk in made.video if not chunk.reused),
