@@ -189,6 +189,23 @@ def test_pq_whose_tags_were_lost_is_known_by_what_else_it_declares(tmp_path: Pat
     assert found[0][1] == pytest.approx(found[1][1], abs=2)
 
 
+def _declare_dolby_vision(stream: Path) -> None:
+    """Put the descriptor of profile 5 into the table of an MPEG-TS program with one track; ffmpeg writes none."""
+    data, described = bytearray(stream.read_bytes()), bytes([0xB0, 8, 1, 0, 5 << 1, 0x0D, 0, 0, 0, 0])
+    for place in range(0, len(data), 188):
+        if data[place + 1 : place + 3] != b"\x50\x00":  # where a table begins, of ffmpeg's usual PID
+            continue
+        end = place + 8 + data[place + 7]
+        table = data[place + 5 : end - 4] + described
+        table[2], table[16] = table[2] + len(described), table[16] + len(described)
+        checksum = 0xFFFFFFFF
+        for bit in (byte >> shift & 1 for byte in table for shift in range(7, -1, -1)):
+            checksum = checksum << 1 & 0xFFFFFFFF ^ (0x04C11DB7 if checksum >> 31 ^ bit else 0)
+        table += checksum.to_bytes(4, "big")
+        data[place + 5 : place + 5 + len(table)] = table
+    stream.write_bytes(data)
+
+
 def test_dolby_vision_without_another_layer_is_refused(tmp_path: Path) -> None:
     source = _pq(tmp_path / "a.mp4", 0.5, display=None, content=None, tagged=False)
     data = bytearray(source.read_bytes())
@@ -201,7 +218,10 @@ def test_dolby_vision_without_another_layer_is_refused(tmp_path: Path) -> None:
     data[place:place] = box
     source.write_bytes(data)
     ffmpeg("-i", source, "-c", "copy", "-strict", "unofficial", tmp_path / "a.mkv")
-    assert probe(tmp_path / "a.mkv").video.dolby_vision == 5
+    ffmpeg("-i", source, "-c", "copy", tmp_path / "a.ts")
+    assert probe(tmp_path / "a.ts").video.dolby_vision is None
+    _declare_dolby_vision(tmp_path / "a.ts")
+    assert [probe(tmp_path / f"a.{ending}").video.dolby_vision for ending in ("mkv", "ts")] == [5, 5]
     found = probe(source)
     assert found.video.dolby_vision == 5
     with refused(CapabilityError):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from reelmill.ffmpeg.reading.matroska_tracks import MatroskaTrack, matroska_tracks
 from reelmill.ffmpeg.reading.sample_entries import SampleEntry
+from reelmill.ffmpeg.reading.transport_streams import dolby_vision_profiles
+
+#: The codec that Dolby Vision without another layer is in.
+_DOLBY_VISION: Final = "hevc"
 
 
 def track_facts(
@@ -27,4 +32,6 @@ def track_facts(
     """
     if "matroska" in container.format.name:
         return dict(enumerate(matroska_tracks(path))).get(stream.index, MatroskaTrack())
+    if container.format.name == "mpegts" and stream.codec_context.codec.canonical_name == _DOLBY_VISION:
+        return MatroskaTrack(dolby_vision=dolby_vision_profiles(path).get(stream.id))
     return MatroskaTrack() if entry is None else entry
