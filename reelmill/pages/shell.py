@@ -41,8 +41,8 @@ def shell(view: View, page: Page, pages: Sequence[Page]) -> Iterator[ui.element]
     ui.page_title(f"{page.title} – Reelmill")
     chosen = theme.chosen(view.request)
     dark = ui.dark_mode(chosen.dark)
-    ui.link("To the content", "#content").classes("rm-skip")
     with ui.header(elevated=False).classes("rm-header"):
+        ui.link("To the content", "#content").classes("rm-skip")  # the first that Tab comes to
         ui.link("Reelmill", "/").classes("rm-brand")
         with ui.element("nav").classes("rm-nav").props('aria-label="Pages"'):
             for entry in pages:

@@ -32,6 +32,8 @@ def test_a_session_that_ends_asks_for_a_token_and_comes_back(
         log_in(tab, token_of(Role.SUPER_ADMIN))
         assert tab.url == f"{pages}/?range=day"
         expect(tab.get_by_role("heading", level=1)).to_have_text("Home")
+        tab.keyboard.press("Tab")  # first of all by keyboard: past the navigation
+        expect(tab.get_by_role("link", name="To the content")).to_be_focused()
         tokens.revoke("test-super_admin", BY)
         tab.wait_for_url("**/login?next=%2F%3Frange%3Dday")
         log_in(tab, token_of(Role.SUPER_ADMIN))
