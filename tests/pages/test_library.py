@@ -175,7 +175,7 @@ def test_what_a_viewer_sees_in_the_dark(
         expect(tab.get_by_role("link", name="Holiday").first).to_contain_text("Holiday 099")
         assert tab.get_by_role("link", name="Batch").count() == 0
         _look(tab, "library-dark")
-        gif = MediaRoot(on_site.settings.media_root).folder("gifs") / "a moment.gif"
+        gif = MediaRoot(on_site.settings.media_root).path / "gifs" / "a moment.gif"
         gif.write_bytes(_GIF)
         with session() as opened:
             assets.record(opened, [Asset(video_id=record.id, path="gifs/a moment.gif", kind=AssetKind.GIF)])
