@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import uuid
 from collections.abc import Callable
 from typing import Final
 
@@ -12,8 +13,10 @@ from playwright.sync_api import Browser, expect
 
 from deployments.site import Site
 from reelmill.api.access.roles import Role
+from reelmill.catalogue.models import Video
 from reelmill.operations.jobs.scan import scan
 from reelmill.pages.job_outcome import made_paths
+from reelmill.pages.views.video_compare import compared
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import ffmpeg, generated
 from tests.pages.browser import JOB, NARROW, faults_for_people, visitor
@@ -92,3 +95,14 @@ def test_what_a_result_names_as_made_is_found_in_it() -> None:
     }
     assert [*made_paths(result)] == ["digests/a.mp4", "clips/a.mp4", "clips/s.mp4"]
     assert [*made_paths(None)] == []
+
+
+def test_two_videos_that_are_compared_are_told_apart_by_their_names() -> None:
+    def named(path: str) -> Video:
+        return Video(id=uuid.uuid4(), path=path, filename=path.rpartition("/")[2])
+
+    film, again, copy = named("inbox/a.mp4"), named("imports/a.mp4"), named("inbox/copy")
+    assert [side.label for side in compared(film, again)] == ["inbox/a.mp4", "imports/a.mp4"]
+    assert [(side.role, side.label) for side in compared(film, copy)] == [("", "a.mp4"), ("", "copy")]
+    copy.source_video_id = film.id
+    assert [(side.role, side.label) for side in compared(film, copy)] == [("Source", "source"), ("Copy", "copy")]

@@ -33,6 +33,15 @@ class _Two:
     line: str  # what there is to say of both
 
 
+@dataclass(frozen=True)
+class Compared:
+    """One of two videos, as the page names it."""
+
+    record: Video
+    role: str  # what it is to the other; empty where neither was made of the other
+    label: str  # over it in the player
+
+
 @page(f"{LIBRARY}/{{video_id}}/compare", "Compare", permission=Permission.READ_VIDEOS, section=LIBRARY)
 async def compare(view: View, video_id: str) -> None:
     """Build the page of a video beside its source, or beside the one that ``with`` names."""
@@ -50,22 +59,21 @@ async def compare(view: View, video_id: str) -> None:
         way = ("The video", f"{LIBRARY}/{video_id}")
         empty_state("This video was made of no other.", "Open the page of a copy, and compare from there.", action=way)
         return
-    names = ("source", "copy") if two.right.source_video_id == two.left.id else (two.left.filename, two.right.filename)
+    sides = compared(two.left, two.right)
     if two.line:
         Text("p", two.line, "rm-saving")
     with ui.element("section").classes("rm-panel").props('aria-label="Players"'):
-        sides = Side(two.left.id, names[0]), Side(two.right.id, names[1])
-        VideoCompare(*sides, offset=offset)
+        VideoCompare(*(Side(side.record.id, side.label) for side in sides), offset=offset)
     with ui.element("div").classes("rm-columns"):
-        for name, record in zip(names, (two.left, two.right), strict=True):
-            _show_facts(name.capitalize() if name in ("source", "copy") else "", record)
+        for side in sides:
+            _show_facts(side.record, side.role)
 
 
-def _show_facts(name: str, record: Video) -> None:
-    with labelled(ui.element("section").classes("rm-panel"), name or record.path):
+def _show_facts(record: Video, role: str) -> None:
+    with labelled(ui.element("section").classes("rm-panel"), role or record.path):
         with ui.element("h2"):
-            ui.link(f"{name}: {record.title}" if name else record.title, f"{LIBRARY}/{record.id}")
-        if not name:
+            ui.link(f"{role}: {record.title}" if role else record.title, f"{LIBRARY}/{record.id}")
+        if not role:
             Text("p", record.path, "rm-quiet rm-small rm-path")
         with ui.element("dl").classes("rm-facts rm-facts-grid"):
             for fact, value in facts(record):
@@ -87,6 +95,23 @@ def _read(video_id: str, other: str, offset: float) -> _Two | None:
             return _Two(left, right, copy_line(left, right))
         alike = likenesses(opened, [(left, right)], offset).get((left.id, right.id))
     return _Two(left, right, alike_line(left, right, alike))
+
+
+def compared(left: Video, right: Video) -> tuple[Compared, Compared]:
+    """Two videos as the page names them (pure): by what they are to each other, else by what tells their files apart.
+
+    Args:
+        left: one.
+        right: the other.
+
+    Returns:
+        Both.
+    """
+    if right.source_video_id == left.id:
+        return Compared(left, "Source", "source"), Compared(right, "Copy", "copy")
+    if left.filename == right.filename:
+        return Compared(left, "", left.path), Compared(right, "", right.path)
+    return Compared(left, "", left.filename), Compared(right, "", right.filename)
 
 
 def alike_line(left: Video, right: Video, alike: float | None) -> str:
