@@ -49,6 +49,11 @@ class Expectation:
     source: Source | None = None  # where the file is a copy of a whole video
     segments: tuple[FilmSegment, ...] = ()  # where it was put together from others: what was taken from where
 
+    @property
+    def rough(self) -> bool:
+        """Whether so little was asked of its encode that detail may be lost."""
+        return any(segment.rough for segment in self.segments) if self.source is None else self.source.rough
+
 
 def differences(info: MediaInfo, report: DecodeReport, expected: Expectation) -> Iterator[Finding]:
     """What of ``expected`` a file is not, by its facts and by what decoding it found; no source is read."""

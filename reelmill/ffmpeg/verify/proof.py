@@ -155,7 +155,8 @@ def examine(path: Path, expected: Expectation, decode: Decoder = check_whole) ->
     source = None if expected.source is None else _Original(expected.source, packet_timing(expected.source.path))
     content = content_of(path, expected.segments if source is None else source.segments(info))
     report = decode(path, replace(content.request, points=bool(expected.points)))
-    findings = [*_decode_faults(report), *differences(info, report, expected), *points_faults(expected.points, report)]
+    findings = [*_decode_faults(report), *differences(info, report, expected)]
+    findings += points_faults(expected.points, report, rough=expected.rough)
     in_front = faststart(path) if "mp4" in info.container else None
     notes = list[Finding]()
     if in_front is False:
