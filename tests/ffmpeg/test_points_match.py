@@ -61,6 +61,52 @@ def test_of_films_with_more_or_fewer_frames_nothing_is_said() -> None:
     assert not wrong_frames(b"", given.tobytes())
 
 
+def _snow(frames: int, held: int = 1) -> _Frames:
+    """Noise that is drawn anew after so many frames."""
+    drawn = np.random.default_rng(3).integers(16, 235, (frames, FRAME_BYTES)).astype(np.uint8)
+    return np.repeat(drawn, held, axis=0)[:frames]
+
+
+@pytest.mark.parametrize("held", [1, 2, 3])
+def test_a_second_of_snow_in_an_easy_film_may_be_lost(held: int) -> None:
+    """At the bits that are there x264 shows little more than grey."""
+    given = np.repeat(_given(1), 200, axis=0)
+    given[80:105] = _snow(25, held)
+    shown = given.copy()
+    shown[80:105] = 120 + (given[80:105] - 120.0) * 0.2
+    assert not wrong_frames(given.tobytes(), shown.tobytes())
+    shown[40] = given[90]
+    assert wrong_frames(given.tobytes(), shown.tobytes()) == {FindingKind.OTHER_FRAME: [40]}
+
+
+def test_where_little_was_asked_a_film_may_go_on_to_show_what_it_showed() -> None:
+    given = np.repeat(_given(2) // 3 * np.array([[1], [2]], np.uint8), 100, axis=0)[:180]
+    given[100:] = given[100, ::-1]
+    shown = given.copy()
+    shown[100:108] = shown[99]
+    assert wrong_frames(given.tobytes(), shown.tobytes())
+    assert not wrong_frames(given.tobytes(), shown.tobytes(), rough=True)
+    shown[50], shown[150] = 16, np.random.default_rng(2).integers(16, 235, FRAME_BYTES)
+    found = {FindingKind.BLACK: [50], FindingKind.OTHER_FRAME: [150]}
+    assert wrong_frames(given.tobytes(), shown.tobytes(), rough=True) == found
+
+
+def test_a_fault_of_most_of_a_film_does_not_hide_itself() -> None:
+    given = np.repeat(_given(1), 60, axis=0)
+    shown = given.copy()
+    shown[10:] = given[0, ::-1]
+    assert wrong_frames(given.tobytes(), shown.tobytes()) == {FindingKind.OTHER_FRAME: [*range(10, 60)]}
+
+
+@pytest.mark.parametrize("rate", [24, 480])
+def test_a_frame_is_seen_however_many_there_are_in_a_second(rate: int) -> None:
+    given = _given(9)
+    shown = given.copy()
+    shown[4] = 16
+    report = replace(Tally().report(), frames=9, times=array("d", np.arange(9) / rate), points=shown.tobytes())
+    assert [finding.frames for finding in points_faults(given.tobytes(), report)] == [1]
+
+
 @pytest.mark.parametrize(("later", "found"), [(0.04, 1), (0.0, 0)])
 def test_a_frame_that_the_next_replaces_at_once_may_be_anything(later: float, found: int) -> None:
     """As of a source with two frames at one time: x264 gives the first of them no bits."""
