@@ -30,7 +30,7 @@ from reelmill.operations.web_copies.plan import MendedFirst, PlanOptions, plan_f
 from reelmill.operations.web_copies.skip_or_remux import without_encoding
 from reelmill.settings import get_settings
 from reelmill.troubles import Flaw
-from tests.clips import clip, ffmpeg, in_one_track
+from tests.clips import clip, ffmpeg, generated, in_one_track
 from tests.operations.library import add
 from tests.patched import (
     clean_aperture,
@@ -422,6 +422,17 @@ def _is(copy: Path, wanted: _Copy) -> None:
     assert info.video.display_size == wanted.size
     assert info.video.hdr is None
     assert info.left_out == ()
+
+
+def test_a_moment_of_snow_in_an_easy_film_is_copied(bench: Workbench) -> None:
+    """As of a bad reception: noise is more than the bits of a copy can hold."""
+    snow = "geq=lum='if(between(N,64,72),random(1)*255,lum(X,Y))':cb=128:cr=128"
+    source = f"testsrc=s=320x180:r=25:d=5,{snow}"
+    path = generated(
+        bench.root.folder("inbox") / "snow.mkv", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-qp", "0"
+    )
+    made = reencode(bench, str(add(bench, path).id), preset="ultrafast", target_bitrate=300)
+    assert made.frames_encoded == 125
 
 
 @pytest.mark.parametrize(
