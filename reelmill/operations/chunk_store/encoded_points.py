@@ -9,7 +9,7 @@ from typing import Final
 from reelmill.ffmpeg.reading.frame_points import appended_points
 from reelmill.report import Report
 
-_UNKNOWN: Final = "ffmpeg wrote no points of its frames: only some of them are compared"
+_UNKNOWN: Final = "not all frames are compared with those that were encoded: no points of them were written"
 
 
 def written_points(file: Path, report: Report) -> bytes:
