@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Final
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from blocks.stored import SiteBlock
-from reelmill.errors import UserError
+from blocks.stored import SiteBlock, Unlike
 from reelmill.operations.jobs.scan import EXTENSIONS
-from reelmill.storage.media_root import INBOX, OWN_FOLDERS, MediaRoot
+from reelmill.storage.media_root import INBOX, OWN_FOLDERS
 from reelmill.storage.system_folders import SYSTEM_FOLDERS
 
-_NO_FOLDER_NAMES: Final = ["", ".", "..", *OWN_FOLDERS]
+#: What no name of a file or folder that people gave holds: a slash, and control characters.
+_NO_NAME: Final = r"[/\u0000-\u001f\u007f]"
+_NO_FOLDER_NAMES: Final = "|".join(re.escape(name) for name in ("", ".", "..", *OWN_FOLDERS))
+_NAME_LENGTH: Final = 255  # of a file or folder, on every file system in use
+_DAY: Final = 86_400.0  # seconds
 
-#: What else than Python changes a block (the pages, the REST API) has nothing but its schema to go by.
 FolderName = Annotated[
     str,
-    Field(
-        description=f"the plain name of a folder of library/; {', '.join(OWN_FOLDERS)} are folders of their own",
-        json_schema_extra={"not": {"anyOf": [{"enum": _NO_FOLDER_NAMES}, {"pattern": r"[/\u0000]"}]}},
+    Field(max_length=_NAME_LENGTH),
+    Unlike(
+        rf"^({_NO_FOLDER_NAMES})$|{_NO_NAME}",
+        f"the plain name of a folder of library/; {', '.join(OWN_FOLDERS)} are folders of their own",
     ),
+]
+Extension = Annotated[
+    str,
+    Field(max_length=16),
+    Unlike(r"^[.]*$|[^A-Za-z0-9_.-]", "the ending of a file, without the dot: letters and digits"),
+]
+FolderPattern = Annotated[
+    str,
+    Field(max_length=_NAME_LENGTH),
+    Unlike(rf"^[*?]*$|{_NO_NAME}", "the name of a folder; one of * and ? alone would have no folder looked into"),
 ]
 
 
@@ -37,30 +51,26 @@ class MediaLibrary(SiteBlock):
     directory_types: list[FolderName] = Field(
         default=["videos", "shows", "home"],
         min_length=1,
+        max_length=100,
+        json_schema_extra={"uniqueItems": True},
         description="Folders of library/, each a type a scan can be asked for.",
     )
-    extensions: list[str] = Field(
-        default=list(EXTENSIONS), min_length=1, description="Endings of video files, without the dot, in any case."
+    extensions: list[Extension] = Field(
+        default=list(EXTENSIONS),
+        min_length=1,
+        max_length=100,
+        json_schema_extra={"uniqueItems": True},
+        description="Endings of video files, without the dot, in any case.",
     )
-    system_folders: list[str] = Field(
+    system_folders: list[FolderPattern] = Field(
         default=list(SYSTEM_FOLDERS),
+        max_length=200,
+        json_schema_extra={"uniqueItems": True},
         description="Names of folders, with * and ?, that no scan looks into: bins, thumbnails, snapshots.",
     )
     settle_seconds: float = Field(
-        default=30.0, ge=0, description="A file changed more recently is still being written and waits."
+        default=30.0, ge=0, le=_DAY, description="A file changed more recently is still being written and waits."
     )
-
-    @field_validator("directory_types")
-    @classmethod
-    def _plain_names(cls, names: list[str]) -> list[str]:
-        for name in names:
-            if name in OWN_FOLDERS:
-                raise ValueError(f"{name!r} is a folder of its own; name folders of library/ here.")
-            try:
-                MediaRoot.check_type(name)
-            except UserError as error:
-                raise ValueError(str(error)) from error
-        return names
 
     @property
     def scannable(self) -> tuple[str, ...]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from blocks.stored import SiteBlock
+from blocks.stored import SiteBlock, Unlike
 from reelmill.ffmpeg.transcoder import TranscoderOptions
 from reelmill.hardware.backends import EncoderChoice
+
+_LONGEST: Final = 30 * 86_400.0  # seconds
+
+#: As long as a path may be on Linux.
+ProgramPath = Annotated[str, Field(max_length=4096), Unlike(r"[\u0000-\u001f\u007f]", "the path of a program")]
 
 
 class TranscoderSettings(SiteBlock):
@@ -19,7 +24,7 @@ class TranscoderSettings(SiteBlock):
     _block_type_slug: ClassVar[str | None] = "reelmill-transcoder"
     _description: ClassVar[str | None] = "Which ffmpeg and encoder to use, and when to give up on one."
 
-    binary: str | None = Field(
+    binary: ProgramPath | None = Field(
         default=None, description="Path of ffmpeg on every node; empty: PATH, then the bundled one."
     )
     encoder: EncoderChoice = Field(default="auto", description="H.264 encoder of jobs that leave it to the site.")
@@ -30,10 +35,13 @@ class TranscoderSettings(SiteBlock):
     )
     threads: int | None = Field(default=None, ge=1, le=256, description="Encoder threads; empty: ffmpeg decides.")
     stall_timeout: float = Field(
-        default=300.0, gt=0, description="Seconds without progress after which an ffmpeg is ended."
+        default=300.0, gt=0, le=_LONGEST, description="Seconds without progress after which an ffmpeg is ended."
     )
     total_timeout: float | None = Field(
-        default=None, gt=0, description="Seconds an ffmpeg may run in all; empty: as long as it makes progress."
+        default=None,
+        gt=0,
+        le=_LONGEST,
+        description="Seconds an ffmpeg may run in all; empty: as long as it makes progress.",
     )
     max_height: int = Field(
         default=1080,

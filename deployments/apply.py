@@ -24,12 +24,13 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
 from blocks import MediaLibrary, TranscoderSettings
-from blocks.stored import DEFAULT
+from blocks.stored import DEFAULT, SiteBlock
 from deployments import renaming
 from deployments.pool_type import put_back, take_down_if_of_another_type
 from deployments.stanzas import Stanza, stanzas
 from deployments.supervisor import Notify
 from reelmill.dispatch import Dispatcher
+from reelmill.errors import UserError
 from reelmill.queue.job import DEFAULT_PRIORITY, LANES, lane_of
 from workpools.pools import Pool, pools
 from workpools.template import job_template
@@ -121,15 +122,19 @@ def _order(client: SyncPrefectClient, pool: Pool, reset: bool) -> None:
 def _blocks(reset: bool, notify: Notify) -> None:
     for kind in (MediaLibrary, TranscoderSettings):
         kind.register_type_and_schema()
-        try:
-            kind.load(DEFAULT)
-        except ValueError:  # what Prefect raises for an unknown block document
+        if not _is_saved(kind):
             kind().save(DEFAULT)
             notify(f"block {kind.get_block_type_slug()}/{DEFAULT}: created")
-        else:
-            if reset:
-                kind().save(DEFAULT, overwrite=True)
-                notify(f"block {kind.get_block_type_slug()}/{DEFAULT}: reset")
+        elif reset:
+            kind().save(DEFAULT, overwrite=True)
+            notify(f"block {kind.get_block_type_slug()}/{DEFAULT}: reset")
+
+
+def _is_saved(kind: type[SiteBlock]) -> bool:
+    try:
+        return kind.saved() is not None
+    except UserError:  # it is, with values that cannot be: a reset takes them away, and jobs refuse to go by them
+        return True
 
 
 def _deployment(client: SyncPrefectClient, stanza: Stanza, reset: bool, notify: Notify) -> dict[UUID, UUID]:

@@ -23,6 +23,7 @@ _INTEGER: Final = range(-(2**31), 2**31)
 #: What PostgreSQL's text takes from nobody: NUL, and halves of UTF-16 pairs, which Python's file names may hold.
 _REFUSED: Final = re.compile("[\0\ud800-\udfff]")
 _REPLACEMENT: Final = "\ufffd"
+_DEEPEST: Final = 16  # of lists and objects in one another
 
 
 def clean(text: str) -> str:
@@ -43,6 +44,32 @@ def _clean(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {clean(str(key)): _clean(item) for key, item in value.items()}
     return [_clean(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def check_storable(value: Any, depth: int = 0) -> None:
+    """Refuse what was sent in and neither the database nor the Prefect server can keep.
+
+    Args:
+        value: a text, or lists and objects of some.
+        depth: of lists and objects that it lies in.
+
+    Raises:
+        ValueError: it holds such a character, NaN or infinity, or too much in one another.
+    """
+    if depth > _DEEPEST:
+        raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
+    if isinstance(value, str):
+        if _REFUSED.search(value):
+            raise ValueError("a character in it cannot be stored")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("NaN and infinity are no JSON")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            check_storable(str(key))
+            check_storable(item, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check_storable(item, depth + 1)
 
 
 def unfit(path: str, mtime_ns: int) -> str | None:

@@ -7,20 +7,22 @@ Its values are checked against that schema, for the server takes whatever it is 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema.exceptions import ValidationError, best_match
 from prefect.client.schemas.actions import BlockDocumentCreate, BlockDocumentUpdate
 from prefect.client.schemas.objects import BlockDocument, BlockSchema, BlockType
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
+from reelmill.catalogue.limits import check_storable
 from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.connection import Connection, translates_errors
 from reelmill.dispatch.control import this_user
-from reelmill.errors import UnknownName, UserError, WrongParameter
+from reelmill.errors import PlatformError, ReelmillError, UnknownName, UserError, WrongParameter
 from reelmill.queue.actor import Actor
 
 #: What the slugs of the site's own kinds of blocks begin with; the server has many of Prefect's, too.
@@ -28,6 +30,10 @@ _OURS: Final = "reelmill-"
 
 #: Name of the block of each kind that serves a site.
 _DEFAULT: Final = "default"
+
+_SECONDS: Final = 2.0  # that a reading counts for whoever asks for a recent one, or its failure
+_PATIENCE: Final = 5.0  # seconds that somebody waits for the reading of another
+_SHOWN: Final = 60  # characters of a value in a sentence
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class BlockState:
     description: str
     schema: Mapping[str, Any]  # of its values, as OpenAPI has it
     values: Mapping[str, Any]  # all of them, by name; secrets are obscured
+    secrets: frozenset[str] = frozenset()  # names of the values that nobody is shown
+    saved: bool = True  # False: nobody has, and the defaults hold
 
 
 @dataclass(frozen=True)
@@ -60,11 +68,13 @@ class _Block:
             description=self.kind.description or "",
             schema={"properties": about, "required": fields.get("required") or []},
             values={name: saved.get(name, each.get("default")) for name, each in about.items()},
+            secrets=self._secrets | {name for name, each in about.items() if _is_secret(each)},
+            saved=self.document is not None,
         )
 
     @property
-    def secrets(self) -> frozenset[str]:
-        """Names of the values that nobody is shown."""
+    def _secrets(self) -> frozenset[str]:
+        """Names of the values that Prefect obscures, wherever in them the secret lies."""
         return frozenset(str(path).partition(".")[0] for path in self.schema.fields.get("secret_fields") or ())
 
 
@@ -73,6 +83,38 @@ class Blocks:
 
     def __init__(self, connection: Connection, audit: Audit):
         self._connection, self._audit = connection, audit
+        self._lock = threading.Lock()
+        self._read_at = -math.inf
+        self._found: list[BlockState] | ReelmillError = []
+
+    def recent(self) -> list[BlockState]:
+        """Every block as it was at most two seconds ago, or after the last change made here: one reading for all.
+
+        Returns:
+            The blocks in the order of their titles.
+
+        Raises:
+            PlatformError: the server is away, or lets others wait already.
+        """
+        if not self._lock.acquire(timeout=_PATIENCE):
+            raise PlatformError("The Prefect server takes long to show the settings; try again in a while.")
+        try:
+            clock = self._connection.clock
+            if clock.monotonic() - self._read_at > _SECONDS:
+                self._read_at = clock.monotonic()  # before it: what is changed meanwhile is read again
+                self._found = self._all()
+            found = self._found
+        finally:
+            self._lock.release()
+        if isinstance(found, ReelmillError):
+            raise found.with_traceback(None)  # else it would grow with each who is shown it
+        return found
+
+    def _all(self) -> list[BlockState] | ReelmillError:
+        try:
+            return self.all()
+        except ReelmillError as error:
+            return error
 
     @translates_errors
     def all(self) -> list[BlockState]:
@@ -114,7 +156,8 @@ class Blocks:
         if not changed:
             return before
         self._save(block, changed)
-        shown = changed.keys() - block.secrets
+        self._read_at = -math.inf
+        shown = changed.keys() - before.secrets
         self._audit.record(
             "settings.change",
             by or this_user(),
@@ -177,11 +220,52 @@ def _check(block: BlockState, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if name not in about:
             raise WrongParameter(f"{block.title} has no {name!r}; it has {', '.join(about)}.", name, value)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise WrongParameter(f"{name}: {value} is no number that counts.", name, value)
+        _check_storable(name, value)
         wrong = best_match(Draft202012Validator(about[name]).iter_errors(value))
         if wrong is not None:
-            # Where a schema describes what it takes, as of the items of a list, that is plainer than its pattern.
-            explained = wrong.schema.get("description") if len(wrong.absolute_path) else None
-            reason = f"{wrong.instance!r} is not {explained}" if explained else wrong.message
-            raise WrongParameter(f"{name}: {reason}.", name, value)
+            raise WrongParameter(f"{name}: {_reason(wrong, about[name])}.", name, value)
+
+
+def _check_storable(name: str, value: Any) -> None:
+    try:
+        if isinstance(value, (int, float)) and not math.isfinite(value):
+            raise WrongParameter(f"{name}: {value} is no number that counts.", name, value)
+        check_storable(value)
+    except OverflowError as error:
+        raise WrongParameter(f"{name}: a number of so many digits does not count.", name, value) from error
+    except ValueError as error:
+        raise WrongParameter(f"{name}: {error}.", name, value) from error
+
+
+def _reason(wrong: ValidationError, about: Mapping[str, Any]) -> str:
+    """Why a value is not taken, in words that do not grow with it (pure).
+
+    Args:
+        wrong: what the schema has against it.
+        about: the schema of its property.
+
+    Returns:
+        The end of a sentence.
+    """
+    value, limit = wrong.instance, wrong.validator_value
+    if wrong.validator == "maxItems":
+        return f"{len(value)} entries are too many; {limit} are the most"
+    if wrong.validator == "maxLength":
+        return f"{_short(value)} has {len(value)} characters; {limit} are the most"
+    if wrong.validator == "uniqueItems":
+        return f"{_short(next(each for each in value if value.count(each) > 1))} is there twice"
+    # Where a schema describes what it takes, as of the items of a list, that is plainer than its pattern.
+    explained = wrong.schema.get("description") if wrong.schema != about else None
+    return f"{_short(value)} is not {explained}" if explained else wrong.message.replace(repr(value), _short(value))
+
+
+def _short(value: Any) -> str:
+    """A value for a sentence (pure)."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _is_secret(about: Mapping[str, Any]) -> bool:
+    """Whether nobody is shown a value of this schema, which may be nothing as well (pure)."""
+    kinds = [about, *(about.get("anyOf") or ())]
+    return any(kind.get("writeOnly") or kind.get("format") == "password" for kind in kinds)

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from prefect import get_client
+from prefect.client.schemas.actions import BlockDocumentUpdate
 from pydantic import ValidationError
 
 from blocks import MediaLibrary, TranscoderSettings
 from blocks.stored import SiteBlock
 from deployments.site import Site
+from reelmill.errors import UserError
 from reelmill.ffmpeg.transcoder import TranscoderOptions
 from reelmill.operations.jobs.scan import EXTENSIONS
 
@@ -46,7 +49,34 @@ def test_defaults() -> None:
     assert TranscoderSettings(binary="/opt/ffmpeg").options().binary == Path("/opt/ffmpeg")
 
 
-@pytest.mark.parametrize("names", [["inbox"], ["playback"], ["a/b"], [".."], [""], []])
+@pytest.mark.site
+def test_what_was_saved_and_cannot_be_is_not_passed_over(on_site: Site) -> None:
+    """Past the pages and the API, the server takes whatever it is sent."""
+    TranscoderSettings(max_height=480).save("default", overwrite=True)
+    with get_client(sync_client=True) as client:
+        slug = TranscoderSettings.get_block_type_slug()
+        saved = client.read_block_document_by_name("default", slug)
+        wrong = BlockDocumentUpdate(block_schema_id=saved.block_schema_id, data={"stall_timeout": -1})
+        client.update_block_document(saved.id, wrong)
+    refused = pytest.raises(
+        UserError, match=r"What is saved as Reelmill transcoder cannot be \(stall_timeout: .*Settings"
+    )
+    with refused:
+        TranscoderSettings.current()
+    TranscoderSettings().save("default", overwrite=True)
+    assert TranscoderSettings.current().max_height == 1080
+
+
+def test_a_value_that_python_does_not_take_is_no_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_name: str) -> TranscoderSettings:
+        return TranscoderSettings(max_height=480, stall_timeout=10**400)  # a number for a schema
+
+    monkeypatch.setattr(TranscoderSettings, "load", load)
+    with pytest.raises(UserError, match="stall_timeout"):
+        TranscoderSettings.current()
+
+
+@pytest.mark.parametrize("names", [["inbox"], ["playback"], ["a/b"], [".."], [""], ["a\nb"], ["a" * 256], []])
 def test_directory_types_are_plain_folder_names(names: list[str]) -> None:
     with pytest.raises(ValidationError):
         MediaLibrary(directory_types=names)

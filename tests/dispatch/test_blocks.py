@@ -84,6 +84,18 @@ def test_a_change_keeps_the_other_values_and_is_written_down(prefect: Dispatcher
         (_TRANSCODER, {"encoder": "vhs"}, "encoder: 'vhs' is not one of ['auto', 'x264', 'nvenc']."),
         (_TRANSCODER, {"stall_timeout": float("nan")}, "stall_timeout: nan is no number that counts."),
         (_TRANSCODER, {"threads": 2, "speed": 3}, "Reelmill transcoder has no 'speed'; it has "),
+        (_TRANSCODER, {"stall_timeout": 10**400}, "stall_timeout: a number of so many digits does not count."),
+        (_TRANSCODER, {"stall_timeout": 1e9}, "stall_timeout: 1000000000.0 is greater than the maximum of 2592000.0."),
+        (_TRANSCODER, {"binary": "/opt/a\nb"}, "binary: '/opt/a\\nb' is not the path of a program."),
+        (_TRANSCODER, {"binary": "x" * 10**6}, f"binary: '{'x' * 59}… has 1000000 characters; 4096 are the most."),
+        (_LIBRARY, {"settle_seconds": 10**5000}, "settle_seconds: a number of so many digits does not count."),
+        (_LIBRARY, {"extensions": [""]}, "extensions: '' is not the ending of a file, "),
+        (_LIBRARY, {"extensions": ["mp4"] * 100_000}, "extensions: 100000 entries are too many; 100 are the most."),
+        (_LIBRARY, {"system_folders": ["*"]}, "system_folders: '*' is not the name of a folder; "),
+        (_LIBRARY, {"directory_types": ["\ud800"]}, "directory_types: a character in it cannot be stored."),
+        (_LIBRARY, {"directory_types": ["a\nb"]}, "directory_types: 'a\\nb' is not the plain name of a folder of "),
+        (_LIBRARY, {"directory_types": ["x" * 300]}, f"directory_types: '{'x' * 59}… has 300 characters; 255 "),
+        (_LIBRARY, {"directory_types": ["films", "films"]}, "directory_types: 'films' is there twice."),
         (_LIBRARY, {"directory_types": []}, "directory_types: [] should be non-empty."),
         (
             _LIBRARY,
@@ -100,6 +112,26 @@ def test_what_a_block_does_not_take_is_refused_whole(
         in_memory.blocks.change(block, values)
     assert str(refusal.error).startswith(sentence)
     assert in_memory.blocks.all() == before
+
+
+def test_pages_share_a_reading_and_see_what_was_changed(in_memory: Dispatcher) -> None:
+    first = in_memory.blocks.recent()
+    assert in_memory.blocks.recent() is first
+    changed = in_memory.blocks.change(_TRANSCODER, {"threads": 3})
+    assert in_memory.blocks.recent()[1] == changed != first[1]
+    assert (first[1].saved, changed.saved) == (False, True)
+
+
+def test_a_secret_is_one_wherever_its_schema_says_so() -> None:
+    site, hidden = MemorySite(), {"type": "string", "format": "password", "writeOnly": True}
+    optional = {"anyOf": [hidden, {"type": "null"}], "default": None}
+    schema = {"properties": {"key": optional, "token": {"type": "string"}, "name": {"type": "string"}}}
+    site.configure("reelmill-door", "Door", schema={**schema, "secret_fields": ["token.*"]})
+    with site.dispatcher() as prefect:
+        (block,) = prefect.blocks.all()
+        prefect.blocks.change("reelmill-door", {"key": "hidden", "name": "front"})
+        assert prefect.audit.entries().entries[0].details["after"] == {"name": "front"}
+    assert block.secrets == {"key", "token"}
 
 
 def test_a_block_that_there_is_not_is_named(in_memory: Dispatcher) -> None:
