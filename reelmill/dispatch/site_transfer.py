@@ -16,6 +16,8 @@ from reelmill.queue.rule import Rule, RuleJob
 RULE: Final = "rule"
 SETTINGS: Final = "settings"
 
+_IMPORT: Final = "`reelmill catalogue import` puts it back"
+
 
 @dataclass(frozen=True)
 class SiteImport:
@@ -48,10 +50,12 @@ class SiteTransfer:
         for state in self._rules.all():
             yield {"table": RULE, "row": asdict(state.rule)}
         for block in self._blocks.all():
-            values = {name: value for name, value in block.values.items() if not _is_secret(block, name)}
+            values = {name: value for name, value in block.values.items() if name not in block.secrets}
             yield {"table": SETTINGS, "row": {"name": block.name, "values": values}}
 
-    def load(self, lines: Iterable[Mapping[str, Any]], by: Actor | None = None) -> SiteImport:
+    def load(
+        self, lines: Iterable[Mapping[str, Any]], by: Actor | None = None, *, unattended: bool = False
+    ) -> SiteImport:
         """Put back what is missing: rules that are not there, and values where nobody has chosen any.
 
         What a person has chosen here stays, and is named.
@@ -59,6 +63,9 @@ class SiteTransfer:
         Args:
             lines: of an export; those of other tables are passed over.
             by: who wants it; None: whoever runs this process.
+            unattended: nobody has asked for rules and settings. A rule that is missing may have been removed, and a
+                value may stand at its default on purpose: rules are put back only where there is none at all, values
+                only of blocks that nobody has saved.
 
         Returns:
             What was done.
@@ -68,61 +75,95 @@ class SiteTransfer:
         """
         rules = {state.rule.name: state.rule for state in self._rules.all()}
         blocks = {block.name: block for block in self._blocks.all()}
-        restored, differing = list[str](), list[str]()
+        loading = _Loading(self._rules, self._blocks, by, unattended and bool(rules), unattended)
         for line in lines:
             row = line.get("row") or {}
             if line.get("table") == RULE:
-                self._load_rule(_rule_of(row), rules, by, restored, differing)
+                loading.rule(row, rules)
             elif line.get("table") == SETTINGS and row.get("name") in blocks:
-                self._load_values(blocks[row["name"]], row.get("values") or {}, by, restored, differing)
-        return SiteImport(tuple(restored), tuple(differing))
+                loading.values(blocks[row["name"]], row.get("values") or {})
+        return SiteImport(tuple(loading.restored), tuple(loading.differing))
 
-    def _load_rule(
-        self, rule: Rule, known: Mapping[str, Rule], by: Actor | None, restored: list[str], differing: list[str]
-    ) -> None:
+
+class _Loading:
+    """One import, and what came of it.
+
+    Args:
+        rules: of the site.
+        blocks: of the site.
+        by: who wants it.
+        keep_rules: none is added.
+        keep_saved: no value of a block is changed that somebody has saved.
+    """
+
+    def __init__(self, rules: Rules, blocks: Blocks, by: Actor | None, keep_rules: bool, keep_saved: bool):
+        self._rules, self._blocks, self._by = rules, blocks, by
+        self._keep_rules, self._keep_saved = keep_rules, keep_saved
+        self.restored, self.differing = list[str](), list[str]()
+
+    def rule(self, row: Mapping[str, Any], known: Mapping[str, Rule]) -> None:
+        """Put one back where there is none of its name.
+
+        Args:
+            row: of the export.
+            known: the rules that there are, by name.
+
+        Raises:
+            PlatformError: the server is away.
+        """
+        try:
+            rule = _rule_of(row)
+        except (KeyError, TypeError, AttributeError):  # of another version, or edited
+            self.differing.append(f"rule {row.get('name')}: its line in the export is not whole; it is left out")
+            return
         there = known.get(rule.name)
-        if there is None:
+        if there is None and self._keep_rules:
+            self.differing.append(f"rule {rule.name} is not here; {_IMPORT}")
+        elif there is None:
             try:
-                self._rules.add(rule, by)
+                self._rules.add(rule, self._by)
             except PlatformError:
                 raise
             except UserError as error:  # a job type of another version
-                differing.append(f"rule {rule.name}: {error}")
+                self.differing.append(f"rule {rule.name}: {error}")
             else:
-                restored.append(f"rule {rule.name} is there again, {'on' if rule.on else 'off'}")
+                self.restored.append(f"rule {rule.name} is there again, {'on' if rule.on else 'off'}")
         elif there != rule:
             only_on = replace(there, on=rule.on) == rule
             what = "is on here and off" if only_on and there.on else "is off here and on" if only_on else "is otherwise"
-            differing.append(f"rule {rule.name} {what} in the export; it stays as it is")
+            self.differing.append(f"rule {rule.name} {what} in the export; it stays as it is")
 
-    def _load_values(
-        self, block: BlockState, given: Mapping[str, Any], by: Actor | None, restored: list[str], differing: list[str]
-    ) -> None:
+    def values(self, block: BlockState, given: Mapping[str, Any]) -> None:
+        """Put back those that are at their defaults here.
+
+        Args:
+            block: as it is.
+            given: values of the export, by name.
+
+        Raises:
+            PlatformError: the server is away.
+        """
         other = {name: value for name, value in given.items() if name in block.values and block.values[name] != value}
-        free = {name: value for name, value in other.items() if block.values[name] == _default(block, name)}
-        for name, value in free.items():
-            try:
-                self._blocks.change(block.name, {name: value}, by)
-            except PlatformError:
-                raise
-            except UserError as error:
-                differing.append(f"{block.title}: {error}")
-            else:
-                restored.append(f"{block.title}: {name} is {value!r} again")
-        for name in other.keys() - free.keys():
+        for name, value in other.items():
             now = block.values[name]
-            differing.append(f"{block.title}: {name} is {now!r} here and {other[name]!r} in the export; it stays")
+            if now != block.schema["properties"][name].get("default"):
+                self.differing.append(f"{block.title}: {name} is {now!r} here and {value!r} in the export; it stays")
+            elif self._keep_saved and block.saved:
+                self.differing.append(f"{block.title}: {name} is {now!r} here and {value!r} in the export; {_IMPORT}")
+            else:
+                self._change(block, name, value)
+
+    def _change(self, block: BlockState, name: str, value: Any) -> None:
+        try:
+            self._blocks.change(block.name, {name: value}, self._by)
+        except PlatformError:
+            raise
+        except UserError as error:
+            self.differing.append(f"{block.title}: {error}")
+        else:
+            self.restored.append(f"{block.title}: {name} is {value!r} again")
 
 
 def _rule_of(row: Mapping[str, Any]) -> Rule:
     jobs = tuple(RuleJob(job["type"], job["parameters"], job["pool"]) for job in row["jobs"])
     return Rule(row["name"], row["directory_type"], jobs, row["on"])
-
-
-def _is_secret(block: BlockState, name: str) -> bool:
-    about = block.schema["properties"].get(name) or {}
-    return bool(about.get("writeOnly")) or about.get("format") == "password"
-
-
-def _default(block: BlockState, name: str) -> Any:
-    return block.schema["properties"][name].get("default")

@@ -243,9 +243,9 @@ def _restore(settings: Settings, names: Sequence[str]) -> list[Repair]:
             return
         try:
             with dispatcher() as prefect:
-                for sentence in prefect.transfer.load(lines).sentences:
+                for sentence in prefect.transfer.load(lines, unattended=True).sentences:
                     report.line(sentence)
-        except PlatformError as error:
+        except (PlatformError, UserError) as error:  # the server is away, or refuses the login
             report.line(f"rules and settings are not put back ({error}); `reelmill catalogue import {export}` does it")
 
     return [Repair(f"merge the kept export {listed(names)} into the catalogue", act)]

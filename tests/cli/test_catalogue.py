@@ -71,6 +71,29 @@ def test_rules_and_settings_go_along(reelmill: Shell, tmp_path: Path) -> None:
     assert reelmill.json("catalogue", "import", str(file))["restored"] == []
 
 
+def test_a_repair_takes_back_nothing_that_a_person_did(reelmill: Shell) -> None:
+    """Who removed a rule, or put a value back to its default, has decided; only an import is asked to undo it."""
+    rules, blocks, transfer = reelmill.prefect.rules, reelmill.prefect.blocks, reelmill.prefect.transfer
+    schema = {"properties": {"threads": {"type": "integer", "default": 0}}}
+    reelmill.site.configure("reelmill-transcoder", "Transcoder", schema=schema)
+    for name in ("check", "other"):
+        rules.add(Rule(name, "home", (RuleJob("validate"),)))
+    blocks.change("reelmill-transcoder", {"threads": 3})
+    lines = [*transfer.lines(), {"table": "rule", "row": {"name": "half", "directory_type": "home", "jobs": [{}]}}]
+    rules.remove("check")
+    blocks.change("reelmill-transcoder", {"threads": 0})
+    found = transfer.load(lines, unattended=True)
+    assert found.restored == ()
+    assert {sentence.partition(" is ")[0] for sentence in found.differing} == {
+        "rule check",
+        "rule half: its line in the export",
+        "Transcoder: threads",
+    }
+    rules.remove("other")
+    assert len(transfer.load(lines, unattended=True).restored) == 2  # nobody has a rule any more
+    assert transfer.load(lines).restored == ("Transcoder: threads is 3 again",)
+
+
 def test_without_a_server_the_catalogue_goes_alone(catalogue: str, tmp_path: Path) -> None:
     def away() -> AbstractContextManager[Dispatcher]:
         raise PlatformError("No site is up.")
