@@ -22,10 +22,9 @@ from reelmill.errors import CapabilityError, InputError, ProcessStalled
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.planning.chunk_plan import plan
 from reelmill.ffmpeg.reading.decode import check_whole
-from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, append_points
 from reelmill.ffmpeg.reading.packet_index import read_index
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.operations.chunk_store.encode_chunks import ChunkSet, EncodedChunk, chunk_source, chunk_tasks, points_of
+from reelmill.operations.chunk_store.encode_chunks import chunk_source, chunk_tasks
 from reelmill.operations.chunk_store.store import Store
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.reencode import reencode
@@ -263,21 +262,3 @@ def test_a_node_with_another_ffmpeg_is_refused(bench: Workbench, tmp_path: Path)
 
     with refused(CapabilityError, missing="n1.0"):
         _made(bench, video, _CHUNK, fan_out=with_another)
-
-
-@pytest.mark.parametrize("lacking", [None, "no points", "points of other frames"])
-def test_that_chunks_do_not_tell_what_was_encoded_is_said(
-    bench: Workbench, tmp_path: Path, lacking: str | None
-) -> None:
-    store, points, heard = Store(bench.root), tmp_path / "points", Notes()
-    store.folder.mkdir(exist_ok=True)
-    for key, frames in (("a", 3), ("b", 1 if lacking else 3)):
-        store.path(key).write_bytes(b"film")
-        points.write_bytes(key.encode() * frames * FRAME_BYTES)
-        if key == "a" or lacking != "no points":
-            append_points(store.path(key), points)
-    chunks = tuple(EncodedChunk(key, key, "node", 3, 0, 0.0, 0.0, reused=True) for key in "ab")
-    expected = b"" if lacking else b"a" * 3 * FRAME_BYTES + b"b" * 3 * FRAME_BYTES
-    assert points_of(store, ChunkSet(chunks, None), heard) == expected
-    assert [line for line in heard.lines if "1 of 2 chunks" in line] == (heard.lines if lacking else [])
-    assert len(heard.lines) == (1 if lacking else 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import uuid
 from collections.abc import Callable
 from typing import Final
 
@@ -99,7 +98,8 @@ def test_what_a_result_names_as_made_is_found_in_it() -> None:
 
 def test_two_videos_that_are_compared_are_told_apart_by_their_names() -> None:
     def named(path: str) -> Video:
-        return Video(id=uuid.uuid4(), path=path, filename=path.rpartition("/")[2])
+        folder, _, name = path.rpartition("/")
+        return Video(title=name, path=path, filename=name, directory_type=folder, size=1, mtime_ns=1)
 
     film, again, copy = named("inbox/a.mp4"), named("imports/a.mp4"), named("inbox/copy")
     assert [side.label for side in compared(film, again)] == ["inbox/a.mp4", "imports/a.mp4"]

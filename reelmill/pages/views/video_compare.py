@@ -63,7 +63,8 @@ async def compare(view: View, video_id: str) -> None:
     if two.line:
         Text("p", two.line, "rm-saving")
     with ui.element("section").classes("rm-panel").props('aria-label="Players"'):
-        VideoCompare(*(Side(side.record.id, side.label) for side in sides), offset=offset)
+        left, right = (Side(side.record.id, side.label) for side in sides)
+        VideoCompare(left, right, offset)
     with ui.element("div").classes("rm-columns"):
         for side in sides:
             _show_facts(side.record, side.role)
