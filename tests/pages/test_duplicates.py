@@ -15,7 +15,7 @@ from reelmill.api.access.roles import Role
 from reelmill.catalogue.models import Video
 from reelmill.operations.jobs.scan import scan
 from reelmill.pages.job_outcome import made_paths
-from reelmill.pages.views.video_compare import compared
+from reelmill.pages.views.video_compare import named
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import ffmpeg, generated
 from tests.pages.browser import JOB, NARROW, faults_for_people, visitor
@@ -97,12 +97,12 @@ def test_what_a_result_names_as_made_is_found_in_it() -> None:
 
 
 def test_two_videos_that_are_compared_are_told_apart_by_their_names() -> None:
-    def named(path: str) -> Video:
+    def video(path: str) -> Video:
         folder, _, name = path.rpartition("/")
         return Video(title=name, path=path, filename=name, directory_type=folder, size=1, mtime_ns=1)
 
-    film, again, copy = named("inbox/a.mp4"), named("imports/a.mp4"), named("inbox/copy")
-    assert [side.label for side in compared(film, again)] == ["inbox/a.mp4", "imports/a.mp4"]
-    assert [(side.role, side.label) for side in compared(film, copy)] == [("", "a.mp4"), ("", "copy")]
+    film, again, copy = video("inbox/a.mp4"), video("imports/a.mp4"), video("inbox/copy")
+    assert [side.label for side in named(film, again)] == ["inbox/a.mp4", "imports/a.mp4"]
+    assert [(side.role, side.label) for side in named(film, copy)] == [("", "a.mp4"), ("", "copy")]
     copy.source_video_id = film.id
-    assert [(side.role, side.label) for side in compared(film, copy)] == [("Source", "source"), ("Copy", "copy")]
+    assert [(side.role, side.label) for side in named(film, copy)] == [("Source", "source"), ("Copy", "copy")]

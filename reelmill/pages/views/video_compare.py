@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import uuid
 from dataclasses import dataclass
 
 from nicegui import ui
@@ -21,7 +22,7 @@ from reelmill.pages.components.video_compare import Side, VideoCompare
 from reelmill.pages.library_query import LIBRARY
 from reelmill.pages.registry import page
 from reelmill.pages.view import View
-from reelmill.pages.views.video import copy_line, facts, id_in_address
+from reelmill.pages.views.video import copy_line, facts
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class _Two:
 
 
 @dataclass(frozen=True)
-class Compared:
+class NamedVideo:
     """One of two videos, as the page names it."""
 
     record: Video
@@ -43,7 +44,7 @@ class Compared:
 
 
 @page(f"{LIBRARY}/{{video_id}}/compare", "Compare", permission=Permission.READ_VIDEOS, section=LIBRARY)
-async def compare(view: View, video_id: str) -> None:
+async def compare(view: View, video_id: uuid.UUID) -> None:
     """Build the page of a video beside its source, or beside the one that ``with`` names."""
     ui.add_head_html(f'<link rel="stylesheet" href="{theme.asset("library.css")}">')
     with ui.element("nav").props('aria-label="Where this is"'):
@@ -59,12 +60,12 @@ async def compare(view: View, video_id: str) -> None:
         way = ("The video", f"{LIBRARY}/{video_id}")
         empty_state("This video was made of no other.", "Open the page of a copy, and compare from there.", action=way)
         return
-    sides = compared(two.left, two.right)
+    sides = named(two.left, two.right)
     if two.line:
         Text("p", two.line, "rm-saving")
     with ui.element("section").classes("rm-panel").props('aria-label="Players"'):
         left, right = (Side(side.record.id, side.label) for side in sides)
-        VideoCompare(left, right, offset)
+        VideoCompare(left, right, offset=offset)
     with ui.element("div").classes("rm-columns"):
         for side in sides:
             _show_facts(side.record, side.role)
@@ -82,12 +83,12 @@ def _show_facts(record: Video, role: str) -> None:
                 Text("dd", value)
 
 
-def _read(video_id: str, other: str, offset: float) -> _Two | None:
+def _read(video_id: uuid.UUID, other: str, offset: float) -> _Two | None:
     """Both records; None where the video has no source, and no other was chosen."""
     with session() as opened:
-        video = get_video(opened, id_in_address(video_id))
+        video = get_video(opened, video_id)
         if other:
-            left, right = video, get_video(opened, id_in_address(other))
+            left, right = video, get_video(opened, _id(other))
         elif video.source_video_id is not None:
             left, right = get_video(opened, video.source_video_id), video
         else:
@@ -98,8 +99,8 @@ def _read(video_id: str, other: str, offset: float) -> _Two | None:
     return _Two(left, right, alike_line(left, right, alike))
 
 
-def compared(left: Video, right: Video) -> tuple[Compared, Compared]:
-    """Two videos as the page names them (pure): by what they are to each other, else by what tells their files apart.
+def named(left: Video, right: Video) -> tuple[NamedVideo, NamedVideo]:
+    """Two videos as the page names them (pure): by what they are to each other, else by their files.
 
     Args:
         left: one.
@@ -109,10 +110,10 @@ def compared(left: Video, right: Video) -> tuple[Compared, Compared]:
         Both.
     """
     if right.source_video_id == left.id:
-        return Compared(left, "Source", "source"), Compared(right, "Copy", "copy")
+        return NamedVideo(left, "Source", "source"), NamedVideo(right, "Copy", "copy")
     if left.filename == right.filename:
-        return Compared(left, "", left.path), Compared(right, "", right.path)
-    return Compared(left, "", left.filename), Compared(right, "", right.filename)
+        return NamedVideo(left, "", left.path), NamedVideo(right, "", right.path)
+    return NamedVideo(left, "", left.filename), NamedVideo(right, "", right.filename)
 
 
 def alike_line(left: Video, right: Video, alike: float | None) -> str:
@@ -129,6 +130,13 @@ def alike_line(left: Video, right: Video, alike: float | None) -> str:
     if left.content_id is not None and left.content_id == right.content_id:
         return "Both files hold exactly the same."
     return "" if not alike else f"{alike:.0%} of their seconds look alike.".replace("%", " %")
+
+
+def _id(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise UnknownVideo(f"{text} is no id of a video.", text) from error
 
 
 def _seconds(text: str) -> float:
