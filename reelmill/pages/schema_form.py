@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from nicegui import ui
@@ -19,6 +21,8 @@ Search = Callable[[str], list[tuple[str, str]]]
 #: The most rows that a list begins with.
 _ROWS = 8
 
+_SHOWN = 60  # characters of a value in a sentence
+
 
 def _no_videos(_words: str) -> list[tuple[str, str]]:
     return []
@@ -31,38 +35,72 @@ class SchemaForm:
         schema: of an object, as OpenAPI has it.
         given: what is filled in at first, by name.
         search: finds videos, in a thread.
+        saved: what holds without the form, by name; None: the defaults of the schema.
+        typed: what the fields of a form before it had, by name, readable or not; see ``typed``.
     """
 
-    def __init__(self, schema: Mapping[str, Any], given: Mapping[str, Any], search: Search = _no_videos):
+    def __init__(
+        self,
+        schema: Mapping[str, Any],
+        given: Mapping[str, Any],
+        search: Search = _no_videos,
+        saved: Mapping[str, Any] | None = None,
+        typed: Mapping[str, Any] | None = None,
+    ):
         self._schema, self._search = schema, search
+        about = properties(schema)
+        self._saved = {name: each.get("default") for name, each in about.items()} if saved is None else dict(saved)
+        self._seen = dict(self._saved)  # when whoever fills it in began
         self.fields: dict[str, Field] = {}
         with ui.element("div").classes("rm-form"):
-            for name, about in properties(schema).items():
-                self.fields[name] = self._field(name, about, given.get(name, about.get("default")))
+            for name, each in about.items():
+                written = _written(each, given.get(name, self._saved[name]))
+                self.fields[name] = self._field(name, each, (typed or {}).get(name, written))
 
     @property
-    def values(self) -> dict[str, Any]:
-        """What is filled in, all of it.
-
-        Raises:
-            WrongParameter: a field cannot be read.
-        """
-        about = properties(self._schema)
-        return {name: parsed(name, field.value, about[name]) for name, field in self.fields.items()}
+    def typed(self) -> dict[str, Any]:
+        """What the fields have that differ from what holds without the form, as the browser sent it."""
+        return {name: field.value for name, field in self.fields.items() if self._differs(name)}
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What is filled in; what is as its default has it is left out.
+        """What is filled in; what holds without the form is left out.
 
         Raises:
             WrongParameter: a field cannot be read.
         """
         about, required = properties(self._schema), set(self._schema.get("required") or ())
         return {
-            name: value
-            for name, value in self.values.items()
-            if name in required or value != about[name].get("default")
+            name: parsed(name, field.value, about[name])
+            for name, field in self.fields.items()
+            if name in required or self._differs(name)
         }
+
+    def follow(self, saved: Mapping[str, Any]) -> None:
+        """Show what somebody else has saved: in fields that nobody has changed, and beside those that somebody has.
+
+        Args:
+            saved: what holds without the form now, by name.
+        """
+        about = properties(self._schema)
+        for name, field in self.fields.items():
+            changed, self._saved[name] = self._differs(name), saved[name]
+            if not changed:
+                now = _written(about[name], saved[name])
+                if now != field.value:
+                    field.fill(now)
+            if not self._differs(name):
+                self._seen[name] = saved[name]
+            field.set_note("" if self._seen[name] == saved[name] else f"Changed to {_words(saved[name])} meanwhile.")
+
+    def _differs(self, name: str) -> bool:
+        """Whether a field has what does not hold without the form; what it made of that itself is no difference."""
+        about, value = properties(self._schema)[name], self.fields[name].value
+        saved = _written(about, self._saved[name])
+        try:
+            return bool(value != saved and parsed(name, value, about) != parsed(name, saved, about))
+        except WrongParameter:
+            return True
 
     def show_wrong(self, name: str, sentence: str) -> bool:
         """Show what is wrong at its field, and put the cursor there.
@@ -81,17 +119,17 @@ class SchemaForm:
         field.focus()
         return True
 
-    def _field(self, name: str, about: Mapping[str, Any], value: Any) -> Field:
+    def _field(self, name: str, about: Mapping[str, Any], written: Any) -> Field:
         hint = str(about.get("description") or "").partition("\n")[0].replace("`", "")
         about = _or_null(about)
         kind = about.get("type")
         if "enum" in about:
             words = [(json.dumps(each), "none" if each is None else str(each)) for each in about["enum"]]
-            return choice_field(name, words, json.dumps(value), hint=hint)
+            return choice_field(name, words, written, hint=hint)
         if kind == "boolean":
-            return check_field(name, bool(value), hint=hint)
+            return check_field(name, written, hint=hint)
         if name in video_parameters({"properties": {name: about}}) and kind == "string":
-            return self._video_field(name, value, hint)
+            return self._video_field(name, written, hint)
         if kind in ("integer", "number"):
             limits = {
                 "min": about.get("minimum"),
@@ -99,16 +137,19 @@ class SchemaForm:
                 "step": 1 if kind == "integer" else "any",
             }
             given = {key: limit for key, limit in limits.items() if limit is not None}
-            return text_field(name, "" if value is None else value, hint=hint, attributes={"type": "number", **given})
+            attributes = {"type": "number", **given}
+            return text_field(name, written, hint=hint, attributes=attributes, at_once=True)
         if kind == "string":
-            return text_field(name, value or "", hint=hint)
+            return text_field(name, written, hint=hint, at_once=True)
         if _is_lines(about):
-            lines = value or []
-            rows = min(_ROWS, max(2, len(lines) + 1))
-            return area_field(name, "\n".join(lines), hint=f"{hint} One a line.".strip(), rows=rows)
-        return area_field(name, "" if value is None else json.dumps(value), hint=f"{hint} (JSON)", rows=2)
+            rows = min(_ROWS, max(2, written.count("\n") + 2))
+            field = area_field(name, written, hint=f"{hint} One a line.".strip(), rows=rows)
+        else:
+            field = area_field(name, written, hint=f"{hint} (JSON)", rows=2)
+        field.listen("input")  # what is being typed is known before the field is left
+        return field
 
-    def _video_field(self, name: str, value: Any, hint: str) -> Field:
+    def _video_field(self, name: str, value: str, hint: str) -> Field:
         options = ui.element("datalist")
         options.props(f'id="videos-{options.id}"')
 
@@ -126,7 +167,7 @@ class SchemaForm:
                     ui.element("option")._props.update({"value": path, "label": title})
 
         attributes: dict[str, object] = {"list": f"videos-{options.id}", "autocomplete": "off"}
-        field = text_field(name, value or "", hint=hint, change=offer, attributes=attributes, at_once=True)
+        field = text_field(name, value, hint=hint, change=offer, attributes=attributes, at_once=True)
         ui.timer(0, lambda: offer(str(field.value or "")), once=True)
         return field
 
@@ -146,7 +187,7 @@ def parsed(name: str, value: Any, about: Mapping[str, Any]) -> Any:
         about: its schema.
 
     Returns:
-        The value; an empty field is the default.
+        The value; an empty field is the default, but for a list that may be empty.
 
     Raises:
         WrongParameter: it cannot be read.
@@ -159,14 +200,62 @@ def parsed(name: str, value: Any, about: Mapping[str, Any]) -> Any:
         return about.get("default", value) if value == "" else value
     if _is_lines(about) and isinstance(value, str):
         lines = [line.strip() for line in value.splitlines() if line.strip()]
-        return lines or about.get("default")
+        may_be_empty = isinstance(about.get("default"), list) and not about.get("minItems")
+        return lines if lines or may_be_empty else about.get("default")
     if value in ("", None):
         return about.get("default")
+    is_number = kind in ("integer", "number")
     try:
-        return json.loads(f"{value}")
-    except json.JSONDecodeError as error:
-        what = "a number" if kind in ("integer", "number") else "JSON"
-        raise WrongParameter(f"{name}: {value} is not {what}.", name, value) from error
+        return _number(f"{value}") if is_number else json.loads(f"{value}")
+    except (ValueError, RecursionError) as error:
+        shown = f"{value}" if len(f"{value}") <= _SHOWN else f"{f'{value}'[:_SHOWN]}…"
+        raise WrongParameter(f"{name}: {shown} is not {'a number' if is_number else 'JSON'}.", name, value) from error
+
+
+def _number(text: str) -> int | float:
+    """A number as people write it, such as .5 and 007 (pure).
+
+    Returns:
+        A whole one where it is written as such.
+
+    Raises:
+        ValueError: it is none, or none that counts.
+    """
+    with suppress(ValueError):
+        return int(text)
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _written(about: Mapping[str, Any], value: Any) -> Any:
+    """A value as its field has it (pure).
+
+    Args:
+        about: the schema of its property.
+        value: of the property.
+
+    Returns:
+        What the browser would send of it.
+    """
+    about = _or_null(about)
+    kind = about.get("type")
+    if "enum" in about:
+        return json.dumps(value)
+    if kind == "boolean":
+        return bool(value)
+    if _is_lines(about):
+        return "\n".join(value or ())
+    if kind in ("integer", "number", "string"):
+        return "" if value is None else value
+    return "" if value is None else json.dumps(value)
+
+
+def _words(value: Any) -> str:
+    """A value for a sentence (pure)."""
+    text = "nothing" if value in (None, "", []) else value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _or_null(about: Mapping[str, Any]) -> Mapping[str, Any]:

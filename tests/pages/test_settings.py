@@ -77,10 +77,17 @@ def test_a_setting_is_changed_by_keyboard_and_others_see_it(
         expect(height).to_be_focused()
         expect(alice.get_by_text("max_height: 9999 is greater than the maximum of 4320.")).to_be_visible()
         assert _values(prefect) == _DEFAULTS
-        # What somebody else saves meanwhile takes away nothing that is filled in.
-        prefect.blocks.change(_NAME, {"threads": 3})
+        # What somebody else saves meanwhile takes away nothing that is filled in, or is being typed.
+        timeout = alice.get_by_label("total_timeout", exact=True)
+        timeout.focus()
+        alice.keyboard.type("9")
+        prefect.blocks.change(_NAME, {"threads": 3, "max_height": 480})
         expect(alice.get_by_label("threads", exact=True)).to_have_value("3")
+        expect(timeout).to_be_focused()
+        expect(timeout).to_have_value("9")
+        alice.keyboard.press("Backspace")
         expect(height).to_have_value("9999")
+        expect(alice.get_by_text("Changed to 480 meanwhile.")).to_be_visible()
         _fill(alice, "max_height", "720")
         _save(alice)
         expect(theirs).to_contain_text("720")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ class Field:
     def __init__(self, label: str, *, hint: str = "", tag: str = "input", change: Callable[[Any], Any] | None = None):
         self.value: Any = None
         self._change = change
+        self.note = ""
+        self._note: Text | None = None
         self._name = name = f"field-{next(_ids)}"
         with ui.element("div").classes("rm-field") as self.place:
             Text("label", label).props(f'for="{name}"')
@@ -50,6 +53,31 @@ class Field:
     def focus(self) -> None:
         """Put the cursor into it."""
         ui.run_javascript(f"document.getElementById('{self._name}')?.focus()")
+
+    def fill(self, value: Any) -> None:
+        """Have another value stand there, unless somebody has begun to type over the one before.
+
+        Args:
+            value: as the browser sends it.
+        """
+        before, self.value = self.value, value
+        self.input.client.run_javascript(
+            f"const field = document.getElementById('{self._name}');"
+            "const key = field?.type === 'checkbox' ? 'checked' : 'value';"
+            f"const [before, now] = {json.dumps([before, value])};"
+            "if (field && String(field[key]) === String(before)) field[key] = now"
+        )
+
+    def set_note(self, sentence: str) -> None:
+        """Say what there is to know about the field besides its hint; an empty sentence takes it back."""
+        if sentence == self.note:
+            return
+        if self._note is None:
+            with self.place:
+                self._note = Text("p", "", "rm-small").props('role="status"')
+        self.note = sentence
+        self._note.set_text(sentence)
+        self._note.set_visibility(bool(sentence))
 
     def set_wrong(self, sentence: str) -> None:
         """Show what is wrong; an empty sentence takes it back."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -19,8 +19,8 @@ from reelmill.pages.registry import page
 from reelmill.pages.schema_form import SchemaForm, properties
 from reelmill.pages.view import View
 
-#: Seconds between two readings: somebody may change them in another browser, or in the Prefect UI.
-_PACE: Final = 1.5
+#: Seconds between two looks at what all pages share: somebody may change it in another browser, or in the Prefect UI.
+_PACE: Final = 3.0
 
 
 @page("/settings", "Settings", permission=Permission.READ_SETTINGS, icon="tune", place=50)
@@ -46,10 +46,26 @@ class _SettingsPage:
 
     async def build(self) -> None:
         """Build the page; it follows what others change."""
-        self._section = await self._view.section(self._blocks.all, self._show)
-        ui.timer(_PACE, self._section.refresh, immediate=False)
+        self._section = await self._view.section(self._blocks.recent, self._show)
+        ui.timer(_PACE, self._follow, immediate=False)
+
+    async def _follow(self) -> None:
+        """Show what was changed, in its field alone: somebody may be typing in another."""
+        if not self._forms:
+            await self._section.refresh()
+            return
+        try:
+            blocks = await asyncio.to_thread(self._blocks.recent)
+        except ReelmillError:  # what is filled in stays; whoever saves it then is shown what is away
+            return
+        if {block.name: block.schema for block in blocks} != {name: form.schema for name, form in self._forms.items()}:
+            await self._section.refresh()
+            return
+        for block in blocks:
+            self._forms[block.name].form.follow(block.values)
 
     def _show(self, blocks: Sequence[BlockState]) -> None:
+        before, self._forms = self._forms, {}
         if not blocks:
             with ui.element("section").classes("rm-panel"):
                 empty_state("The site has no settings yet.", "`reelmill deploy` makes them.", icon="tune")
@@ -58,10 +74,9 @@ class _SettingsPage:
                 Text("h2", block.title)
                 Text("p", block.description, "rm-quiet")
                 if self._view.may(Permission.CHANGE_SETTINGS):
-                    before = self._forms.get(block.name)
-                    self._forms[block.name] = form = _BlockForm(block, before.unsaved if before is not None else {})
+                    self._forms[block.name] = form = _BlockForm(block, before.get(block.name))
                     with ui.element("div").classes("rm-buttons"):
-                        form.save = labelled(
+                        labelled(
                             button("Save", partial(self._save, form), kind="primary", icon="save"),
                             f"Save {block.title}",
                         )
@@ -70,7 +85,7 @@ class _SettingsPage:
 
     async def _save(self, form: _BlockForm) -> None:
         try:
-            unsaved = form.filled_in()
+            unsaved = form.form.parameters
         except WrongParameter as error:
             form.show_wrong(error)
             return
@@ -80,11 +95,10 @@ class _SettingsPage:
         if await self._view.act(
             Permission.CHANGE_SETTINGS,
             "Saved: jobs that start from now on go by it.",
-            lambda by: self._blocks.change(form.block.name, unsaved, by),
+            lambda by: self._blocks.change(form.name, unsaved, by),
             refused=form.show_wrong,
         ):
-            await self._section.refresh()
-            self._view.focus(self._forms[form.block.name].save)
+            await self._follow()
 
 
 class _BlockForm:
@@ -92,36 +106,17 @@ class _BlockForm:
 
     Args:
         block: as it is.
-        unsaved: what was filled in before, by name.
+        before: the form that stood in its place, whose unsaved values are taken over as they were typed.
     """
 
-    save: ui.element
-
-    def __init__(self, block: BlockState, unsaved: dict[str, Any]):
-        self.block = block
-        self._form = SchemaForm(block.schema, {**block.values, **unsaved})
-
-    def filled_in(self) -> dict[str, Any]:
-        """What is not as the block has it.
-
-        Returns:
-            The values by name.
-
-        Raises:
-            WrongParameter: a field cannot be read.
-        """
-        return {name: value for name, value in self._form.values.items() if value != self.block.values[name]}
-
-    @property
-    def unsaved(self) -> dict[str, Any]:
-        """The same; nothing where a field cannot be read."""
-        with suppress(WrongParameter):
-            return self.filled_in()
-        return {}
+    def __init__(self, block: BlockState, before: _BlockForm | None = None):
+        self.name, self.schema = block.name, block.schema
+        typed = before.form.typed if before is not None else {}
+        self.form: SchemaForm = SchemaForm(block.schema, block.values, saved=block.values, typed=typed)
 
     def show_wrong(self, error: ReelmillError) -> bool:
         """Show what cannot be at its field; returns whether there is one."""
-        return isinstance(error, WrongParameter) and self._form.show_wrong(error.parameter, str(error))
+        return isinstance(error, WrongParameter) and self.form.show_wrong(error.parameter, str(error))
 
 
 def _show_values(block: BlockState) -> None:
