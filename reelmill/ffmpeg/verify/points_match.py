@@ -2,9 +2,9 @@
 
 A frame is never another for being coded badly: what changes wholly from frame to frame, such as noise, is lost in any
 encode of few bits, and so is much of any film of which little was asked. Measured on 79 real clips, in mean levels that
-points are off beyond what the film itself changes there: 3.8 in the worst frame at CRF 23, 2000 kbit/s and the quickest
-preset; at CRF 51 and 50 kbit/s 104, where the frame may show a shot that is over. A frame of another shot is off by 15
-to 140.
+points are off where that is more than the film itself changes by: 3.8 in the worst frame at CRF 23, 2000 kbit/s and the
+quickest preset; at CRF 51 and 50 kbit/s 104, where the frame may show a shot that is over. A frame of another shot is
+off by 15 to 140.
 """
 
 from __future__ import annotations
