@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import uuid
 from dataclasses import dataclass
 
 from nicegui import ui
@@ -22,7 +21,7 @@ from reelmill.pages.components.video_compare import Side, VideoCompare
 from reelmill.pages.library_query import LIBRARY
 from reelmill.pages.registry import page
 from reelmill.pages.view import View
-from reelmill.pages.views.video import copy_line, facts
+from reelmill.pages.views.video import copy_line, facts, id_in_address
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class NamedVideo:
 
 
 @page(f"{LIBRARY}/{{video_id}}/compare", "Compare", permission=Permission.READ_VIDEOS, section=LIBRARY)
-async def compare(view: View, video_id: uuid.UUID) -> None:
+async def compare(view: View, video_id: str) -> None:
     """Build the page of a video beside its source, or beside the one that ``with`` names."""
     ui.add_head_html(f'<link rel="stylesheet" href="{theme.asset("library.css")}">')
     with ui.element("nav").props('aria-label="Where this is"'):
@@ -83,12 +82,12 @@ def _show_facts(record: Video, role: str) -> None:
                 Text("dd", value)
 
 
-def _read(video_id: uuid.UUID, other: str, offset: float) -> _Two | None:
+def _read(video_id: str, other: str, offset: float) -> _Two | None:
     """Both records; None where the video has no source, and no other was chosen."""
     with session() as opened:
-        video = get_video(opened, video_id)
+        video = get_video(opened, id_in_address(video_id))
         if other:
-            left, right = video, get_video(opened, _id(other))
+            left, right = video, get_video(opened, id_in_address(other))
         elif video.source_video_id is not None:
             left, right = get_video(opened, video.source_video_id), video
         else:
@@ -130,13 +129,6 @@ def alike_line(left: Video, right: Video, alike: float | None) -> str:
     if left.content_id is not None and left.content_id == right.content_id:
         return "Both files hold exactly the same."
     return "" if not alike else f"{alike:.0%} of their seconds look alike.".replace("%", " %")
-
-
-def _id(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError as error:
-        raise UnknownVideo(f"{text} is no id of a video.", text) from error
 
 
 def _seconds(text: str) -> float:
