@@ -25,7 +25,9 @@ from tests.api.live import live
 from tests.pages.browser import faults_for_people, log_in, visitor
 from tests.patience import until
 
-pytestmark = pytest.mark.site
+#: In a process that has run nothing else: as NiceGUI starts, it looks at every object of its process, and those that
+#: other tests have left do not all bear it.
+pytestmark = [pytest.mark.site, pytest.mark.alone]
 
 
 _times = {"shown": 0}

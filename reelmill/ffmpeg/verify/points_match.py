@@ -92,6 +92,8 @@ def points_faults(given: bytes, report: DecodeReport, *, rough: bool = False) ->
     Yields:
         One finding of each kind, at the first frame that is so.
     """
+    if not report.frames:
+        return
     times = report.times if len(report.times) == report.frames else None
     seen = np.ones(report.frames, np.bool_) if times is None else _seen(times)
     for kind, numbers in wrong_frames(given, report.points, rough=rough).items():
