@@ -20,7 +20,7 @@ def announce(site: Site, notify: Notify, *, private: bool) -> None:
         private: whether only that person reads it: a log must not hold the login.
     """
     programs = Path(sys.executable).parent
-    active = write_profile(site.server)
+    profile = write_profile(site.server, site.settings.data_dir)
     notify(f"Prefect UI  {site.ui_url}")
     auth_string = site.server.auth_string
     if auth_string is None:
@@ -36,8 +36,8 @@ def announce(site: Site, notify: Notify, *, private: bool) -> None:
         notify(f"pages       {site.rest_url}   (for a browser; what is called a token below opens them)")
         notify(f"REST API    {site.rest_url}   ({site.rest_url}/docs lists its routes)")
     notify(f"media root  {site.settings.media_root}")
-    if not active:
-        notify("in another terminal:  prefect profile use reelmill   (or the lines below)")
+    if not profile.active:
+        notify(f"in another terminal:  prefect profile use {profile.name}   (or the lines below)")
     notify(f"export REELMILL_DATA_DIR={site.settings.data_dir} REELMILL_MEDIA_ROOT={site.settings.media_root}")
     notify(f"export PREFECT_API_URL={site.api_url}")
     if auth_string is not None:

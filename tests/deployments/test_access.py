@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -20,13 +21,19 @@ import httpx
 import psutil
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_AUTH_STRING, load_profiles, temporary_settings
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_PROFILES_PATH,
+    load_profiles,
+    temporary_settings,
+)
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from deployments import access
 from deployments.member import DASK_PAGES
-from deployments.profile import NAME, write_profile
+from deployments.profile import NAME, WrittenProfile, write_profile
 from deployments.site import Site
 from reelmill.catalogue import site_identity
 from reelmill.catalogue.engine import session
@@ -186,18 +193,63 @@ def test_a_site_listens_on_an_address_of_its_node() -> None:
         assert other in str(refused.value)
 
 
-def test_the_profile_is_for_its_account_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from prefect.settings import PREFECT_PROFILES_PATH
-
+@pytest.fixture
+def profiles(tmp_path: Path) -> Iterator[Path]:
+    """A home without a profile of ours; the file that has them."""
     path = tmp_path / "home" / "profiles.toml"
     with temporary_settings({PREFECT_PROFILES_PATH: path}):
-        write_profile(PrefectServer(api_url="http://127.0.0.1:1/api", auth_string="me:mine"))
-        assert _mode(path) == 0o600
-        assert load_profiles()[NAME].settings[PREFECT_API_AUTH_STRING] == "me:mine"
-        path.chmod(0o644)
-        write_profile(PrefectServer(api_url="http://127.0.0.1:1/api"))
-        assert _mode(path) == 0o600
-        assert PREFECT_API_AUTH_STRING not in load_profiles()[NAME].settings
+        yield path
+
+
+def test_the_profile_is_for_its_account_alone(profiles: Path, tmp_path: Path) -> None:
+    write_profile(PrefectServer(api_url="http://127.0.0.1:1/api", auth_string="me:mine"), tmp_path)
+    assert _mode(profiles) == 0o600
+    assert load_profiles()[NAME].settings[PREFECT_API_AUTH_STRING] == "me:mine"
+    profiles.chmod(0o644)
+    write_profile(PrefectServer(api_url="http://127.0.0.1:1/api"), tmp_path)
+    assert _mode(profiles) == 0o600
+    assert PREFECT_API_AUTH_STRING not in load_profiles()[NAME].settings
+
+
+def _urls() -> dict[str, str]:
+    found = {name: profile.settings for name, profile in load_profiles().items() if name.startswith(NAME)}
+    return {name: str(settings[PREFECT_API_URL]) for name, settings in found.items()}
+
+
+def test_each_site_of_a_home_has_a_profile_of_its_own(profiles: Path, tmp_path: Path) -> None:
+    """Where they had one together, a terminal handed its jobs to whichever site came up last, with that one's login."""
+    sites = {name: tmp_path / name for name in ("films", "shows", "home")}
+    for folder in sites.values():
+        folder.mkdir()
+
+    def write(site: str, port: int) -> WrittenProfile:
+        server = PrefectServer(api_url=f"http://127.0.0.1:{port}/api", auth_string=f"me:{site}")
+        return write_profile(server, sites[site])
+
+    assert write("films", 1) == WrittenProfile(NAME, active=True)
+    assert write("shows", 2) == WrittenProfile(f"{NAME}-2", active=False)
+    # They keep them whoever comes up first after a stop, on whichever port.
+    assert write("shows", 1).name == f"{NAME}-2"
+    assert write("films", 2) == WrittenProfile(NAME, active=True)
+    assert _urls() == {NAME: "http://127.0.0.1:2/api", f"{NAME}-2": "http://127.0.0.1:1/api"}
+    assert load_profiles()[f"{NAME}-2"].settings[PREFECT_API_AUTH_STRING] == "me:shows"
+    # That of a site that somebody has removed is free again.
+    sites["films"].rmdir()
+    assert write("home", 3) == WrittenProfile(NAME, active=True)
+
+
+def test_a_profile_of_an_older_version_is_its_own_sites(profiles: Path, tmp_path: Path) -> None:
+    """It is known by its login; another site takes it over where nothing serves it any more."""
+    with socket.create_server(("127.0.0.1", 0)) as served:
+        url = f"http://127.0.0.1:{served.getsockname()[1]}/api"
+        write_profile(PrefectServer(api_url=url, auth_string="me:old"), tmp_path)
+        (profiles.parent / "reelmill-sites.json").unlink()  # as it left them
+        other = PrefectServer(api_url="http://127.0.0.1:1/api", auth_string="me:other")
+        assert write_profile(other, tmp_path / "a").name == f"{NAME}-2"
+        moved = PrefectServer(api_url="http://127.0.0.1:2/api", auth_string="me:old")
+        assert write_profile(moved, tmp_path / "b").name == NAME
+    (profiles.parent / "reelmill-sites.json").unlink()
+    assert write_profile(other, tmp_path / "c").name == NAME
 
 
 @contextmanager
