@@ -17,6 +17,7 @@ import shutil
 import stat
 import subprocess
 import threading
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -144,13 +145,19 @@ class EmbeddedPostgres:
         """Whether its process is there: a check that costs nothing, unlike ``running``."""
         try:
             pid = int((self.data / "postmaster.pid").read_text().split()[0])
-            return (Path("/proc") / str(pid) / "comm").read_text().startswith("postgres")
+            name, state = (Path("/proc") / str(pid) / "stat").read_text().partition("(")[2].rpartition(")")[::2]
         except (OSError, ValueError, IndexError):
             return False
+        if not name.startswith("postgres"):
+            return False
+        if state.split()[0] not in "ZX":
+            return True
+        _bury(pid)
+        return False
 
     def running(self) -> bool:
-        """Whether the server of this folder is up (``pg_ctl status``, which checks the process itself)."""
-        if not (self.data / "postmaster.pid").exists():
+        """Whether the server of this folder is up (``pg_ctl status``, to which a process that nobody buried is one)."""
+        if not self._alive():
             return False
         return self._call("pg_ctl", "-D", str(self.data), "status").returncode == 0
 
@@ -261,6 +268,14 @@ class EmbeddedPostgres:
             shutil.copytree(installed, new, symlinks=True)
             new.rename(copied)
         return copied / "bin"
+
+
+def _bury(pid: int) -> None:
+    """Wait for a dead process that is our child: as process 1 without an init we inherit the server, and nobody else
+    would. Until then PostgreSQL takes it for one that runs, and its data folder for locked.
+    """
+    with suppress(ChildProcessError):  # it is somebody else's, who has not waited for it yet
+        os.waitpid(pid, os.WNOHANG)
 
 
 def _account() -> pwd.struct_passwd:

@@ -35,6 +35,26 @@ sys.stdin.readline()
 """
 
 
+#: As process 1 of a container without an init: it inherits the server, whose parent, pg_ctl, has ended.
+_PROCESS_1 = """
+import ctypes, os, signal, sys, time
+from pathlib import Path
+from reelmill.catalogue.embedded import EmbeddedPostgres
+PR_SET_CHILD_SUBREAPER = 36
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+server = EmbeddedPostgres(Path(sys.argv[1]))
+server.acquire()
+pid = int((server.data / "postmaster.pid").read_text().split()[0])
+stat = Path(f"/proc/{pid}/stat")
+os.kill(pid, signal.SIGKILL)
+while stat.read_text().rpartition(")")[2].split()[:2] != ["Z", str(os.getpid())]:
+    time.sleep(0.01)
+print(server.running(), server.keep_up(), server.running(), server.keep_up(), stat.exists())
+server.release()
+print(server.running())
+"""
+
+
 def _query(server: EmbeddedPostgres, statement: str) -> object:
     engine = create_engine(server.url())
     try:
@@ -125,6 +145,14 @@ def test_a_user_that_is_killed_does_not_count_any_more(server: EmbeddedPostgres)
     assert server.running()
     server.release()
     assert not server.running()
+
+
+def test_a_server_that_was_killed_and_stays_a_zombie_is_started_again(server: EmbeddedPostgres) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _PROCESS_1, str(server.folder)],
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert ran.stdout.split() == ["False", "True", "True", "False", "False", "False"], ran.stderr
 
 
 def test_two_processes_at_once_start_one_server(server: EmbeddedPostgres) -> None:
