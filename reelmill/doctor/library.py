@@ -25,6 +25,7 @@ from reelmill.ffmpeg.verify.damage import fault as what_is_wrong
 from reelmill.operations.jobs.scan import EXTENSIONS
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import move_journal, publish_journal, workspace
+from reelmill.operations.unscanned import folders_of, unscanned
 from reelmill.report import NullReport, Report
 from reelmill.storage.file_hash import blake2, sha256
 from reelmill.storage.media_root import MediaRoot
@@ -241,8 +242,8 @@ def leftovers(
         sentence = f"{plural(len(names), 'image')} of videos that no record knows: {listed(names)}."
         findings.append(warning("orphan_pictures", sentence, "remove them if nobody uses them", names=names))
     if not findings:
-        unseen = len(differences.unseen)
-        more = f"; {plural(unseen, 'file')} no scan has seen yet" if unseen else ""
+        unseen = differences.unseen
+        more = f"; {unscanned(folders_of(unseen))} ({plural(len(unseen), 'file')})" if unseen else ""
         findings.append(ok("leftovers", f"No half-made file and no orphan in the library{more}."))
     return findings
 

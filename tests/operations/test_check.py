@@ -61,7 +61,7 @@ def test_a_library_in_order(bench: Workbench, made: Video) -> None:
     assert clean(findings)
     assert [found.sentence for found in findings] == [
         "2 records, each of a file that is there as recorded.",
-        "No half-made file and no orphan in the library; 1 file no scan has seen yet.",
+        "No half-made file and no orphan in the library; no scan has seen yet what is in inbox (1 file).",
         "No unfinished work of a dead run.",
         "2 videos decoded, each whole.",
         "1 original byte for byte as in the manifest.",

@@ -91,6 +91,27 @@ def library(catalogue: str, media_root: MediaRoot, original: Path) -> Library:
 def test_an_empty_folder(library: Library) -> None:
     assert library.scan() == {}
     assert library.notes.fractions[-1] == 1.0
+    assert library.result.result_card().title == "Scanned: no videos are there"
+
+
+def test_a_scan_that_meets_no_video_names_the_folders_that_no_scan_has_seen(library: Library) -> None:
+    """Whoever has put videos into one folder and scans another finds out, in the words of the doctor."""
+    library.put("library/shows/deep/a.mp4")
+    library.put("public/a.mp4")
+    library.put("library/@eaDir/a.mp4")
+    notes = library.root.folder("inbox") / "notes.txt"
+    notes.write_text("no video")
+    assert library.scan() == {}
+    notes.unlink()
+    words = "no scan has seen yet what is in {}"
+    title = library.result.result_card().title
+    assert title == f"Scanned: no videos are there; {words.format('public, library/shows')}"
+    assert library.scan("public") == {"new": 1}
+    assert library.result.result_card().title == "Scanned: 1 new"
+    assert library.scan() == {}
+    assert library.result.never_scanned == ("library/shows",)
+    (found,) = (each for each in check_library(library.root) if each.check == "leftovers")
+    assert words.format("library/shows") in found.sentence
 
 
 def test_files_and_records_are_compared_without_the_garbage_collector(

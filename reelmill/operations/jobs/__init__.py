@@ -5,6 +5,6 @@ Uses: analysis, catalogue, collector, errors, ffmpeg, hardware, operations.chunk
     operations.derived, operations.file_facts, operations.films, operations.moment, operations.once,
     operations.ownership, operations.publishing, operations.rearranged_files, operations.recipe,
     operations.recognition, operations.result_card, operations.scan_changes, operations.scan_plan,
-    operations.size_estimates, operations.walk, operations.web_copies, parallel, queue, report, settings, storage,
-    troubles, wording.
+    operations.size_estimates, operations.unscanned, operations.walk, operations.web_copies, parallel, queue, report,
+    settings, storage, troubles, wording.
 """

@@ -35,6 +35,7 @@ from reelmill.operations.scan_changes import (
     table_rows,
 )
 from reelmill.operations.scan_plan import ScanPlan, again_in, scan_plan
+from reelmill.operations.unscanned import folders_never_scanned, unscanned
 from reelmill.operations.walk import Walk, WalkedFile, folder_to_walk
 from reelmill.report import LogReport, Report, printable
 from reelmill.storage.media_root import MediaRoot
@@ -74,11 +75,14 @@ class ScanResult(BaseModel):
     files: tuple[FileChange, ...] = ()  # of the new, changed, returned, missing, invalid: the first hundred of each
     waiting_files: tuple[str, ...] = ()  # paths of the first hundred
     again_in: float | None = None  # seconds until those still being written are to be looked at; None: there are none
+    never_scanned: tuple[str, ...] = ()  # of a scan that met no video: folders with videos that no scan has seen
 
     def result_card(self) -> ResultCard:
         """The result for people: a row for each file that needs a look, the first hundred of them."""
         counts = {name: count for name, count in self if isinstance(count, int) and count}
         found = ", ".join(f"{count} {name}" for name, count in counts.items())
+        if not counts and self.never_scanned:
+            found = f"no videos are there; {unscanned(self.never_scanned)}"
         rows, total = tuple(table_rows(self.files)), self.new + self.changed + self.moved + self.missing
         return ResultCard(
             title=f"Scanned: {found or 'no videos are there'}",
@@ -146,6 +150,7 @@ def scan(
     work.read(decided.probe, open_known=not skip_existing)
     work.mark(walk, decided)
     report.progress(1.0, "done")
+    empty = not decided.found and not work.missing
     left, passed = (*walk.refused, *work.left), time.monotonic() - looked_at
     return ScanResult(
         new=decided.new - work.moved_to_new + work.new_at_known,
@@ -160,6 +165,7 @@ def scan(
         files=work.changes.listed(),
         waiting_files=decided.waiting[:LISTED],
         again_in=again_in(decided.settled_in, passed, looked_at - started) if decided.waiting else None,
+        never_scanned=folders_never_scanned(root, walk.extensions, system_folders) if empty else (),
     )
 
 
