@@ -211,10 +211,11 @@ class View:
             background_tasks.create(self._end())
 
     async def _end(self) -> None:
-        """End it here, too, for a browser that goes nowhere."""
-        await asyncio.sleep(_LEAVING)
-        if not self.client.is_deleted:
-            self.client.delete()
+        """End it here, too, for a browser that goes nowhere; NiceGUI ends it for one whose socket is gone, and once."""
+        while not self.client.is_deleted:
+            await asyncio.sleep(_LEAVING)
+            if self.client.has_socket_connection and not self.client.is_deleted:
+                self.client.delete()
 
     def _show_fault(self, error: Exception) -> None:
         """What went wrong in a button, a timer or a change that nobody has foreseen; NiceGUI puts it into the log."""

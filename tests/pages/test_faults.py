@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
-from nicegui import ui
+from nicegui import Client, core, ui
 from playwright.sync_api import Browser, Page, expect
 
 from reelmill.api.access.roles import Permission, Role
@@ -23,7 +24,7 @@ from reelmill.settings import get_settings
 from tests.api.callers import KnownCallers
 from tests.api.live import live
 from tests.pages.browser import faults_for_people, log_in, visitor
-from tests.patience import until
+from tests.patience import PATIENCE, until
 
 #: In a process that has run nothing else: after all other tests NiceGUI does not start in it. Why is not known; as it
 #: starts, it looks at every object of its process, which may be what fails.
@@ -63,6 +64,15 @@ async def _faulty_places(view: View) -> None:
     button("Press", _fail)
     button("Tick", lambda: ui.timer(0.05, _fail, once=True))
     button("Act", lambda: view.act(Permission.MANAGE_JOBS, "Done.", _fail))
+
+
+_open: list[Client] = []
+
+
+@page("/faults/session", "Session", permission=None)
+async def _ending_session(view: View) -> None:
+    _open.append(view.client)
+    button("End it", view.log_in)
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +126,23 @@ def test_what_goes_wrong_later_is_shown_in_a_toast(faulty: Page, caplog: pytest.
     faulty.get_by_role("button", name=name).press("Enter")
     expect(faulty.get_by_text("That went wrong; the log of the REST API says more.")).to_be_visible()
     until(lambda: _in_the_log(caplog))
+
+
+@pytest.mark.parametrize("goes", [True, False], ids=["a browser that leaves", "a browser that goes nowhere"])
+def test_a_page_ends_once_with_its_session(
+    faulty: Page, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, goes: bool
+) -> None:
+    monkeypatch.setattr(core.app.config, "reconnect_timeout", 1.5)  # NiceGUI ends it so long after the socket's end
+    monkeypatch.setattr("reelmill.pages.view._LEAVING", 0.5)
+    if not goes:
+        monkeypatch.setattr("reelmill.pages.view._LOG_IN", "")
+    faulty.goto("/faults/session")
+    faulty.get_by_role("button", name="End it").press("Enter")
+    if goes:
+        faulty.wait_for_url("**/login?next=%2Ffaults%2Fsession")
+    client = _open[-1]
+    until(lambda: client.is_deleted and not client._delete_tasks)
+    assert core.loop is not None
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), core.loop).result(PATIENCE)  # what has failed is in the log
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert client.id not in Client.instances
