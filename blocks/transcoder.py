@@ -25,7 +25,9 @@ class TranscoderSettings(SiteBlock):
     _description: ClassVar[str | None] = "Which ffmpeg and encoder to use, and when to give up on one."
 
     binary: ProgramPath | None = Field(
-        default=None, description="Path of ffmpeg on every node; empty: PATH, then the bundled one."
+        default=None,
+        description="Path of ffmpeg on every node; empty: PATH, then the bundled one. Every node runs the program at "
+        "this path: whoever may change settings chooses what jobs run.",
     )
     encoder: EncoderChoice = Field(default="auto", description="H.264 encoder of jobs that leave it to the site.")
     software_fallback: bool = Field(

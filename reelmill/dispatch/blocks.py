@@ -48,6 +48,17 @@ class BlockState:
     secrets: frozenset[str] = frozenset()  # names of the values that nobody is shown
     saved: bool = True  # False: nobody has, and the defaults hold
 
+    @property
+    def wrong(self) -> dict[str, str]:
+        """Sentences on the values that are saved and that jobs refuse, by name; their bounds may be newer."""
+        refused = {}
+        for name in self.values.keys() - self.secrets:
+            try:
+                _check(self, {name: self.values[name]})
+            except WrongParameter as error:
+                refused[name] = str(error)
+        return refused
+
 
 @dataclass(frozen=True)
 class _Block:

@@ -246,7 +246,8 @@ def _written(about: Mapping[str, Any], value: Any) -> Any:
     if kind == "boolean":
         return bool(value)
     if _is_lines(about):
-        return "\n".join(value or ())
+        lines = value if isinstance(value, (list, tuple)) else [] if value is None else [value]  # as somebody saved it
+        return "\n".join(map(str, lines))
     if kind in ("integer", "number", "string"):
         return "" if value is None else value
     return "" if value is None else json.dumps(value)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import BlockDocumentUpdate
 
 from blocks import TranscoderSettings
 from deployments.site import Site
 from reelmill.api.access.roles import Role
 from reelmill.dispatch import Dispatcher, dispatcher
+from reelmill.errors import UserError
 from tests.pages.browser import NARROW, WIDE, faults_for_people, visitor
 
 pytestmark = pytest.mark.site
@@ -34,6 +39,20 @@ def prefect(on_site: Site) -> Iterator[Dispatcher]:
 def _values(prefect: Dispatcher) -> dict[str, Any]:
     (found,) = (block.values for block in prefect.blocks.all() if block.name == _NAME)
     return dict(found)
+
+
+def _save_unchecked(**values: Any) -> None:
+    """As the Prefect UI of an older version saved them: the server takes whatever it is sent."""
+    with get_client(sync_client=True) as client:
+        document = client.read_block_document_by_name("default", _NAME)
+        update = BlockDocumentUpdate(block_schema_id=document.block_schema_id, data=values, merge_existing_data=True)
+        client.update_block_document(document.id, update)
+
+
+def _current() -> TranscoderSettings:
+    """As a job finds them; in a thread of its own, for the browser keeps an event loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, TranscoderSettings.current).result()
 
 
 def _fill(tab: Page, name: str, value: str) -> None:
@@ -96,3 +115,28 @@ def test_a_setting_is_changed_by_keyboard_and_others_see_it(
         entry = prefect.audit.entries().entries[0]
         assert (entry.action, entry.actor, entry.origin) == ("settings.change", "test-super_admin", "web")
         assert entry.details["after"] == {"max_height": 720, "stall_timeout": 60}
+
+
+def test_a_saved_value_that_jobs_refuse_is_shown_with_what_is_allowed(
+    prefect: Dispatcher, pages: str, browser: Browser, token_of: Callable[[Role], str]
+) -> None:
+    _save_unchecked(max_height=9999, threads=2)
+    with pytest.raises(UserError):
+        _current()
+    sentence = "Jobs fail by what is saved here. max_height: 9999 is greater than the maximum of 4320."
+    with (
+        visitor(browser, pages, token_of(Role.SUPER_ADMIN)) as alice,
+        visitor(browser, pages, token_of(Role.VIEWER)) as bob,
+    ):
+        for tab in (alice, bob):
+            tab.goto("/settings")
+            expect(tab.get_by_role("alert").filter(has_text="Jobs fail")).to_have_text([sentence])
+            assert faults_for_people(tab) == []
+        height = alice.get_by_label("max_height", exact=True)
+        expect(height).to_have_value("9999")
+        expect(height).to_have_attribute("aria-invalid", "true")
+        _fill(alice, "max_height", "720")
+        _save(alice)
+        for tab in (alice, bob):
+            expect(tab.get_by_text("Jobs fail")).to_have_count(0)
+    assert _current().max_height == 720

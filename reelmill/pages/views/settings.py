@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ class _SettingsPage:
             await self._section.refresh()
             return
         for block in blocks:
-            self._forms[block.name].form.follow(block.values)
+            self._forms[block.name].follow(block)
 
     def _show(self, blocks: Sequence[BlockState]) -> None:
         before, self._forms = self._forms, {}
@@ -113,19 +113,41 @@ class _BlockForm:
         self.name, self.schema = block.name, block.schema
         typed = before.form.typed if before is not None else {}
         self.form: SchemaForm = SchemaForm(block.schema, block.values, saved=block.values, typed=typed)
+        self._wrong: Mapping[str, str] = {}
+        self._mark(block)
+
+    def follow(self, block: BlockState) -> None:
+        """Show what somebody else has saved: see ``SchemaForm.follow``."""
+        self.form.follow(block.values)
+        self._mark(block)
+
+    def _mark(self, block: BlockState) -> None:
+        """Show at their fields which saved values cannot be; a sentence on what is being filled in stays otherwise."""
+        before, self._wrong = self._wrong, block.wrong
+        for name in before.keys() | self._wrong.keys():
+            if before.get(name) != self._wrong.get(name):
+                self.form.fields[name].set_wrong(_refused(self._wrong.get(name)))
 
     def show_wrong(self, error: ReelmillError) -> bool:
         """Show what cannot be at its field; returns whether there is one."""
         return isinstance(error, WrongParameter) and self.form.show_wrong(error.parameter, str(error))
 
 
+def _refused(sentence: str | None) -> str:
+    """What to say at a saved value that jobs refuse; nothing where they take it (pure)."""
+    return f"Jobs fail by what is saved here. {sentence}" if sentence else ""
+
+
 def _show_values(block: BlockState) -> None:
+    wrong = block.wrong
     with ui.element("dl").classes("rm-facts"):
         for name, about in properties(block.schema).items():
             Text("dt", name)
             with ui.element("dd"):
                 Text("p", _in_words(block.values[name]))
                 Text("p", str(about.get("description") or ""), "rm-quiet rm-small")
+                if name in wrong:
+                    Text("p", _refused(wrong[name]), "rm-wrong rm-small").props('role="alert"')
 
 
 def _in_words(value: Any) -> str:
