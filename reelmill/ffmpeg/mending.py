@@ -1,18 +1,15 @@
 """Sources that lie about their times or colours, or change shape or channels, mended: no job needs to know of it.
 
-What is wrong is found in the packets. ffmpeg itself straightens a clock that jumps, as it copies; bitstream filters
-and ``retiming`` do the rest, and nothing is encoded but what changes its shape.
+What is wrong is found in the packets. ``retiming`` and bitstream filters mend it as packets are copied, and nothing is
+encoded but what changes its shape.
 """
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,15 +24,15 @@ from reelmill.ffmpeg.reading.channel_watch import ChannelWatch, changing_tracks
 from reelmill.ffmpeg.reading.frame_shapes import ShapeWatch, sampled_shapes_differ, tabled_shapes_differ
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media, probe
 from reelmill.ffmpeg.reading.tracks import UNKNOWN, decodable_audio
-from reelmill.ffmpeg.retiming import retimed
+from reelmill.ffmpeg.retiming import on_one_time_line, retimed
+from reelmill.ffmpeg.time_line import TimeLine
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.report import Report
 
-#: Containers of broadcasts, in which a clock may start again, and what ffmpeg takes for that (``dts_delta_threshold``).
+#: Containers of broadcasts, in which a clock may start again.
 _BROADCAST: Final = ("mpegts", "mpeg")
-_FORWARD: Final = 10.0  # seconds
-_BACKWARD: Final = 0.1
-_BESIDE: Final = 1.0  # how far tracks may be apart in a file that are heard and seen together
+#: How many seconds before it is shown no frame is decoded.
+_FORWARD: Final = 10
 #: Packets that are asked whether times of presentation are to be believed.
 _ASKED: Final = 256
 #: Colour matrix "reserved" (ITU-T H.273, table 4): no filter of ffmpeg takes frames that declare it.
@@ -60,21 +57,6 @@ class Fault(Enum):
     CHANNELS = "its audio changes its channels on the way"
     RESERVED = "its colours are declared in a reserved way"
     SHAPES = "its frames change their shape on the way, and are boxed"
-
-
-@dataclass(frozen=True)
-class TrackPackets:
-    """The packets of a track: where each lies in the file, in bytes, and its time of decoding in seconds."""
-
-    places: Sequence[int]
-    times: Sequence[float]
-
-    def around(self, number: int) -> tuple[int, int]:
-        """The places between which lies what is sent between a packet and the next."""
-        begin = number
-        while begin and self.times[number] - _BESIDE < self.times[begin] <= self.times[number]:
-            begin -= 1  # what stands just before a pause may have been written with what comes after it
-        return self.places[begin], self.places[number + 1]
 
 
 def suspect(info: MediaInfo) -> bool:
@@ -124,7 +106,7 @@ def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
     broadcast = info.container in _BROADCAST
     early, ahead = 0, False
     shapes, channels = ShapeWatch(info.video.codec), ChannelWatch()
-    sent: dict[int, tuple[array[int], array[float]]] = {}
+    line = TimeLine()
     with open_media(path) as container:
         found = main_video(container)
         assert found is not None
@@ -142,19 +124,15 @@ def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
                     ahead = ahead or _far_ahead(packet)
                 if packet.stream.index != found[1].index:
                     channels.add(packet)
-                if broadcast and packet.dts is not None and packet.time_base is not None:
-                    places, times = sent.setdefault(packet.stream.index, (array("q"), array("d")))
-                    # Not in the order they come in: a parser holds the last of a track back until the next is there.
-                    places.append(packet.pos if packet.pos is not None else places[-1] if places else 0)
-                    times.append(float(packet.dts * packet.time_base))
+                if broadcast and packet.dts is not None:
+                    line.shift(packet.stream.index, packet.dts, packet.duration or 0)
         except FFmpegError as error:  # what comes before the damage counts
             blame_disk(error, path)
     if 2 * early > number:
         return Fault.EARLY
     if ahead:
         return Fault.AHEAD
-    tracks = [TrackPackets(*one) for one in sent.values()]
-    if any(jumps(track.times) for track in tracks) and not pauses(tracks):
+    if line.jumped:
         return Fault.JUMPS
     if channels.changing:
         return Fault.CHANNELS
@@ -176,28 +154,6 @@ def _far_ahead(packet: Packet[Any]) -> bool:
     if packet.pts is None or packet.dts is None or packet.time_base is None:
         return False
     return (packet.pts - packet.dts) * packet.time_base > _FORWARD
-
-
-def jumps(times: Iterable[float]) -> bool:
-    """Whether times of decoding, in seconds and in the order of a file, go back or leap ahead (pure)."""
-    return any(not -_BACKWARD <= after - before <= _FORWARD for before, after in pairwise(times))
-
-
-def pauses(tracks: Sequence[TrackPackets]) -> bool:
-    """Whether one track leaps ahead while another goes on: a hole, which ffmpeg would close (pure)."""
-    return any(
-        _goes_on(other, one.around(number), (before + _BESIDE, after - _BESIDE))
-        for one in tracks
-        for number, (before, after) in enumerate(pairwise(one.times))
-        if after - before > _FORWARD
-        for other in tracks
-        if other is not one
-    )
-
-
-def _goes_on(track: TrackPackets, places: tuple[int, int], times: tuple[float, float]) -> bool:
-    begin, end = (bisect_left(track.places, place) for place in places)
-    return any(times[0] < time < times[1] for time in track.times[begin:end])
 
 
 def mended(
@@ -236,6 +192,9 @@ def _mend(transcoder: Transcoder, source: tuple[Path, MediaInfo], fault: Fault, 
     path, info = source
     if fault in (Fault.EARLY, Fault.AHEAD):
         retimed(path, info, target)
+        return
+    if fault is Fault.JUMPS:
+        on_one_time_line(path, info, target, _container(info))
         return
     if fault is Fault.SHAPES:
         command = boxed(path, info, target)

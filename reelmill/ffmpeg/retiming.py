@@ -1,7 +1,8 @@
-"""New times for a video whose own are not to be believed: its frames in the order in which the decoder gives them.
+"""New times for a video whose own are not to be believed.
 
-Times of decoding are right in such files. A decoder that holds ``ahead`` packets before it gives the first frame shows
-the k-th frame when it reads packet k + ``ahead``, so that is the frame's time.
+Where only times of presentation are wrong, frames are shown in the order in which the decoder gives them: one that
+holds ``ahead`` packets before it gives the first frame shows the k-th frame when it reads packet k + ``ahead``, so that
+is the frame's time. Where the clock of a file jumps, its tracks go on on one time line.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import av
 from av.error import FFmpegError
 from av.packet import Packet
 
+from reelmill.ffmpeg.packet_copy import copy_packets
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, open_media
 from reelmill.ffmpeg.reading.stream_copy import delay
+from reelmill.ffmpeg.time_line import TimeLine
 
 
 def shown_order(path: Path) -> tuple[list[int], list[int]]:
@@ -92,19 +94,42 @@ def retimed(path: Path, info: MediaInfo, target: Path) -> None:
         Unreadable: the disk does not give its bytes.
     """
     times = iter(new_times(*shown_order(path)))
-    with open_media(path) as container, av.open(str(target), "w", format="matroska") as output:
-        found = main_video(container)
-        assert found is not None
-        video = found[1]
-        kept: list[Any] = [video, *(container.streams.audio[track.index] for track in info.audio)]
-        streams = {stream.index: output.add_stream_from_template(stream) for stream in kept}
-        try:
-            for packet in container.demux(kept):
-                if not packet.size or packet.dts is None:
-                    continue
-                if packet.stream.index == video.index:
-                    packet.pts = next(times)
-                packet.stream = streams[packet.stream.index]
-                output.mux(packet)
-        except FFmpegError as error:
-            blame_disk(error, path)
+
+    def at_new_time(packet: Packet[Any]) -> list[Packet[Any]]:
+        if not packet.size or packet.dts is None:
+            return []
+        if packet.stream.type == "video":
+            packet.pts = next(times)
+        return [packet]
+
+    copy_packets(path, info, target, "matroska", at_new_time)
+
+
+def on_one_time_line(path: Path, info: MediaInfo, target: Path, container: str) -> None:
+    """Copy the main video track, the audio tracks that decode and the subtitles of a file whose clock jumps.
+
+    Args:
+        path: the video.
+        info: its facts.
+        target: the file to write.
+        container: ffmpeg's name of what to write.
+
+    Raises:
+        FileMissing, NotAVideo, InputError: it does not open.
+        Unreadable: the disk does not give its bytes.
+    """
+    line, last = TimeLine(), dict[int, int]()
+
+    def shifted(packet: Packet[Any]) -> list[Packet[Any]]:
+        index = packet.stream.index
+        time = packet.dts if packet.dts is not None else packet.pts
+        if not packet.size or time is None:
+            return []
+        seldom = packet.stream.type == "subtitle"
+        shift = line.newest_shift if seldom else line.shift(index, time, packet.duration or 0)
+        # Of what overlaps at a jump, the rest follows as closely as may be: no container takes times that go back.
+        packet.dts = last[index] = max(time + shift, last.get(index, time + shift - 1) + 1)
+        packet.pts = max(packet.dts, packet.pts + shift if packet.pts is not None else packet.dts)
+        return [packet]
+
+    copy_packets(path, info, target, container, shifted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reelmill.ffmpeg.mending import Fault, TrackPackets, fault_of, jumps, mended, pauses
+from reelmill.ffmpeg.mending import Fault, fault_of, mended
 from reelmill.ffmpeg.reading.channel_watch import channels
 from reelmill.ffmpeg.reading.probe import probe
+from reelmill.ffmpeg.time_line import TICKS, TimeLine
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.report import NullReport
 from tests.clips import clip, ffmpeg, in_one_track
@@ -28,11 +30,11 @@ _ORDERS: dict[str, tuple[list[tuple[int, float]], bool]] = {
 
 @pytest.mark.parametrize("name", _ORDERS)
 def test_a_track_that_pauses_is_no_clock_that_jumps(name: str) -> None:
-    order, wanted = _ORDERS[name]
-    found = [[(place, time) for place, (number, time) in enumerate(order) if number == track] for track in (0, 1)]
-    tracks = [TrackPackets([place for place, _ in one], [time for _, time in one]) for one in found]
-    assert any(jumps(track.times) for track in tracks)
-    assert pauses(tracks) == wanted
+    order, pauses = _ORDERS[name]
+    line = TimeLine()
+    for number, time in order:
+        line.shift(number, round(time * TICKS), 0)
+    assert line.jumped != pauses
 
 
 def test_a_broadcast_whose_audio_pauses_is_left_as_it_is(tmp_path: Path) -> None:
@@ -41,6 +43,57 @@ def test_a_broadcast_whose_audio_pauses_is_left_as_it_is(tmp_path: Path) -> None
     assert fault_of(source, probe(source)) is None
     again = joined(tmp_path / "joined.ts", clip(tmp_path / "a.ts"), clip(tmp_path / "b.ts"))
     assert fault_of(again, probe(again)) is Fault.JUMPS
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [*(("ts", codec) for codec in ("ac3", "eac3", "dca", "mp2", "aac")), ("mpg", "ac3"), ("mpg", "mp2")],
+)
+def test_where_recordings_were_joined_nothing_is_missing_and_a_hole_stays(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
+    options = ("-c:a", codec, "-strict", "-2", "-ar", "48000", "-ac", "2", "-metadata:s:a:0", "language=deu")
+    silent = ("-af", "aselect=not(between(t\\,1\\,2.5))")
+    first = clip(tmp_path / f"a.{suffix}", codec="mpeg2video", seconds=2, options=options)
+    holed = clip(tmp_path / f"b.{suffix}", codec="mpeg2video", seconds=4, options=(*options, *silent))
+    source = joined(tmp_path / f"both.{suffix}", first, holed)
+    info = probe(source)
+    assert fault_of(source, info) is Fault.JUMPS
+    mended(Transcoder(), (source, info), Fault.JUMPS, tmp_path / "mended", NullReport())
+    audio, video = (_packets(tmp_path / "mended", kind) for kind in ("audio", "video"))
+    if suffix == "ts":  # a program stream has no languages
+        assert _language(tmp_path / "mended") == "deu"
+    assert len(audio) == sum(len(_packets(one, "audio")) for one in (first, holed))
+    assert len(video) == 150
+    holes = [(begin, after) for (begin, hold), (after, _) in pairwise(audio) if after - begin - hold > 0.05]
+    assert [after - begin for begin, after in holes] == [pytest.approx(1.5, abs=0.1)]
+    assert holes[0][0] - video[0][0] == pytest.approx(3, abs=0.15)
+    assert max(after - begin for (begin, _), (after, _) in pairwise(video)) < 0.1
+
+
+def _language(path: Path) -> str | None:
+    with av.open(str(path)) as container:
+        return container.streams.audio[0].language
+
+
+def test_frames_with_new_times_leave_the_language_of_the_audio(tmp_path: Path) -> None:
+    whole = clip(tmp_path / "whole.ts", seconds=2, options=["-metadata:s:a:0", "language=deu", "-c:a", "aac"])
+    ffmpeg("-i", whole, "-c", "copy", "-bsf:v", "setts=ts=TS:pts=PTS+10000/TB*eq(N\\,30)", tmp_path / "ahead.ts")
+    source = tmp_path / "ahead.ts"
+    mended(Transcoder(), (source, probe(source)), Fault.AHEAD, tmp_path / "mended", NullReport())
+    assert _language(tmp_path / "mended") == "deu"
+
+
+def _packets(path: Path, kind: str) -> list[tuple[float, float]]:
+    """When each packet of a track is shown or heard, and for how long."""
+    with av.open(str(path)) as container:
+        stream = getattr(container.streams, kind)[0]
+        found = [
+            (float(packet.pts * packet.time_base), float((packet.duration or 0) * packet.time_base))
+            for packet in container.demux(stream)
+            if packet.pts is not None
+        ]
+    return sorted(found)
 
 
 _WIDE = ("-vf", "setsar=4/3")

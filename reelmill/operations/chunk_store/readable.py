@@ -31,7 +31,7 @@ from reelmill.storage.file_state import FileState
 
 #: What is found out, as the catalogue keeps it, and the number of the way it is found.
 _FAULT: Final = "fault"
-_VERSION: Final = "4"
+_VERSION: Final = "5"
 #: How many times the bytes of a video a mended copy may take: boxed frames are encoded all but without loss, and audio
 #: in one layout without any.
 _LARGER: Final = {Fault.SHAPES: 10, Fault.CHANNELS: 4}
@@ -89,7 +89,7 @@ def _mended(bench: Workbench, video: Video, source: Path, info: MediaInfo, fault
     """The mended copy of a file, made now or found, and its facts; errors as of ``readable``."""
     bench.report.line(f"{video.path} is read from a mended copy: {fault.value}")
     content, build = bench.content(video, source, info.video.number), version(bench.transcoder.ffmpeg)
-    key = recipe("mended", [content], build=build, fault=fault.name)
+    key = recipe("mended", [content], build=build, fault=fault.name, way=_VERSION)
     store = Store(bench.root)
     store.claim(f"{key}-{bench.run_id or 'script'}", bench.run_id, [key])
 

@@ -1,0 +1,64 @@
+"""The tracks of a video that decode, copied packet by packet into another file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+
+from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, open_media
+from reelmill.ffmpeg.reading.tracks import UNKNOWN
+
+#: How many microseconds ahead ffmpeg sends what a decoder needs, by container.
+_DELAYS: Final = {"mpegts": {"max_delay": "700000"}, "vob": {"max_delay": "700000", "preload": "500000"}}
+
+
+def copy_packets(
+    path: Path,
+    info: MediaInfo,
+    target: Path,
+    container: str,
+    change: Callable[[Packet[Any]], Iterable[Packet[Any]]],
+) -> None:
+    """Copy the main video track, the audio tracks that decode and, but into Matroska, the subtitles.
+
+    Args:
+        path: the video.
+        info: its facts.
+        target: the file to write.
+        container: ffmpeg's name of what to write.
+        change: takes each packet, and returns those that are written in its place.
+
+    Raises:
+        FileMissing, NotAVideo, InputError: it does not open.
+        Unreadable: the disk does not give its bytes.
+    """
+    options = _DELAYS.get(container, {})
+    with open_media(path) as source, av.open(str(target), "w", format=container, options=options) as output:
+        found = main_video(source)
+        assert found is not None
+        kept: list[Any] = [found[1], *(source.streams.audio[track.index] for track in info.audio)]
+        if container != "matroska":  # which does not hold all that others do
+            named = zip(source.streams.subtitles, info.subtitle_codecs, strict=True)
+            kept += [stream for stream, codec in named if codec != UNKNOWN]
+        streams = {stream.index: output.add_stream_from_template(stream) for stream in kept}
+        for stream in kept:
+            streams[stream.index].metadata.update(stream.metadata)
+            streams[stream.index].disposition = stream.disposition
+        for packet in _packets(path, source, kept):
+            stream = streams[packet.stream.index]
+            for changed in change(packet):
+                changed.stream = stream
+                output.mux(changed)
+
+
+def _packets(path: Path, source: InputContainer, kept: Sequence[Any]) -> Iterator[Packet[Any]]:
+    try:
+        yield from source.demux(kept)
+    except FFmpegError as error:  # what comes before the damage counts
+        blame_disk(error, path)
