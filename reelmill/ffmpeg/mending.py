@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +19,9 @@ from av.packet import Packet
 from reelmill.ffmpeg.codecs import UNKNOWN_COLOURS, codec_named
 from reelmill.ffmpeg.commands.boxing import boxed
 from reelmill.ffmpeg.commands.filters import arguments
+from reelmill.ffmpeg.ended_sequences import with_ended_sequences
 from reelmill.ffmpeg.reading.channel_watch import ChannelWatch, changing_tracks
-from reelmill.ffmpeg.reading.frame_shapes import ShapeWatch, sampled_shapes_differ, tabled_shapes_differ
+from reelmill.ffmpeg.reading.frame_shapes import LOSING, ShapeWatch, indexed_shapes_differ, tabled_shapes_differ
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media, probe
 from reelmill.ffmpeg.reading.tracks import UNKNOWN, decodable_audio
 from reelmill.ffmpeg.retiming import on_one_time_line, retimed
@@ -61,7 +61,7 @@ class Fault(Enum):
 
 def suspect(info: MediaInfo) -> bool:
     """Whether a file is of a kind that may have to be mended, so that it is worth being looked into (pure)."""
-    return info.container in (*_BROADCAST, "flv") or _sampled(info) or _tabled(info) or info.video.matrix == _RESERVED
+    return info.container in (*_BROADCAST, "flv") or _indexed(info) or _tabled(info) or info.video.matrix == _RESERVED
 
 
 def read_through(info: MediaInfo) -> bool:
@@ -69,9 +69,9 @@ def read_through(info: MediaInfo) -> bool:
     return info.container in _BROADCAST
 
 
-def _sampled(info: MediaInfo) -> bool:
+def _indexed(info: MediaInfo) -> bool:
     """Whether a file is of the kind that calls are recorded in, whose frames may change their shape."""
-    return "matroska" in info.container and bool(info.duration)
+    return "matroska" in info.container
 
 
 def _tabled(info: MediaInfo) -> bool:
@@ -95,8 +95,8 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
     """
     if info.video.matrix == _RESERVED and _untagged(info.video.codec) is not None:
         return Fault.RESERVED
-    if _sampled(info):
-        return Fault.SHAPES if sampled_shapes_differ(path, info.duration or Fraction(0)) else None
+    if _indexed(info):
+        return Fault.SHAPES if indexed_shapes_differ(path) else None
     if _tabled(info):
         return Fault.SHAPES if tabled_shapes_differ(path) else None
     return _fault_of_packets(path, info)
@@ -136,7 +136,8 @@ def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
         return Fault.JUMPS
     if channels.changing:
         return Fault.CHANNELS
-    return Fault.SHAPES if shapes.changed else None
+    changed = shapes.changed if broadcast else indexed_shapes_differ(path)
+    return Fault.SHAPES if changed else None
 
 
 def _untagged(codec: str) -> str | None:
@@ -197,13 +198,25 @@ def _mend(transcoder: Transcoder, source: tuple[Path, MediaInfo], fault: Fault, 
         on_one_time_line(path, info, target, _container(info))
         return
     if fault is Fault.SHAPES:
-        command = boxed(path, info, target)
-    elif fault is Fault.CHANNELS:
+        _box(transcoder, source, target, report)
+        return
+    if fault is Fault.CHANNELS:
         command = in_one_layout(path, info, target, changing_tracks(path))
     else:
         filters = _untagged(info.video.codec) if fault is Fault.RESERVED else None
         command = copied(path, info, target, filters)
     transcoder.run(command, report, info.duration)
+
+
+def _box(transcoder: Transcoder, source: tuple[Path, MediaInfo], target: Path, report: Report) -> None:
+    path, info = source
+    if info.video.codec not in LOSING:
+        transcoder.run(boxed(path, info, target), report, info.duration)
+        return
+    whole = target.with_name(f"{target.name}-whole")
+    with_ended_sequences(path, info, whole)
+    transcoder.run(boxed(whole, probe(whole), target), report, info.duration)
+    whole.unlink()
 
 
 def in_one_layout(source: Path, info: MediaInfo, target: Path, changing: Mapping[int, int]) -> tuple[str, ...]:

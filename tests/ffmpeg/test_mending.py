@@ -118,8 +118,11 @@ def test_frames_of_another_shape_are_boxed(
     mended(Transcoder(), (source, info), Fault.JUMPS, made, NullReport())
     with av.open(str(made)) as container:
         frames = [np.asarray(frame.to_ndarray(format="gray"), np.uint8) for frame in container.decode(video=0)]
-    # libavcodec itself gives up the last MPEG-2 frame before another size, which it holds for its order.
-    assert len(frames) == (49 if codec == "mpeg2video" and size != "160x120" else 50)
+    assert len(frames) == 50
+    if codec == "mpeg2video" and size == "320x240":  # of which libavcodec would give up a frame
+        assert {frame.shape for frame in frames} == {(120, 160)}
+        assert not any(_bars(frame).any() for frame in frames)
+        return
     if inner is None:
         assert fault_of(made, probe(made)) is None
         return

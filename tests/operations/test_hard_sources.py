@@ -22,6 +22,7 @@ from reelmill.ffmpeg.reading.decode import check_whole, decoded_seek_point
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.context import Workbench
+from reelmill.operations.jobs.clip_generate import clip_generate
 from reelmill.operations.jobs.compile_gif import compile_gif
 from reelmill.operations.jobs.reencode import reencode
 from reelmill.operations.jobs.thumbnail_generate import thumbnail
@@ -247,6 +248,23 @@ def _larger_on_the_way(folder: Path) -> Path:
     return joined(folder / "l.ts", clip(folder / "a.ts", sound=0), clip(folder / "b.ts", size="320x240", sound=0))
 
 
+def _larger_in_mpeg2(folder: Path, suffix: str = "ts") -> Path:
+    """The same of what DVDs and television hold."""
+    parts = (
+        clip(folder / f"{size}.{suffix}", codec="mpeg2video", size=size, options=["-bf", "2"])
+        for size in ("160x120", "320x240")
+    )
+    return joined(folder / f"larger.{suffix}", *parts)
+
+
+def _smaller_in_fields(folder: Path) -> Path:
+    """Interlaced, then so in fewer lines."""
+    for size in ("320x240", "160x120"):
+        shot = ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=50:duration=1", "-vf", "interlace")
+        generated(folder / f"{size}.ts", *shot, "-c:v", "mpeg2video", "-flags", "+ilme+ildct")
+    return joined(folder / "fields.ts", folder / "320x240.ts", folder / "160x120.ts")
+
+
 def _more_channels_on_the_way(folder: Path) -> Path:
     """Mono, then 5.1, as between an advertisement and a film."""
     aac = ("-c:a", "aac", "-ac")
@@ -314,7 +332,6 @@ class _Copy:
     audio: tuple[str, ...] = ("aac",)
     size: tuple[int, int] = (160, 120)
     left_out: tuple[str, ...] = ()  # words of what is said of each track that is not in it
-    in_vain: bool = False  # planned to be remuxed, which shows that it must be encoded
 
 
 _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
@@ -345,12 +362,15 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "digital video": (_digital_video, _Copy(frames=50, last=0.98, size=(720, 576), audio=())),
     "turned on the way": (_turned_on_the_way, _Copy(audio=())),
     "turned in an mp4": (_turned_in_an_mp4, _Copy(audio=())),
-    "turned for a moment": (_turned_for_a_moment, _Copy(frames=400, last=15.96, audio=(), in_vain=True)),
+    "turned for a moment": (_turned_for_a_moment, _Copy(frames=400, last=15.96, audio=())),
     "cropped by its codec": (_cropped_by_its_codec, _Copy(size=(150, 114))),
     "time lapse": (_time_lapse, _Copy(frames=6, last=50.0, audio=())),
     "wider on the way": (_wider_on_the_way, _Copy(near=0.03)),
     "wider later": (_wider_later, _Copy(near=0.05, audio=())),
     "larger on the way": (_larger_on_the_way, _Copy(audio=())),
+    "larger in MPEG-2": (_larger_in_mpeg2, _Copy(near=0.05)),
+    "larger in a program stream": (partial(_larger_in_mpeg2, suffix="mpg"), _Copy(near=0.05)),
+    "smaller in fields": (_smaller_in_fields, _Copy(size=(320, 240), near=0.05, audio=())),
     "more channels on the way": (_more_channels_on_the_way, _Copy(near=0.03)),
     "fewer channels on the way": (_fewer_channels_on_the_way, _Copy(frames=75, last=2.96, near=0.05)),
     "fewer channels in Matroska": (_fewer_channels_in_matroska, _Copy(frames=75, last=2.96, near=0.05)),
@@ -401,7 +421,7 @@ def _all_jobs(bench: Workbench, source: Path, wanted: _Copy) -> None:
         assert said.startswith(f"{words} is left out: ")
         assert said in planned.left_out
     remuxed = without_encoding(bench, str(video.id), target_bitrate=2000)
-    assert (remuxed is not None) == (planned.action == "remux" and not wanted.in_vain)
+    assert (remuxed is not None) == (planned.action == "remux")
     if remuxed is not None:
         assert (remuxed.left_out, remuxed.changed) == (planned.left_out, planned.changed)
     for made in [reencode(bench, str(video.id), preset="ultrafast"), *([remuxed] if remuxed is not None else [])]:
@@ -527,6 +547,35 @@ def test_a_gif_across_another_shape_has_every_frame_once_and_whole(bench: Workbe
     assert frames[1][:, :30].max() > 60
     assert frames[-1][:, :30].max() < 10
     assert frames[-1][:, 40:120].max() > 200
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _turned_for_a_moment,
+        partial(_turned_for_a_moment, suffix="flv"),
+        _turned_for_a_moment_in_vp9,
+        _turned_in_a_recording_of_a_browser,
+    ],
+    ids=["Matroska", "FLV", "VP9", "without a duration"],
+)
+def test_a_short_turn_is_boxed_in_stills_gifs_and_clips(
+    bench: Workbench, tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    video = add(bench, Path(shutil.copy(make(tmp_path), bench.root.folder("inbox"))))
+    still = thumbnail(bench, str(video.id), timestamp=6.5, width=160).path
+    moving = compile_gif(bench, str(video.id), start=6.2, duration=0.5, width=160).path
+    for path in (still, moving):
+        with av.open(str(bench.root.path / path)) as container:
+            frame = next(container.decode(video=0)).to_ndarray(format="gray")
+        assert frame.shape == (120, 160)
+        assert frame[:, :30].max() < 25
+        assert frame[:, 40:120].max() > 200
+    (made,) = clip_generate(bench, str(video.id), count=1, length=30).clips
+    with av.open(str(bench.root.path / made.path)) as container:
+        frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    narrow = [number for number, frame in enumerate(frames) if frame[:, :30].max() < 25]
+    assert narrow == list(range(150, 175))
 
 
 def test_a_clip_across_another_depth_has_every_frame_once(bench: Workbench, tmp_path: Path) -> None:

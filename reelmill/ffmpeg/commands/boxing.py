@@ -14,6 +14,8 @@ from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 _ENCODING: Final = Encoding(preset="ultrafast", crf=15)
 #: How far the shape of a frame may be from that of the size it is scaled to, which is in whole pixels.
 _ALIKE: Final = 0.05
+#: Lines above a frame in the middle, so many that its fields stay the same ones, in its colours, too.
+_FIELDS: Final = r"4*round((oh-ih)/8)"
 
 
 def boxed(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
@@ -53,10 +55,12 @@ def _frames(source: Path, info: MediaInfo) -> str:
     container = info.container.partition(",")[0]
     file = {"filename": media_url(source), "format_name": container, "streams": f"v:{info.video.index}"}
     chain = [f"movie={':'.join(f'{name}={_escaped(value)}' for name, value in file.items())}"]
-    if info.video.interlaced:  # before lines are lost
-        chain.append("bwdif=mode=send_frame:deint=interlaced")
+    chain.append("null")  # else ``scale`` changes the size that ``movie`` takes its frames for, and decoders with it
     across, down = (side.replace(",", r"\,") for side in _fitting(width, height))
-    chain += [f"scale=w='{across}':h='{down}':eval=frame:out_range=tv", f"pad={width}:{height}:-1:-1:eval=frame"]
+    chain.append(f"scale=w='{across}':h='{down}':eval=frame:out_range=tv:interl=-1")
+    chain.append(f"pad={width}:{height}:-1:{_FIELDS}:eval=frame")
+    if info.video.interlaced:  # fields stay apart until here: this filter takes frames of one size
+        chain.append("bwdif=mode=send_frame:deint=interlaced")
     return ",".join([*chain, "setsar=1"])
 
 

@@ -2,7 +2,7 @@
 
 A new shape begins with a keyframe and a header of its own: one keyframe of each different header is decoded. Broadcasts
 are read through for other reasons, too; of an mp4 the beginnings of its keyframes are read, which its tables have; of
-other files some keyframes are looked at.
+Matroska and FLV the keyframes that their index has.
 """
 
 from __future__ import annotations
@@ -11,29 +11,38 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
+import av
 from av.codec.context import CodecContext, Flags
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 from reelmill.ffmpeg.reading.sample_entries import Description, descriptions
 from reelmill.ffmpeg.reading.seeking import Footage
 
+#: What a packet has where new parameter sets begin (``AV_PKT_DATA_NEW_EXTRADATA``).
+NEW: Final = "new_extradata"
 _START: Final = b"\x00\x00\x01"
 #: Bytes of an MPEG-1 or -2 sequence header that hold sizes and aspect (ISO/IEC 13818-2, 6.2.2.1), after its start code.
 _SEQUENCE: Final = 4
+#: Codecs of which libavcodec gives up the last frame before another size, which it holds for its order.
+LOSING: Final = ("mpeg1video", "mpeg2video")
 #: How far two shapes may be apart and still count as one: 720 and 704 columns of standard television.
 _ALIKE: Final = Fraction(2, 100)
 #: How many times a file is sought, and how many seconds before its end it is for the last time.
 _SAMPLES: Final = 8
 _BEFORE_THE_END: Final = Fraction(1, 10)
-#: Keyframes of an mp4 that are looked at, at most, and how many bytes of each: parameter sets stand at its beginning.
-_MOST: Final = 512
+#: Keyframes that are looked at, at most (0.2 ms each on a local disk), and how many bytes of each in an mp4: parameter
+#: sets stand at its beginning.
+_MOST: Final = 1 << 12
 _HEAD: Final = 1 << 12
 
 #: By codec, whether the byte after a start code or a length begins the header that holds the shape.
@@ -79,15 +88,17 @@ class ShapeWatch:
         """
         if not self.able or not data:
             return
-        header = self._header(data, extradata) or extradata
+        header = self._header(data, extradata) or (b"" if self._codec in LOSING else extradata)
         if header and header not in self._first:
             self._first[header] = data if whole is None else whole(), extradata
 
     @property
     def changed(self) -> bool:
-        """Whether the frames so far have different shapes."""
+        """Whether the frames so far have different shapes, or sizes that no decoder goes through whole."""
         if len(self._first) < 2:
             return False
+        if self._codec in LOSING and len({header[1:_SEQUENCE] for header in self._first}) > 1:
+            return True
         shapes = [self._shape(*first) for first in self._first.values()]
         return _differ([shape for shape in shapes if shape is not None])
 
@@ -102,7 +113,7 @@ class ShapeWatch:
         else:
             units = _units_by_length(data, (extradata[place] & 3) + 1)
         header = next((unit for unit in units if unit and begins(unit[0])), b"")
-        return header[: 1 + _SEQUENCE] if self._codec.startswith("mpeg") else header
+        return header[: 1 + _SEQUENCE] if self._codec in LOSING else header
 
     def _shape(self, data: bytes, extradata: bytes) -> Fraction | None:
         """Width by height of a keyframe as it is shown; None where it does not decode by itself."""
@@ -196,19 +207,61 @@ def _read(file: BinaryIO, place: int, size: int) -> bytes:
     return file.read(size)
 
 
-def sampled_shapes_differ(path: Path, duration: Fraction) -> bool:
-    """Whether keyframes here and there in a file, its last one among them, have different shapes.
+def indexed_shapes_differ(path: Path, *, most: int = _MOST) -> bool:
+    """Whether keyframes of a file have different shapes, those that its index names.
+
+    A file without an index, as what a browser records, is read through; of a codec whose frames have no headers, frames
+    here and there are decoded.
 
     Args:
         path: the file.
-        duration: its seconds.
+        most: how many keyframes are looked at, about.
 
     Returns:
-        Whether they do; no where only one can be found.
+        Whether they do, as far as those show.
 
     Raises:
         NotAVideo, FileMissing, InputError: the file does not open.
+        Unreadable: the disk does not give its bytes.
     """
+    with open_media(path) as container:
+        found = main_video(container)
+        assert found is not None
+        stream = found[1]
+        watch = ShapeWatch(stream.codec_context.codec.canonical_name)
+        if not watch.able:
+            duration = container.duration
+            return duration is not None and _sampled_shapes_differ(path, Fraction(duration, av.time_base))
+        extradata = bytes(stream.codec_context.extradata or b"")
+        try:
+            for packet in _indexed_keyframes(container, stream, most):
+                extradata = bytes(packet.get_sidedata(NEW)) if packet.has_sidedata(NEW) else extradata
+                watch.add(bytes(packet), extradata)
+        except FFmpegError as error:  # what comes before the damage counts
+            blame_disk(error, path)
+    return watch.changed
+
+
+def _indexed_keyframes(container: InputContainer, stream: VideoStream, most: int) -> Iterator[Packet[Any]]:
+    """Keyframes that an index names, and the last; all where there is none."""
+    for packet in container.demux(stream):
+        if packet.is_keyframe and packet.size:
+            yield packet
+            break
+    if container.duration is not None:
+        container.seek(container.duration + (container.start_time or 0))  # Matroska's index is read when it is needed
+    times = sorted({entry.timestamp for entry in stream.index_entries if entry.is_keyframe})
+    if len(times) < 2:
+        container.seek(container.start_time or 0)
+        yield from (packet for packet in container.demux(stream) if packet.is_keyframe and packet.size)
+        return
+    for time in sorted({*times[:: max(1, -(-len(times) // most))], times[-1]}):
+        container.seek(time, stream=stream)
+        yield from islice((packet for packet in container.demux(stream) if packet.size), 1)
+
+
+def _sampled_shapes_differ(path: Path, duration: Fraction) -> bool:
+    """Whether frames here and there in a file, one near its end among them, have different shapes."""
     shapes = []
     with Footage(path, _prepare) as footage:
         for number in range(_SAMPLES + 1):

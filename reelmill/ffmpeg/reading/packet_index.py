@@ -19,14 +19,13 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from reelmill.errors import ReelmillError
-from reelmill.ffmpeg.reading.frame_shapes import ShapeWatch, tabled_shapes_differ
+from reelmill.ffmpeg.reading.frame_shapes import NEW, ShapeWatch, tabled_shapes_differ
 from reelmill.ffmpeg.reading.mp4_samples import Sample, samples_of
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 
 _IDR: Final = 5  # nal_unit_type of a frame no later one reads past (ITU-T H.264, table 7-1)
 _TYPE: Final = 0x1F
 #: What libav calls parameter sets that hold from a packet on.
-_NEW: Final = "new_extradata"
 
 
 class NotCuttable(ReelmillError):
@@ -134,7 +133,7 @@ def _samples_by_reading(container: InputContainer, stream: VideoStream, shapes: 
             if packet.is_corrupt:
                 raise NotCuttable("a frame is damaged")
             data = bytes(packet) if packet.is_keyframe else b""
-            extradata = bytes(packet.get_sidedata(_NEW)) if packet.has_sidedata(_NEW) else extradata
+            extradata = bytes(packet.get_sidedata(NEW)) if packet.has_sidedata(NEW) else extradata
             shapes.add(data, extradata)
             yield Sample(packet.pts, packet.is_keyframe, packet.is_discard, packet.duration or 0, data)
     except FFmpegError as error:
