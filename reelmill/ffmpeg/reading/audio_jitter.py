@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
+from math import lcm
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -88,7 +89,13 @@ def jitter(packets: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
     Returns:
         Seconds at most.
     """
-    late, most, back, expected = deque[Fraction](maxlen=2 * _WITHIN), Fraction(0), [Fraction(0)] * 2, None
+    clock = lcm(*(figure.denominator for packet in packets for figure in packet))
+    ticks = [(int(time * clock), int(length * clock)) for time, length in packets]  # fractions are slow to compare
+    return Fraction(_jitter_in_ticks(ticks), clock)
+
+
+def _jitter_in_ticks(packets: Sequence[tuple[int, int]]) -> int:
+    late, most, back, expected = deque[int](maxlen=2 * _WITHIN), 0, [0] * 2, None
     for time, length in packets:
         expected = time if expected is None else expected
         late.append(time - expected)
@@ -97,5 +104,5 @@ def jitter(packets: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
         back = sorted([*back, late[-2] - late[-1]])[-2:] if len(late) > 1 else back
         expected += length
         if not length:  # nobody knows what was to come when
-            return Fraction(0)
+            return 0
     return max(most, back[0])

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
 
 #: Points in a row and in a column.
 SIDE: Final = 8
@@ -38,8 +37,9 @@ class PointSampler:
     def sample(self, frame: VideoFrame) -> bytes:
         """The points of a frame: ``FRAME_BYTES`` of them."""
         small = self._scaler.reformat(frame, SIDE, SIDE, format="yuv420p", interpolation="POINT", threads=1)
-        plane = cast(NDArray[np.uint8], small.to_ndarray())
-        return plane[:SIDE].tobytes()
+        plane = small.planes[0]
+        rows = np.frombuffer(cast(Any, plane), np.uint8).reshape(SIDE, plane.line_size)
+        return rows[:, :SIDE].tobytes()
 
 
 def _head(film: Path, size: int) -> bytes:
