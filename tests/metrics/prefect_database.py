@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import insert, text
 
+from reelmill.catalogue import advisory_lock
 from reelmill.catalogue.engine import get_engine
 from reelmill.dispatch.tables.prefect_tables import (
     METADATA,
@@ -52,6 +53,7 @@ def beside_catalogue(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> Iterato
     make_tables()
     yield
     remove_tables()
+    advisory_lock._table().close()  # a process has one for each URL, and this one is of the same database
     get_engine().dispose()
 
 
