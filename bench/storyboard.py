@@ -46,7 +46,7 @@ def run(runs: int) -> Row:
 
 def _interval(bench: Workbench, video: Video, source: Path) -> float:
     """The interval of the tiles, in seconds."""
-    return make_storyboard(bench, video, source, probe(source)).interval
+    return make_storyboard(bench, video, source, probe(source), bench.content(video, source)).interval
 
 
 def _plain(ffmpeg: Path, source: Path, target: Path, interval: float) -> list[str]:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from reelmill.catalogue.engine import session as opened_session
 from reelmill.catalogue.findings import MENDED
-from reelmill.catalogue.models import Asset, AssetKind, Scene, Video
+from reelmill.catalogue.models import Asset, AssetKind, Scene, Video, utc_now
 
 #: Rows that are read at once.
 _PAGE: Final = 2000
@@ -96,6 +96,17 @@ def forget(session: Session, paths: Collection[str]) -> None:
     session.connection().execute(scenes.values(image=None))
 
 
+def show(session: Session, thumbnail: Asset) -> None:
+    """Have a thumbnail stand for its video, unless that is recorded to hold something else by now."""
+    session.connection().execute(_shown(thumbnail).values(updated_at=utc_now()))
+
+
+def _shown(thumbnail: Asset) -> sqlalchemy.Update:
+    made_of = sqlalchemy.literal(thumbnail.content_id, sqlalchemy.String)
+    owner = col(Video.id) == thumbnail.video_id, _is_made_of(made_of, col(Video.content_id))
+    return sqlalchemy.update(Video).where(*owner).values(thumbnail_path=thumbnail.path)
+
+
 def adopt(session: Session, assets: Sequence[Asset]) -> int:
     """Record assets that were found on the disk, of videos that are known; a thumbnail is shown where none was.
 
@@ -111,11 +122,5 @@ def adopt(session: Session, assets: Sequence[Asset]) -> int:
     record(session, known)
     for asset in known:
         if asset.kind == AssetKind.THUMBNAIL:
-            made_of = sqlalchemy.literal(asset.content_id, sqlalchemy.String)
-            without = sqlalchemy.update(Video).where(
-                col(Video.id) == asset.video_id,
-                col(Video.thumbnail_path).is_(None),
-                _is_made_of(made_of, col(Video.content_id)),
-            )
-            session.connection().execute(without.values(thumbnail_path=asset.path))
+            session.connection().execute(_shown(asset).where(col(Video.thumbnail_path).is_(None)))
     return len(known)

@@ -20,14 +20,13 @@ from typing import TypeVar
 
 from reelmill.catalogue.models import Video
 from reelmill.operations.context import Workbench
-from reelmill.operations.publishing.marking import mark
+from reelmill.operations.publishing.file_placing import place_file
 from reelmill.operations.publishing.output_folders import mark_folder
 from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.records import adopt, clear_stale_recipe, find_by_recipe
-from reelmill.operations.publishing.sources import require_unchanged
 from reelmill.operations.publishing.workspace import workspace
 from reelmill.operations.recipe import Recipe
-from reelmill.storage.atomic_files import drop_reservation, fsync, make_folder, place
+from reelmill.storage.atomic_files import drop_reservation
 
 Output = TypeVar("Output")
 
@@ -132,12 +131,7 @@ def files_once(
         for path in missing:
             staged = folder / PurePosixPath(path).name
             writers[path](staged)
-            mark(staged, recipe)
-            fsync(staged)
-            require_unchanged(bench.root, recipe)
-            final = bench.root.path / path
-            make_folder(final.parent)
-            place(staged, final)
+            place_file(bench.root, recipe, staged, path)
     return not missing
 
 

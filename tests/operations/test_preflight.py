@@ -128,7 +128,7 @@ def test_a_storyboard_asks_before_it_reads_the_video(bench: Workbench) -> None:
     notes = Notes()
     where = bench.root.path / "thumbnails"
     with _mounted(where, "-t", "tmpfs", "tmpfs"), pytest.raises(CapabilityError) as met:
-        make_storyboard(replace(bench, report=notes), opened.video, opened.path, opened.info)
+        make_storyboard(replace(bench, report=notes), opened.video, opened.path, opened.info, opened.content)
     assert met.value.missing.startswith("one mount for thumbnails/")
     assert notes.fractions == []
 

@@ -38,7 +38,8 @@ class _ShownCue(NamedTuple):
 
 
 def _board(bench: Workbench, path: Path) -> StoryboardResult:
-    return make_storyboard(bench, add(bench, path), path, probe(path))
+    video = add(bench, path)
+    return make_storyboard(bench, video, path, probe(path), bench.content(video, path))
 
 
 def _chosen(text: str) -> set[str]:

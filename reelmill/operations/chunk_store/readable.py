@@ -24,6 +24,7 @@ from reelmill.operations.chunk_store.chunk_maker import ChunkMaker
 from reelmill.operations.chunk_store.store import Store
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived import analysis_cache
+from reelmill.operations.publishing.sources import require_unchanged
 from reelmill.operations.recipe import SourceContent, recipe
 from reelmill.report import NullReport
 from reelmill.storage.disk import disk_of
@@ -55,6 +56,7 @@ def open_video(bench: Workbench, video_id: str) -> ReadableVideo:
 
     Raises:
         UnknownVideo, InputError: it cannot be used.
+        ChangedMeanwhile: it was replaced while it was mended.
         FfmpegFailed, ProcessStalled, DiskFull: it could not be mended.
     """
     with session() as opened:
@@ -78,6 +80,7 @@ def readable(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaI
 
     Raises:
         InputError: it cannot be used.
+        ChangedMeanwhile: it was replaced while it was mended.
         FfmpegFailed, ProcessStalled, DiskFull: it could not be mended.
     """
     info = probe(source)
@@ -96,11 +99,13 @@ def _mended(bench: Workbench, video: Video, source: Path, info: MediaInfo, fault
     def mend(target: Path) -> dict[str, Any]:
         bench.disk.require(info.size * _LARGER.get(fault, 1))
         mended(bench.transcoder, (source, info), fault, target, bench.report)
+        require_unchanged(bench.root, key)  # another file, mended, would stand for this one
         stat = source.stat()
         os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # so that what was made of it before (0.3) is found
         return {"fault": fault.value}
 
     path = ChunkMaker(store, bench.report).find_or_make(key, mend).path
+    require_unchanged(bench.root, key)  # another run may have mended for hours; the caller names what is there now
     return path, replace(probe(path), left_out=info.left_out, title=info.title)
 
 

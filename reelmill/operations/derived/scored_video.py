@@ -16,6 +16,7 @@ from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.stream_copy import shown_interval
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.analysis_cache import signals_of, transitions_of
+from reelmill.operations.publishing.sources import require_held
 from reelmill.parallel import FanOut, in_threads
 
 
@@ -27,15 +28,16 @@ def scored_video(
     Returns:
         The video, its scenes from its beginning to its end.
     """
+    content = bench.content(video, source, track=0)
     signals, duration = signals_of(bench, video, source, info, fan_out)
     found = transitions_of(bench, video, source, info, fan_out)
     whole = transitions.scenes(found, Fraction(0), duration)
     scored = ScoredVideo(whole, scores(signals), duration, explain(signals), signals.looks)
-    file_id = bench.content(video, source, track=0).file_id
-    rows = scene_rows(video, file_id, scenes_shown(source, found))
+    rows = scene_rows(video, content.file_id, scenes_shown(source, found))
     for row in rows:
         if row.starts_at < duration:
             row.score = round(scored.mean((Fraction(row.starts_at), Fraction(row.ends_at))), 4)
+    require_held(bench.root, [content])
     with session() as opened:
         scenes.record(opened, video.id, rows)
     return scored

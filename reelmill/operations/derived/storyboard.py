@@ -31,12 +31,10 @@ from reelmill.operations.derived import asset_rows
 from reelmill.operations.derived.asset_rows import Role
 from reelmill.operations.derived.image_names import image_name
 from reelmill.operations.derived.scene_images import read_back
-from reelmill.operations.publishing.marking import mark
+from reelmill.operations.publishing.file_placing import place_file
 from reelmill.operations.publishing.preflight import Destination, require_place
 from reelmill.operations.publishing.workspace import workspace
-from reelmill.operations.recipe import recipe
-from reelmill.storage.atomic_files import fsync, place
-from reelmill.storage.file_state import FileState
+from reelmill.operations.recipe import SourceContent, recipe
 from reelmill.storage.media_root import THUMBNAILS
 from reelmill.troubles import Flaw
 from reelmill.wording import plural
@@ -67,14 +65,17 @@ class StoryboardResult(BaseModel):
     most_off: float
 
 
-def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInfo) -> StoryboardResult:
+def make_storyboard(
+    bench: Workbench, video: Video, source: Path, info: MediaInfo, content: SourceContent
+) -> StoryboardResult:
     """Make the sheets and the WebVTT under ``thumbnails/``, or find them made.
 
     Args:
         bench: what to work with.
         video: the record.
-        source: its file.
+        source: its file, or a mended copy of that.
         info: the file's facts.
+        content: what is read.
 
     Returns:
         What was made or found.
@@ -83,7 +84,6 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
         InputError: no frame decodes.
         CapabilityError, OutputRejected, DiskFull, ChangedMeanwhile: nothing was published.
     """
-    state, content = FileState.of(source), bench.content(video, source, info.video.number)
     key = recipe("storyboard", [content], version=VERSION)
     path = f"{image_name(bench, video, content, key, THUMBNAILS, '.vtt')}.vtt"
     with workspace(bench.root, key, bench.report) as folder:
@@ -91,13 +91,8 @@ def make_storyboard(bench: Workbench, video: Video, source: Path, info: MediaInf
         if made is None:
             require_place(bench.root, folder, Destination(path))
             made = _write_files(bench, source, info, folder, PurePosixPath(path))
-            state.require(source, video.path)
-            (bench.root.path / path).parent.mkdir(parents=True, exist_ok=True)
             for relative in (*made.sheets, made.path):  # the WebVTT last: where it is, the sheets are
-                staged = folder / Path(relative).name
-                mark(staged, key)
-                fsync(staged)
-                place(staged, bench.root.path / relative)
+                place_file(bench.root, key, folder / Path(relative).name, relative)
     roles = {sheet: Role(AssetKind.SHEET, number) for number, sheet in enumerate(made.sheets, 1)}
     rows = asset_rows.rows(bench, video, content, key, roles | {made.path: Role(AssetKind.STORYBOARD)})
     with session() as opened:

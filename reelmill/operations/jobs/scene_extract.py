@@ -30,6 +30,7 @@ from reelmill.operations.films.film_work import FilmWork
 from reelmill.operations.films.segments import cut
 from reelmill.operations.once import files_once, once
 from reelmill.operations.publishing.publish import Product
+from reelmill.operations.publishing.sources import require_held
 from reelmill.operations.recipe import recipe
 from reelmill.operations.result_card import ItemTable, ResultCard, ResultImage
 from reelmill.parallel import FanOut, in_threads
@@ -111,6 +112,7 @@ def scene_extract(bench: Workbench, video_id: str, *, files: bool = False, fan_o
     rows = scene_rows(opened.video, opened.content.file_id, ranges)
     for row, image in zip(rows, images, strict=True):
         row.image = image
+    require_held(bench.root, [opened.content])
     with session() as catalogue:
         scenes.record(catalogue, opened.video.id, rows)
     return SceneResult(

@@ -12,9 +12,9 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.catalogue import assets, searching
+from reelmill.catalogue import assets
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.models import AssetKind, utc_now
+from reelmill.catalogue.models import AssetKind
 from reelmill.errors import OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands.still import still
 from reelmill.ffmpeg.finding import Finding, FindingKind
@@ -111,11 +111,9 @@ def thumbnail(
     rows = asset_rows.rows(bench, video, opened.content, key, {relative: Role(AssetKind.THUMBNAIL)})
     with session() as catalogue:
         assets.record(catalogue, rows)
-        video = searching.get_video(catalogue, video.id)
-        video.thumbnail_path, video.updated_at = relative, utc_now()
-        catalogue.add(video)
+        assets.show(catalogue, rows[0])
     bench.report.line(f"output: {relative}, {final.stat().st_size} bytes")
-    board = make_storyboard(bench, video, source, info) if storyboard else None
+    board = make_storyboard(bench, video, source, info, opened.content) if storyboard else None
     bench.report.progress(1.0, "done")
     return ThumbnailResult(
         path=relative,

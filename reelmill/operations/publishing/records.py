@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
@@ -19,10 +18,9 @@ from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.operations.publishing.output_folders import require_folder
 from reelmill.operations.recipe import Recipe
 from reelmill.storage import file_hash
+from reelmill.storage.absence import ABSENT
 from reelmill.storage.content_id import content_id
 from reelmill.storage.media_root import OUTPUT_TYPES, MediaRoot
-
-_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 _FACTS: Final = {
     "title", "filename", "size", "container", "video_codec", "audio_codec", "width", "height", "rotation",
@@ -145,7 +143,7 @@ def is_intact(root: MediaRoot, video: Video) -> bool:
             return content_id(path) == video.content_id
         return video.blake2 is not None and file_hash.blake2(path) == video.blake2
     except OSError as error:
-        if error.errno in _ABSENT:
+        if error.errno in ABSENT:
             return False
         raise
 

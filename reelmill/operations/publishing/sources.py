@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import uuid
-from typing import Final
+from collections.abc import Iterable
 
 from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.errors import ChangedMeanwhile, Unreadable
-from reelmill.operations.recipe import Recipe
+from reelmill.operations.recipe import Recipe, SourceContent
+from reelmill.storage.absence import ABSENT
 from reelmill.storage.content_id import content_id
 from reelmill.storage.media_root import MediaRoot
-
-_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 def require_unchanged(root: MediaRoot, recipe: str) -> None:
@@ -30,7 +28,21 @@ def require_unchanged(root: MediaRoot, recipe: str) -> None:
         ChangedMeanwhile: one holds something else by now.
         Unreadable: one cannot be read just now.
     """
-    contents = {one.video_id: one.content_id for one in recipe.sources} if isinstance(recipe, Recipe) else {}
+    require_held(root, recipe.sources if isinstance(recipe, Recipe) else ())
+
+
+def require_held(root: MediaRoot, sources: Iterable[SourceContent]) -> None:
+    """``require_unchanged`` for what is kept under the contents of its sources, and no product.
+
+    Args:
+        root: the media root.
+        sources: as they were when the work on them began.
+
+    Raises:
+        ChangedMeanwhile: one holds something else by now.
+        Unreadable: one cannot be read just now.
+    """
+    contents = {one.video_id: one.content_id for one in sources}
     if not contents:
         return
     with session() as opened:
@@ -39,7 +51,7 @@ def require_unchanged(root: MediaRoot, recipe: str) -> None:
         try:
             held = content_id(root.path / path)
         except OSError as error:
-            if error.errno in _ABSENT:
+            if error.errno in ABSENT:
                 continue
             raise Unreadable(f"{path} cannot be read ({error.strerror}); run the job again.", path) from error
         if held != contents[str(video_id)]:
