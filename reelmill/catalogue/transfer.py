@@ -22,14 +22,16 @@ import sqlalchemy
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlmodel import Session, col, select
 
-from reelmill.catalogue import former_assets, former_figures, former_sources, merging, searching
+from reelmill.catalogue import merging, searching
 from reelmill.catalogue.models import OF_BYTES, SCHEMA, Rational, Video, VideoTag, utc_now
 from reelmill.catalogue.product_tables import TOGETHER
 from reelmill.catalogue.verdicts import DEPTHS, OPENED, Depth, outweighs
 from reelmill.errors import UserError
 
-#: Of the format; it is raised when an older version would misread a line.
-VERSION: Final = 2
+#: Of the format; it is raised when an older version would misread a line, or a newer one lack something.
+VERSION: Final = 3
+#: The first that a release wrote. Those before it do not say what is a product, nor what it is made of.
+_OLDEST: Final = 3
 _KIND: Final = "reelmill catalogue"
 #: Lines that come last and are no rows of the catalogue: what the site has on its Prefect server.
 OF_SITE: Final = ("rule", "settings")
@@ -78,7 +80,7 @@ def load(session: Session, lines: Iterable[Mapping[str, Any]]) -> ImportReport:
         What was done.
 
     Raises:
-        UserError: they are no export, or one of a newer version.
+        UserError: they are no export, or one of a newer version, or of one before the first release of exports.
     """
     given = iter(lines)
     _check(next(given, {}))
@@ -101,8 +103,6 @@ def load(session: Session, lines: Iterable[Mapping[str, Any]]) -> ImportReport:
         else:
             _load_fact(session, table, row, ids, report)
     _link(session, sources, ids)
-    for former in (former_sources, former_assets, former_figures):  # exports of before have none of these
-        former.fill(session.connection())
     return report
 
 
@@ -126,6 +126,11 @@ def _check(header: Mapping[str, Any]) -> None:
     if version > VERSION:
         reason = f"This export is of format {version}, and this version of Reelmill reads {VERSION}; use a newer one."
         raise UserError(reason)
+    if version < _OLDEST:
+        raise UserError(
+            f"This export is of format {version}, which no release wrote and this version of Reelmill does not read; "
+            "import it with the version that wrote it, and export again after an upgrade."
+        )
 
 
 def _tables() -> list[sqlalchemy.Table]:

@@ -1,65 +1,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from reelmill.catalogue import engine as engine_module
-from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.catalogue.engine import alembic_config, bring_up_to_date, get_engine, migrate, revisions
-from reelmill.catalogue.models import SCHEMA, CatalogueModel
+from reelmill.catalogue.models import SCHEMA
 from reelmill.errors import PlatformError, SiteError
 from reelmill.settings import Settings
 from reelmill.troubles import SiteTrouble
+from tests.catalogue.databases import differences, url_of
 from tests.refusals import refused
 
 
-@pytest.fixture
-def empty(postgres: EmbeddedPostgres) -> Iterator[Engine]:
-    """A database with nothing in it."""
-    name = "migrations"
-    server = create_engine(postgres.url(), isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
-    engine = create_engine(postgres.url().replace("/reelmill?", f"/{name}?"))
-    yield engine
-    engine.dispose()
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
-
-
-def _url(engine: Engine) -> str:
-    return engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
-
-
-def _differences(engine: Engine) -> list[object]:
-    """What alembic would write into a next migration."""
-    with engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection,
-            opts={
-                "include_schemas": True,
-                "version_table_schema": SCHEMA,
-                "include_name": lambda name, kind, _: kind != "schema" or name == SCHEMA,
-                "compare_server_default": True,
-            },
-        )
-        return list(compare_metadata(context, CatalogueModel.metadata))
-
-
 def test_nothing_upgraded_is_the_models(empty: Engine) -> None:
-    assert _differences(empty) != []
+    assert differences(empty) != []
     migrate(empty)
-    assert _differences(empty) == []
+    assert differences(empty) == []
 
 
 def test_again_changes_nothing(empty: Engine) -> None:
@@ -79,7 +42,7 @@ def test_again_changes_nothing(empty: Engine) -> None:
 def test_many_at_once(empty: Engine) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: migrate(empty), range(4)))
-    assert _differences(empty) == []
+    assert differences(empty) == []
 
 
 def test_a_schema_of_a_newer_version_is_left_as_it_is(empty: Engine) -> None:
@@ -94,7 +57,7 @@ def test_a_schema_of_a_newer_version_is_left_as_it_is(empty: Engine) -> None:
 
 
 def test_a_query_migrates_no_schema_that_others_may_use(empty: Engine) -> None:
-    settings = Settings(database_url=_url(empty))
+    settings = Settings(database_url=url_of(empty))
     migrate(empty)
     with empty.begin() as connection:
         command.downgrade(alembic_config(connection), "0009")
@@ -108,18 +71,18 @@ def test_a_query_migrates_no_schema_that_others_may_use(empty: Engine) -> None:
 
 
 def test_an_empty_database_gets_its_schema_by_whoever_comes_first(empty: Engine) -> None:
-    settings = Settings(database_url=_url(empty) + "&application_name=first")
+    settings = Settings(database_url=url_of(empty) + "&application_name=first")
     with ThreadPoolExecutor(4) as pool:
         for engine in pool.map(lambda _: get_engine(settings), range(4)):
             engine.dispose()
-    assert _differences(empty) == []
+    assert differences(empty) == []
 
 
 def test_an_older_process_mentions_that_the_schema_is_newer(empty: Engine, caplog: pytest.LogCaptureFixture) -> None:
     migrate(empty)
     with empty.begin() as connection:
         connection.execute(text(f"UPDATE {SCHEMA}.alembic_version SET version_num = '9999'"))
-    get_engine(Settings(database_url=_url(empty) + "&application_name=older")).dispose()
+    get_engine(Settings(database_url=url_of(empty) + "&application_name=older")).dispose()
     assert [record.levelname for record in caplog.records if "newer version of Reelmill" in record.message] == [
         "WARNING"
     ]
@@ -137,14 +100,14 @@ def test_a_table_that_is_held_ends_the_migration_in_words(empty: Engine, monkeyp
     with empty.connect() as connection:
         assert revisions(connection).current == "0009"
     migrate(empty)
-    assert _differences(empty) == []
+    assert differences(empty) == []
 
 
 def test_prefects_tables_are_left_alone(empty: Engine) -> None:
     with empty.begin() as connection:
         connection.execute(text("CREATE EXTENSION pg_trgm; CREATE TABLE public.flow_run (id int)"))
     migrate(empty)
-    assert _differences(empty) == []
+    assert differences(empty) == []
     assert inspect(empty).get_table_names("public") == ["flow_run"]
 
 
@@ -154,7 +117,7 @@ def test_back_to_nothing_and_up_again(empty: Engine) -> None:
         command.downgrade(alembic_config(connection), "base")
     assert set(inspect(empty).get_table_names(SCHEMA)) <= {"alembic_version"}
     migrate(empty)
-    assert _differences(empty) == []
+    assert differences(empty) == []
 
 
 def test_each_step_goes_down_and_up(empty: Engine) -> None:
@@ -170,7 +133,7 @@ def test_each_step_goes_down_and_up(empty: Engine) -> None:
     for _ in revisions:
         with empty.begin() as connection:
             command.upgrade(alembic_config(connection), "+1")
-    assert _differences(empty) == []
+    assert differences(empty) == []
 
 
 def test_a_catalogue_is_of_one_site_from_its_first_migration_on(empty: Engine) -> None:

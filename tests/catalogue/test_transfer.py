@@ -187,26 +187,16 @@ def test_what_a_product_is_made_of_is_taken_as_a_whole_or_not_at_all(known: dict
         assert row.source_end is None
 
 
-def test_an_export_of_before_there_were_rows_gives_products_and_images_theirs(known: dict[str, uuid.UUID]) -> None:
-    with session() as opened:
-        opened.get_one(Video, known["source"]).thumbnail_path = "thumbnails/a.jpg"
+@pytest.mark.parametrize("version", [1, 2])
+def test_one_of_before_there_were_rows_of_products_is_refused(known: dict[str, uuid.UUID], version: int) -> None:
+    """Read as one of today, it made originals of the products, and products of nothing."""
     header, *lines = _lines()
-    former = [
-        header | {"version": 1},
-        *(line for line in lines if line["table"] not in ("product_source", "asset", "scene")),
-    ]
-    for line in former:
-        if line.get("table") == "video":
-            for name in ("source_size", "encode_cpu_seconds", "encode_joules", "vmaf"):
-                line["row"].pop(name)
+    for line in lines:
+        line["row"].pop("is_product", None)
     _lose()
-    _load(former)
-    with session() as opened:
-        (row,) = opened.exec(select(ProductSource))
-        assert (row.product_id, row.source_id, row.source_path) == (known["product"], known["source"], "inbox/a é.mp4")
-        assert opened.get_one(Video, known["product"]).source_size == 10  # its source's
-        (asset,) = opened.exec(select(Asset))
-        assert (asset.video_id, asset.path, asset.kind) == (known["source"], "thumbnails/a.jpg", "thumbnail")
+    with refused(UserError):
+        _load([header | {"version": version}, *lines])
+    assert _of(_lines()) == []
 
 
 def test_rows_of_a_newer_version_are_left_out(known: dict[str, uuid.UUID]) -> None:

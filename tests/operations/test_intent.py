@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from collections.abc import Callable
@@ -93,6 +94,42 @@ def test_what_a_killed_run_wrote_down_has_what_it_was_made_of(bench: Workbench, 
     _keep(source)
     publish_journal.settle(bench.root, folder, Notes())
     assert taken(WANTED) == [("inbox/source.mp4", None, 1.5, None, None, None)] * 2
+
+
+@pytest.mark.parametrize(
+    ("folder", "details", "figures", "times"),
+    [
+        ("playback", {"cost": {"bytes_in": 30, "cpu_seconds": 2.5, "joules": None, "vmaf": 91.5}}, (30, 2.5, 91.5), ()),
+        ("playback", None, (20, None, None), ()),
+        ("clips", {"start": 1.5, "end": 3, "reason": "loud"}, (None, None, None), (1.5, 3)),
+    ],
+)
+def test_a_journal_of_before_says_in_its_details_what_was_made_of_what(
+    bench: Workbench,
+    original: Path,
+    folder: str,
+    details: dict[str, Any] | None,
+    figures: tuple[object, ...],
+    times: tuple[float, ...],
+) -> None:
+    """A site that was killed as 0.3, and came up as this version: the copy had no figures, for ever."""
+    path = f"{folder}/out.mp4"
+    workspace_folder, video = _placed(bench.root, original, path)
+    source = _again(video, id=uuid.uuid4(), path="inbox/source.mp4", recipe=None, size=20)
+    _keep(source)
+    older = {"directory_type": folder, "source_video_id": source.id, "details": details}
+    publish_journal.write(bench.root.path / path, _again(video, **older))
+    journal = workspace_folder / publish_journal.NAME
+    (bench.root.path / path).with_name(publish_journal.NAME).replace(journal)
+    since = ("is_product", "content_id", "ctime_ns", "source_size", "encode_cpu_seconds", "encode_joules", "vmaf")
+    written = json.loads(journal.read_text())
+    written["video"] = {name: value for name, value in written["video"].items() if name not in since}
+    journal.write_text(json.dumps({"inode": written["inode"], "video": written["video"]}))
+    publish_journal.settle(bench.root, workspace_folder, Notes())
+    with session() as opened:
+        made = opened.exec(select(Video).where(Video.path == path)).one()
+    assert (made.source_size, made.encode_cpu_seconds, made.vmaf) == figures
+    assert taken(path) == [("inbox/source.mp4", *(times or (None, None)), None, None, None)]
 
 
 @pytest.mark.parametrize("id_too", [True, False])

@@ -15,7 +15,7 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import PlatformError, WorkError
-from reelmill.operations.publishing import journal
+from reelmill.operations.publishing import journal, older_journal
 from reelmill.report import Report
 from reelmill.storage import atomic_files, file_hash
 from reelmill.storage.media_root import MediaRoot
@@ -112,7 +112,7 @@ def _merged(opened: Session, video: Video, sources: Sequence[SourceSegment]) -> 
         if source is None:
             video.source_video_id = None  # the journal is of an earlier catalogue of this library
         elif not sources:  # it is of an older version
-            sources = (SourceSegment.whole(source),)
+            sources = older_journal.sources_and_figures(video, source)
     merged = opened.merge(video)
     opened.flush()
     product_sources.record(opened, merged.id, sources)

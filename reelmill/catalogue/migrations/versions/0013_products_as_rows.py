@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from reelmill.catalogue import former_assets, former_sources
-
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -12,6 +10,84 @@ depends_on = None
 
 SCHEMA = "catalogue"
 
+# What products were made of stands in what was kept with their records; of grids nothing was. Each statement is one
+# over the whole catalogue, so that a million videos take no memory here.
+
+#: Sequences name their sources by path. What is no array ``jsonb_array_elements`` refuses before WHERE leaves it out.
+_FROM_SEQUENCES = """
+INSERT INTO catalogue.product_source (product_id, number, source_id, source_path, starts_at, ends_at)
+SELECT product.id, segment.number - 1, source.id, segment.value ->> 'source',
+    (segment.value ->> 'start')::float, (segment.value ->> 'start')::float + (segment.value ->> 'duration')::float
+FROM catalogue.video AS product
+CROSS JOIN LATERAL jsonb_array_elements(
+    CASE jsonb_typeof(product.details -> 'pieces') WHEN 'array' THEN product.details -> 'pieces' ELSE '[]' END
+) WITH ORDINALITY AS segment (value, number)
+LEFT JOIN catalogue.video AS source ON source.path = segment.value ->> 'source' AND source.id <> product.id
+WHERE product.is_product AND product.details IS NOT NULL AND segment.value ->> 'source' IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
+
+#: Digests kept their segments, which follow one another, and highlights their moments, which fade into one another.
+_FROM_SEGMENTS = """
+INSERT INTO catalogue.product_source (
+    product_id, number, source_id, source_path, source_start, source_end, starts_at, ends_at
+)
+SELECT id, number - 1, source_id, source_path, first, last, CASE WHEN cut THEN until - (last - first) END,
+    CASE WHEN cut THEN until END
+FROM (
+    SELECT product.id, segment.number, source.id AS source_id, source.path AS source_path,
+        (segment.value ->> 'start')::float AS first, (segment.value ->> 'end')::float AS last,
+        product.details ? 'segments' AS cut,
+        sum((segment.value ->> 'end')::float - (segment.value ->> 'start')::float)
+            OVER (PARTITION BY product.id ORDER BY segment.number) AS until
+    FROM catalogue.video AS product
+    JOIN catalogue.video AS source ON source.id = product.source_video_id
+    CROSS JOIN LATERAL jsonb_array_elements(
+        CASE 'array'
+            WHEN jsonb_typeof(product.details -> 'segments') THEN product.details -> 'segments'
+            WHEN jsonb_typeof(product.details -> 'moments') THEN product.details -> 'moments'
+            ELSE '[]'
+        END
+    ) WITH ORDINALITY AS segment (value, number)
+    WHERE product.details IS NOT NULL
+) AS segments
+ON CONFLICT DO NOTHING
+"""
+
+#: Clips and scenes kept where they begin and end; what kept nothing is a copy of the whole.
+_FROM_WHOLE = """
+INSERT INTO catalogue.product_source (product_id, number, source_id, source_path, source_start, source_end)
+SELECT product.id, 0, source.id, source.path,
+    CASE jsonb_typeof(product.details -> 'start') WHEN 'number' THEN (product.details ->> 'start')::float END,
+    CASE jsonb_typeof(product.details -> 'end') WHEN 'number' THEN (product.details ->> 'end')::float END
+FROM catalogue.video AS product
+JOIN catalogue.video AS source ON source.id = product.source_video_id
+WHERE NOT EXISTS (SELECT FROM catalogue.product_source AS known WHERE known.product_id = product.id)
+"""
+
+# GIFs and images of scenes were on the disk alone: ``doctor --repair`` records them.
+
+_FROM_RECORDS = """
+INSERT INTO catalogue.asset (video_id, path, kind, made_at)
+SELECT id, thumbnail_path, 'thumbnail', updated_at FROM catalogue.video WHERE thumbnail_path IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
+
+#: Of storyboards those of what the files held at the last scan; size and time stand for contents that were not read.
+_FROM_ANALYSES = """
+INSERT INTO catalogue.asset (video_id, path, kind, content_id, made_at)
+SELECT video.id, convert_from(found.result, 'UTF8'), 'storyboard', coalesce(found.content_id, video.content_id),
+    found.made_at
+FROM catalogue.analysis AS found JOIN catalogue.video ON video.id = found.video_id
+WHERE found.kind = 'storyboard' AND found.result <> '' AND (
+    found.content_id IN (video.content_id, video.content_id || '-mended')
+    OR ((found.content_id IS NULL OR video.content_id IS NULL)
+        AND (found.size, found.mtime_ns) = (video.size, video.mtime_ns))
+)
+ON CONFLICT DO NOTHING
+"""
+
+_NO_ANALYSES = "DELETE FROM catalogue.analysis WHERE kind = 'storyboard'"
 
 #: An older version looks for storyboards among the analyses.
 _STORYBOARDS = """
@@ -44,10 +120,15 @@ def _make_sources() -> None:
         sa.PrimaryKeyConstraint("product_id", "number"),
         schema=SCHEMA,
     )
-    former_sources.fill(op.get_bind())
+    _run(_FROM_SEQUENCES, _FROM_SEGMENTS, _FROM_WHOLE)
     _refer("product_source", "product_id", "CASCADE")
     _refer("product_source", "source_id", "SET NULL")
     op.create_index("ix_catalogue_product_source_source_id", "product_source", ["source_id"], schema=SCHEMA)
+
+
+def _run(*statements: str) -> None:
+    for statement in statements:
+        op.get_bind().exec_driver_sql(statement)
 
 
 def _make_assets() -> None:
@@ -65,7 +146,7 @@ def _make_assets() -> None:
         sa.PrimaryKeyConstraint("video_id", "path"),
         schema=SCHEMA,
     )
-    former_assets.fill(op.get_bind())
+    _run(_FROM_RECORDS, _FROM_ANALYSES, _NO_ANALYSES)
     _refer("asset", "video_id", "CASCADE")
     op.create_index("ix_catalogue_asset_path", "asset", ["path"], schema=SCHEMA)
 

@@ -3,14 +3,24 @@
 import sqlalchemy as sa
 from alembic import op
 
-from reelmill.catalogue import former_figures
-
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
 
 SCHEMA = "catalogue"
+
+#: Of copies that are as they were made. Before costs were kept the sizes are known all the same, the source's as it is.
+_FIGURES = """
+UPDATE catalogue.video AS copy
+SET source_size = coalesce((details -> 'cost' ->> 'bytes_in')::bigint, (
+        SELECT source.size FROM catalogue.video AS source WHERE source.id = copy.source_video_id
+    )),
+    encode_cpu_seconds = (details -> 'cost' ->> 'cpu_seconds')::float,
+    encode_joules = (details -> 'cost' ->> 'joules')::float,
+    vmaf = (details -> 'cost' ->> 'vmaf')::float
+WHERE directory_type = 'playback' AND recipe IS NOT NULL AND source_size IS NULL
+"""
 
 _SAVED = "COALESCE(source_size - size, '-9223372036854775808'::bigint)"
 
@@ -19,7 +29,7 @@ def upgrade() -> None:
     op.add_column("video", sa.Column("source_size", sa.BigInteger(), nullable=True), schema=SCHEMA)
     for name in ("encode_cpu_seconds", "encode_joules", "vmaf"):
         op.add_column("video", sa.Column(name, sa.Float(), nullable=True), schema=SCHEMA)
-    former_figures.fill(op.get_bind())
+    op.get_bind().exec_driver_sql(_FIGURES)
     op.create_index("video_saved", "video", [sa.text(_SAVED)], schema=SCHEMA)
     op.create_index(
         "video_usable_copy",
