@@ -10,7 +10,7 @@ from reelmill.cli.verifying import examined
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.reading.raster import Box
-from reelmill.ffmpeg.verify import Expectation, FilmSegment, Source, examine, verify
+from reelmill.ffmpeg.verify import DetailAsked, Expectation, FilmSegment, Source, examine, verify
 from tests.clips import ffmpeg
 from tests.refusals import rejected
 
@@ -148,5 +148,5 @@ def test_steady_tones_that_are_as_loud_are_swapped_by_how_high_they_are(source: 
 
 def test_a_copy_that_was_asked_to_be_coarse_is_no_fault(source: Path, tmp_path: Path) -> None:
     made = _copy(source, tmp_path, ("-crf", "51"))
-    asked = Expectation(source=Source(source, probe(source), rough=True))
+    asked = Expectation(source=Source(source, probe(source), detail=DetailAsked(crf=51)))
     assert examine(made, asked).findings == ()

@@ -9,7 +9,7 @@ import pytest
 
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.raster import Box
-from reelmill.ffmpeg.verify import Expectation, FilmSegment, examine
+from reelmill.ffmpeg.verify import ANY_SETTINGS, DetailAsked, Expectation, FilmSegment, examine
 from tests.clips import BEYOND_RANGE, ffmpeg
 
 _K = FindingKind
@@ -40,10 +40,10 @@ def _film(source: Path, folder: Path, begin: float, *, spoilt: str = "null", cod
     return made
 
 
-def _found(film: Path, source: Path, begin: float, *, rough: bool = False) -> set[FindingKind]:
+def _found(film: Path, source: Path, begin: float, *, detail: DetailAsked = ANY_SETTINGS) -> set[FindingKind]:
     segments = (
-        FilmSegment(source, begin, 3.0, at=0.0, heard=False, rough=rough, rate=_RATE),
-        FilmSegment(source, 0.0, 3.0, 3.0 - begin, Box(0.5, 0.5, 0.5, 0.5), heard=False, rough=rough, rate=_RATE),
+        FilmSegment(source, begin, 3.0, at=0.0, heard=False, detail=detail, rate=_RATE),
+        FilmSegment(source, 0.0, 3.0, 3.0 - begin, Box(0.5, 0.5, 0.5, 0.5), heard=False, detail=detail, rate=_RATE),
     )
     return {finding.kind for finding in examine(film, Expectation(segments=segments, faststart=False)).findings}
 
@@ -69,7 +69,7 @@ def test_a_spoilt_film_is_found(source: Path, tmp_path: Path, name: str) -> None
 
 
 def test_a_film_that_was_asked_to_be_coarse_is_taken(source: Path, tmp_path: Path) -> None:
-    assert _found(_film(source, tmp_path, 0.4, coded=("-crf", "51")), source, 0.4, rough=True) == set()
+    assert _found(_film(source, tmp_path, 0.4, coded=("-crf", "51")), source, 0.4, detail=DetailAsked(crf=51)) == set()
 
 
 def test_a_film_at_another_rate_is_not_held_to_each_frame(source: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from reelmill.ffmpeg.reading.audio_levels import Levels
 from reelmill.ffmpeg.reading.decode_report import DecodeReport
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
 from reelmill.ffmpeg.reading.parallel_decode import check_other_tracks
+from reelmill.ffmpeg.verify.detail_asked import DetailAsked
 from reelmill.ffmpeg.verify.film_segments import FilmSegment
 from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame, expected_frames, frame_faults
 from reelmill.ffmpeg.verify.levels_match import level_faults
@@ -57,14 +58,14 @@ def content_of(film: Path, segments: Sequence[FilmSegment]) -> Content:
     return Content(tuple(segments), tuple(expected_frames(segments)), layouts_of(film) if segments else ())
 
 
-def whole_segment(source: Path, wanted: Timing, *, mapped: bool, rough: bool) -> list[FilmSegment]:
+def whole_segment(source: Path, wanted: Timing, *, mapped: bool, detail: DetailAsked) -> list[FilmSegment]:
     """The segment that a copy of a whole video is.
 
     Args:
         source: the video.
         wanted: its times.
         mapped: from high dynamic range to standard.
-        rough: detail may be lost.
+        detail: what its encode was asked to keep of it.
 
     Returns:
         One segment; none where the source has no frame.
@@ -72,7 +73,7 @@ def whole_segment(source: Path, wanted: Timing, *, mapped: bool, rough: bool) ->
     if not wanted.frames:
         return []
     begin, end = wanted.first - wanted.start, wanted.last - wanted.start
-    return [FilmSegment(source, begin, end + _SOFT, at=0.0, mapped=mapped, rough=rough, retimed=False)]
+    return [FilmSegment(source, begin, end + _SOFT, at=0.0, mapped=mapped, detail=detail, retimed=False)]
 
 
 def shown_faults(film: Path, content: Content, report: DecodeReport, late: float = 0.0) -> Iterator[Finding]:

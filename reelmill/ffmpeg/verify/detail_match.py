@@ -26,7 +26,7 @@ _STEP: Final = 4
 #: The constant of the formula, for brightness from 0 to 1.
 _C2: Final = 0.03**2
 #: Variance from which on a window has contrast, and how many such windows are needed to speak of a frame.
-_VARIANCE: Final = 0.01**2
+VARIANCE: Final = 0.01**2
 _ENOUGH: Final = 20
 
 
@@ -41,15 +41,15 @@ def kept_detail(wanted: Planes, got: Planes) -> float:
         1 where it keeps all, or there is none to keep; 0 where nothing is alike.
     """
     one, other = wanted.astype(np.float64), got.astype(np.float64)
-    mean, other_mean = _windows(one), _windows(other)
-    power, other_power = _windows(one * one) - mean**2, _windows(other * other) - other_mean**2
-    shared = _windows(one * other) - mean * other_mean
-    kept = np.sort(((2 * shared + _C2) / (power + other_power + _C2))[power > _VARIANCE])
+    mean, other_mean = windows(one), windows(other)
+    power, other_power = windows(one * one) - mean**2, windows(other * other) - other_mean**2
+    shared = windows(one * other) - mean * other_mean
+    kept = np.sort(((2 * shared + _C2) / (power + other_power + _C2))[power > VARIANCE])
     return float(kept[: len(kept) // 4].mean()) if len(kept) >= _ENOUGH else 1.0
 
 
-def _windows(plane: NDArray[np.float64]) -> NDArray[Any]:
-    """Means of all windows."""
+def windows(plane: NDArray[np.float64]) -> NDArray[Any]:
+    """Means of all windows of a plane, row by row."""
     sums = np.pad(plane.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     corners, reach = sums[::_STEP, ::_STEP], _WINDOW // _STEP
     whole: NDArray[Any] = corners[reach:, reach:] - corners[:-reach, reach:] - corners[reach:, :-reach]

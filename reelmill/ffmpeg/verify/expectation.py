@@ -12,6 +12,7 @@ from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport
 from reelmill.ffmpeg.reading.probe import MediaInfo
+from reelmill.ffmpeg.verify.detail_asked import ANY_SETTINGS, DetailAsked
 from reelmill.ffmpeg.verify.film_segments import FilmSegment
 
 #: How far a duration may be off: a hundredth, and at least this many seconds (a frame of audio and one of video).
@@ -27,7 +28,7 @@ class Source:
     tone_mapped: bool | None = True  # whether HDR was to become SDR; None: as the copy declares
     further_audio: int = 0  # audio tracks that the copy has after those of its source
     exact: bool = True  # every frame once and every track; else another constant rate or fewer tracks are noted
-    rough: bool = False  # its encode was asked for so little that detail may be lost
+    detail: DetailAsked = ANY_SETTINGS  # that its encode was asked to keep
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ class Expectation:
 
     @property
     def rough(self) -> bool:
-        """Whether so little was asked of its encode that detail may be lost."""
-        return any(segment.rough for segment in self.segments) if self.source is None else self.source.rough
+        """Whether so little was asked of its encode that frames may be late."""
+        asked = [segment.detail for segment in self.segments] if self.source is None else [self.source.detail]
+        return any(detail.sparing for detail in asked)
 
 
 def differences(info: MediaInfo, report: DecodeReport, expected: Expectation) -> Iterator[Finding]:

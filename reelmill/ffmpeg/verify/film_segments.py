@@ -12,6 +12,7 @@ from typing import Final
 
 from reelmill.ffmpeg.reading.probe import VideoTrack
 from reelmill.ffmpeg.reading.raster import WHOLE, Box
+from reelmill.ffmpeg.verify.detail_asked import NOT_COMPARED, DetailAsked
 
 #: How many frames of a film are compared at least, spread over it; at least one of each segment.
 FRAMES: Final = 12
@@ -36,7 +37,7 @@ class FilmSegment:
     mapped: bool = False  # from high dynamic range to standard
     heard: bool = True  # its first audio track is the film's there
     gain: float | None = 0.0  # by how many dB its audio was changed; None: by some
-    rough: bool = True  # detail may be lost
+    detail: DetailAsked = NOT_COMPARED  # that its encode was asked to keep
     retimed: bool = True  # its frames may be those beside the video's, which motion has shifted
     rate: Fraction | None = None  # frames a second of the film, where they are the video's, too; None: they are not
 

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from reelmill.ffmpeg.finding import Finding, FindingKind
+from reelmill.ffmpeg.reading.coded_bits import coded_bits
 from reelmill.ffmpeg.reading.decode_request import FrameRequest
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.reading.raster import WHOLE, Box, Raster, raster
+from reelmill.ffmpeg.verify.detail_asked import LOSSES
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, in_step, shown_box, windows
 from reelmill.ffmpeg.verify.frames_match import Judge, least_distance
+from reelmill.ffmpeg.verify.noise_match import share_of_noise
 from reelmill.ffmpeg.verify.order_match import misplaced
 from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader, first_frame_time
 
@@ -35,6 +38,8 @@ _SURE: Final = 3
 _AROUND: Final = 3
 #: Frames of film and source that show the same are at most so far apart, in frames of either.
 _APART: Final = 1.5
+#: How far around a suspect it is looked at what its encoder spent, in seconds: half of what buffers hold.
+_SPENT_AROUND: Final = 1.0
 #: The least that is taken for a frame's time, in seconds.
 _SHORTEST: Final = 1 / 60
 
@@ -53,7 +58,7 @@ class ExpectedFrame:
     def judge(self) -> Judge:
         """Who compares it."""
         beside = self.segment.retimed and self.run is None  # the film may show another frame in its place
-        return Judge(self.segment.mapped, self.segment.rough or beside, self.segment.retimed)
+        return Judge(self.segment.mapped, 0.0 if beside else self.segment.detail.floor, self.segment.retimed)
 
     @property
     def request(self) -> FrameRequest:
@@ -182,20 +187,44 @@ def _confirmed(
     found = list[tuple[float, FindingKind]]()
     for number, expected in enumerate(suspects):
         sure = number == len(found) >= _SURE and {fault for _, fault in found} == {kind}
-        fault = kind if sure else _second_look(film, expected, late)
+        fault = kind if sure else _second_look(film, kind, expected, late)
         if fault is not None:
             found.append((expected.request.at - late, fault))
     return found
 
 
-def _second_look(film: Path, expected: ExpectedFrame, late: float) -> FindingKind | None:
-    """What is wrong with a suspect where all around it is decoded, with care."""
+def _second_look(film: Path, kind: FindingKind, expected: ExpectedFrame, late: float) -> FindingKind | None:
+    """What is wrong with a suspect of that kind where all around it is decoded, with care."""
     first, segment, at = first_frame_time(film), expected.segment, expected.request.at - late
     with SourceFrameReader(segment.path, exact=True) as source:
-        wanted = _thinned(source.around(expected.at, _REACH))
+        wanted = source.around(expected.at, _REACH)
+    if _is_explained(film, at + first, kind, expected, wanted):
+        return None
     with SourceFrameReader(film, exact=True) as made:
         got = [SourceFrame(frame.at - first, frame.frame) for frame in made.around(at + first, 2 * _REACH)]
-    return _common_fault(expected, at, wanted, got)
+    fault = _common_fault(expected, at, _thinned(wanted), got)
+    if fault is None or (fault is not kind and _is_explained(film, at + first, fault, expected, wanted)):
+        return None
+    return fault
+
+
+def _is_explained(
+    film: Path, at: float, fault: FindingKind, expected: ExpectedFrame, wanted: Sequence[SourceFrame]
+) -> bool:
+    """Whether what was asked of the film's encoder explains a fault, by what it spent and what the source shows."""
+    if fault not in LOSSES:
+        return False
+    fine = [raster(frame.frame, expected.shown).fine for frame in _about(expected.at, wanted)]
+    planes = [plane for plane in fine if plane is not None]
+    noise = share_of_noise(planes[1], [planes[0], planes[2]]) if len(planes) == _AROUND else 0.0
+    return expected.segment.detail.explains(fault, coded_bits(film, at, _SPENT_AROUND), noise)
+
+
+def _about(at: float, frames: Sequence[SourceFrame]) -> Sequence[SourceFrame]:
+    """Three frames that follow one another, the second as near to a moment as may be."""
+    nearest = min(range(len(frames)), key=lambda number: abs(frames[number].at - at), default=0)
+    begin = max(0, min(nearest - 1, len(frames) - 3))
+    return frames[begin : begin + 3]
 
 
 def _thinned(frames: Sequence[SourceFrame]) -> Sequence[SourceFrame]:

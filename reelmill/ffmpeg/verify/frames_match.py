@@ -64,7 +64,7 @@ class Judge:
     """What may differ between a source and its copy."""
 
     mapped: bool = False  # from high dynamic range to standard: levels are no longer the source's
-    rough: bool = False  # detail may be lost: its encode was asked for little, or it is deinterlaced
+    floor: float = FLOOR  # the least detail that is kept; 0: any may be lost
     retimed: bool = False  # frames may be those beside the source's, which motion has shifted
 
     def fault(self, wanted: Raster, around: Sequence[Raster]) -> FindingKind | None:
@@ -106,9 +106,9 @@ class Judge:
 
     def _is_coarse(self, wanted: Raster, got: Raster) -> bool:
         one, other = wanted.fine, got.fine
-        if self.mapped or self.rough or one is None or other is None:
+        if self.mapped or not self.floor or one is None or other is None:
             return False
-        return kept_detail(one, other) < FLOOR
+        return kept_detail(one, other) < self.floor
 
     def _shape_fault(self, source: Raster, copy: Raster) -> FindingKind | None:
         wanted, got = source.planes[0], copy.planes[0]

@@ -68,7 +68,7 @@ def image_fault(pixels: NDArray[np.uint8], source: ImageSource, written: float =
         got = replace(got, matrix=source.raster.matrix)
     if written:
         wanted, got = _without_foot(wanted, written), _without_foot(got, written)
-    kind = Judge(source.mapped, rough=True).fault(wanted, [got])
+    kind = Judge(source.mapped, floor=0.0).fault(wanted, [got])
     uncertain = source.cut_off or min(pixels.shape[:2]) < FINE_SIDE  # cells of small ones are uneven
     if uncertain and kind in _BY_LEVELS:
         return None

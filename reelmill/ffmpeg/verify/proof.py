@@ -193,8 +193,8 @@ class _Original:
             return []
         track = self.source.info.video
         mapped = (track.hdr is not None and made.video.hdr is None) or wide(track)
-        rough = self.source.rough or track.interlaced
-        whole = whole_segment(self.source.path, self.times, mapped=mapped, rough=rough)
+        detail = replace(self.source.detail, compared=self.source.detail.compared and not track.interlaced)
+        whole = whole_segment(self.source.path, self.times, mapped=mapped, detail=detail)
         return [replace(segment, box=shown_box(made.video)) for segment in whole]
 
 

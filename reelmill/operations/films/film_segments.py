@@ -14,7 +14,7 @@ from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import web_size
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.raster import Box
-from reelmill.ffmpeg.verify import FilmSegment, first_frame_time
+from reelmill.ffmpeg.verify import ANY_SETTINGS, DetailAsked, FilmSegment, first_frame_time
 from reelmill.operations.chunk_store.readable import ReadableVideo
 
 #: Seconds by which videos may begin late in a grid whose audio is compared; their frames shift with it, audio does not.
@@ -30,10 +30,12 @@ class FilmForm:
     encoding: Encoding
     copied: bool = False  # they are those of the videos, neither encoded again nor fitted
 
-    def rough(self, info: MediaInfo, size: tuple[int, int]) -> bool:
-        """Whether frames of a video fitted into ``size`` may lose detail: by the encode, or by being scaled."""
-        scaled = fitted_size(info, *size) != info.video.display_size
-        return not self.copied and (scaled or self.encoding.spares_detail(*self.size, float(self.rate)))
+    def detail(self, info: MediaInfo, size: tuple[int, int]) -> DetailAsked:
+        """What frames of a video fitted into ``size`` keep of its detail; those that are scaled are not compared."""
+        if self.copied:
+            return ANY_SETTINGS
+        as_they_are = fitted_size(info, *size) == info.video.display_size
+        return DetailAsked.of(self.encoding, self.size, self.rate, compared=as_they_are)
 
     def rate_of(self, info: MediaInfo) -> Fraction | None:
         """The rate, where the film has each frame of a video as it is; frames of two fields are made anew."""
@@ -67,14 +69,14 @@ def of_intervals(
     fades_in, fades_out = [0, *shared], [*shared, 0]
     form = FilmForm(web_size(info), rate, encoding)
     mapped, heard, own = info.video.hdr is not None, info.audio_tracks > 0, form.rate_of(info)
-    rough = form.rough(info, form.size)
+    detail = form.detail(info, form.size)
     found = []
     for (begin, _), start, count, before, after in zip(intervals, starts, counts, fades_in, fades_out, strict=True):
         first, end, at = begin + before / rate, begin + (count - after) / rate, (start + before) / rate
         if first < end:
             bounds = float(first), float(end), float(at)
             found.append(
-                FilmSegment(source.path, *bounds, mapped=mapped, heard=heard, gain=gain, rough=rough, rate=own)
+                FilmSegment(source.path, *bounds, mapped=mapped, heard=heard, gain=gain, detail=detail, rate=own)
             )
     return tuple(found)
 
@@ -99,7 +101,7 @@ def of_whole_video(
     mapped, heard = cell.info.video.hdr is not None, gain is not None
     return FilmSegment(
         cell.path, float(begin), float(begin + length), float(at), box, mapped, heard, gain,
-        rough=form.rough(cell.info, form.size), rate=form.rate_of(cell.info),
+        detail=form.detail(cell.info, form.size), rate=form.rate_of(cell.info),
     )  # fmt: skip
 
 
@@ -132,8 +134,8 @@ def of_cells(cells: Sequence[Cell], form: FilmForm, length: Fraction, heard: Seq
         if begin < end:
             mapped = cell.info.video.hdr is not None
             own = form.rate_of(cell.info)
-            rough = form.rough(cell.info, place)
-            found.append(FilmSegment(cell.path, begin, end, 0.0, box, mapped, compared, rough=rough, rate=own))
+            detail = form.detail(cell.info, place)
+            found.append(FilmSegment(cell.path, begin, end, 0.0, box, mapped, compared, detail=detail, rate=own))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ from reelmill.ffmpeg.reading.telecine import with_telecine
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.trials.subtitles import usable_subtitles
 from reelmill.ffmpeg.trials.vmaf import require_vmaf, vmaf
-from reelmill.ffmpeg.verify import Expectation, Source
+from reelmill.ffmpeg.verify import DetailAsked, Expectation, Source
 from reelmill.ffmpeg.verify.damage import fault
 from reelmill.hardware.backends import EncoderChoice
 from reelmill.operations.chunk_store.job_claim import JobClaim
@@ -268,7 +268,7 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
     cost = _cost(copy, finished, vmaf_from=encoded if measure_vmaf else None)
     surround = len(surround_tracks(info, copy.encoding))
     size = web_size(info, copy.encoding.max_height)
-    rough = copy.encoding.spares_detail(*size, float(info.video.frame_rate or 25))
+    detail = DetailAsked.of(copy.encoding, size, info.video.frame_rate)
     product = Product(
         path=copy_path(copy.video),
         recipe=made_by,
@@ -276,7 +276,7 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
             frames=finished.frames,
             size=size,
             audio_tracks=info.audio_tracks + surround,
-            source=Source(source, info, further_audio=surround, rough=rough),
+            source=Source(source, info, further_audio=surround, detail=detail),
             points=finished.points,
         ),
         title=copy.video.title,
