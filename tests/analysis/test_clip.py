@@ -277,3 +277,11 @@ print(gpus()[0].used_mb - before - model.peak_mb)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert 0 < int(done.stdout) <= CONTEXT_MB
+
+
+def test_nicegui_may_look_at_every_object_beside_pytorch() -> None:
+    """As it starts it asks each object of its process for its class; this one warns, and warnings are errors here."""
+    import torch.distributed
+    import uvicorn
+
+    assert not isinstance(torch.distributed.reduce_op, uvicorn.Server)

@@ -26,9 +26,7 @@ from tests.api.live import live
 from tests.pages.browser import faults_for_people, log_in, visitor
 from tests.patience import PATIENCE, until
 
-#: In a process that has run nothing else: after all other tests NiceGUI does not start in it. Why is not known; as it
-#: starts, it looks at every object of its process, which may be what fails.
-pytestmark = [pytest.mark.site, pytest.mark.alone]
+pytestmark = pytest.mark.site
 
 
 _times = {"shown": 0}
