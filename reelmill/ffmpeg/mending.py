@@ -19,6 +19,7 @@ from av.packet import Packet
 from reelmill.ffmpeg.codecs import UNKNOWN_COLOURS, codec_named
 from reelmill.ffmpeg.commands.boxing import boxed
 from reelmill.ffmpeg.commands.filters import arguments
+from reelmill.ffmpeg.commands.recolouring import CONVERTED, recoloured
 from reelmill.ffmpeg.ended_sequences import with_ended_sequences
 from reelmill.ffmpeg.reading.channel_watch import ChannelWatch, changing_tracks
 from reelmill.ffmpeg.reading.frame_shapes import LOSING, ShapeWatch, indexed_shapes_differ, tabled_shapes_differ
@@ -35,8 +36,9 @@ _BROADCAST: Final = ("mpegts", "mpeg")
 _FORWARD: Final = 10
 #: Packets that are asked whether times of presentation are to be believed.
 _ASKED: Final = 256
-#: Colour matrix "reserved" (ITU-T H.273, table 4): no filter of ffmpeg takes frames that declare it.
-_RESERVED: Final = 3
+#: Colour matrices (ITU-T H.273, table 4) that ffmpeg's scaler takes no frames of: 3 is reserved; YCgCo and BT.2020 of
+#: constant luminance are converted, the others stand in files by mistake.
+_UNKNOWN_MATRICES: Final = (3, *CONVERTED, 11, *range(12, 18))
 
 #: Layouts that take up to so many channels.
 _LAYOUTS: Final = ((2, "stereo"), (6, "5.1"), (8, "7.1"))
@@ -55,13 +57,13 @@ class Fault(Enum):
     EARLY = "its frames are said to be shown before they are decoded"
     AHEAD = "frames are said to be shown long after they are decoded"
     CHANNELS = "its audio changes its channels on the way"
-    RESERVED = "its colours are declared in a reserved way"
+    RESERVED = "its colours are declared in a way that no scaler takes"
     SHAPES = "its frames change their shape on the way, and are boxed"
 
 
 def suspect(info: MediaInfo) -> bool:
     """Whether a file is of a kind that may have to be mended, so that it is worth being looked into (pure)."""
-    return info.container in (*_BROADCAST, "flv") or _indexed(info) or _tabled(info) or info.video.matrix == _RESERVED
+    return info.container in (*_BROADCAST, "flv") or _indexed(info) or _tabled(info) or _recoloured(info)
 
 
 def read_through(info: MediaInfo) -> bool:
@@ -72,6 +74,11 @@ def read_through(info: MediaInfo) -> bool:
 def _indexed(info: MediaInfo) -> bool:
     """Whether a file is of the kind that calls are recorded in, whose frames may change their shape."""
     return "matroska" in info.container
+
+
+def _recoloured(info: MediaInfo) -> bool:
+    """Whether the colours of a file are declared in a way that is to be changed; that of HDR goes with its light."""
+    return info.video.matrix in _UNKNOWN_MATRICES and info.video.hdr is None
 
 
 def _tabled(info: MediaInfo) -> bool:
@@ -93,7 +100,7 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
         FileMissing, NotAVideo, InputError: it does not open.
         Unreadable: the disk does not give its bytes.
     """
-    if info.video.matrix == _RESERVED and _untagged(info.video.codec) is not None:
+    if _recoloured(info):
         return Fault.RESERVED
     if _indexed(info):
         return Fault.SHAPES if indexed_shapes_differ(path) else None
@@ -203,8 +210,8 @@ def _mend(transcoder: Transcoder, source: tuple[Path, MediaInfo], fault: Fault, 
     if fault is Fault.CHANNELS:
         command = in_one_layout(path, info, target, changing_tracks(path))
     else:
-        filters = _untagged(info.video.codec) if fault is Fault.RESERVED else None
-        command = copied(path, info, target, filters)
+        filters = None if info.video.matrix in CONVERTED else _untagged(info.video.codec)
+        command = recoloured(path, info, target) if filters is None else copied(path, info, target, filters)
     transcoder.run(command, report, info.duration)
 
 
@@ -241,7 +248,7 @@ def in_one_layout(source: Path, info: MediaInfo, target: Path, changing: Mapping
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 
-def copied(source: Path, info: MediaInfo, target: Path, filters: str | None) -> tuple[str, ...]:
+def copied(source: Path, info: MediaInfo, target: Path, filters: str) -> tuple[str, ...]:
     """ffmpeg's arguments that copy the main video track, the audio tracks that decode and the subtitles (pure).
 
     Args:
@@ -256,9 +263,7 @@ def copied(source: Path, info: MediaInfo, target: Path, filters: str | None) -> 
     media = ffmpeg.input(media_url(source))
     streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio)]
     streams += [media[f"s:{place}"] for place, codec in enumerate(info.subtitle_codecs) if codec != UNKNOWN]
-    options: dict[str, Any] = {"c": "copy", "f": _container(info), "fflags": "+bitexact"}
-    if filters is not None:
-        options["bsf:v"] = filters
+    options: dict[str, Any] = {"c": "copy", "f": _container(info), "fflags": "+bitexact", "bsf:v": filters}
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 

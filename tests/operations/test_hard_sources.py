@@ -116,6 +116,17 @@ def _reserved_colours(folder: Path) -> Path:
     return clip(folder / "reserved.mp4", seconds=2, options=["-bsf:v", f"h264_metadata={tags}"])
 
 
+def _derived_colours(folder: Path) -> Path:
+    """A matrix that is said to follow from the primaries, which no scaler knows."""
+    return clip(folder / "derived.mp4", seconds=2, options=["-bsf:v", "h264_metadata=matrix_coefficients=12"])
+
+
+def _derived_by_its_container(folder: Path) -> Path:
+    """The same of a codec that cannot say it."""
+    tags = ("-vf", "format=yuv420p,setparams=colorspace=chroma-derived-nc")
+    return clip(folder / "derived.mkv", codec="ffv1", sound=0, seconds=2, options=tags)
+
+
 def _shown_at_zero(folder: Path) -> Path:
     whole = clip(folder / "whole.flv", seconds=2, options=["-bf", "2", "-ar", "44100"])
     return shown_at_zero(whole, folder / "zero.flv")
@@ -349,6 +360,8 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "matrixed": (_matrixed, _Copy()),
     "HLG mapped alike": (_mapped_alike, _Copy(audio=())),
     "reserved colours": (_reserved_colours, _Copy()),
+    "derived colours": (_derived_colours, _Copy()),
+    "derived by its container": (_derived_by_its_container, _Copy(audio=())),
     "all shown at zero": (_shown_at_zero, _Copy(last=1.96)),
     "all shown at zero, in order": (_never_reordered_at_zero, _Copy()),
     "joined": (_joined_recordings, _Copy(near=0.03)),
@@ -588,6 +601,27 @@ def test_a_clip_across_another_depth_has_every_frame_once(bench: Workbench, tmp_
         )
     )
     assert check_whole(made).frames == 25
+
+
+@pytest.mark.parametrize(
+    ("matrix", "more"),
+    [("ycgco", ()), ("2020_cl", ("primaries=2020", "transfer=709", "transferin=709", "primariesin=2020"))],
+)
+def test_colours_in_a_matrix_of_few_are_shown_as_they_were(
+    bench: Workbench, tmp_path: Path, matrix: str, more: tuple[str, ...]
+) -> None:
+    pattern = "smptebars=size=160x120:rate=25:duration=1,format=gbrp"
+    plain, source = tmp_path / "plain.mkv", bench.root.folder("inbox") / "few.mkv"
+    for path, name in ((plain, "2020_ncl" if more else "709"), (source, matrix)):
+        scaled = ":".join((f"zscale=matrix={name}", *more))
+        generated(path, "-f", "lavfi", "-i", f"{pattern},{scaled},format=yuv444p", "-c:v", "libx264", "-qp", "1")
+    ids = [str(add(bench, path).id) for path in (source, Path(shutil.copy(plain, source.with_name("plain.mkv"))))]
+    found = []
+    for made in (thumbnail(bench, one, timestamp=0, width=160) for one in ids):
+        with av.open(str(bench.root.path / made.path)) as still:
+            found.append(next(still.decode(video=0)).to_ndarray(format="rgb24").astype(int))
+    assert abs(found[0] - found[1]).mean() < 8  # 5 of constant luminance; taken for the other, 16 and more
+    assert reencode(bench, ids[0], preset="ultrafast").frames_encoded == 25
 
 
 def test_a_cropped_matroska_is_drawn_as_it_is_shown(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from reelmill.ffmpeg.geometry import web_size
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 
 #: All but without loss, and fast: it is read once more.
-_ENCODING: Final = Encoding(preset="ultrafast", crf=15)
+ENCODING: Final = Encoding(preset="ultrafast", crf=15)
 #: How far the shape of a frame may be from that of the size it is scaled to, which is in whole pixels.
 _ALIKE: Final = 0.05
 #: Lines above a frame in the middle, so many that its fields stay the same ones, in its colours, too.
@@ -32,7 +32,7 @@ def boxed(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
     Returns:
         ffmpeg's arguments.
     """
-    options: dict[str, Any] = {**_ENCODING.options(), "fps_mode:v": "passthrough", "enc_time_base:v": "filter"}
+    options: dict[str, Any] = {**ENCODING.options(), "fps_mode:v": "passthrough", "enc_time_base:v": "filter"}
     options |= {"c:a": "copy", "f": "matroska"}
     tracks = [word for track in info.audio for word in ("-map", f"0:a:{track.index}")]
     if "matroska" in info.container:  # others hold subtitles that it cannot
