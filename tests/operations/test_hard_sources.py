@@ -693,8 +693,8 @@ def test_a_damaged_video_that_was_mended_is_called_by_its_name(
     damaged = scrambled(second, tmp_path / "c.ts")
     video = add(bench, joined(bench.root.folder("inbox") / "joined.ts", first, damaged))
     (planned,) = plan_library(bench, None, PlanOptions(bench.transcoder, Encoding(max_kbit=2000))).videos
-    assert planned.action == "cannot"
-    assert planned.reasons[0].startswith("joined.ts is damaged: ")
+    assert planned.action == "encode"
+    assert planned.reasons[1].startswith("joined.ts is damaged: ")
     monkeypatch.setattr("reelmill.operations.jobs.reencode.publish", refuse)  # this damage costs no copy by itself
     with refused(DamagedVideo, path=video.path):
         reencode(bench, str(video.id), preset="ultrafast")

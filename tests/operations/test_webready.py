@@ -21,6 +21,7 @@ from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions
 from reelmill.ffmpeg.verify import faststart
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.web_copies.plan import PlanOptions, plan_library
 from reelmill.operations.web_copies.result import ReencodeResult
 from reelmill.operations.web_copies.skip_or_remux import reason_to_encode, without_encoding
 from tests.clips import Notes, clip, cut_off, ffmpeg, overwritten
@@ -71,8 +72,12 @@ def test_why_a_web_ready_video_is_encoded(bench: Workbench, tmp_path: Path) -> N
     assert why["damaged.mp4"] is not None
     assert why["damaged.mp4"].startswith("it is damaged, though already web-ready")
     video = add(bench, overwritten(good, bench.root.folder("inbox") / "a.mp4", at=0.5, count=400))
+    (planned,) = plan_library(bench, None, PlanOptions(bench.transcoder, Encoding(max_kbit=2000), budget=1)).videos
+    assert (planned.action, planned.reasons[0]) == ("encode", why["damaged.mp4"])
+    assert planned.reasons[1].startswith("a.mp4 is damaged: ")
     assert _spare(bench, video) is None
     made = reencode(bench, str(video.id), preset="ultrafast")
+    assert made.because == planned.reasons[0]
     assert any(line.startswith("the source is damaged (") for line in made.changed), made.changed
     assert reencode(bench, str(video.id), preset="ultrafast").changed == made.changed
 
@@ -155,6 +160,8 @@ def test_a_copy_of_our_own_is_never_encoded_again(bench: Workbench) -> None:
 def test_a_damaged_video_is_not_called_ready(bench: Workbench, tmp_path: Path) -> None:
     good = clip(tmp_path / "good.mp4", seconds=20, options=_FAST)
     video = add(bench, cut_off(good, bench.root.folder("inbox") / "half.mp4", keep=0.5))
+    (planned,) = plan_library(bench, None, PlanOptions(bench.transcoder, Encoding(max_kbit=2000), budget=1)).videos
+    assert planned.action == "cannot"
     assert _spare(bench, video) is None
     with refused(DamagedVideo, path="inbox/half.mp4"):
         reencode(bench, str(video.id), preset="ultrafast")

@@ -18,3 +18,10 @@ def fault(name: str, info: MediaInfo, report: DecodeReport) -> str | None:
     if promised is not None and held is not None and cut_short(promised, held):
         return f"{name} is cut short: it promises {float(promised):.1f} s and holds {float(held):.1f} s."
     return None
+
+
+def incomplete(info: MediaInfo, report: DecodeReport) -> bool:
+    """Whether a file lacks what no copy of it can make up for: all of its frames, or its end (pure)."""
+    promised, held = info.duration, report.reach
+    ends_early = promised is not None and held is not None and cut_short(promised, held)
+    return report.frames == 0 or ends_early

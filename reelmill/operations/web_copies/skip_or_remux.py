@@ -19,7 +19,7 @@ from reelmill.ffmpeg.reading.packet_index import ShapesChange
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.trials.subtitles import usable_subtitles
 from reelmill.ffmpeg.verify import Expectation, Source
-from reelmill.ffmpeg.verify.damage import fault
+from reelmill.ffmpeg.verify.damage import fault, incomplete
 from reelmill.operations.chunk_store.readable import boxed_later, open_video
 from reelmill.operations.context import Workbench
 from reelmill.operations.file_facts import FileFacts
@@ -54,7 +54,10 @@ def copy_path(video: Video) -> str:
 
 
 def looked_at(path: Path, info: MediaInfo, encoding: Encoding, *, name: str, decode: bool = True) -> Verdict:
-    """The verdict on a file; one that would be left as it is has to decode at its start, middle and end.
+    """The verdict on a file; one whose streams would be left as they are has to decode at its start, middle and end.
+
+    Damage costs players more than it costs a copy of the frames that decode, so what has some is encoded. Where there
+    is no end, or no frame, no copy is made, as the job finds once it has tried.
 
     Args:
         path: the file.
@@ -71,11 +74,15 @@ def looked_at(path: Path, info: MediaInfo, encoding: Encoding, *, name: str, dec
     """
     facts = web_facts(path)
     found = verdict(info, facts, with_ceiling(encoding, info, facts).max_kbit or 0, encoding.max_height)
-    if decode and found.action != "encode":
-        trouble = fault(name, info, check_windows(path, info.duration))
-        if trouble is not None:
-            return Verdict("cannot", (trouble,))
-    return found
+    if not decode or found.action == "encode":
+        return found
+    report = check_windows(path, info.duration)
+    trouble = fault(name, info, report)
+    if trouble is None:
+        return found
+    if incomplete(info, report):
+        return Verdict("cannot", (trouble,))
+    return Verdict("encode", (f"it is damaged, though {found.why}", trouble))
 
 
 def reason_to_encode(source: Path, info: MediaInfo, encoding: Encoding) -> str | None:
@@ -84,11 +91,10 @@ def reason_to_encode(source: Path, info: MediaInfo, encoding: Encoding) -> str |
     Returns:
         The first reason; None where its streams were to be copied, and how they play in an mp4 is why they are not.
     """
-    found = looked_at(source, info, encoding, name=source.name, decode=False)
+    found = looked_at(source, info, encoding, name=source.name)
     if found.action == "skip":
-        damaged = looked_at(source, info, encoding, name="it", decode=True).action == "cannot"
-        return f"it is {'damaged' if damaged else 'asked for'}, though {found.why}"
-    return found.reasons[0] if found.action == "encode" else None
+        return f"it is asked for, though {found.why}"
+    return None if found.action == "remux" else found.reasons[0]
 
 
 def without_encoding(
