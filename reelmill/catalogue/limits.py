@@ -16,8 +16,11 @@ from reelmill.catalogue.models import Video
 #: 8 kB, see BTMaxItemSize in nbtree.h), of which 12 go to its own and the text's headers.
 PATH_BYTES: Final = 2692
 
+#: Bytes of a name, on every file system that is in use on Linux (NAME_MAX).
+NAME_BYTES: Final = 255
+
 #: Nanoseconds since 1970 that a bigint holds: from 1677 to 2262.
-_BIGINT: Final = range(-(2**63), 2**63)
+BIGINT: Final = range(-(2**63), 2**63)
 _INTEGER: Final = range(-(2**31), 2**31)
 
 #: What PostgreSQL's text takes from nobody: NUL, and halves of UTF-16 pairs, which Python's file names may hold.
@@ -87,10 +90,15 @@ def unfit(path: str, mtime_ns: int) -> str | None:
     size = len(path.encode())
     if size > PATH_BYTES:
         return f"{path[:60]}… has a path of {size} bytes, and {PATH_BYTES} are the limit; rename folders above it."
-    if mtime_ns not in _BIGINT:
+    if mtime_ns not in BIGINT:
         year = 1970 + mtime_ns / 1e9 / 31_556_952  # seconds of a Gregorian year
         return f"{path} is dated about the year {year:.0f}, and 1677 to 2262 can be kept; give it a date with `touch`."
     return None
+
+
+def takes_plain_names(folder: str) -> bool:
+    """Whether ``unfit`` has nothing against any ASCII name in a folder, whose path ends with a slash."""
+    return unfit(f"{folder}{'a' * NAME_BYTES}", 0) is None
 
 
 def unfit_record(video: Video) -> str | None:
@@ -111,5 +119,5 @@ def _holds(kind: sqlalchemy.types.TypeEngine[Any], value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(kind, sqlalchemy.BigInteger):
-        return value in _BIGINT
+        return value in BIGINT
     return value in _INTEGER if isinstance(kind, sqlalchemy.Integer) else True

@@ -33,8 +33,8 @@ class KnownFile(NamedTuple):
     path: str  # relative to the media root
     size: int
     mtime_ns: int
-    missing: bool
     ctime_ns: int | None = None  # None: not known
+    missing: bool = False
 
 
 class RecordedFile(NamedTuple):
@@ -75,7 +75,7 @@ def known_files(session: Session, directory_type: str, *, after: str = "", limit
     # Columns over a plain connection: the ORM would take five times as long.
     video, folder = _columns(), MediaRoot.relative_folder(directory_type)
     missing = video.missing_since.is_not(None)
-    wanted = sqlalchemy.select(video.path, video.size, video.mtime_ns, missing, video.ctime_ns)
+    wanted = sqlalchemy.select(video.path, video.size, video.mtime_ns, video.ctime_ns, missing)
     within = video.path > (after or f"{folder}/"), video.path < f"{folder}{_AFTER}"
     page = wanted.where(video.directory_type == directory_type, *within).order_by(video.path).limit(limit)
     return list(map(KnownFile._make, session.connection().execute(page).all()))  # a million times: the least of Python

@@ -89,6 +89,9 @@ def scan_plan(
                 there.append(before.path)
             continue
         count += 1
+        if skip_existing and before == (*file, False):  # as nearly all are, of which there may be millions
+            unchanged += 1
+            continue
         path, size, mtime_ns, ctime_ns = file
         same = before is not None and before.size == size and before.mtime_ns == mtime_ns
         # An edit that puts the old time back changes this one; so does much that is none, and the content id decides.

@@ -11,12 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from reelmill.catalogue.limits import unfit
+from reelmill.catalogue.limits import BIGINT, takes_plain_names, unfit
 from reelmill.catalogue.scanning import KnownFile
 from reelmill.errors import FileMissing, WrongParameter
 from reelmill.operations.ownership import require_ours
 from reelmill.report import printable
-from reelmill.storage.folder_walk import entries
+from reelmill.storage.folder_walk import runs
 from reelmill.storage.media_root import MediaRoot
 from reelmill.storage.system_folders import SYSTEM_FOLDERS, is_system_folder
 from reelmill.troubles import Flaw
@@ -77,10 +77,8 @@ class Walk:
 
     def files(self, folder: Path) -> Iterator[WalkedFile]:
         """Files below ``folder`` with a wanted extension, hidden ones left out."""
-        for entry in entries([os.fspath(folder)], self._enters, self._leave):
-            found = self._met(entry)
-            if found is not None:
-                yield found
+        for run in runs([os.fspath(folder)], self._enters, self._leave):
+            yield from self._met(run)
 
     def meets(self, folder: Path, path: str) -> bool:
         """Whether a walk would come across this file now.
@@ -115,7 +113,7 @@ class Walk:
 
     def _enters(self, entry: os.DirEntry[str]) -> bool:
         try:
-            if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+            if entry.name.startswith("."):
                 return False
             if is_system_folder(entry.name, self.system_folders):
                 self.left_out[entry.name] += 1
@@ -131,28 +129,40 @@ class Walk:
             self.refused.append(f"{entry.name} is a folder; what is in it was scanned.")
         return True
 
-    def _met(self, entry: os.DirEntry[str]) -> WalkedFile | None:
-        try:
-            return self._file(entry)
-        except FileNotFoundError:  # removed while we walked
-            return None
-        except OSError as error:
-            self._leave(entry.path, error)
-        except _Refusal as refusal:
-            self.refused.append(str(refusal))
-        return None
+    def _met(self, run: Sequence[os.DirEntry[str]]) -> Iterator[WalkedFile]:
+        """The files among entries of one folder; there may be millions, so that little is done for each."""
+        folder = self._relative(run[0].path[: -len(run[0].name)])
+        plain = takes_plain_names(folder)
+        for entry in run:
+            name = entry.name
+            if name[0] == "." or not self._wanted(name):
+                continue
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    continue
+                ascii_name = name.isascii()
+                if entry.is_symlink() or not ascii_name:
+                    self._check(entry)
+                found, path = entry.stat(), folder + name
+                mtime_ns = found.st_mtime_ns
+                if not (plain and ascii_name and mtime_ns in BIGINT):
+                    self._require_fit(path, mtime_ns)
+            except FileNotFoundError:  # removed while we walked
+                continue
+            except OSError as error:
+                self._leave(entry.path, error)
+                continue
+            except _Refusal as refusal:
+                self.refused.append(str(refusal))
+                continue
+            # Half of what calling the class takes, which has to sort out arguments by name.
+            yield tuple.__new__(WalkedFile, (path, found.st_size, mtime_ns, found.st_ctime_ns))
 
-    def _file(self, entry: os.DirEntry[str]) -> WalkedFile | None:
-        name = entry.name
-        if name.startswith(".") or not self._wanted(name) or entry.is_dir(follow_symlinks=False):
-            return None
-        self._check(entry)
-        found, path = entry.stat(), self._relative(entry.path)
-        reason = unfit(path, found.st_mtime_ns)
+    def _require_fit(self, path: str, mtime_ns: int) -> None:
+        reason = unfit(path, mtime_ns)
         if reason is not None:
             self.unseen.append(path)
             raise _Refusal(reason)
-        return WalkedFile(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
     def _wanted(self, name: str) -> bool:
         _, dot, extension = name.rpartition(".")

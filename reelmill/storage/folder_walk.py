@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Final
+
+#: Entries of one folder that are handed on at once: of a folder that holds a million, few are held with what was read.
+_TOGETHER: Final = 1000
 
 
 def entries(
@@ -11,43 +16,62 @@ def entries(
     enter: Callable[[os.DirEntry[str]], bool],
     unreadable: Callable[[str, OSError], None],
 ) -> Iterator[os.DirEntry[str]]:
-    """All that is in ``folders``, and in the folders that are entered. Each listing is read whole before it is used.
+    """All that is in ``folders``, and in the folders that are entered; arguments as of ``runs``.
+
+    Returns:
+        Each entry that is not entered.
+    """
+    return chain.from_iterable(runs(folders, enter, unreadable))
+
+
+def runs(
+    folders: Iterable[str],
+    enter: Callable[[os.DirEntry[str]], bool],
+    unreadable: Callable[[str, OSError], None],
+) -> Iterator[list[os.DirEntry[str]]]:
+    """The same, for whoever has many to look at. Each listing is read whole before it is used.
 
     Paths ascend by their bytes, as PostgreSQL's collation ``C`` has them, so that a walk and the records of a
     library, read in that order, are compared side by side, and neither has to be held.
 
     Args:
         folders: where to begin, one after the other; one that is not there holds nothing.
-        enter: whether an entry is a folder to walk through, too.
+        enter: whether a folder, no link to one, is walked through, too.
         unreadable: called with each folder that cannot be listed, and why.
 
     Yields:
-        Each entry that is not entered.
+        Entries of one folder that are not entered and stand beside each other; at least one.
     """
     for folder in folders:
         levels = [_listing(folder, unreadable)]
         while levels:
-            for entry in levels[-1]:
-                if enter(entry):
+            run: list[os.DirEntry[str]] = []
+            for place, entry in levels[-1]:
+                if place[-1] == "/" and enter(entry):
                     levels.append(_listing(entry.path, unreadable))
                     break
-                yield entry
+                run.append(entry)
+                if len(run) == _TOGETHER:
+                    yield run
+                    run = []
             else:
                 levels.pop()
+            if run:
+                yield run
 
 
-def _listing(folder: str, unreadable: Callable[[str, OSError], None]) -> Iterator[os.DirEntry[str]]:
+def _listing(folder: str, unreadable: Callable[[str, OSError], None]) -> Iterator[tuple[str, os.DirEntry[str]]]:
     try:
         with os.scandir(folder) as listing:
-            found = sorted(listing, key=_place)
+            found = {_place(entry): entry for entry in listing}
     except FileNotFoundError:  # removed meanwhile
-        found = []
+        found = {}
     except OSError as error:
         unreadable(folder, error)
-        found = []
-    found.reverse()
-    while found:  # taken out one by one, so that what was walked through is freed
-        yield found.pop()
+        found = {}
+    places = sorted(found)  # texts alone: with a function that makes them, sorting takes longer
+    for place in places:
+        yield place, found.pop(place)  # taken out one by one, so that what was walked through is freed
 
 
 def _place(entry: os.DirEntry[str]) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import get_engine, session
-from reelmill.catalogue.limits import PATH_BYTES, clean, to_json, unfit, unfit_record
+from reelmill.catalogue.limits import PATH_BYTES, clean, takes_plain_names, to_json, unfit, unfit_record
 from reelmill.catalogue.listing import ORIGINALS, list_videos
 from reelmill.catalogue.models import Video
 from reelmill.classification import classify
@@ -104,3 +104,15 @@ def test_what_is_plain_stays_as_it_is() -> None:
     plain = {"a": [1, 2.5, "x"], "b": None, "c": {"d": True}}
     assert json.loads(to_json(plain)) == plain
     assert clean("é 🎬\n") == "é 🎬\n"
+
+
+@pytest.mark.parametrize(
+    ("folder", "takes"),
+    [
+        ("library/videos/", True), ("library/videos/été/", True), ("a\udcff/", False),
+        (f"{'x' * (PATH_BYTES - 256)}/", True), (f"{'é' * (PATH_BYTES // 2 - 127)}/", False),
+    ],
+)  # fmt: skip
+def test_a_folder_takes_plain_names_where_the_longest_of_them_can_be_recorded(folder: str, takes: bool) -> None:
+    assert takes_plain_names(folder) is takes
+    assert (unfit(f"{folder}{'n' * 255}", 0) is None) is takes

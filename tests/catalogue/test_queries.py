@@ -143,7 +143,7 @@ def test_a_usable_video_and_others() -> None:
 def test_known_files_are_of_one_type() -> None:
     _add(_video("inbox/a.mp4", size=5, mtime_ns=6), _video("public/b.mp4"))
     with session() as opened:
-        assert scanning.known_files(opened, "inbox") == [("inbox/a.mp4", 5, 6, False, None)]
+        assert scanning.known_files(opened, "inbox") == [("inbox/a.mp4", 5, 6, None, False)]
 
 
 def test_missing_and_found_again() -> None:

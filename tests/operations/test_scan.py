@@ -764,7 +764,7 @@ def _found(path: str, size: int = 10, mtime: int = 1000) -> WalkedFile:
 
 def test_the_plan_is_made_of_names_sizes_and_times() -> None:
     def known(size: int = 10, mtime: int = 1000, *, missing: bool = False) -> KnownFile:
-        return KnownFile("", size, mtime * 10**9, missing)
+        return KnownFile("", size, mtime * 10**9, missing=missing)
 
     held = {
         "same": known(),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reelmill.storage import folder_walk
 from reelmill.storage.folder_walk import entries
 
 
@@ -53,3 +54,12 @@ def test_paths_ascend_by_their_bytes_whatever_is_a_folder(tmp_path: Path) -> Non
     found = _names(tmp_path, [], "top")
     assert len(found) == 10
     assert found == sorted(found, key=os.fsencode)
+
+
+def test_what_stands_beside_each_other_comes_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in ("top/1", "top/2", "top/b/3", "top/c", "top/d", "top/e", "top/f"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    monkeypatch.setattr(folder_walk, "_TOGETHER", 3)
+    found = folder_walk.runs([str(tmp_path / "top")], lambda _: True, lambda *_: None)
+    assert [[entry.name for entry in run] for run in found] == [["1", "2"], ["3"], ["c", "d", "e"], ["f"]]
