@@ -13,20 +13,31 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Float, Text, and_, literal_column, or_, true
+import sqlalchemy
+from sqlalchemy import BigInteger, ColumnElement, Float, Text, and_, func, literal_column, or_, true
 from sqlmodel import Session, col, select
 
+from reelmill.catalogue.explaining import rows_expected
 from reelmill.catalogue.filter_conditions import Condition
 from reelmill.catalogue.limits import clean
-from reelmill.catalogue.listing import count_matching
-from reelmill.catalogue.models import FOLDED_TITLE, LENGTH, SAVED, Video
+from reelmill.catalogue.listing import Total, total_of
+from reelmill.catalogue.models import FOLDED_TITLE, LENGTH, SAVED, TITLE_KEY, Video
 from reelmill.catalogue.tag_lookup import with_tags_looked_up
 from reelmill.catalogue.video_filter import clause
 from reelmill.errors import UserError
 
-#: So many videos are looked through in their order first, which is enough where many are meant. How many that are is no
-#: help: all of them may stand at the end.
-_LOOKED_THROUGH: Final = 2000
+#: So many videos for each on the page are looked through in their order first: enough where most are meant.
+_FIRST: Final = 4
+
+#: As many more as by the database's estimate hold twice a page of what is meant, where that is not more than this. They
+#: may stand at the end all the same.
+_MOST: Final = 8000
+
+
+#: The same values as ``FOLDED_TITLE``, in a third of the time: ASCII is normalised as it is.
+_TITLE_AT_ONCE: Final = (
+    f"CASE WHEN octet_length(title) = length(title) THEN left(lower(title), {TITLE_KEY}) ELSE {FOLDED_TITLE} END"
+)
 
 
 class Order(StrEnum):
@@ -48,15 +59,15 @@ class _Key:
     descending: bool
     write: Callable[[Any], Any]  # what the database gave for it, to JSON
     read: Callable[[Any], Any]  # from JSON
+    without_index: Any = None  # the same values, for whoever sorts without the index; None: as they are
 
     def sorted(self, column: Any) -> Any:
         """A column with the same values, in this order."""
         return column.desc() if self.descending else column.asc()
 
-    def reaches(self, edge: Any) -> ColumnElement[bool]:
-        """What stands before an edge, or at it."""
-        reached: ColumnElement[bool] = self.column >= edge if self.descending else self.column <= edge
-        return reached
+    def last(self, column: Any) -> Any:
+        """Of a column with such values, that which stands last in this order."""
+        return func.min(column) if self.descending else func.max(column)
 
 
 #: The database alone makes the keys: its lower case is not Python's (``İ``, a final ``Σ``).
@@ -64,7 +75,7 @@ _KEYS: Final[dict[Order, _Key]] = {
     Order.NEWEST: _Key(
         col(Video.created_at), True, lambda time: time.isoformat(), lambda text: datetime.fromisoformat(text)
     ),
-    Order.TITLE: _Key(literal_column(FOLDED_TITLE, Text()), False, str, clean),
+    Order.TITLE: _Key(literal_column(FOLDED_TITLE, Text()), False, str, clean, literal_column(_TITLE_AT_ONCE, Text())),
     Order.PATH: _Key(col(Video.path), False, str, clean),
     Order.LARGEST: _Key(col(Video.size), True, int, int),
     Order.LONGEST: _Key(literal_column(LENGTH, Float()), True, float, float),
@@ -77,7 +88,7 @@ class VideoPage:
     """A page of videos."""
 
     videos: tuple[Video, ...]
-    total: int  # on all pages
+    total: Total  # on all pages
     next: str | None  # where the next page begins; None: this is the last
 
 
@@ -99,7 +110,7 @@ def browse(session: Session, condition: Condition, order: Order, *, after: str =
     """
     condition = with_tags_looked_up(session, condition)
     shown, following = page_of(session, condition, order, after=after, limit=limit)
-    return VideoPage(shown, count_matching(session, condition), following)
+    return VideoPage(shown, total_of(session, condition), following)
 
 
 def page_of(
@@ -110,22 +121,60 @@ def page_of(
     Returns:
         The videos, and where the next page begins; None: this is the last.
     """
-    key, path = _KEYS[order], col(Video.path)
-    behind = _behind(key, *_place(key, after)) if after else true()
-    wanted = select(Video, key.column).order_by(key.sorted(key.column), path).limit(limit + 1)
-    keys = select(key.column).select_from(Video).where(behind).order_by(key.sorted(key.column))
-    edge = session.exec(keys.offset(max(_LOOKED_THROUGH, limit + 1) - 1).limit(1)).first()
-    near = true() if edge is None else key.reaches(edge)
-    found = list(session.exec(wanted.where(clause(condition), behind, near)))
-    if len(found) <= limit and edge is not None:
-        # Chosen before they are sorted (an OFFSET holds PostgreSQL to that), so that no order is worse than another.
-        meant = select(col(Video.id), key.column.label("key"), path).where(behind, clause(condition)).offset(0)
-        each = meant.subquery().c
-        best = select(each.id).order_by(key.sorted(each.key), each.path).limit(limit + 1)
-        found = list(session.exec(wanted.where(col(Video.id).in_(best))))
+    key = _KEYS[order]
+    behind, meant = _behind(key, *_place(key, after)) if after else true(), clause(condition)
+    found = _read(session, key, _looked_through(key, behind, meant, _FIRST * (limit + 1)), limit + 1)
+    if len(found) <= limit:
+        most = _worth_a_look(session, behind, meant, limit + 1)
+        if most is not None:
+            found = _read(session, key, _looked_through(key, behind, meant, most), limit + 1)
+    if len(found) <= limit:
+        found = _read(session, key, _chosen(key, behind, meant), limit + 1)
     shown = tuple(video for video, _ in found[:limit])
     more = json.dumps([key.write(found[limit - 1][1]), shown[-1].path]) if len(found) > limit else None
     return shown, more
+
+
+def _worth_a_look(session: Session, behind: ColumnElement[bool], meant: ColumnElement[bool], wanted: int) -> int | None:
+    """How many videos are to be looked through for so many that are meant; None: rather all that are meant."""
+    ids = select(col(Video.id)).where(behind)
+    most = 2 * wanted * rows_expected(session, ids) // rows_expected(session, ids.where(meant))
+    return most if most <= _MOST else None
+
+
+def _looked_through(key: _Key, behind: ColumnElement[bool], meant: ColumnElement[bool], most: int) -> Any:
+    """What is meant of the first videos in an order; those alike in what they are sorted by all, or none of them."""
+    # Whether they are meant is a column: as a condition it would have PostgreSQL choose another index at times.
+    columns = *_sorted_by(key.column), meant.label("meant")
+    first = sqlalchemy.select(*columns).where(behind).order_by(key.sorted(key.column)).limit(most).subquery()
+    ends = func.count().over().label("count"), key.last(first.c.key).over().label("edge")
+    seen = sqlalchemy.select(first, *ends).subquery().c
+    whole = or_(seen.count < most, seen.key != seen.edge)
+    return sqlalchemy.select(seen.id, seen.key, seen.path).where(seen.meant, whole)
+
+
+def _chosen(key: _Key, behind: ColumnElement[bool], meant: ColumnElement[bool]) -> Any:
+    """What is meant of all."""
+    # Chosen before it is sorted (an OFFSET holds PostgreSQL to that), so that no order is worse than another.
+    column = key.column if key.without_index is None else key.without_index
+    return sqlalchemy.select(*_sorted_by(column)).where(behind, meant).offset(0)
+
+
+def _sorted_by(column: Any) -> tuple[Any, ...]:
+    return col(Video.id), column.label("key"), col(Video.path)
+
+
+def _read(session: Session, key: _Key, chosen: Any, limit: int) -> list[tuple[Video, Any]]:
+    each = chosen.subquery().c
+    best = (
+        sqlalchemy.select(each.id, each.key, each.path)
+        .order_by(key.sorted(each.key), each.path)
+        .limit(limit)
+        .subquery()
+        .c
+    )
+    wanted = select(Video, best.key).join_from(Video, best.id.table, col(Video.id) == best.id)
+    return list(session.exec(wanted.order_by(key.sorted(best.key), best.path)))
 
 
 def directory_types(session: Session) -> list[str]:

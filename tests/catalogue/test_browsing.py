@@ -57,11 +57,15 @@ def test_each_video_is_met_once_in_every_order(catalogue: str, order: Order) -> 
     assert [_paths(order, limit) for limit in (1, 2, 5)] == [whole] * 3
 
 
-def test_titles_are_paged_in_the_lower_case_of_the_database(catalogue: str) -> None:
-    titles = ["Inbox", "İstanbul", "Italy", "Izmir", "Japan", "ΟΔΟΣ", "ΟΔΟΣΑ"]
+def test_titles_are_paged_in_the_lower_case_of_the_database(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    titles = ["Inbox", "İstanbul", "Italy", "Izmir", "Japan", "ΟΔΟΣ", "ΟΔΟΣΑ", "e\u0301", "\u00e9", "EZ", "x" * 250]
     _add(*(("inbox", title, 1, None) for title in titles))
+    whole = _paths(Order.TITLE, 60)
     for limit in (1, 2, 3):
         assert sorted(_paths(Order.TITLE, limit)) == sorted(f"inbox/{title}" for title in titles)
+    monkeypatch.setattr(browsing, "_FIRST", 0)  # all that are meant are sorted, which no index has done
+    monkeypatch.setattr(browsing, "_MOST", 0)
+    assert [_paths(Order.TITLE, limit) for limit in (1, 2, 60)] == [whole] * 3
 
 
 def test_orders_sort_by_what_they_are_called(catalogue: str) -> None:
@@ -92,8 +96,10 @@ def test_what_is_meant_may_stand_anywhere_in_an_order(
     )
     many = [_paths(order, 3, _searched(words)) for words in ("film", "clip 1-")]
     assert [len(found) for found in many] == [22, 2]
-    monkeypatch.setattr(browsing, "_LOOKED_THROUGH", 1)
-    assert [_paths(order, 3, _searched(words)) for words in ("film", "clip 1-")] == many
+    for first, most in ((0, 0), (0, 8000), (1, 0), (1, 8000), (20, 0)):
+        monkeypatch.setattr(browsing, "_FIRST", first)
+        monkeypatch.setattr(browsing, "_MOST", most)
+        assert [_paths(order, 3, _searched(words)) for words in ("film", "clip 1-")] == many, (first, most)
 
 
 def test_tags_are_searched_however_many_videos_have_them(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from bench import many_videos
 from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.filter_parser import parse_filter
-from reelmill.catalogue.listing import every_video, narrowed
+from reelmill.catalogue.listing import Total, count_matching, every_video, narrowed, total_of
 from reelmill.catalogue.models import Video
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -72,3 +73,18 @@ def test_no_page_holds_a_transaction_open_and_what_comes_meanwhile_is_met() -> N
         assert connection.execute(query).scalar() == 0
     _add("inbox/0", "inbox/25")
     assert [video.path for video in listing] == ["inbox/25", "inbox/3"]
+
+
+def test_many_are_counted_no_further_than_a_bound_and_estimated_beyond_it() -> None:
+    with get_engine().begin() as connection:
+        many_videos.insert(connection, 3000)
+    with session() as opened:
+        whole, made = narrowed(), narrowed(made=True)
+        assert total_of(opened, whole, most=5) == Total(3000)  # where nothing is left out, an index has it
+        counted = count_matching(opened, made)
+        assert total_of(opened, made, most=counted) == Total(counted)
+        beyond = total_of(opened, made, most=counted - 1)
+    assert (beyond.exact, str(beyond)) == (False, "about 270")
+    assert counted / 2 < beyond.count < counted * 2
+    assert [str(Total(number, exact=False)) for number in (166_251, 10_001)] == ["about 170,000", "about 10,000"]
+    assert str(Total(1_000_000)) == "1,000,000"

@@ -107,7 +107,7 @@ def _what_is_read_in_order_comes_from_an_index() -> None:
 
 
 def _pages_come_from_indexes() -> None:
-    """Of every order, its first page and the one after it; and of seldom words, in whichever order."""
+    """Of every order, its first page and the one after it; and of seldom and frequent words, in whichever order."""
     indexes = {
         Order.NEWEST: "video_created_at", Order.TITLE: "video_title_folded", Order.PATH: "video_path_key",
         Order.LARGEST: "video_size", Order.LONGEST: "video_length", Order.SAVING: "video_saved",
@@ -119,6 +119,12 @@ def _pages_come_from_indexes() -> None:
             assert "Seq Scan" not in plan, plan
         searched = LibraryQuery(words="place1234 theme20").condition()
         assert "video_title_search" in _plans(searched, order)[0][-1]
+        if order is not Order.TITLE:  # by which all whose titles begin with a word stand together
+            for plan in _plans(LibraryQuery(words="word17").condition(), order)[0]:
+                assert index in plan, plan
+                assert "video_title_search" not in plan, plan
+    (*_, plan), _ = _plans(LibraryQuery(words="word17").condition(), Order.TITLE)
+    assert "CASE WHEN (octet_length" in plan, plan  # ASCII is not normalised
 
 
 def _savings_come_from_an_index() -> None:
@@ -153,7 +159,7 @@ def _explained(read: Callable[[Session], T], words: str = "") -> tuple[list[str]
         event.remove(get_engine(), "before_cursor_execute", note)
     with get_engine().connect() as connection:
         return [
-            "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+            "\n".join(connection.exec_driver_sql(f"EXPLAIN (VERBOSE) {statement}", parameters).scalars())
             for statement, parameters in asked
             if words in statement
         ], returned

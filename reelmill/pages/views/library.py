@@ -11,6 +11,7 @@ from nicegui import ui
 from reelmill.api.access.roles import Permission
 from reelmill.catalogue.browsing import Order, VideoPage, browse, directory_types
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.listing import Total
 from reelmill.catalogue.savings import Savings, savings_of
 from reelmill.errors import FilterError, UserError
 from reelmill.pages import theme
@@ -90,7 +91,7 @@ def _read(query: LibraryQuery) -> LibraryPage:
             found = browse(opened, condition, query.order, after=query.after, limit=_SHOWN)
             return LibraryPage(found, savings_of(opened, condition))
     except (FilterError, UserError) as error:
-        return LibraryPage(VideoPage((), 0, None), wrong=str(error))
+        return LibraryPage(VideoPage((), Total(0), None), wrong=str(error))
 
 
 def _form(query: LibraryQuery, folders: list[str]) -> None:
@@ -116,7 +117,7 @@ def _show(view: View, query: LibraryQuery, found: LibraryPage) -> None:
             Text("p", found.wrong, "rm-quiet rm-prose")
             ui.link("Show all videos", LIBRARY).classes("rm-button")
         return
-    if not found.page.total:
+    if not found.page.total.count:
         _show_nothing(view, query)
         return
     with ui.element("div").classes("rm-between rm-wrap"):
@@ -138,7 +139,7 @@ def _show(view: View, query: LibraryQuery, found: LibraryPage) -> None:
 
 def count_line(found: LibraryPage) -> str:
     """How many videos there are, and what the copies among them save (pure)."""
-    savings, count = found.savings, f"{found.page.total:,} {'video' if found.page.total == 1 else 'videos'}"
+    savings, count = found.savings, f"{found.page.total} {'video' if found.page.total.count == 1 else 'videos'}"
     if savings is None or not savings.copies:
         return count
     copies = "1 web copy saves" if savings.copies == 1 else f"{savings.copies:,} web copies save"
