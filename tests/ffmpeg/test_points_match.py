@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import Tally
-from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, append_points, appended_points
+from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, UNKNOWN_FRAME, append_points, appended_points
 from reelmill.ffmpeg.verify.points_match import points_faults, wrong_frames
 from tests.clips import clip
 
@@ -59,6 +59,16 @@ def test_of_films_with_more_or_fewer_frames_nothing_is_said() -> None:
     given = _given()
     assert not wrong_frames(given.tobytes(), given[::-1][1:].tobytes())
     assert not wrong_frames(b"", given.tobytes())
+
+
+def test_frames_of_which_nothing_is_known_hide_none_of_the_others() -> None:
+    given = _given()
+    shown = _coded(given, 3)
+    shown[45] = 16
+    given[10:30] = np.frombuffer(UNKNOWN_FRAME, np.uint8)
+    shown[20] = 16
+    assert wrong_frames(given.tobytes(), shown.tobytes()) == {FindingKind.BLACK: [45]}
+    assert not wrong_frames(60 * UNKNOWN_FRAME, shown.tobytes())
 
 
 def _snow(frames: int, held: int = 1) -> _Frames:

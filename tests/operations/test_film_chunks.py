@@ -25,7 +25,7 @@ from reelmill.ffmpeg.commands.segment_muxer import chunk_bounds
 from reelmill.ffmpeg.process.fake_runner import FakeRunner
 from reelmill.ffmpeg.process.run import FfmpegRunner, ProcessResult
 from reelmill.ffmpeg.reading.decode import check_whole
-from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, append_points
+from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, UNKNOWN_FRAME, append_points
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.chunk_store.chunk_maker import gaps
 from reelmill.operations.chunk_store.encoded_points import points_of, written_points
@@ -324,4 +324,9 @@ def test_of_frames_that_cannot_all_be_compared_the_log_says_so(tmp_path: Path) -
     assert (written_points(tmp_path / "none", notes), points_of([(film, 25)], notes)) == (b"", b"")
     assert len(notes.lines) == 2
     append_points(film, bytes(25 * FRAME_BYTES))
+    points = 25 * FRAME_BYTES * b"\x30"
+    bare, kept = clip(tmp_path / "bare.mkv", seconds=0.4), clip(tmp_path / "kept.mkv")
+    append_points(kept, points)
     assert (points_of([(film, 25)], notes), len(notes.lines)) == (bytes(25 * FRAME_BYTES), 2)
+    assert points_of([(bare, 10), (kept, 25)], notes) == 10 * UNKNOWN_FRAME + points
+    assert len(notes.lines) == 3

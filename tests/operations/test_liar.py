@@ -186,6 +186,29 @@ def test_a_few_wrong_frames_of_a_film_are_found_wherever_they_are(
     assert _lied_about(script, written)
 
 
+#: What is not encoded as a whole: videos that are joined as they are, and a grid whose cells are made small first.
+_IN_STEPS: dict[str, tuple[Job, str]] = {
+    "a sequence joined as it is": (lambda bench, ids: compile_mega(bench, ids[:2], layout="sequence"), "output.mp4"),
+    "a cell of a grid of nine": (lambda bench, ids: compile_mega(bench, ids, layout="3x3"), "*.part"),
+}
+
+
+@pytest.mark.parametrize("lie", ["black", "repeated"])
+@pytest.mark.parametrize("name", _IN_STEPS)
+def test_a_few_wrong_frames_are_found_where_not_all_is_encoded_at_once(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, lie: str
+) -> None:
+    job, written = _IN_STEPS[name]
+    count = 2 if written == "output.mp4" else 9
+    inbox = bench.root.folder("inbox")
+    videos = [str(add(bench, clip(inbox / f"{n}.mp4", seconds=6, gop=50, sound=0)).id) for n in range(count)]
+    script = liar(tmp_path / "ffmpeg", f"{lie} frames", written, form="mp4" if count == 2 else "matroska")
+    with pytest.raises(OutputRejected) as refusal:
+        job(_lying(monkeypatch, bench, script), videos)
+    assert {finding.kind for finding in refusal.value.findings} == {_FEW[lie]}
+    assert _lied_about(script, written)
+
+
 #: What is made of pieces, each a file of its own.
 _PUT_TOGETHER: dict[str, Job] = {
     "a sequence": lambda bench, ids: compile_mega(bench, ids, layout="sequence"),

@@ -180,6 +180,8 @@ def cell(
 ) -> tuple[str, ...]:
     """One video made small for its place in a grid, nearly without loss, its audio as it is decoded.
 
+    The points of its frames go into a file beside it, see ``points_of_cell``.
+
     Args:
         source: the video.
         target: the Matroska file to write.
@@ -197,7 +199,13 @@ def cell(
     if heard:
         streams.append(audio(media, source.info.audio[0]))
         options["c:a"] = "pcm_s16le"
-    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+    streams[0], beside = points_beside(streams[0], points_of_cell(target))
+    return arguments(*beside, ffmpeg.output(*streams, media_url(target), **options))
+
+
+def points_of_cell(target: Path) -> Path:
+    """The file of the points of each frame that ``cell`` encodes to ``target``."""
+    return target.with_stem(f"{target.stem}.points")
 
 
 @dataclass(frozen=True)

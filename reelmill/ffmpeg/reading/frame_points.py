@@ -18,6 +18,8 @@ from av.video.reformatter import VideoReformatter
 SIDE: Final = 8
 #: Bytes of a frame: one a point, row by row, in the levels that the frame is stored in.
 FRAME_BYTES: Final = SIDE * SIDE
+#: Stands for those of a frame that are not known; black is 16 in limited range.
+UNKNOWN_FRAME: Final = bytes(FRAME_BYTES)
 #: What points are in behind a chunk's frames, which players skip: a box of an mp4 with its size and type (ISO/IEC
 #: 14496-12, 8.1.2), or a void element of Matroska with its type and the size of what follows (RFC 8794, 11.3.2).
 _FREE: Final = struct.Struct(">I4s")

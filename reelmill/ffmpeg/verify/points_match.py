@@ -58,7 +58,8 @@ def wrong_frames(given: bytes, shown: bytes, *, rough: bool = False) -> Mapping[
     """Frames of a film that are not those its encoder was given.
 
     Args:
-        given: the points of each frame that was to be encoded, in the order in which they are shown.
+        given: the points of each frame that was to be encoded, in the order in which they are shown; those of frames
+            that are not known are ``UNKNOWN_FRAME``.
         shown: those of each frame that the film shows.
         rough: so little was asked of the encode that frames may be late; only black ones and gross faults are found.
 
@@ -69,6 +70,10 @@ def wrong_frames(given: bytes, shown: bytes, *, rough: bool = False) -> Mapping[
     if len(given) != len(shown) or not given:
         return {}
     wanted, got = (np.frombuffer(points, np.uint8).reshape(-1, FRAME_BYTES) for points in (given, shown))
+    known = np.flatnonzero(wanted.any(axis=1))
+    if not len(known):
+        return {}
+    wanted, got = wanted[known], got[known]
     off = _apart(wanted, got)
     black: _Which = (got.max(axis=1) <= _BLACK) & ((wanted > _BRIGHT).sum(axis=1) >= _LIT)
     misplaced = np.zeros_like(black) if rough else _misplaced(wanted, got, off)
@@ -78,7 +83,7 @@ def wrong_frames(given: bytes, shown: bytes, *, rough: bool = False) -> Mapping[
         FindingKind.MISPLACED: misplaced & ~black,
         FindingKind.OTHER_FRAME: foreign & ~misplaced & ~black,
     }
-    return {kind: np.flatnonzero(which).tolist() for kind, which in found.items() if which.any()}
+    return {kind: known[which].tolist() for kind, which in found.items() if which.any()}
 
 
 def points_faults(given: bytes, report: DecodeReport, *, rough: bool = False) -> Iterator[Finding]:

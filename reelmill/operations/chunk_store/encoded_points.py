@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from reelmill.ffmpeg.reading.frame_points import appended_points
+from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.decode_request import DecodeRequest
+from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, UNKNOWN_FRAME, appended_points
 from reelmill.report import Report
 
 _UNKNOWN: Final = "not all frames are compared with those that were encoded: no points of them were written"
@@ -36,10 +38,29 @@ def points_of(chunks: Iterable[tuple[Path, int]], report: Report) -> bytes:
         report: where it is logged that one has none.
 
     Returns:
-        They; none where a chunk has none.
+        They; ``UNKNOWN_FRAME`` for each frame of a chunk that has none, and nothing where none has.
     """
-    found = [appended_points(path, frames) for path, frames in chunks]
-    if None in found:
+    found = [(appended_points(path, frames), frames) for path, frames in chunks]
+    if any(points is None for points, _ in found):
         report.line(_UNKNOWN)
+    if all(points is None for points, _ in found):
         return b""
-    return b"".join(points for points in found if points is not None)
+    return b"".join(frames * UNKNOWN_FRAME if points is None else points for points, frames in found)
+
+
+def source_points(source: Path, frames: int) -> bytes:
+    """The points of a video whose frames are joined as they are, by decoding it.
+
+    Args:
+        source: the file.
+        frames: that the film takes of it: all.
+
+    Returns:
+        They; ``UNKNOWN_FRAME`` for each frame where as many do not decode.
+
+    Raises:
+        NotAVideo, InputError: it does not open.
+        Unreadable: the disk does not give its bytes.
+    """
+    points = check_whole(source, DecodeRequest(points=True)).points
+    return points if len(points) == frames * FRAME_BYTES else frames * UNKNOWN_FRAME

@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.commands import concat, filters
+from reelmill.ffmpeg.reading.frame_points import UNKNOWN_FRAME
 from reelmill.ffmpeg.reading.loudness import integrated_loudness
 from reelmill.ffmpeg.reading.seeking import seek_point_from_start
 from reelmill.ffmpeg.verify import Expectation, FilmSegment, verify_intermediate
 from reelmill.operations import size_estimates
-from reelmill.operations.chunk_store.encoded_points import points_of
+from reelmill.operations.chunk_store.encoded_points import points_of, source_points
 from reelmill.operations.chunk_store.film_chunks import FilmChunks, FrameSequence, film_chunks
 from reelmill.operations.films import film_sources
 from reelmill.operations.films.film_result import FilmOutput
@@ -98,7 +99,7 @@ class _SequenceMaker:
         self._audio_files: list[Path] = []
         self._made: list[SequenceSegment] = []
         self._expected: list[FilmSegment] = []
-        self._encoded: list[tuple[Path, int]] = []  # chunks, and how many frames each has
+        self._points: list[bytes] = []  # of each segment's frames
 
     def produce(self) -> FilmOutput:
         """Make every segment, join them, publish."""
@@ -116,7 +117,7 @@ class _SequenceMaker:
             audio_tracks=1 if self._heard else 0,
             audio_throughout=True,
             segments=tuple(self._expected),
-            points=self._points(),
+            points=b"".join(self._points),
         )
         details = SequenceDetails(pieces=tuple(self._made)).model_dump(mode="json")
         bytes_in = sum(source.video.size for source in self._sources)
@@ -158,6 +159,7 @@ class _SequenceMaker:
         """Of the video itself where they need not be encoded."""
         if segment.copied:
             self._frame_files.append(source.path)
+            self._points.append(source_points(source.path, segment.frames))
             return
         form = self._plan.form
         sequence = FrameSequence(
@@ -169,15 +171,12 @@ class _SequenceMaker:
             graph=lambda first: concat.fitted_to(source.path, source.info, form, first),
             options={"bf": concat.DELAY},
         )
-        for chunk in self._chunks.frames(sequence, self._work.encoding, share):
+        chunks = self._chunks.frames(sequence, self._work.encoding, share)
+        for chunk in chunks:
             verify_intermediate(chunk.path, Expectation(size=self._plan.size, audio_tracks=0), sequence.name)
             self._frame_files.append(chunk.path)
-            self._encoded.append((chunk.path, chunk.facts["frames"]))
-
-    def _points(self) -> bytes:
-        """Of each frame that was encoded; none where some are joined as they are."""
-        copied = any(segment.copied for segment in self._plan.segments)
-        return b"" if copied else points_of(self._encoded, self._work.bench.report)
+        points = points_of(((chunk.path, chunk.facts["frames"]) for chunk in chunks), self._work.bench.report)
+        self._points.append(points or segment.frames * UNKNOWN_FRAME)
 
     def _add_audio(self, source: SequenceSource, segment: SegmentPlan, samples: int, share: Share) -> float | None:
         """Levelled audio, or silence; returns by how many dB it was changed, None where there is none to hear."""
