@@ -1,7 +1,7 @@
 """``catalogue_million``: what is asked of a catalogue of 1,000,000 videos, against the goal's time.
 
 Asked is what the library's page asks: in its own order (the newest first), in the one that suits a search least (by
-title: those that begin with a word stand together), and how many videos a search finds, as the page says beside them.
+title: those that begin with a word stand together), and how many videos a search finds, which it shows beside them.
 """
 
 from __future__ import annotations
