@@ -10,12 +10,7 @@ from reelmill.ffmpeg.reading import packet_index
 from reelmill.ffmpeg.reading.packet_index import Index, read_index
 from tests.clips import cut_off, ffmpeg
 from tests.ffmpeg.sources import CUT
-
-
-def _bytes_read() -> int:
-    """By this process so far."""
-    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
-    return int(dict(line.split(": ") for line in lines)["rchar"])
+from tests.processes import bytes_read
 
 
 def _by_packets(path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
@@ -48,9 +43,9 @@ def test_hardly_anything_of_an_mp4_is_read(tmp_path: Path) -> None:
         "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=20,noise=alls=40:allf=t", "-c:v", "libx264", "-qp", "18",
         "-preset", "ultrafast", "-g", "25", path,
     )  # fmt: skip
-    before = _bytes_read()
+    before = bytes_read()
     assert len(read_index(path).order) == 500
-    assert _bytes_read() - before < path.stat().st_size / 4
+    assert bytes_read() - before < path.stat().st_size / 4
 
 
 def test_an_mp4_whose_end_is_missing_is_read_to_where_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import Expectation, Source, examine, faststart, lasts, verify, verify_intermediate
 from tests.clips import clip, cut_off, ffmpeg, hollow, overwritten
+from tests.processes import bytes_read
 from tests.refusals import data_of, rejected, the_one
 
 _FRONT = ("-movflags", "+faststart")
@@ -313,6 +314,23 @@ def test_a_damaged_source_is_noted_and_not_counted_against(good: Path, tmp_path:
     proof = examine(made, Expectation(source=Source(bad, probe(bad))))
     assert proof.findings == ()
     assert proof.notes[0].kind is FindingKind.SOURCE_DAMAGED
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv"])
+def test_a_source_is_read_once_to_prove_its_copy(tmp_path: Path, kind: str) -> None:
+    source, made = tmp_path / f"a.{kind}", tmp_path / "made.mp4"
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=s=192x108:r=25:d=30,noise=alls=20:allf=t", "-f", "lavfi", "-i", "sine=d=30",
+        "-c:v", "libx264", "-qp", "24", "-preset", "ultrafast", "-g", "10", "-c:a", "aac", source,
+    )  # fmt: skip
+    ffmpeg("-i", source, "-c", "copy", *_FRONT, made)
+    wanted = Expectation(source=Source(source, probe(source)))
+    before = bytes_read()
+    proof = examine(made, wanted)
+    read = bytes_read() - before - made.stat().st_size
+    assert proof.findings == ()
+    # Once for times and levels; the rest are the moments at which frames and audio are compared.
+    assert read < 2.2 * source.stat().st_size, read / source.stat().st_size
 
 
 def test_nothing_is_changed(good: Path, tmp_path: Path) -> None:

@@ -108,6 +108,11 @@ class _AudioTally:
             end = min(promised, end) if promised > begin else end
         self._end = max(self._end, end)
 
+    @property
+    def start(self) -> float | None:
+        """When its first sample is heard; None where nothing has decoded yet."""
+        return self._start
+
     def timing(self) -> AudioTiming | None:
         """When it is heard; None where nothing decodes."""
         if self._start is None:
@@ -147,6 +152,10 @@ class Tally:
             stream.index: _AudioTally(LevelMeter(self._request.layout(number)) if self._request.levels else None)
             for number, stream in enumerate(streams)
         }
+
+    def heard_from(self, index: int) -> float | None:
+        """When the first sample of the audio stream of that index is heard; None where nothing has decoded yet."""
+        return self._audio[index].start
 
     def begin_window(self) -> None:
         """Forget the last frame's time: the next one may stand before it."""

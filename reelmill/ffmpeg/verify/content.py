@@ -14,12 +14,11 @@ from reelmill.ffmpeg.finding import Finding
 from reelmill.ffmpeg.reading.audio_levels import Levels
 from reelmill.ffmpeg.reading.decode_report import DecodeReport
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
-from reelmill.ffmpeg.reading.parallel_decode import check_other_tracks
 from reelmill.ffmpeg.verify.detail_asked import DetailAsked
 from reelmill.ffmpeg.verify.film_segments import FilmSegment
 from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame, expected_frames, frame_faults
 from reelmill.ffmpeg.verify.levels_match import level_faults
-from reelmill.ffmpeg.verify.source_levels import layouts_of, levels_between
+from reelmill.ffmpeg.verify.source_levels import TrackLevels, layouts_of, levels_between, track_levels
 from reelmill.ffmpeg.verify.timing import Timing
 
 #: Seconds at both ends of a segment whose audio may be faded.
@@ -92,12 +91,15 @@ def shown_faults(film: Path, content: Content, report: DecodeReport, late: float
         yield from frame_faults(film, content.expected_frames, report.rasters, late)
 
 
-def copy_audio_faults(source: Path, wanted: Timing, content: Content, made: DecodeReport) -> Iterator[Finding]:
+def copy_audio_faults(
+    source: Path, wanted: Timing, heard: TrackLevels, content: Content, made: DecodeReport
+) -> Iterator[Finding]:
     """What is wrong with how loud the audio tracks of a copy are; its source has as many.
 
     Args:
         source: the original.
         wanted: its times.
+        heard: how loud it is, mixed as the copy would be if all of its tracks decoded.
         content: what the copy is compared with.
         made: what decoding the copy found.
 
@@ -109,7 +111,7 @@ def copy_audio_faults(source: Path, wanted: Timing, content: Content, made: Deco
     decoding = [number for number, timing in enumerate(wanted.audio) if timing is not None]  # the others are in no copy
     mixed = dict(zip(decoding, content.layouts, strict=False))
     layouts = tuple(mixed.get(number) for number in range(len(wanted.audio)))
-    found = check_other_tracks(source, DecodeRequest(levels=True, layouts=layouts)).levels
+    found = (heard if heard.layouts == layouts else track_levels(source, layouts)).levels
     own = layouts_of(source)
     for track, (number, now) in enumerate(zip(decoding, made.levels, strict=False)):
         was = found[number]

@@ -31,6 +31,7 @@ from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, d
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, shown_box
 from reelmill.ffmpeg.verify.frames_compared import order_faults
 from reelmill.ffmpeg.verify.points_match import points_faults
+from reelmill.ffmpeg.verify.source_levels import TrackLevels, layouts_of
 from reelmill.ffmpeg.verify.sync import Offset, segment_lags, synchrony, unexplained_holes
 from reelmill.ffmpeg.verify.timing import (
     Timing,
@@ -152,7 +153,7 @@ def examine(path: Path, expected: Expectation, decode: Decoder = check_whole) ->
         info = probe(path)
     except InputError as error:
         return Proof(None, None, (not_usable(error),))
-    source = None if expected.source is None else _Original(expected.source, packet_timing(expected.source.path))
+    source = None if expected.source is None else _original(expected.source, path)
     content = content_of(path, expected.segments if source is None else source.segments(info))
     report = decode(path, replace(content.request, points=bool(expected.points)))
     findings = [*_decode_faults(report), *differences(info, report, expected)]
@@ -182,10 +183,11 @@ def examine(path: Path, expected: Expectation, decode: Decoder = check_whole) ->
 
 @dataclass(frozen=True)
 class _Original:
-    """The source of a copy, and its times by its packets."""
+    """The source of a copy, its times by its packets, and how loud it is."""
 
     source: Source
     times: Timing
+    heard: TrackLevels
 
     def segments(self, made: MediaInfo) -> list[FilmSegment]:
         """What the copy shows of it; nothing where it is stretched or turned, since frames cannot be compared then."""
@@ -196,6 +198,11 @@ class _Original:
         detail = replace(self.source.detail, compared=self.source.detail.compared and not track.interlaced)
         whole = whole_segment(self.source.path, self.times, mapped=mapped, detail=detail)
         return [replace(segment, box=shown_box(made.video)) for segment in whole]
+
+
+def _original(source: Source, made: Path) -> _Original:
+    times, heard = packet_timing(source.path, layouts_of(made))
+    return _Original(source, times, heard)
 
 
 def _decode_faults(report: DecodeReport) -> Iterator[Finding]:
@@ -239,7 +246,7 @@ def _compare_with_source(
         kinds = [fault.kind for fault in found.faults]
         elsewhere = kinds.count(FindingKind.OUT_OF_SYNC) >= _THROUGHOUT
         if not elsewhere and FindingKind.MUTED not in kinds:  # else levels say nothing more
-            findings += list(copy_audio_faults(source.path, wanted, content, report))[:_MOST_NAMED]
+            findings += list(copy_audio_faults(source.path, wanted, original.heard, content, report))[:_MOST_NAMED]
     shown = list(shown_faults(path, content, report, late=wanted.first - original.times.first))
     if why:  # at another rate frames are beside those of the source, and detail moves
         shown = [fault for fault in shown if fault.kind not in (FindingKind.COARSE, FindingKind.SHIFTED)]

@@ -1,8 +1,9 @@
-"""How loud a segment of a source is, by decoding its audio."""
+"""How loud a source is, or a segment of it, by decoding its audio."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +14,25 @@ from reelmill.ffmpeg.reading.audio_levels import UNKNOWN, Levels, known
 from reelmill.ffmpeg.reading.audio_seek import seek_audio
 from reelmill.ffmpeg.reading.decode_report import Tally
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
+from reelmill.ffmpeg.reading.parallel_decode import check_other_tracks
 from reelmill.ffmpeg.reading.probe import open_media, probe
 from reelmill.ffmpeg.reading.tracks import decodable_audio
 
 #: Read so many seconds earlier: decoders come in late, and some containers seek by guessing.
 _EARLY: Final = 1.0
+
+
+@dataclass(frozen=True)
+class TrackLevels:
+    """How loud the audio tracks of a file are."""
+
+    layouts: tuple[str | None, ...]  # what each was mixed to; None, or none: as it is
+    levels: tuple[Levels | None, ...]
+
+
+def track_levels(path: Path, layouts: tuple[str | None, ...]) -> TrackLevels:
+    """The levels of each audio track of ``path``, mixed to these layouts, by decoding all of its audio."""
+    return TrackLevels(layouts, check_other_tracks(path, DecodeRequest(levels=True, layouts=layouts)).levels)
 
 
 def layouts_of(path: Path) -> tuple[str | None, ...]:

@@ -17,9 +17,11 @@ from av.packet import Packet
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.geometry import OF_FILM
 from reelmill.ffmpeg.reading.decode import check_whole
-from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport
+from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport, Tally
+from reelmill.ffmpeg.reading.decode_request import DecodeRequest
 from reelmill.ffmpeg.reading.probe import MediaInfo, main_video, open_media
 from reelmill.ffmpeg.reading.tracks import decodable_audio
+from reelmill.ffmpeg.verify.source_levels import TrackLevels
 
 #: Half of what Matroska rounds times to, for each of two files, in seconds.
 ROUNDING: Final = 0.001
@@ -64,33 +66,44 @@ def decoded_timing(path: Path) -> Timing:
     return timing_of(check_whole(path))
 
 
-def packet_timing(path: Path) -> Timing:
-    """The times of a file by its packets; nothing but the first audio packets of each track is decoded.
+def packet_timing(path: Path, layouts: tuple[str | None, ...]) -> tuple[Timing, TrackLevels]:
+    """The times of a file by its packets, and how loud its audio is, in one reading: it may be on a slow disk.
 
     A packet need not hold a frame that decodes (hidden ones of VP8, damage), so what is missing after this is a
     suspicion; ``decoded_timing`` is certain.
 
+    Args:
+        path: the file.
+        layouts: what each audio track is mixed to, or None; where there is none, only the first audio packets of each
+            track are decoded, and levels mean nothing.
+
     Returns:
-        The times, with those of the container.
+        The times, with those of the container, and the levels of each audio track.
     """
+    tally, levels = Tally(request=DecodeRequest(levels=bool(layouts), layouts=layouts)), bool(layouts)
     frames, errors, reaches = array("d"), list[str](), None
     with open_media(path) as container:
         start = (container.start_time or 0) / 1_000_000
         video = main_video(container)
-        audio = {stream.index: _AudioTally() for _, stream in decodable_audio(container)}
+        tracks = [stream for _, stream in decodable_audio(container)]
+        audio = {stream.index: _AudioTally() for stream in tracks}
+        tally.follow_audio(tracks)
         for packet in _packets(container, errors):
+            index, timed = packet.stream.index, packet.pts is not None and packet.time_base is not None
+            if index in audio and (levels or (timed and not audio[index].begun)):
+                tally.decode(packet)
             if packet.pts is None or packet.time_base is None:
                 continue
             at = float(packet.pts * packet.time_base)
             end = at + float((packet.duration or 0) * packet.time_base)
             reaches = end if reaches is None else max(reaches, end)
-            index = packet.stream.index
             if video is not None and index == video[1].index and packet.size and not packet.is_discard:
                 frames.append(at)
             if index in audio:
-                audio[index].add(packet, at, end)
+                audio[index].add(at, end, tally.heard_from(index))
     timings = tuple(track.timing() for track in audio.values())
-    return Timing(array("d", sorted(frames)), timings, tuple(errors), reaches, start)
+    times = Timing(array("d", sorted(frames)), timings, tuple(errors), reaches, start)
+    return times, TrackLevels(layouts, tally.report().levels)
 
 
 class _AudioTally:
@@ -100,10 +113,15 @@ class _AudioTally:
         self._start: float | None = None
         self._end = self._hole = self._hole_at = 0.0
 
-    def add(self, packet: Packet[Any], at: float, end: float) -> None:
-        """Add a packet that stands from ``at`` to ``end``."""
+    @property
+    def begun(self) -> bool:
+        """Whether something of it has decoded."""
+        return self._start is not None
+
+    def add(self, at: float, end: float, first: float | None) -> None:
+        """Add a packet that stands from ``at`` to ``end``; ``first`` is when the first sample so far is heard."""
         if self._start is None:
-            self._start = _first_sample(packet)
+            self._start = first
         elif at - self._end > self._hole:
             self._hole, self._hole_at = at - self._end, self._end
         self._end = max(self._end, end) if self._start is not None else end
@@ -121,16 +139,6 @@ def _packets(container: InputContainer, errors: list[str]) -> Iterator[Packet[An
         yield from container.demux(streams)
     except FFmpegError as error:
         errors.append(f"the file cannot be read further ({error.strerror or error})")
-
-
-def _first_sample(packet: Packet[Any]) -> float | None:
-    """When the first sample of a packet is heard; None where it is all priming or does not decode."""
-    try:
-        decoded_frames = packet.decode()
-    except (EOFError, FFmpegError):
-        return None
-    times = [float(f.pts * f.time_base) for f in decoded_frames if f.pts is not None and f.time_base is not None]
-    return min(times, default=None)
 
 
 def frame_shift(source: Timing, made: Timing, at: float) -> float:
