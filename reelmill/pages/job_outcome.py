@@ -87,7 +87,8 @@ def show_outcome(outcome: Outcome) -> None:
     with ui.element("section").classes("rm-panel").props('aria-label="Result"'):
         Text("h2", "Result")
         if outcome.markdown is not None:
-            ui.markdown(outcome.markdown).classes("rm-result")
+            # On a phone its table is scrolled, which must go by keyboard, too.
+            ui.markdown(outcome.markdown).classes("rm-result").props('tabindex="0"')
         else:
             Text("pre", json.dumps(outcome.result, indent=2), "rm-log")
         if outcome.gifs:

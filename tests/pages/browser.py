@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import pytest
@@ -26,6 +28,9 @@ JOB: Final = PATIENCE * 1000
 
 #: What axe-core calls a fault that keeps people out.
 _SERIOUS: Final = ("serious", "critical")
+
+#: Where somebody who looks wants the screenshots.
+_SHOTS: Final = os.environ.get("REELMILL_TEST_SCREENSHOTS")
 
 Scheme = Literal["light", "dark"]
 
@@ -99,6 +104,22 @@ def faults_for_people(tab: Page) -> list[str]:
         for fault in found
         if fault["impact"] in _SERIOUS
     ]
+
+
+def look(tab: Page, name: str) -> None:
+    """What axe-core finds at both widths is nothing, and nothing is wider than the window.
+
+    Args:
+        tab: with the page.
+        name: of its screenshots, which are kept where somebody wants to look at them: REELMILL_TEST_SCREENSHOTS.
+    """
+    for size, where in ((NARROW, "narrow"), (WIDE, "wide")):
+        tab.set_viewport_size(size)
+        assert faults_for_people(tab) == [], (name, where)
+        overflow = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, (name, where)
+        if _SHOTS is not None:
+            tab.screenshot(path=Path(_SHOTS) / f"{name}-{where}.png", full_page=True)
 
 
 def _elsewhere(url: str, address: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from deployments.site import Site
 from reelmill.analysis.scenes import transitions
@@ -22,7 +21,7 @@ from reelmill.catalogue.models import Analysis, Asset, AssetKind, Video
 from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import generated
-from tests.pages.browser import JOB, NARROW, WIDE, faults_for_people, visitor
+from tests.pages.browser import JOB, look, visitor
 
 pytestmark = pytest.mark.site
 
@@ -30,9 +29,6 @@ _LOADED: Final = "document.querySelector('video')?.readyState >= 1"
 
 #: A GIF of one pixel.
 _GIF: Final = bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b")
-
-#: Where somebody who looks wants the screenshots.
-_SHOTS: Final = os.environ.get("REELMILL_TEST_SCREENSHOTS")
 
 
 def _fill(site: Site) -> Video:
@@ -100,17 +96,6 @@ def _three_colours(path: Path) -> Path:
     return generated(path, *inputs, "-filter_complex", "concat=n=3", *encoding)
 
 
-def _look(tab: Page, name: str) -> None:
-    """What axe-core finds at both widths is nothing; keeps screenshots where they are wanted."""
-    for size, where in ((NARROW, "narrow"), (WIDE, "wide")):
-        tab.set_viewport_size(size)
-        assert faults_for_people(tab) == [], (name, where)
-        overflow = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow <= 0, (name, where)
-        if _SHOTS is not None:
-            tab.screenshot(path=Path(_SHOTS) / f"{name}-{where}.png", full_page=True)
-
-
 def test_a_video_is_found_played_by_scene_and_acted_on_by_keyboard(
     on_site: Site, pages: str, browser: Browser, token_of: Callable[[Role], str]
 ) -> None:
@@ -119,7 +104,7 @@ def test_a_video_is_found_played_by_scene_and_acted_on_by_keyboard(
         tab.goto("/library?sort=path")
         expect(tab.get_by_text("100 videos")).to_be_visible()
         expect(tab.get_by_role("link", name="Holiday")).to_have_count(59)
-        _look(tab, "library-light")
+        look(tab, "library-light")
         tab.get_by_role("link", name="Next page").press("Enter")
         expect(tab.get_by_role("link", name="Holiday")).to_have_count(40)
         tab.get_by_role("link", name="First page").press("Enter")
@@ -141,13 +126,13 @@ def test_a_video_is_found_played_by_scene_and_acted_on_by_keyboard(
         tab.keyboard.press("ArrowRight")
         expect(playing).to_have_js_property("currentTime", 2)
         expect(marks.nth(2)).to_have_attribute("aria-current", "true")
-        _look(tab, "video-light")
+        look(tab, "video-light")
 
         tab.locator("summary").press("Enter")
         tab.get_by_role("button", name="Re-encode for Streaming").press("Enter")
         plan = tab.get_by_role("status").filter(has_text="Why")
         expect(plan).to_contain_text("Size now", timeout=JOB)
-        _look(tab, "plan-light")
+        look(tab, "plan-light")
         tab.keyboard.press("Escape")
         expect(plan).to_have_count(0)  # until it is gone, what has the focus is in it
         tab.locator("summary").press("Enter")
@@ -166,7 +151,7 @@ def test_what_a_viewer_sees_in_the_dark(
     with visitor(browser, pages, token_of(Role.VIEWER), scheme="dark") as tab:
         tab.goto("/library")
         expect(tab.get_by_text("reelmill jobs submit scan")).to_be_visible()
-        _look(tab, "library-empty-dark")
+        look(tab, "library-empty-dark")
         record = _fill(on_site)
         tab.goto("/library?where=duration > 10m and")
         expect(tab.get_by_role("alert")).to_contain_text("cannot be read")
@@ -174,7 +159,7 @@ def test_what_a_viewer_sees_in_the_dark(
         expect(tab.get_by_text("89 videos")).to_be_visible()
         expect(tab.get_by_role("link", name="Holiday").first).to_contain_text("Holiday 099")
         assert tab.get_by_role("link", name="Batch").count() == 0
-        _look(tab, "library-dark")
+        look(tab, "library-dark")
         gif = MediaRoot(on_site.settings.media_root).path / "gifs" / "a moment.gif"
         gif.write_bytes(_GIF)
         with session() as opened:
@@ -186,7 +171,7 @@ def test_what_a_viewer_sees_in_the_dark(
         expect(image).to_have_js_property("naturalWidth", 1)
         assert tab.get_by_text("Actions", exact=True).count() == 0
         assert tab.get_by_role("heading", name="Jobs").count() == 0
-        _look(tab, "video-dark")
+        look(tab, "video-dark")
 
 
 def test_a_batch_is_counted_started_and_followed(
@@ -200,12 +185,12 @@ def test_a_batch_is_counted_started_and_followed(
         tab.get_by_label("What is done with each video").select_option("thumbnail_generate")
         expect(tab.get_by_role("status").filter(has_text="1 video")).to_be_visible()
         expect(tab.get_by_text(record.path)).to_be_visible()
-        _look(tab, "batch-light")
+        look(tab, "batch-light")
         tab.get_by_role("button", name="Start the batch").press("Enter")
         tab.wait_for_url("**/library/batches/*")
         expect(tab.locator(".rm-toast")).to_contain_text("The batch is started.")
         expect(tab.get_by_text("1 of 1 done.")).to_be_visible(timeout=JOB)
-        _look(tab, "batch-progress-light")
+        look(tab, "batch-progress-light")
         tab.goto("/library?search=palette")
         image = tab.locator(".rm-thumb img")
         expect(image).to_have_js_property("complete", True)
@@ -253,4 +238,4 @@ def test_a_copy_is_compared_with_its_source_by_keyboard(
         wipe = tab.get_by_label("Wipe")
         wipe.press("ArrowRight")
         expect(tab.get_by_label("source", exact=True)).to_have_css("clip-path", "inset(0px 49% 0px 0px)")
-        _look(tab, "compare-light")
+        look(tab, "compare-light")
