@@ -72,6 +72,7 @@ class FindingKind(StrEnum):
     OTHER_FRAME = "other_frame"
     COARSE = "coarse"
     MISPLACED = "misplaced"
+    RETIMED = "retimed"
     COLOURLESS = "colourless"
     OTHER_COLOURS = "other_colours"
     TOO_MUCH_CONTRAST = "too_much_contrast"
@@ -100,6 +101,7 @@ class FindingKind(StrEnum):
     AUDIO_END = "audio_end"
     AUDIO_HOLE = "audio_hole"
     OUT_OF_SYNC = "out_of_sync"
+    DRIFTING = "drifting"
     SILENT = "silent"
     MUTED = "muted"
     OTHER_AUDIO = "other_audio"
@@ -167,6 +169,7 @@ _SENTENCES: Final[dict[FindingKind, str]] = {
     _Kind.OTHER_FRAME: "{frame} is not the source's",
     _Kind.COARSE: "{frame} keeps less of the source's detail than a copy should",
     _Kind.MISPLACED: "around {at:.1f} s its frames are repeated or in another order than the source's",
+    _Kind.RETIMED: "around {at:.1f} s it shows each of the source's frames {far:.0f} frames too {way}",
     _Kind.COLOURLESS: "{frame} has no colour where the source's has",
     _Kind.OTHER_COLOURS: "{frame} has other colours than the source's",
     _Kind.TOO_MUCH_CONTRAST: "{frame} has too much contrast: its levels are of full range, and it declares limited",
@@ -192,6 +195,7 @@ _SENTENCES: Final[dict[FindingKind, str]] = {
     _Kind.AUDIO_END: "{audio} ends after {got:.2f} s of {wanted:.2f} s",
     _Kind.AUDIO_HOLE: "{audio} has a hole of {milliseconds:.0f} ms at {at:.2f} s",
     _Kind.OUT_OF_SYNC: "{audio} is {milliseconds:.0f} ms {way} {where}",
+    _Kind.DRIFTING: "{audio} drifts against the video: it is {milliseconds:.0f} ms {way} around {at:.1f} s",
     _Kind.SILENT: "{audio} is silent throughout, where the source sounds",
     _Kind.MUTED: "{audio} is silent from {at:.1f} to {until:.1f} s, where the source sounds",
     _Kind.OTHER_AUDIO: "{audio} is not that of the source {at:.2f} s in, or far off",

@@ -67,6 +67,7 @@ _SPOILT: dict[str, tuple[str, str, FindingKind]] = {
     "shifted by 8 %": ("-vf", "pad=256:156:0:12,crop=256:144:0:0", _K.SHIFTED),
     "boxed": ("-vf", "scale=208:116,pad=256:144:24:14", _K.SHRUNK),
     "frames in another order": ("-vf", "shuffleframes=1 0", _K.MISPLACED),
+    "its frames slower, their times not": ("-vf", "setpts=1.12*PTS,fps=25,trim=end_frame=50", _K.RETIMED),
     "frames repeated": ("-vf", "shuffleframes=0 0", _K.MISPLACED),
     "muted for a third": ("-af", "volume=0:enable='between(t,0.8,1.5)'", _K.MUTED),
     "muted": ("-af", "volume=0", _K.MUTED),

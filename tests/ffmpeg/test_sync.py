@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,18 @@ def _late_at_the_start(milliseconds: int) -> str:
     return f"{graph};[b]atrim=start={5 + late},asetpts=PTS-STARTPTS[y];[x][y]concat=n=2:v=0:a=1"
 
 
+def _in_steps(steps: int) -> str:
+    """A tenth of a second late after each of so many equal lengths."""
+    each, names = _SECONDS / (steps + 1), "abcdefghi"[: steps + 1]
+    cuts = [
+        f"[{name}]atrim={n * (each - 0.1)}:{n * (each - 0.1) + each},asetpts=PTS-STARTPTS[{name}{name}]"
+        for n, name in enumerate(names)
+    ]
+    joined = "".join(f"[{name}{name}]" for name in names)
+    split = "".join(f"[{name}]" for name in names)
+    return f"asplit={steps + 1}{split};{';'.join(cuts)};{joined}concat=n={steps + 1}:v=0:a=1"
+
+
 def test_our_own_copy_is_in_sync(source: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.mp4"
     ffmpeg(*reencode(source, probe(source), made, Encoding(preset="ultrafast")))
@@ -96,6 +109,35 @@ def test_audio_that_drifts(source: Path, tmp_path: Path) -> None:
     found = _findings(source, made)
     late = _late(found)
     assert 0.02 < late["middle"] < late["end"]
+
+
+#: How audio comes to be late by more and more: one rate taken for another, its speed changed, and step by step.
+_DRIFTS = {
+    "by its rate": f"asetrate=42300,aresample=44100,atrim=duration={_SECONDS}",
+    "by its speed": f"atempo=0.96,atrim=duration={_SECONDS}",
+    "step by step": _in_steps(5),
+}
+
+
+@pytest.mark.parametrize("name", _DRIFTS)
+def test_audio_that_drifts_by_half_a_second_is_named(source: Path, tmp_path: Path, name: str) -> None:
+    found = _findings(source, _copy(source, tmp_path / "made.mp4", "-filter_complex", _DRIFTS[name]))
+    (drift,) = (finding for finding in found if finding.kind is FindingKind.DRIFTING)
+    assert re.fullmatch(r"its audio drifts against the video: it is \d{3} ms late around \d+\.\d s", drift.sentence)
+
+
+def test_audio_that_is_late_between_the_places_where_it_is_heard_closely(source: Path, tmp_path: Path) -> None:
+    """Late from the second to the fifth second, and in step again before the middle of a film of 24 seconds."""
+    twice, late = tmp_path / "twice.mkv", tmp_path / "late.mkv"
+    ffmpeg("-stream_loop", "1", "-i", source, "-c", "copy", twice)
+    parts = "asplit=3[a][b][c];[a]atrim=end=2[x];[b]atrim=1.8:8.8,asetpts=PTS-STARTPTS[y];[c]atrim=start=9"
+    _copy(twice, late, "-filter_complex", f"{parts},asetpts=PTS-STARTPTS[z];[x][y][z]concat=n=3:v=0:a=1")
+    (finding,) = _findings(twice, late)
+    assert finding.kind is FindingKind.DRIFTING
+    assert finding.got == pytest.approx(0.2, abs=0.005)
+    assert finding.at is not None
+    assert 2 <= finding.at <= 9
+    assert _findings(twice, _copy(twice, tmp_path / "good.mp4")) == ()
 
 
 def test_an_edit_that_moves_the_audio(source: Path, tmp_path: Path) -> None:

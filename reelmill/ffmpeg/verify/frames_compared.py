@@ -23,7 +23,7 @@ from reelmill.ffmpeg.verify.detail_asked import LOSSES
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, in_step, shown_box, windows
 from reelmill.ffmpeg.verify.frames_match import Judge, least_distance
 from reelmill.ffmpeg.verify.noise_match import share_of_noise
-from reelmill.ffmpeg.verify.order_match import misplaced
+from reelmill.ffmpeg.verify.order_match import frames_late, misplaced
 from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader, first_frame_time
 
 #: In how many places it is looked at whether frames follow one another as in the source, and how many are compared.
@@ -148,7 +148,7 @@ def _singles(
 
 
 def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raster]]) -> Iterator[Finding]:
-    """Whether frames are repeated or in another order, where a film has each of its source's.
+    """Whether frames are repeated, late or in another order, where a film has each of its source's.
 
     Args:
         frames: what ``expected_frames`` found.
@@ -161,6 +161,11 @@ def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raste
     for expected, around in zip(frames, shown, strict=True):
         if expected.run is not None and len(around) == _AROUND:  # at both ends of a film there are fewer
             runs[expected.run].append((expected, around))
+    for run in runs.values():
+        late = frames_late([expected.raster for expected, _ in run], [around[1] for _, around in run])
+        if late and not run[0][0].segment.retimed:
+            yield Finding(FindingKind.RETIMED, got=late, at=run[0][0].request.at)
+            return
     for run in runs.values():
         wanted, retimed = [expected.raster for expected, _ in run], run[0][0].segment.retimed
         # A film may have each frame one later or earlier, and slip by one where its rate is known to a thousandth.

@@ -56,6 +56,9 @@ _FILM_FRAMES: Final = 2
 #: Pixels of the shorter side that a copy has at least unless its source nearly has less: the least of video services.
 _SMALLEST: Final = 144
 
+#: What a frame seems to be that is another one, shown a little before or after it.
+_BESIDE: Final = (FindingKind.COARSE, FindingKind.SHIFTED)
+
 #: Decodes all of a file, and keeps what is wanted of it.
 Decoder = Callable[[Path, DecodeRequest], DecodeReport]
 
@@ -171,7 +174,7 @@ def examine(path: Path, expected: Expectation, decode: Decoder = check_whole) ->
         findings += _length_faults(info, report)
     if source is None:
         shown = list(shown_faults(path, content, report)) or list(order_faults(content.expected_frames, report.rasters))
-        heard = list(film_audio_faults(content, report))[:_MOST_NAMED]
+        heard = list(film_audio_faults(path, frame_length(info), content, report))[:_MOST_NAMED]
         if not heard and report.start is not None and info.audio_tracks:
             heard = list(segment_lags(path, float(report.start), content.segments, frame_length(info)))
         findings += [*shown, *heard]
@@ -241,17 +244,13 @@ def _compare_with_source(
     counted_tracks, comparable = _track_count(source, info)
     (notes if comparable else findings).extend(counted_tracks)
     if comparable and not wanted.errors:
-        found = synchrony(source.path, wanted, path, made)
-        findings, offsets = [*findings, *found.faults], found.offsets
-        kinds = [fault.kind for fault in found.faults]
-        elsewhere = kinds.count(FindingKind.OUT_OF_SYNC) >= _THROUGHOUT
-        if not elsewhere and FindingKind.MUTED not in kinds:  # else levels say nothing more
-            findings += list(copy_audio_faults(source.path, wanted, original.heard, content, report))[:_MOST_NAMED]
+        heard, offsets = _audio_faults(path, replace(original, times=wanted), made, content, report)
+        findings += heard
     shown = list(shown_faults(path, content, report, late=wanted.first - original.times.first))
     if why:  # at another rate frames are beside those of the source, and detail moves
-        shown = [fault for fault in shown if fault.kind not in (FindingKind.COARSE, FindingKind.SHIFTED)]
-    if not shown and not source.info.video.interlaced and len(made.frames) == len(wanted.frames):
-        shown = list(order_faults(content.expected_frames, report.rasters))
+        shown = [fault for fault in shown if fault.kind not in _BESIDE]
+    if all(fault.kind in _BESIDE for fault in shown) and len(made.frames) == len(wanted.frames):
+        shown = list(order_faults(content.expected_frames, report.rasters)) or shown
     findings += [*shown, *_shape_faults(source.info, info)]
     for fault in colour_faults(source.info.video, info.video, tone_mapped=source.tone_mapped):
         converted = fault.kind is FindingKind.MATRIX and content.expected_frames and not shown
@@ -260,6 +259,21 @@ def _compare_with_source(
     findings += companion_faults(_expected_companions(source), proof.companions)
     unique = tuple(dict.fromkeys(findings))
     return replace(proof, findings=unique, notes=tuple(notes), offsets=offsets)
+
+
+def _audio_faults(
+    path: Path, original: _Original, made: Timing, content: Content, report: DecodeReport
+) -> tuple[list[Finding], tuple[Offset, ...]]:
+    """What is wrong with when the audio of a copy comes and how loud it is, and how far off it is."""
+    source, wanted = original.source.path, original.times
+    found = synchrony(source, wanted, path, made)
+    kinds = [fault.kind for fault in found.faults]
+    if kinds.count(FindingKind.OUT_OF_SYNC) >= _THROUGHOUT or FindingKind.MUTED in kinds:  # levels say nothing more
+        return [*found.faults], found.offsets
+    late = FindingKind.OUT_OF_SYNC in kinds
+    levels = copy_audio_faults(source, wanted, original.heard, path, content, report)
+    more = [fault for fault in levels if not (late and fault.kind is FindingKind.DRIFTING)]
+    return [*found.faults, *more[:_MOST_NAMED]], found.offsets
 
 
 def _track_count(source: Source, info: MediaInfo) -> tuple[list[Finding], bool]:

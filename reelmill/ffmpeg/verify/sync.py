@@ -42,6 +42,7 @@ class Offset:
     place: Place
     seconds: float
     heard: bool  # found by comparing the audio itself; else by when it begins and ends
+    at: float = 0.0  # seconds after the first frame of the source
     unsure: float = 0.0  # seconds of priming or padding that a decoder cannot always distinguish from silence
 
 
@@ -80,7 +81,9 @@ def synchrony(source_path: Path, source: Timing, made_path: Path, made: Timing) 
             elif found is not None:
                 offsets.append(found)
         faults += [replace(hole, at=got.hole_at - made.first) for hole in _holes(number, wanted, got)]
-    faults += [_late(offset, len(made.audio)) for offset in offsets if abs(offset.seconds) > _allowed(offset)]
+    late = [offset for offset in offsets if abs(offset.seconds) > _allowed(offset)]
+    faults += [_late(offset, len(made.audio)) for offset in late]
+    faults += _drifts(offsets, late, len(made.audio))
     return SyncResult(tuple(offsets), tuple(faults))
 
 
@@ -97,7 +100,7 @@ def segment_lags(path: Path, first: float, segments: Sequence[FilmSegment], leng
         One, at the first segment where that is so.
     """
     heard = [segment for segment in segments if segment.heard and segment.length >= _SHORTEST]
-    allowed = LIMIT + _PADDING + length
+    allowed = allowed_lag(length)
     for segment in heard[:: max(1, len(heard) // _SEGMENTS)][:_SEGMENTS]:
         compared = min(_LONGEST, segment.length)
         begin = segment.begin + (segment.length - compared) / 2
@@ -109,6 +112,11 @@ def segment_lags(path: Path, first: float, segments: Sequence[FilmSegment], leng
         if not isinstance(lag, NoLag) and abs(lag) > allowed and _holds(lag, *places, compared / 2):
             yield Finding(FindingKind.OUT_OF_SYNC, got=lag, limit=allowed, at=at, until=at + compared)
             return
+
+
+def allowed_lag(length: float) -> float:
+    """How far the audio of a film may be off, in seconds, where a frame stands for ``length`` of them."""
+    return LIMIT + _PADDING + length
 
 
 def _holds(lag: float, source: AudioPosition, made: AudioPosition, length: float) -> bool:
@@ -131,6 +139,17 @@ def _allowed(offset: Offset) -> float:
 def _late(offset: Offset, tracks: int) -> Finding:
     track = None if tracks == 1 else offset.track + 1
     return Finding(FindingKind.OUT_OF_SYNC, got=offset.seconds, limit=_allowed(offset), track=track, place=offset.place)
+
+
+def _drifts(offsets: Sequence[Offset], late: Sequence[Offset], tracks: int) -> Iterator[Finding]:
+    """Tracks that are late by more and more, or less and less: heard at two places, and not by the same."""
+    for track in dict.fromkeys(offset.track for offset in late):
+        heard = [offset for offset in offsets if offset.track == track and offset.heard]
+        lags = [offset.seconds for offset in heard]
+        if len(heard) > 1 and max(lags) - min(lags) > LIMIT and sorted(lags) in (lags, lags[::-1]):
+            farthest = max(heard, key=lambda offset: abs(offset.seconds))
+            number = None if tracks == 1 else track + 1
+            yield Finding(FindingKind.DRIFTING, got=farthest.seconds, limit=LIMIT, track=number, at=farthest.at)
 
 
 def unexplained_holes(source: Timing, made: Timing) -> bool:
@@ -170,7 +189,7 @@ def _offset_at(place: Place, source: _TrackOfFile, made: _TrackOfFile) -> Offset
         if lag is NoLag.OTHER:
             return Finding(FindingKind.OTHER_AUDIO, at=after, until=after + length)
         shift = frame_shift(source.times, made.times, after + length / 2)
-        return Offset(made.track, place, lag - shift, heard=True)
+        return Offset(made.track, place, lag - shift, heard=True, at=after)
     return _offset_by_times(place, source, made)
 
 
