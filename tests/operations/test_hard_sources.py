@@ -326,6 +326,15 @@ def _late_frames(folder: Path) -> Path:
     return folder / "late.mkv"
 
 
+def _cut_at_an_open_gop(folder: Path) -> Path:
+    """Recorded from the middle on: two frames that are shown first need one from before."""
+    pattern = ("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=4")
+    encoded = ("-c:v", "libx264", "-preset", "fast", "-x264-params", "open-gop=1:keyint=25:bframes=3")
+    whole = generated(folder / "whole.ts", *pattern, *encoded)
+    ffmpeg("-ss", "1.2", "-i", whole, "-c", "copy", folder / "open.ts")
+    return folder / "open.ts"
+
+
 def _frame_far_ahead(folder: Path) -> Path:
     """One frame is hours ahead of its time."""
     ahead = "setts=ts=TS:pts=if(eq(N\\,30)\\,PTS+10000/TB\\,PTS)"
@@ -390,6 +399,7 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "telecined": (_telecined, _Copy(frames=96, last=95 * 1.001 / 24, near=0.01, audio=())),
     "telecined in part": (_telecined_in_part, _Copy(frames=480, last=479 * 1.001 / 60, near=0.02, audio=())),
     "frame far ahead": (_frame_far_ahead, _Copy(audio=())),
+    "open GOP": (_cut_at_an_open_gop, _Copy(audio=(), size=(320, 240))),
     "late frames": (_late_frames, _Copy(frames=25, last=0.96)),
 }
 

@@ -246,10 +246,11 @@ def _compare_with_source(
     if comparable and not wanted.errors:
         heard, offsets = _audio_faults(path, replace(original, times=wanted), made, content, report)
         findings += heard
-    shown = list(shown_faults(path, content, report, late=wanted.first - original.times.first))
+    shown = list(shown_faults(path, content, report, late=(late := wanted.first - original.times.first)))
     if why:  # at another rate frames are beside those of the source, and detail moves
         shown = [fault for fault in shown if fault.kind not in _BESIDE]
-    if all(fault.kind in _BESIDE for fault in shown) and len(made.frames) == len(wanted.frames):
+    told = len(made.frames) == len(wanted.frames) and _orderable(source.info, late)
+    if told and all(fault.kind in _BESIDE for fault in shown):
         shown = list(order_faults(content.expected_frames, report.rasters)) or shown
     findings += [*shown, *_shape_faults(source.info, info)]
     for fault in colour_faults(source.info.video, info.video, tone_mapped=source.tone_mapped):
@@ -274,6 +275,11 @@ def _audio_faults(
     levels = copy_audio_faults(source, wanted, original.heard, path, content, report)
     more = [fault for fault in levels if not (late and fault.kind is FindingKind.DRIFTING)]
     return [*found.faults, *more[:_MOST_NAMED]], found.offsets
+
+
+def _orderable(info: MediaInfo, late: float) -> bool:
+    """Whether frames of a source can be told in order; packets at its start may hold some that do not decode."""
+    return abs(late) < frame_length(info) / 2
 
 
 def _track_count(source: Source, info: MediaInfo) -> tuple[list[Finding], bool]:
