@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.searching import Entry
 from reelmill.operations.derived import asset_rows
-from reelmill.storage.folder_walk import entries
+from reelmill.storage.folder_walk import entries, side_by_side
 from reelmill.storage.media_root import GIFS, LIBRARY, OUTPUT_TYPES, OWN_FOLDERS, THUMBNAILS, MediaRoot, video_of_texts
 from reelmill.storage.system_folders import in_system_folder, is_system_folder
 
@@ -34,6 +34,11 @@ class File(NamedTuple):
 
     size: int  # bytes
     mtime_ns: int  # nanoseconds since 1970
+
+
+class _FileAt(NamedTuple):
+    path: str  # relative to the media root
+    file: File
 
 
 @dataclass
@@ -126,7 +131,7 @@ def compare(
     seen: dict[str, list[str]] = defaultdict(list)
     images = Portions(lambda paths: _sort_images(seen, paths, recorded(paths), owners))
     texts = TextsBeside(lambda path: seen["orphans" if _folder(path) in OUTPUT_TYPES else "unseen"].append(path))
-    for path, file, entry in _side_by_side(files, entries):
+    for path, file, entry in _paths(files, entries):
         if file is not None:
             texts.pass_by(path)
         if entry is not None:
@@ -200,23 +205,14 @@ class TextsBeside:
         self._waiting = [waiting for waiting in self._waiting if not is_over(waiting[0])]
 
 
-def _side_by_side(
+def _paths(
     files: Iterable[tuple[str, File]], entries: Iterable[Entry]
 ) -> Iterator[tuple[str, File | None, Entry | None]]:
-    records = iter(entries)
-    record = next(records, None)
-    for path, file in files:
-        while record is not None and record.path < path:
-            yield record.path, None, record
-            record = next(records, None)
-        if record is not None and record.path == path:
-            yield path, file, record
-            record = next(records, None)
-        else:
-            yield path, file, None
-    while record is not None:
-        yield record.path, None, record
-        record = next(records, None)
+    for found, entry in side_by_side(map(_FileAt._make, files), entries):
+        if found is not None:
+            yield found.path, found.file, entry
+        elif entry is not None:
+            yield entry.path, None, entry
 
 
 def _sort_images(

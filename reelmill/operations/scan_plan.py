@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from reelmill.catalogue.scanning import KnownFile
-from reelmill.operations.walk import WalkedFile, side_by_side
+from reelmill.operations.walk import WalkedFile
 from reelmill.parallel import ignore
+from reelmill.storage.folder_walk import side_by_side
 from reelmill.storage.system_folders import SYSTEM_FOLDERS, in_system_folder
 
 #: A scan for files that were still being written may take a fifth of the time, however large the library.

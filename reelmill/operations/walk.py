@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from reelmill.catalogue.limits import BIGINT, takes_plain_names, unfit
-from reelmill.catalogue.scanning import KnownFile
 from reelmill.errors import FileMissing, WrongParameter
 from reelmill.operations.ownership import require_ours
 from reelmill.report import printable
@@ -29,35 +28,6 @@ class WalkedFile(NamedTuple):
     size: int
     mtime_ns: int
     ctime_ns: int | None = None  # None: not known
-
-
-def side_by_side(
-    files: Iterable[WalkedFile], known: Iterable[KnownFile]
-) -> Iterator[tuple[WalkedFile | None, KnownFile | None]]:
-    """Files and records of the same path beside each other (pure).
-
-    Args:
-        files: by the bytes of their paths.
-        known: in the same order.
-
-    Yields:
-        Each file with its record; None stands for what is not there.
-    """
-    records = iter(known)
-    record = next(records, None)
-    for file in files:
-        path = file.path
-        while record is not None and record.path < path:
-            yield None, record
-            record = next(records, None)
-        if record is not None and record.path == path:
-            yield file, record
-            record = next(records, None)
-        else:
-            yield file, None
-    while record is not None:
-        yield None, record
-        record = next(records, None)
 
 
 class _Refusal(Exception):

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from reelmill.storage import mp4_mark
+from reelmill.storage.mp4_mark import Mp4
 
 #: Bytes that the mark of a file takes at most.
 ROOM: Final = 512
@@ -40,10 +41,8 @@ def read(path: Path) -> dict[str, Any] | None:
     Raises:
         OSError: it cannot be read.
     """
-    if _suffix(path) == ".mp4":
-        return mp4_mark.read(path)
-    form = _FORMATS.get(_suffix(path))
-    text = None if form is None else form.text_of(path.read_bytes())
+    form = _format_of(path)
+    text = None if form is None else form.text_of(path)
     try:
         held = None if text is None else json.loads(text)
     except ValueError:
@@ -61,33 +60,46 @@ def write(path: Path, held: dict[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    if _suffix(path) == ".mp4":
-        mp4_mark.write(path, held)
-        return
-    form = _FORMATS.get(_suffix(path))
-    if form is None:
-        return
-    before = path.read_bytes()
-    text = json.dumps(held, separators=(",", ":"), sort_keys=True).encode()
-    after = form.marked(before, text)
-    if after != before:
-        path.write_bytes(after)
+    form = _format_of(path)
+    if form is not None:
+        form.mark(path, json.dumps(held, separators=(",", ":"), sort_keys=True).encode())
 
 
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
+def _format_of(path: Path) -> Format | None:
+    return _FORMATS.get(path.suffix.lower())
 
 
-class _Format(Protocol):
-    """Where a format keeps a mark."""
+class Format(Protocol):
+    """Where the files of a format keep a mark."""
 
-    def text_of(self, data: bytes) -> bytes | None:
+    def text_of(self, path: Path) -> bytes | None:
+        """The mark's text; None where there is none."""
+        ...
+
+    def mark(self, path: Path, text: bytes) -> None:
+        """Write it in place of one that is there; a file that is not of the format stays as it is."""
+        ...
+
+
+class _ReadWhole(ABC):
+    """A format whose files are small."""
+
+    def text_of(self, path: Path) -> bytes | None:
+        return self._text_in(path.read_bytes())
+
+    def mark(self, path: Path, text: bytes) -> None:
+        before = path.read_bytes()
+        after = self._marked(before, text)
+        if after != before:
+            path.write_bytes(after)
+
+    @abstractmethod
+    def _text_in(self, data: bytes) -> bytes | None:
         """The mark's text (pure); None where there is none."""
-        ...
 
-    def marked(self, data: bytes, text: bytes) -> bytes:
+    @abstractmethod
+    def _marked(self, data: bytes, text: bytes) -> bytes:
         """The file with this mark (pure); as it is where it is not of the format."""
-        ...
 
 
 class _Segment(NamedTuple):
@@ -98,12 +110,12 @@ class _Segment(NamedTuple):
     end: int
 
 
-class _Jpeg:
-    def text_of(self, data: bytes) -> bytes | None:
+class _Jpeg(_ReadWhole):
+    def _text_in(self, data: bytes) -> bytes | None:
         found = (data[one.begin + 4 : one.end] for one in _segments(data) if one.code == _COM)
         return next((text.removeprefix(_SIGN) for text in found if text.startswith(_SIGN)), None)
 
-    def marked(self, data: bytes, text: bytes) -> bytes:
+    def _marked(self, data: bytes, text: bytes) -> bytes:
         if not data.startswith(_SOI):
             return data
         for one in _segments(data):
@@ -126,14 +138,14 @@ def _segments(data: bytes) -> Iterator[_Segment]:
         at = end
 
 
-class _Gif:
-    def text_of(self, data: bytes) -> bytes | None:
+class _Gif(_ReadWhole):
+    def _text_in(self, data: bytes) -> bytes | None:
         place = _comment_at(data)
         if place is None:
             return None
         return b"".join(_blocks(data, place + len(_GIF_COMMENT))).removeprefix(_SIGN)
 
-    def marked(self, data: bytes, text: bytes) -> bytes:
+    def _marked(self, data: bytes, text: bytes) -> bytes:
         if not (data.startswith(b"GIF8") and data.endswith(_GIF_TRAILER)):
             return data
         comment = _SIGN + text
@@ -161,15 +173,15 @@ def _blocks(data: bytes, at: int) -> Iterator[bytes]:
         at += 1 + data[at]
 
 
-class _WebVtt:
-    def text_of(self, data: bytes) -> bytes | None:
+class _WebVtt(_ReadWhole):
+    def _text_in(self, data: bytes) -> bytes | None:
         found = _NOTE.search(data)
         return None if found is None else found[1]
 
-    def marked(self, data: bytes, text: bytes) -> bytes:
+    def _marked(self, data: bytes, text: bytes) -> bytes:
         if not data.removeprefix(b"\xef\xbb\xbf").startswith(b"WEBVTT"):
             return data
         return _NOTE.sub(b"", data).rstrip(b"\n") + b"\n\nNOTE reelmill " + text + b"\n"
 
 
-_FORMATS: Final[dict[str, _Format]] = {".jpg": _Jpeg(), ".gif": _Gif(), ".vtt": _WebVtt()}
+_FORMATS: Final[dict[str, Format]] = {".mp4": Mp4(), ".jpg": _Jpeg(), ".gif": _Gif(), ".vtt": _WebVtt()}

@@ -5,10 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 #: Entries of one folder that are handed on at once: of a folder that holds a million, few are held with what was read.
 _TOGETHER: Final = 1000
+
+
+class AtPath(Protocol):
+    """What has a path: a file that a walk came across, or a record."""
+
+    @property
+    def path(self) -> str:
+        """Of the file, relative to the media root."""
+        ...
+
+
+Found = TypeVar("Found", bound=AtPath)
+Known = TypeVar("Known", bound=AtPath)
 
 
 def entries(
@@ -58,6 +71,33 @@ def runs(
                 levels.pop()
             if run:
                 yield run
+
+
+def side_by_side(files: Iterable[Found], records: Iterable[Known]) -> Iterator[tuple[Found | None, Known | None]]:
+    """Files and records of the same path beside each other (pure).
+
+    Args:
+        files: by the bytes of their paths.
+        records: in the same order.
+
+    Yields:
+        Each file with its record; None stands for what is not there.
+    """
+    rest = iter(records)
+    record = next(rest, None)
+    for file in files:
+        path = file.path
+        while record is not None and record.path < path:
+            yield None, record
+            record = next(rest, None)
+        if record is not None and record.path == path:
+            yield file, record
+            record = next(rest, None)
+        else:
+            yield file, None
+    while record is not None:
+        yield None, record
+        record = next(rest, None)
 
 
 def _listing(folder: str, unreadable: Callable[[str, OSError], None]) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -8,7 +8,7 @@ import pytest
 
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.storage import mp4_mark
+from reelmill.storage import file_mark
 from tests.clips import clip, ffmpeg
 
 HELD = {"recipe": "0" * 32, "source": "0f8fad5b-d9cb-469f-a165-70867728950e"}
@@ -21,30 +21,30 @@ def video(tmp_path: Path) -> Path:
 
 def test_it_is_read_back_and_replaced(video: Path) -> None:
     before = video.read_bytes()
-    assert mp4_mark.read(video) is None
-    mp4_mark.write(video, HELD)
-    assert mp4_mark.read(video) == HELD
+    assert file_mark.read(video) is None
+    file_mark.write(video, HELD)
+    assert file_mark.read(video) == HELD
     marked = video.read_bytes()
     assert marked.startswith(before)
-    mp4_mark.write(video, HELD)
+    file_mark.write(video, HELD)
     assert video.read_bytes() == marked
-    mp4_mark.write(video, {"recipe": "1"})
-    assert mp4_mark.read(video) == {"recipe": "1"}
+    file_mark.write(video, {"recipe": "1"})
+    assert file_mark.read(video) == {"recipe": "1"}
     assert video.read_bytes().startswith(before)
 
 
 def test_players_read_the_same(video: Path, tmp_path: Path) -> None:
     before, decoded = probe(video), check_whole(video)
-    mp4_mark.write(video, HELD)
+    file_mark.write(video, HELD)
     after = probe(video)
     assert (after.duration, after.video, after.audio) == (before.duration, before.video, before.audio)
     assert check_whole(video).frames == decoded.frames
     ffmpeg("-xerror", "-i", video, "-c", "copy", tmp_path / "copy.mp4")
-    assert mp4_mark.read(tmp_path / "copy.mp4") is None
+    assert file_mark.read(tmp_path / "copy.mp4") is None
 
 
 @pytest.mark.parametrize("left", [b"", b"x", bytes(100), b"\xff" * 100, b"\0\0\0\x1cuuid" + bytes(16) + b"\0\0\0\x1c"])
 def test_what_is_no_mark(tmp_path: Path, left: bytes) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(left)
-    assert mp4_mark.read(path) is None
+    assert file_mark.read(path) is None
