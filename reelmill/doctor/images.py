@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 from reelmill.catalogue import merging, searching
 from reelmill.catalogue.engine import session
@@ -16,7 +18,14 @@ from reelmill.storage import file_mark
 from reelmill.storage.media_root import MediaRoot
 
 
-def recorded_anew(root: MediaRoot, images: Iterable[str]) -> dict[str, uuid.UUID]:
+class EarlierIds(NamedTuple):
+    """Ids that no record has, and that images bear, each by one of its images."""
+
+    video_ids: Mapping[str, uuid.UUID] = MappingProxyType({})  # the id that their video has now
+    unsure: tuple[str, ...] = ()  # of exact copies: which of them had which id is not known
+
+
+def recorded_anew(root: MediaRoot, images: Iterable[str]) -> EarlierIds:
     """Images of ids that no record has, whose videos a scan has recorded anew since they were made.
 
     Args:
@@ -24,34 +33,37 @@ def recorded_anew(root: MediaRoot, images: Iterable[str]) -> dict[str, uuid.UUID
         images: paths of such images, relative to it.
 
     Returns:
-        One image of each such id, with the id that its video has now; of exact copies, each video once.
+        One image of each such id: with its video where there is one alone that it can be of, and where it is the only
+        id that this video can have had.
     """
     first: dict[uuid.UUID, str] = {}
-    for path in images:
+    for path in sorted(images):
         owner = owner_of(path)
         if owner is not None:
             first.setdefault(owner, path)
-    found: dict[str, uuid.UUID] = {}
-    taken: set[uuid.UUID] = set()
+    by_content: dict[str, dict[str, list[uuid.UUID]]] = {}
     for path in first.values():
-        video_id = _recorded_anew(root, path, taken)
-        if video_id is not None:
-            found[path] = video_id
-            taken.add(video_id)
-    return found
+        mark = _mark(root, path)
+        if mark is not None and (anew := _recorded_after(root, mark)):
+            by_content.setdefault(mark.content, {})[path] = anew
+    sure = {path: ids[0] for found in by_content.values() if len(found) == 1 for path, ids in found.items()
+            if len(ids) == 1}  # fmt: skip
+    unsure = sorted(path for found in by_content.values() for path in found if path not in sure)
+    return EarlierIds(sure, tuple(unsure))
 
 
-def _recorded_anew(root: MediaRoot, path: str, taken: Collection[uuid.UUID] = ()) -> uuid.UUID | None:
-    """The record that was made of the image's video after the image was, and that has no images of its own id."""
+class _Mark(NamedTuple):
+    content: str  # id of what the image was made from
+    made: datetime
+
+
+def _recorded_after(root: MediaRoot, mark: _Mark) -> list[uuid.UUID]:
+    """The records that were made of what an image shows after the image was, and that have no images of their own."""
     # An older record is that of a copy of the video; one that has images has the id that it is known by.
-    mark = _mark(root, path)
-    if mark is None:
-        return None
-    content, made = mark
     with session() as opened:
-        ids = [video_id for video_id in searching.ids_of_content(opened, content) if video_id not in taken]
-        anew = [video_id for video_id in ids if opened.get_one(Video, video_id).created_at > made]
-    return next((video_id for video_id in anew if not of_owner(root, video_id)), None)
+        ids = searching.ids_of_content(opened, mark.content)
+        anew = [video_id for video_id in ids if opened.get_one(Video, video_id).created_at > mark.made]
+    return [video_id for video_id in anew if not of_owner(root, video_id)]
 
 
 def give_back_id(root: MediaRoot, path: str) -> uuid.UUID | None:
@@ -64,11 +76,12 @@ def give_back_id(root: MediaRoot, path: str) -> uuid.UUID | None:
     Returns:
         The id; None where nothing was done.
     """
-    owner, video_id = owner_of(path), _recorded_anew(root, path)
-    if owner is None or video_id is None:
+    owner, mark = owner_of(path), _mark(root, path)
+    anew = [] if mark is None else _recorded_after(root, mark)
+    if owner is None or len(anew) != 1:
         return None
     with session() as opened:
-        video = opened.get(Video, video_id)
+        video = opened.get(Video, anew[0])
         if video is None or opened.get(Video, owner) is not None:
             return None
         merging.give_id(opened, video, owner)
@@ -104,11 +117,11 @@ def assets_of(root: MediaRoot, paths: Iterable[str]) -> list[Asset]:
     return [asset for _, asset in sorted(made, key=lambda one: one[0], reverse=True)]
 
 
-def _mark(root: MediaRoot, path: str) -> tuple[str, datetime] | None:
-    """The content id of what an image was made from, by its mark, and when the image was made."""
+def _mark(root: MediaRoot, path: str) -> _Mark | None:
+    """What an image was made from, by its mark, and when the image was made."""
     try:
         held, made = file_mark.read(root.path / path) or {}, (root.path / path).stat().st_mtime
     except OSError:  # gone, or a disk that does not answer: nothing is known of it
         return None
     content = held.get("content")
-    return (content, datetime.fromtimestamp(made, UTC)) if isinstance(content, str) else None
+    return _Mark(content, datetime.fromtimestamp(made, UTC)) if isinstance(content, str) else None

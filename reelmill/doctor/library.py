@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice, product
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from reelmill.catalogue import kept_exports, searching
@@ -34,6 +33,7 @@ from reelmill.wording import plural
 _SCAN: Final = "run the job `scan` on those folders"
 _LIST: Final = "`reelmill videos list"
 _AT_ONCE: Final = 1000  # records
+_NO_IDS: Final = images.EarlierIds()
 _SHOWN: Final = 3  # sentences in a finding; all the names are in ``Finding.names``
 
 
@@ -207,14 +207,14 @@ def invalid(paths: Sequence[str]) -> list[Finding]:
 
 
 def leftovers(
-    differences: Differences, half_made: Sequence[str], anew: Mapping[str, uuid.UUID] = MappingProxyType({})
+    differences: Differences, half_made: Sequence[str], earlier: images.EarlierIds = _NO_IDS
 ) -> list[Finding]:
     """What is to be said of files that no record names (pure).
 
     Args:
         differences: between catalogue and disk.
         half_made: files that are not finished.
-        anew: see ``images.recorded_anew``.
+        earlier: see ``images.recorded_anew``.
 
     Returns:
         A finding for each kind there is.
@@ -232,12 +232,15 @@ def leftovers(
         sentence = f"{plural(len(names), 'file')} among the products that no record names: {listed(names)}."
         remedy = "--repair takes the videos among them into the catalogue; move the others away, or keep them"
         findings.append(warning("orphans", sentence, remedy, repairable=True, names=names))
-    if anew:
-        names = tuple(anew)
+    if names := tuple(earlier.video_ids):
         sentence = f"{plural(len(names), 'video')} recorded anew, whose images bear an earlier id: {listed(names)}."
         remedy = "--repair gives them that id again, so that nothing is made again"
         findings.append(warning("earlier_ids", sentence, remedy, repairable=True, names=names))
-    known = {inventory.owner_of(path) for path in anew}
+    if names := earlier.unsure:
+        sentence = f"Exact copies were recorded anew, and nothing says which of them had which id: {listed(names)}."
+        remedy = "import an export that has them (`reelmill catalogue import`); else their images are made again"
+        findings.append(warning("unsure_ids", sentence, remedy, names=names))
+    known = {inventory.owner_of(path) for path in (*earlier.video_ids, *earlier.unsure)}
     if names := tuple(path for path in differences.images if inventory.owner_of(path) not in known):
         sentence = f"{plural(len(names), 'image')} of videos that no record knows: {listed(names)}."
         findings.append(warning("orphan_pictures", sentence, "remove them if nobody uses them", names=names))

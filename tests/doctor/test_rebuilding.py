@@ -7,6 +7,7 @@ import shutil
 import uuid
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
@@ -24,7 +25,7 @@ from reelmill.operations.jobs.scan import scan
 from reelmill.operations.jobs.scene_extract import scene_extract
 from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from reelmill.settings import Settings
-from reelmill.storage import file_mark, mp4_mark
+from reelmill.storage import file_mark
 from tests.clips import Notes, clip
 from tests.operations.library import add, files
 
@@ -51,7 +52,7 @@ def test_nothing_is_encoded_again(bench: Workbench) -> None:
     later = clip_generate(bench, str(video.id), count=1, length=1)  # the export does not know this one
     before = {path: (one.id, one.recipe, one.source_video_id) for path, one in _paths().items()}
     for made in (first.path, later.clips[0].path):
-        assert mp4_mark.read(bench.root.path / made) == {
+        assert file_mark.read(bench.root.path / made) == {
             "recipe": before[made][1],
             "source": str(video.id),
             "content": bench.content(video).content_id,
@@ -143,27 +144,37 @@ def test_an_image_of_a_video_that_is_gone_does_not_rename_its_copy(bench: Workbe
     assert [video.id for video in _paths().values()] == [first.id]
 
 
-def test_each_of_two_copies_gets_one_of_their_ids(bench: Workbench) -> None:
+@pytest.mark.parametrize(("with_images", "known_again"), [(1, 2), (2, 2), (1, 1)])
+def test_which_of_two_copies_had_which_id_is_not_guessed(bench: Workbench, with_images: int, known_again: int) -> None:
+    """An id leads to tags and to what was made of a video: the one of a copy is as wrong as another's."""
     paths = [clip(bench.root.folder("inbox") / "a.mp4", seconds=0.2, size="64x48")]
     paths.append(Path(shutil.copyfile(paths[0], paths[0].with_name("b.mp4"))))
-    videos = [add(bench, path) for path in paths]
-    for video in videos:
-        made = bench.root.path / f"thumbnails/{video.id}-00000000.jpg"
-        made.write_bytes(bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9"))
-        file_mark.write(made, {"content": bench.content(video).content_id})
+    videos, made = [add(bench, path) for path in paths], []
+    for video in videos[:with_images]:
+        made.append(bench.root.path / f"thumbnails/{video.id}-00000000.jpg")
+        made[-1].write_bytes(bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9"))
+        file_mark.write(made[-1], {"content": bench.content(video).content_id})
     with session() as opened:
         opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
-    for path in paths:
-        add(bench, path)
-    (found,) = (finding for finding in check_library(bench.root) if finding.check == "earlier_ids")
-    assert len(found.names) == 2
+    for path in paths[known_again:]:
+        path.unlink()
+    add(bench, paths[0])
+    anew = {video.id for video in _paths().values()}
+    findings = {finding.check: finding for finding in check_library(bench.root)}
     _repair(bench)
-    assert {video.id for video in _paths().values()} == {video.id for video in videos}
+    if known_again == 1:
+        assert findings["earlier_ids"].names == (bench.root.relative(made[0]),)
+        assert [video.id for video in _paths().values()] == [videos[0].id]
+        return
+    assert "earlier_ids" not in findings
+    assert findings["unsure_ids"].names == tuple(sorted(bench.root.relative(path) for path in made))
+    assert {video.id for video in _paths().values()} == anew
+    assert all(path.exists() for path in made)
 
 
 def test_a_mark_that_means_nothing_here_is_passed_over(bench: Workbench) -> None:
     path = clip(bench.root.folder("playback") / "a.mp4", seconds=0.2, size="64x48")
-    mp4_mark.write(path, {"recipe": 3, "source": str(uuid.uuid4())})
+    file_mark.write(path, {"recipe": 3, "source": str(uuid.uuid4())})
     _repair(bench)
     record = _paths()["playback/a.mp4"]
     assert (record.recipe, record.source_video_id) == (None, None)
