@@ -17,6 +17,7 @@ from reelmill.operations.ownership import require_ours
 from reelmill.report import printable
 from reelmill.storage.folder_walk import runs
 from reelmill.storage.media_root import MediaRoot
+from reelmill.storage.mounts import mounts_below
 from reelmill.storage.system_folders import SYSTEM_FOLDERS, is_system_folder
 from reelmill.troubles import Flaw
 
@@ -44,11 +45,25 @@ class Walk:
     refused: list[str] = field(default_factory=list)  # a sentence on each file or folder
     unseen: list[str] = field(default_factory=list)  # what may be there as before; paths relative to the root
     left_out: Counter[str] = field(default_factory=Counter)  # how many folders of the system there are, by their name
+    _mounts: frozenset[Path] = frozenset()  # when it began
 
     def files(self, folder: Path) -> Iterator[WalkedFile]:
         """Files below ``folder`` with a wanted extension, hidden ones left out."""
+        self._mounts = mounts_below(folder)
         for run in runs([os.fspath(folder)], self._enters, self._leave):
             yield from self._met(run)
+
+    def unmounted(self, folder: Path) -> list[str]:
+        """Where disks were that went away since the walk began: what lay there is not missing.
+
+        Args:
+            folder: where it began.
+
+        Returns:
+            Paths relative to the media root.
+        """
+        root = Path(os.path.realpath(self.root.path))
+        return sorted(str(point.relative_to(root)) for point in self._mounts - mounts_below(folder))
 
     def meets(self, folder: Path, path: str) -> bool:
         """Whether a walk would come across this file now.

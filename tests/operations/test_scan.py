@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -516,6 +516,50 @@ def test_a_library_that_goes_away_meanwhile_is_not_missing(library: Library, tmp
     with refused(NotMounted):
         library.scan(listener=unmount)
     assert library.record("inbox/gone.mp4").missing_since is None
+
+
+class _Unmounting(tuple[str, ...]):
+    """Patterns of names that are looked through at each folder; a disk is unmounted as that happens first."""
+
+    place: Path | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        if self.place is not None:
+            subprocess.run(["umount", str(self.place)], check=True)
+            self.place = None
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("where", ["inbox", "inbox/my disk"])
+def test_a_disk_that_is_unmounted_while_its_folder_is_walked_lost_nothing(
+    library: Library, tmp_path: Path, where: str
+) -> None:
+    """Its folder is there, empty, and the rest of the library with it."""
+    place, disk = library.root.path / where, tmp_path / "disk"
+    (disk / "a folder").mkdir(parents=True)
+    place.mkdir(exist_ok=True)
+    mount = ["mount", "--bind", str(disk), str(place)]
+    if (tried := subprocess.run(mount, capture_output=True, text=True, check=False)).returncode != 0:
+        pytest.skip(f"nothing can be mounted here: {tried.stderr.strip()}")
+    patterns = _Unmounting()
+    patterns.place = place
+    try:
+        library.put(f"{where}/a folder/a.mp4")
+        library.put(f"{where}/b.mp4")
+        (library.root.path / "inbox/a").mkdir()
+        assert library.scan() == {"new": 2}
+        assert library.scan(system_folders=patterns).get("missing", 0) == 0
+    finally:
+        if patterns.place is not None:
+            subprocess.run(["umount", str(place)], check=True)
+    assert [library.record(path).missing_since for path in sorted(library.paths())] == [None, None]
+    if where != "inbox":
+        assert library.scan() == {"missing": 2}  # it was not there to begin with
+    subprocess.run(mount, check=True)
+    try:
+        assert library.scan() == {"unchanged": 2}
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_folder_that_is_not_there_marks_nothing_missing(library: Library) -> None:

@@ -319,6 +319,11 @@ class _Scan:
         if absent:
             self._root.require()  # a share that dropped meanwhile is no loss of all its videos
             require_ours(self._root, claim=False)
+        for place in walk.unmounted(folder):
+            there = [path for path in absent if not path.startswith(f"{place}/")]
+            if len(there) < len(absent):
+                self.left.append(f"{printable(place)} was unmounted meanwhile; what is known of its videos stays.")
+            absent = there
         return absent
 
     def _withdraw(self, paths: Sequence[str]) -> None:
