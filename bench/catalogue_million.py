@@ -18,12 +18,12 @@ from sqlmodel import Session
 from bench import many_videos
 from bench.harness import Row, compare, wall
 from bench.library import library
-from reelmill.catalogue import picking
-from reelmill.catalogue.browsing import Order, page_of
 from reelmill.catalogue.engine import get_engine, session
-from reelmill.catalogue.filter_conditions import Condition
-from reelmill.catalogue.listing import narrowed, total_of
-from reelmill.catalogue.tag_lookup import with_tags_looked_up
+from reelmill.catalogue.filters.filter_conditions import Condition
+from reelmill.catalogue.filters.tag_lookup import with_tags_looked_up
+from reelmill.catalogue.videos import picking
+from reelmill.catalogue.videos.browsing import Order, page_of
+from reelmill.catalogue.videos.listing import narrowed, total_of
 from reelmill.pages.library_query import LibraryQuery
 
 VIDEOS: Final = 1_000_000

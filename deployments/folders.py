@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.videos import searching
 from reelmill.errors import SiteError
 from reelmill.settings import Settings
 from reelmill.storage.media_root import MediaRoot

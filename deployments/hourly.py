@@ -10,7 +10,7 @@ from prefect.client.orchestration import get_client
 
 from deployments import renaming
 from deployments.supervisor import Notify
-from reelmill.catalogue import kept_exports
+from reelmill.catalogue.exports import kept_exports
 from reelmill.catalogue.models import utc_now
 from reelmill.dispatch import dispatcher, server_errors
 from reelmill.errors import PlatformError, UserError

@@ -21,7 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
 from deployments.supervisor import Notify
-from reelmill.dispatch.connection import read_pages
+from reelmill.dispatch.server.connection import read_pages
 from reelmill.errors import SiteError
 from reelmill.queue.job import DEFAULT_PRIORITY, LANES, lane_of
 from reelmill.troubles import SiteTrouble

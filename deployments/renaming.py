@@ -45,8 +45,8 @@ from prefect.utilities.callables import parameter_schema
 from deployments.stanzas import Stanza
 from deployments.supervisor import Notify
 from reelmill.clock import SYSTEM
-from reelmill.dispatch.connection import Connection, read_pages
-from reelmill.dispatch.deployments import REPLACED
+from reelmill.dispatch.server.connection import Connection, read_pages
+from reelmill.dispatch.server.deployments import REPLACED
 from reelmill.queue.retry_policy import DEAD_LETTER
 
 #: Tag of a replaced deployment that an admin had paused: so is the new one.

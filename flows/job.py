@@ -20,8 +20,8 @@ import blocks
 from flows.run_log import shorten_errors
 from flows.run_names import job_run_name
 from flows.run_page import PATIENCE, ProgressBar, flow_run_id, open_page
-from reelmill.catalogue.naming import LONGEST
-from reelmill.catalogue.video_parameters import KEY as VIDEO_KEY
+from reelmill.catalogue.videos.naming import LONGEST
+from reelmill.catalogue.videos.video_parameters import KEY as VIDEO_KEY
 from reelmill.classification import DISK_TROUBLE, classify, most_retries
 from reelmill.errors import PlatformError, ReelmillError, Unreadable
 from reelmill.ffmpeg.transcoder import Transcoder

@@ -9,7 +9,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
 from reelmill.dispatch import dispatcher
-from reelmill.dispatch.control import this_user
+from reelmill.dispatch.runs.control import this_user
 from reelmill.errors import ReelmillError
 from reelmill.operations.jobs.scan import ScanResult
 from reelmill.queue.job import priority_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect import Flow
 
-from reelmill.dispatch.server_choice import chosen_server
+from reelmill.dispatch.server.server_choice import chosen_server
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")

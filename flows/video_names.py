@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flows.run_page import current_page
 from reelmill.catalogue.engine import brief_session
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.naming import parse_id, resolve_video
+from reelmill.catalogue.videos.naming import parse_id, resolve_video
 from reelmill.errors import ReelmillError
 
 #: Label of a flow run: the ids of its videos by the names it was given, as JSON.

@@ -108,7 +108,7 @@ STANZA = """  - <<: *cpu
 TEST = """from __future__ import annotations
 
 from deployments.stanzas import stanzas
-from reelmill.dispatch.duplicates import work_tag
+from reelmill.dispatch.runs.duplicates import work_tag
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.frame_count import JOB_TYPE, frame_count
 from reelmill.queue.job_type import JobType

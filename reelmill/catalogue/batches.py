@@ -17,8 +17,8 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, func, select
 
+from reelmill.catalogue.filters.video_filter import Condition, clause
 from reelmill.catalogue.models import Batch, BatchState, Video, batch_tag
-from reelmill.catalogue.video_filter import Condition, clause
 from reelmill.errors import UnknownName
 
 _CONSONANTS: Final = "bdfgklmnprstvz"

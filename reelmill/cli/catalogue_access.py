@@ -27,7 +27,7 @@ def require_catalogue() -> None:
     """
     if get_settings().database_url is not None or not any(os.environ.get(name) for name in _CHOOSING):
         return
-    from reelmill.dispatch.server_choice import chosen_url
+    from reelmill.dispatch.server.server_choice import chosen_url
 
     url = chosen_url()
     if url and not _of_this_node(url):

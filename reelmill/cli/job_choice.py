@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from reelmill.cli.completion import job_types, lane_names, pool_names
-from reelmill.cli.console import print_error
 from reelmill.cli.exit_codes import ExitCode
-from reelmill.cli.job_view import entry_json, jobs_json, print_in_full, print_jobs
-from reelmill.cli.output import Output, print_json
+from reelmill.cli.views.console import print_error
+from reelmill.cli.views.job_view import entry_json, jobs_json, print_in_full, print_jobs
+from reelmill.cli.views.output import Output, print_json
 from reelmill.errors import UserError
 from reelmill.queue.bulk_action import BulkPreview
 from reelmill.queue.job import LEVELS, Job, JobStatus

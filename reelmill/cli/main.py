@@ -10,21 +10,21 @@ from typing import Any, Final
 
 import typer
 
-from reelmill.cli import files, library, site
-from reelmill.cli.audit import audit
-from reelmill.cli.batch import batch
-from reelmill.cli.catalogue import catalogue
-from reelmill.cli.console import print_error
+from reelmill.cli.commands import files, library, site
+from reelmill.cli.commands.audit import audit
+from reelmill.cli.commands.batch import batch
+from reelmill.cli.commands.catalogue import catalogue
+from reelmill.cli.commands.jobs import jobs
+from reelmill.cli.commands.launch import launch
+from reelmill.cli.commands.nodes import nodes
+from reelmill.cli.commands.notify import notify
+from reelmill.cli.commands.pool import pool
+from reelmill.cli.commands.rules import rules
+from reelmill.cli.commands.run import run
+from reelmill.cli.commands.token import token
+from reelmill.cli.commands.videos import videos
 from reelmill.cli.exit_codes import ExitCode, exit_code, in_words
-from reelmill.cli.jobs import jobs
-from reelmill.cli.launch import launch
-from reelmill.cli.nodes import nodes
-from reelmill.cli.notify import notify
-from reelmill.cli.pool import pool
-from reelmill.cli.rules import rules
-from reelmill.cli.run import run
-from reelmill.cli.token import token
-from reelmill.cli.videos import videos
+from reelmill.cli.views.console import print_error
 from reelmill.errors import ReelmillError
 
 app = typer.Typer(

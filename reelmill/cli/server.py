@@ -42,7 +42,7 @@ def this_person(reason: str | None = None) -> Actor:
     Returns:
         The actor.
     """
-    from reelmill.dispatch.control import this_user  # late: Prefect takes a second to import
+    from reelmill.dispatch.runs.control import this_user  # late: Prefect takes a second to import
 
     return replace(this_user("cli"), reason=(reason or "").strip())
 
@@ -78,7 +78,7 @@ def site_chosen() -> Iterator[None]:
     Raises:
         PlatformError: there is none.
     """
-    from reelmill.dispatch.server_choice import chosen_server  # late: Prefect takes a second to import
+    from reelmill.dispatch.server.server_choice import chosen_server  # late: Prefect takes a second to import
 
     with chosen_server() as there:
         if not there:

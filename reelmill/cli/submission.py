@@ -72,7 +72,7 @@ def with_videos(
     Raises:
         UserError: the job type takes no videos.
     """
-    from reelmill.catalogue.video_parameters import video_parameters
+    from reelmill.catalogue.videos.video_parameters import video_parameters
 
     if not videos:
         return [dict(common)]
@@ -107,7 +107,7 @@ def _with_ids(
     Returns:
         One for each whose videos are found, and for the others the videos and why not.
     """
-    from reelmill.catalogue.video_parameters import video_parameters
+    from reelmill.catalogue.videos.video_parameters import video_parameters
 
     named = video_parameters(schema)
     if not any(named & one.keys() for one in parameters):
@@ -119,7 +119,7 @@ def _with_ids(
     if get_settings().database_url is None and running_site() is None:
         return list(parameters), []
     from reelmill.catalogue.engine import session
-    from reelmill.catalogue.naming import resolve_ids
+    from reelmill.catalogue.videos.naming import resolve_ids
 
     with session() as opened:
         return _each_with_ids(parameters, schema, partial(resolve_ids, opened))
@@ -128,7 +128,7 @@ def _with_ids(
 def _each_with_ids(
     parameters: Sequence[Mapping[str, Any]], schema: Schema, ids_of: Callable[[Sequence[str]], Mapping[str, uuid.UUID]]
 ) -> tuple[list[Mapping[str, Any]], list[tuple[str, UserError]]]:
-    from reelmill.catalogue.video_parameters import video_parameters, with_ids
+    from reelmill.catalogue.videos.video_parameters import video_parameters, with_ids
 
     found: list[Mapping[str, Any]] = []
     errors: list[tuple[str, UserError]] = []
@@ -150,7 +150,7 @@ def _whole_ids(names: Sequence[str], *, otherwise: UserError) -> dict[str, uuid.
     Raises:
         UserError: ``otherwise``, where one is none.
     """
-    from reelmill.catalogue.naming import parse_id
+    from reelmill.catalogue.videos.naming import parse_id
 
     ids: dict[str, uuid.UUID] = {}
     for name in names:

@@ -19,9 +19,9 @@ from reelmill.catalogue.audit import AuditPage
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import AuditEntry
 from reelmill.clock import Clock
-from reelmill.dispatch.connection import translates_errors
-from reelmill.dispatch.control import SteeredJob, this_user
-from reelmill.dispatch.job_chains import JobChains
+from reelmill.dispatch.runs.control import SteeredJob, this_user
+from reelmill.dispatch.runs.job_chains import JobChains
+from reelmill.dispatch.server.connection import translates_errors
 from reelmill.errors import ReelmillError, UserError
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import Job

@@ -8,24 +8,24 @@ from contextlib import contextmanager
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from reelmill.clock import SYSTEM, Clock
-from reelmill.dispatch.archive import archive_of
 from reelmill.dispatch.audit import Audit, CatalogueTrail, Trail
 from reelmill.dispatch.automations.notifications import Notifications
 from reelmill.dispatch.automations.rules import Rules
-from reelmill.dispatch.batches import Batches
-from reelmill.dispatch.blocks import Blocks
-from reelmill.dispatch.bulk import Bulk
-from reelmill.dispatch.connection import Connection, server_errors
-from reelmill.dispatch.health import Health
 from reelmill.dispatch.intake import Intake
-from reelmill.dispatch.job_views import JobViews
-from reelmill.dispatch.jobs import Jobs
-from reelmill.dispatch.lanes import Lanes
-from reelmill.dispatch.nodes import Nodes
-from reelmill.dispatch.numbers import Numbers
-from reelmill.dispatch.pools import Pools
-from reelmill.dispatch.server_choice import chosen_server
-from reelmill.dispatch.site_state import SiteState
+from reelmill.dispatch.runs.job_views import JobViews
+from reelmill.dispatch.server.connection import Connection, server_errors
+from reelmill.dispatch.server.server_choice import chosen_server
+from reelmill.dispatch.server.site_state import SiteState
+from reelmill.dispatch.services.archive import archive_of
+from reelmill.dispatch.services.batches import Batches
+from reelmill.dispatch.services.blocks import Blocks
+from reelmill.dispatch.services.bulk import Bulk
+from reelmill.dispatch.services.health import Health
+from reelmill.dispatch.services.jobs import Jobs
+from reelmill.dispatch.services.lanes import Lanes
+from reelmill.dispatch.services.nodes import Nodes
+from reelmill.dispatch.services.numbers import Numbers
+from reelmill.dispatch.services.pools import Pools
 from reelmill.dispatch.site_transfer import SiteTransfer
 from reelmill.dispatch.snapshot import SiteSnapshot
 from reelmill.dispatch.tables.job_reader import JobReader

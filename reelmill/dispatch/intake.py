@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Unpack
 
 from reelmill.dispatch.audit import Audit
-from reelmill.dispatch.connection import Connection, translates_errors
-from reelmill.dispatch.control import this_user
-from reelmill.dispatch.job_views import JobViews
+from reelmill.dispatch.runs.control import this_user
+from reelmill.dispatch.runs.job_views import JobViews
+from reelmill.dispatch.server.connection import Connection, translates_errors
 from reelmill.dispatch.submission import Submission, SubmitOptions
 from reelmill.errors import UserError
 from reelmill.queue.actor import Actor

@@ -9,10 +9,10 @@ from typing import Any, Final
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelled, Scheduled, Suspended
 
-from reelmill.dispatch.connection import Connection, new_state
-from reelmill.dispatch.control import Control, SteeredJob, rescheduled, waits
-from reelmill.dispatch.job_chains import public_id
-from reelmill.dispatch.job_views import JobViews
+from reelmill.dispatch.runs.control import Control, SteeredJob, rescheduled, waits
+from reelmill.dispatch.runs.job_chains import public_id
+from reelmill.dispatch.runs.job_views import JobViews
+from reelmill.dispatch.server.connection import Connection, new_state
 from reelmill.errors import Contention, UserError, WrongStatus
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import SUSPENDED

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from reelmill.dispatch.automations.rules import Rules
-from reelmill.dispatch.blocks import Blocks, BlockState
+from reelmill.dispatch.services.blocks import Blocks, BlockState
 from reelmill.errors import PlatformError, UserError
 from reelmill.queue.actor import Actor
 from reelmill.queue.rule import Rule, RuleJob
 
-#: What stands for the table in these lines, see ``catalogue.transfer``.
+#: What stands for the table in these lines, see ``catalogue.exports.transfer``.
 RULE: Final = "rule"
 SETTINGS: Final = "settings"
 

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Final
 
 from reelmill.dispatch.audit import Audit
-from reelmill.dispatch.connection import Connection, server_errors
-from reelmill.dispatch.nodes import Node, Nodes
-from reelmill.dispatch.numbers import Numbers
-from reelmill.dispatch.pools import LaneState, Pools, PoolState
-from reelmill.dispatch.site_state import SiteReading
+from reelmill.dispatch.server.connection import Connection, server_errors
+from reelmill.dispatch.server.site_state import SiteReading
+from reelmill.dispatch.services.nodes import Node, Nodes
+from reelmill.dispatch.services.numbers import Numbers
+from reelmill.dispatch.services.pools import LaneState, Pools, PoolState
 from reelmill.dispatch.statistics import Budget
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.errors import PlatformError, ReelmillError

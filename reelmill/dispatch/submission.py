@@ -14,9 +14,9 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Scheduled
 from prefect.utilities.schema_tools.validation import CircularSchemaRefError, ValidationError, validate
 
-from reelmill.dispatch import duplicates
-from reelmill.dispatch.connection import Connection, new_state
-from reelmill.dispatch.deployments import Deployments
+from reelmill.dispatch.runs import duplicates
+from reelmill.dispatch.server.connection import Connection, new_state
+from reelmill.dispatch.server.deployments import Deployments
 from reelmill.errors import PlatformError, UnknownName, UserError, WrongParameter
 from reelmill.queue.job import canonical, resolve_lane
 from reelmill.queue.job_variables import MAX_RETRIES, VRAM

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from reelmill.catalogue import assets
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import AssetKind
 from reelmill.doctor.findings import Finding, listed, warning
 from reelmill.doctor.inventory import Portions, existing_files

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from reelmill.catalogue import merging, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Asset, Video
+from reelmill.catalogue.videos import merging, searching
 from reelmill.doctor.inventory import IMAGE_FOLDERS, owner_of
 from reelmill.operations.derived import asset_rows
 from reelmill.storage import file_mark

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from reelmill.catalogue.limits import unfit
-from reelmill.catalogue.searching import Entry
+from reelmill.catalogue.videos.searching import Entry
 from reelmill.operations.derived import asset_rows
 from reelmill.storage.folder_walk import entries, side_by_side
 from reelmill.storage.media_root import GIFS, LIBRARY, OUTPUT_TYPES, OWN_FOLDERS, THUMBNAILS, MediaRoot, video_of_texts

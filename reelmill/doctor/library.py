@@ -11,9 +11,10 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Final
 
-from reelmill.catalogue import kept_exports, searching
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.searching import Entry
+from reelmill.catalogue.exports import kept_exports
+from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos.searching import Entry
 from reelmill.doctor import image_findings, images, inventory
 from reelmill.doctor.findings import Finding, fault, listed, ok, warning
 from reelmill.doctor.inventory import Differences, File, Inventory

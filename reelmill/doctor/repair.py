@@ -14,11 +14,13 @@ from typing import Final
 
 from sqlmodel import Session
 
-from reelmill.catalogue import assets, kept_exports, product_sources, scanning, searching
 from reelmill.catalogue.engine import bring_up_to_date, session
+from reelmill.catalogue.exports import kept_exports
+from reelmill.catalogue.facts import assets, product_sources
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.catalogue.product_sources import SourceSegment
+from reelmill.catalogue.videos import scanning, searching
 from reelmill.dispatch import dispatcher
 from reelmill.doctor import images, site
 from reelmill.doctor.examination import ANOTHERS

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.scanning import SeenFile
+from reelmill.catalogue.videos import scanning
+from reelmill.catalogue.videos.scanning import SeenFile
 from reelmill.errors import FileMissing, Unreadable, Unstorable
 from reelmill.ffmpeg.planning.chunk_plan import CHUNK_SECONDS
 from reelmill.ffmpeg.reading.probe import track_number

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from reelmill.catalogue.scanning import RecordedFile, SeenFile
+from reelmill.catalogue.videos.scanning import RecordedFile, SeenFile
 
 _SECOND: Final = 1_000_000_000  # in nanoseconds
 

@@ -8,9 +8,9 @@ from typing import Final
 
 from sqlmodel import Session
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.scanning import RecordedFile, SeenFile
+from reelmill.catalogue.videos import scanning
+from reelmill.catalogue.videos.scanning import RecordedFile, SeenFile
 from reelmill.operations.moved_files import moves
 from reelmill.operations.recognition import is_gone, seen_file
 from reelmill.storage.media_root import MediaRoot

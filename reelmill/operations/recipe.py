@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from reelmill.catalogue.findings import MENDED
+from reelmill.catalogue.facts.findings import MENDED
 from reelmill.ffmpeg.encoding import Encoding
 
 

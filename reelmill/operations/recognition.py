@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.scanning import RecordedFile, SeenFile
+from reelmill.catalogue.videos import scanning
+from reelmill.catalogue.videos.scanning import RecordedFile, SeenFile
 from reelmill.operations.moved_files import moves
 from reelmill.operations.scan_changes import has_dates_of, is_unchanged
 from reelmill.operations.walk import WalkedFile

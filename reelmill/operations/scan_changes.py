@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.scanning import RecordedFile, SeenFile
+from reelmill.catalogue.videos.scanning import RecordedFile, SeenFile
 
 #: A scan's result lists so many files of each kind; a library may hold a million.
 LISTED: Final = 100

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reelmill.catalogue.scanning import KnownFile
+from reelmill.catalogue.videos.scanning import KnownFile
 from reelmill.operations.walk import WalkedFile
 from reelmill.parallel import ignore
 from reelmill.storage.folder_walk import side_by_side
@@ -112,11 +112,15 @@ def scan_plan(
             new += before is None
             changed += before is not None and not same
             unchanged += same
-    hidden, exactly = tuple(f"{folder}/" for folder in unseen), frozenset(unseen)
     withdrawn = tuple(path for path in there if in_system_folder(path, system_folders))
-    kept = {*withdrawn, *exactly}
-    missing = tuple(path for path in there if path not in kept and not path.startswith(hidden))
+    missing = _missing(there, {*withdrawn, *unseen}, unseen)
     return ScanPlan(
         tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in, withdrawn,
         count,
     )  # fmt: skip
+
+
+def _missing(there: Sequence[str], kept: set[str], unseen: Sequence[str]) -> tuple[str, ...]:
+    """Records without a file, but for those that are kept and those below what could not be read."""
+    hidden = tuple(f"{folder}/" for folder in unseen)
+    return tuple(path for path in there if path not in kept and not path.startswith(hidden))

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.videos import scanning
 from reelmill.operations.walk import Walk
 from reelmill.storage.media_root import INBOX, LIBRARY, PUBLIC, MediaRoot
 from reelmill.storage.system_folders import is_system_folder

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from sqlalchemy.exc import SQLAlchemyError
 
 from reelmill.catalogue.engine import brief_session
-from reelmill.catalogue.naming import resolve_video
+from reelmill.catalogue.videos.naming import resolve_video
 from reelmill.errors import ReelmillError
 
 

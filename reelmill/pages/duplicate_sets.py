@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.same_content import exact_copies, tag_names, videos_of
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.same_content import exact_copies, tag_names, videos_of
 from reelmill.dispatch import Dispatcher, JobFilter
 from reelmill.operations.derived.likeness import likenesses
 from reelmill.queue.job import FINAL, Job, JobStatus

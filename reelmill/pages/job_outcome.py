@@ -13,10 +13,10 @@ from typing import Any, Final
 from nicegui import ui
 
 from reelmill.api.access.roles import Permission
-from reelmill.catalogue.assets import by_path
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.assets import by_path
 from reelmill.catalogue.models import Asset, AssetKind, Video
-from reelmill.catalogue.searching import by_paths
+from reelmill.catalogue.videos.searching import by_paths
 from reelmill.errors import PlatformError
 from reelmill.pages.components.asset_image import asset_images
 from reelmill.pages.components.text import Text

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self, TypeVar
 
-from reelmill.catalogue.browsing import Order
-from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Not, Or
-from reelmill.catalogue.filter_fields import INVALID, MADE, MISSING
+from reelmill.catalogue.filters.filter_conditions import And, Comparison, Condition, Flag, Not, Or
+from reelmill.catalogue.filters.filter_fields import INVALID, MADE, MISSING
+from reelmill.catalogue.filters.video_filter import parse_filter
 from reelmill.catalogue.limits import clean
-from reelmill.catalogue.video_filter import parse_filter
+from reelmill.catalogue.videos.browsing import Order
 from reelmill.pages.address import Choice, address
 
 E = TypeVar("E", bound=StrEnum)

@@ -11,7 +11,7 @@ from typing import Any
 
 from nicegui import ui
 
-from reelmill.catalogue.video_parameters import video_parameters
+from reelmill.catalogue.videos.video_parameters import video_parameters
 from reelmill.errors import WrongParameter
 from reelmill.pages.components.fields import Field, area_field, check_field, choice_field, text_field
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 from nicegui import background_tasks, ui
 
 from reelmill.api.access.roles import Permission
-from reelmill.catalogue.browsing import directory_types
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos.browsing import directory_types
 from reelmill.dispatch import Actor
 from reelmill.errors import ReelmillError
 from reelmill.ffmpeg.transcoder import Transcoder

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import scanning
 
 
 def add_video(name: str = "chaplin.mp4") -> uuid.UUID:

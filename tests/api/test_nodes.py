@@ -9,7 +9,7 @@ from reelmill.api.access.roles import Role
 from reelmill.api.routes.nodes import node_view
 from reelmill.api.services import Services
 from reelmill.dispatch import Node, WorkerState
-from reelmill.dispatch.nodes import Nodes, nodes_of
+from reelmill.dispatch.services.nodes import Nodes, nodes_of
 from reelmill.queue.worker_facts import VirtualGpu, WorkerFacts
 from tests.api.callers import login
 

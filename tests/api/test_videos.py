@@ -17,11 +17,12 @@ from reelmill.analysis.scenes.transitions import Transitions, packed
 from reelmill.api.access.roles import Role
 from reelmill.api.app import create_app
 from reelmill.api.services import Services
-from reelmill.catalogue import assets, findings, product_sources, scanning, tagging
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets, findings, product_sources, tagging
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Analysis, Asset, AssetKind, Scene, Video, VideoTag
-from reelmill.catalogue.product_sources import SourceSegment
-from reelmill.catalogue.scenes import record as record_scenes
+from reelmill.catalogue.videos import scanning
+from reelmill.catalogue.videos.scenes import record as record_scenes
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.settings import get_settings
 from reelmill.storage.media_root import MediaRoot

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Missing, Not, Or
-from reelmill.catalogue.filter_fields import COMPARISONS, FIELDS, FLAGS, Field, Kind
+from reelmill.catalogue.filters.filter_conditions import And, Comparison, Condition, Flag, Missing, Not, Or
+from reelmill.catalogue.filters.filter_fields import COMPARISONS, FIELDS, FLAGS, Field, Kind
 from reelmill.catalogue.models import Video
 
 _NORMAL: Final = {kind: [name for name in names if not name.startswith("!")] for kind, names in COMPARISONS.items()}

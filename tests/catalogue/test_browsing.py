@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from reelmill.catalogue import browsing, scanning, tag_lookup, tagging
-from reelmill.catalogue.browsing import Order, browse, directory_types
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.filter_conditions import Condition
-from reelmill.catalogue.filter_parser import parse_filter
-from reelmill.catalogue.listing import list_videos, narrowed
+from reelmill.catalogue.facts import tagging
+from reelmill.catalogue.filters import tag_lookup
+from reelmill.catalogue.filters.filter_conditions import Condition
+from reelmill.catalogue.filters.filter_parser import parse_filter
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import browsing, scanning
+from reelmill.catalogue.videos.browsing import Order, browse, directory_types
+from reelmill.catalogue.videos.listing import list_videos, narrowed
 from reelmill.errors import UserError
 from reelmill.pages.library_query import LibraryQuery
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.limits import PATH_BYTES, clean, takes_plain_names, to_json, unfit, unfit_record
-from reelmill.catalogue.listing import ORIGINALS, list_videos
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import scanning
+from reelmill.catalogue.videos.listing import ORIGINALS, list_videos
 from reelmill.classification import classify
 from reelmill.errors import Unstorable
 

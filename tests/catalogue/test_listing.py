@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from bench import many_videos
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import get_engine, session
-from reelmill.catalogue.filter_parser import parse_filter
-from reelmill.catalogue.listing import Total, count_matching, every_video, narrowed, total_of
+from reelmill.catalogue.filters.filter_parser import parse_filter
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import scanning
+from reelmill.catalogue.videos.listing import Total, count_matching, every_video, narrowed, total_of
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 

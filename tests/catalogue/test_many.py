@@ -15,15 +15,15 @@ from sqlalchemy import event, text
 from sqlmodel import Session
 
 from bench import many_videos
-from reelmill.catalogue import picking, scanning
-from reelmill.catalogue.browsing import Order, page_of
 from reelmill.catalogue.engine import get_engine, session
-from reelmill.catalogue.filter_conditions import Condition
-from reelmill.catalogue.listing import narrowed
+from reelmill.catalogue.filters.filter_conditions import Condition
+from reelmill.catalogue.filters.tag_lookup import with_tags_looked_up
 from reelmill.catalogue.models import USABLE_SOURCE, Video
-from reelmill.catalogue.picking import Criteria
-from reelmill.catalogue.savings import savings_of
-from reelmill.catalogue.tag_lookup import with_tags_looked_up
+from reelmill.catalogue.videos import picking, scanning
+from reelmill.catalogue.videos.browsing import Order, page_of
+from reelmill.catalogue.videos.listing import narrowed
+from reelmill.catalogue.videos.picking import Criteria
+from reelmill.catalogue.videos.savings import savings_of
 from reelmill.operations.context import Workbench
 from reelmill.pages.library_query import LibraryQuery
 
@@ -38,7 +38,7 @@ CEILING = 90
 _MEASURED = """
 import resource, sys
 from pathlib import Path
-from reelmill.catalogue import picking, scanning
+from reelmill.catalogue.videos import picking, scanning
 from reelmill.catalogue.engine import session
 from reelmill.doctor.library import check_library
 from reelmill.operations.scan_plan import scan_plan

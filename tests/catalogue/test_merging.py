@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from reelmill.catalogue import findings, merging, product_sources, searching
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import findings, product_sources
+from reelmill.catalogue.facts.product_sources import SourceSegment
+from reelmill.catalogue.facts.tagging import set_by_person, set_found, tags_of
 from reelmill.catalogue.models import Analysis, Video, VideoTag
-from reelmill.catalogue.product_sources import SourceSegment
-from reelmill.catalogue.tagging import set_by_person, set_found, tags_of
+from reelmill.catalogue.videos import merging, searching
 
 
 def _video(path: str) -> Video:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.naming import resolve_video, short_ids
+from reelmill.catalogue.videos import scanning
+from reelmill.catalogue.videos.naming import resolve_video, short_ids
 from reelmill.errors import AmbiguousVideo, OutsideMediaRoot, UnknownVideo, UserError
 from reelmill.storage.media_root import MediaRoot
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from reelmill.catalogue import picking, scanning, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import picking, scanning, searching
 from reelmill.errors import FileMissing, InputError, PlatformError, TooFewVideos, UnknownVideo
 from reelmill.settings import get_settings
 from reelmill.storage.media_root import OUTPUT_TYPES

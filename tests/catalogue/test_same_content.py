@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.same_content import exact_copies, tag_names, videos_of
 from reelmill.catalogue.models import Video, VideoTag
-from reelmill.catalogue.same_content import exact_copies, tag_names, videos_of
+from reelmill.catalogue.videos import scanning
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from reelmill.catalogue import scanning, tagging
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.filter_parser import parse_filter
+from reelmill.catalogue.facts import tagging
+from reelmill.catalogue.filters.filter_parser import parse_filter
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.catalogue.savings import Savings, savings_of
-from reelmill.catalogue.searching import by_path
+from reelmill.catalogue.videos import scanning
+from reelmill.catalogue.videos.savings import Savings, savings_of
+from reelmill.catalogue.videos.searching import by_path
 
 
 def _video(name: str, size: int, **more: Any) -> Video:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from reelmill.catalogue import assets, merging, scenes, searching
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import Asset, AssetKind, Scene, Video
+from reelmill.catalogue.videos import merging, scenes, searching
 
 
 def _video(path: str, content: str) -> Video:

@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import event, text
 from sqlmodel import select
 
-from reelmill.catalogue import kept_exports, product_sources, tagging, transfer
 from reelmill.catalogue.engine import get_engine, session
+from reelmill.catalogue.exports import kept_exports, transfer
+from reelmill.catalogue.facts import product_sources, tagging
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Analysis, Asset, PerceptualHashes, ProductSource, Scene, Video, VideoTag, utc_now
-from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import UserError
 from reelmill.storage.media_root import MediaRoot
 from tests.refusals import refused

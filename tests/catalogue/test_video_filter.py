@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from reelmill.catalogue import assets, findings, tagging
 from reelmill.catalogue.engine import get_engine, session
-from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Missing, Not, Or
-from reelmill.catalogue.filter_fields import COMPARISONS, FIELDS, FLAGS
+from reelmill.catalogue.facts import assets, findings, tagging
+from reelmill.catalogue.filters.filter_conditions import And, Comparison, Condition, Flag, Missing, Not, Or
+from reelmill.catalogue.filters.filter_fields import COMPARISONS, FIELDS, FLAGS
+from reelmill.catalogue.filters.video_filter import clause, parse_filter
 from reelmill.catalogue.models import Asset, PerceptualHashes, Video, utc_now
-from reelmill.catalogue.video_filter import clause, parse_filter
 from reelmill.errors import FilterError
 from tests.catalogue.filters import Facts, conditions, holds
 

@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.video_parameters import KEY, resolve_parameters, single_video_parameters, video_parameters
+from reelmill.catalogue.videos import scanning
+from reelmill.catalogue.videos.video_parameters import (
+    KEY,
+    resolve_parameters,
+    single_video_parameters,
+    video_parameters,
+)
 from reelmill.errors import UnknownVideo
 from tests.refusals import refused
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect.states import Completed
 
-from reelmill.dispatch.control import this_user
+from reelmill.dispatch.runs.control import this_user
 from reelmill.errors import UserError
 from tests.cli.queue_in_memory import Shell, shell
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from prefect.states import Completed
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import scanning
 from reelmill.errors import FilterError, UserError
 from reelmill.queue.job import JobStatus
 from tests.cli.queue_in_memory import Shell, shell

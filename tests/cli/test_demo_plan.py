@@ -11,7 +11,7 @@ from rich.console import Console
 
 from reelmill.catalogue.models import Video
 from reelmill.cli.demo_plan import digest_length, grid_of, stages
-from reelmill.cli.steps import Steps
+from reelmill.cli.views.steps import Steps
 
 
 def _videos(*seconds: float | None) -> list[Video]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from reelmill.cli.commands.plan import in_portions, print_plans, sort_out
 from reelmill.cli.main import app
-from reelmill.cli.plan import in_portions, print_plans, sort_out
 from reelmill.errors import UserError
 from reelmill.operations.context import Workbench
 from reelmill.operations.web_copies.video_plan import VideoPlan

@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.states import Completed, Failed, Running
 from typer.testing import CliRunner
 
-from reelmill.cli import watch
+from reelmill.cli.commands import watch
 from reelmill.cli.exit_codes import MEANING, ExitCode, exit_code
 from reelmill.cli.main import app
 from reelmill.errors import DamagedVideo, PlatformError, SiteError, UserError
@@ -202,7 +202,7 @@ def test_a_table_stays_readable_in_a_narrow_terminal(reelmill: Shell) -> None:
 
 def test_a_pipe_that_closes_is_no_traceback() -> None:
     script = (
-        "from reelmill.cli.output import print_json, print_table\n"
+        "from reelmill.cli.views.output import print_json, print_table\n"
         "import sys\n"
         "from reelmill.cli.main import app\n"
         "@app.command()\n"

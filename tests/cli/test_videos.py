@@ -14,11 +14,11 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.states import Completed
 from typer.testing import CliRunner
 
-from reelmill.catalogue import product_sources
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import product_sources
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Video, VideoTag
-from reelmill.catalogue.product_sources import SourceSegment
-from reelmill.cli import videos
+from reelmill.cli.commands import videos
 from reelmill.cli.main import app
 from reelmill.cli.server import dispatcher_from
 from reelmill.dispatch import Dispatcher

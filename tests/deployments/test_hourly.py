@@ -17,8 +17,9 @@ from deployments.hourly import HOURLY, archive_old_jobs, export_catalogue
 from deployments.site import Site
 from deployments.supervisor import Notify
 from flows.validate import validate
-from reelmill.catalogue import advisory_lock, kept_exports
+from reelmill.catalogue import advisory_lock
 from reelmill.catalogue.engine import get_engine, session
+from reelmill.catalogue.exports import kept_exports
 from reelmill.clock import FakeClock
 from reelmill.dispatch import Dispatcher
 from reelmill.dispatch.tables.prefect_tables import flow_run
@@ -190,7 +191,7 @@ def test_the_daily_export_has_the_rules(
 def old_jobs(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Jobs that ended 10, 20, 30, 40 and 50 days ago, on a site that archives two at a time."""
     monkeypatch.setattr(advisory_lock, "GRACE_SECONDS", 0.0)
-    monkeypatch.setattr("reelmill.dispatch.archive.PORTION", 1)
+    monkeypatch.setattr("reelmill.dispatch.services.archive.PORTION", 1)
     with beside_catalogue(catalogue, monkeypatch):
         for days in (10, 20, 30, 40, 50):
             ended = datetime.now(UTC) - timedelta(days=days)

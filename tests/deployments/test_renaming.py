@@ -26,7 +26,7 @@ from deployments.apply import apply
 from deployments.site import Site
 from deployments.stanzas import stanzas
 from reelmill.dispatch import dispatcher
-from reelmill.dispatch.deployments import REPLACED
+from reelmill.dispatch.server.deployments import REPLACED
 from reelmill.queue.job import JobStatus
 
 pytestmark = pytest.mark.site

@@ -17,7 +17,7 @@ from prefect.states import Failed, Scheduled
 from deployments.renaming import delete_replaced, set_aside
 from deployments.stanzas import Stanza, stanzas
 from reelmill.clock import FakeClock
-from reelmill.dispatch.deployments import REPLACED
+from reelmill.dispatch.server.deployments import REPLACED
 from reelmill.dispatch.testing.memory_server import MemoryServer
 from reelmill.queue.retry_policy import DEAD_LETTER
 

@@ -10,7 +10,7 @@ import yaml
 from prefect.utilities.callables import parameter_schema
 
 from deployments.stanzas import prefect_yaml, stanzas
-from reelmill.catalogue.video_parameters import KEY, video_parameters
+from reelmill.catalogue.videos.video_parameters import KEY, video_parameters
 from reelmill.errors import SiteError
 from reelmill.queue.job_type import JobType
 from reelmill.storage.media_root import GIFS, OUTPUT_TYPES, THUMBNAILS

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from reelmill.catalogue.engine import get_engine
 from reelmill.clock import SYSTEM
 from reelmill.dispatch import Dispatcher
-from reelmill.dispatch.archive import Archive
+from reelmill.dispatch.services.archive import Archive
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.dispatch.tables.prefect_tables import flow_run
 from reelmill.dispatch.testing import MemorySite

@@ -17,9 +17,9 @@ from reelmill.catalogue import advisory_lock, archived_runs
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.catalogue.engine import get_engine, migrate, session
 from reelmill.catalogue.models import ArchivedJobs, ArchivedRun, Batch, BatchState, batch_tag
-from reelmill.dispatch import archive as archive_module
-from reelmill.dispatch.archive import Archive, ArchivedPortion
-from reelmill.dispatch.job_log import LogLine
+from reelmill.dispatch.runs.job_log import LogLine
+from reelmill.dispatch.services import archive as archive_module
+from reelmill.dispatch.services.archive import Archive, ArchivedPortion
 from reelmill.dispatch.tables import job_statistics, run_records
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.dispatch.tables.prefect_tables import METADATA, STATE_TYPES, artifact, flow, flow_run, flow_run_state, log

@@ -15,7 +15,7 @@ from flows.validate import validate
 from reelmill.clock import SYSTEM
 from reelmill.dispatch import Actor, Dispatcher
 from reelmill.dispatch.audit import CatalogueTrail
-from reelmill.dispatch.control import CANCELLED_LINE
+from reelmill.dispatch.runs.control import CANCELLED_LINE
 from reelmill.dispatch.testing import MemorySite
 from reelmill.dispatch.testing.memory_server import MemoryServer
 from reelmill.dispatch.testing.memory_trail import MemoryTrail

@@ -20,14 +20,16 @@ from prefect.states import AwaitingRetry, Completed, Failed, Running
 from sqlalchemy import event, text
 from sqlmodel import col, select
 
-from reelmill.catalogue import batches, scanning
+from reelmill.catalogue import batches
 from reelmill.catalogue.engine import get_engine, session
+from reelmill.catalogue.filters.video_filter import clause, parse_filter, usable
 from reelmill.catalogue.models import Batch, BatchState, Video
-from reelmill.catalogue.video_filter import clause, parse_filter, usable
+from reelmill.catalogue.videos import scanning
 from reelmill.clock import FakeClock
-from reelmill.dispatch import Dispatcher, JobFilter, SubmitOptions, batch_feeder
-from reelmill.dispatch.batch_feeder import BatchFeeder
-from reelmill.dispatch.batches import seconds_left, video_parameter
+from reelmill.dispatch import Dispatcher, JobFilter, SubmitOptions
+from reelmill.dispatch.services import batch_feeder
+from reelmill.dispatch.services.batch_feeder import BatchFeeder
+from reelmill.dispatch.services.batches import seconds_left, video_parameter
 from reelmill.dispatch.submission import SubmittedRuns
 from reelmill.dispatch.testing.memory_server import MemoryServer
 from reelmill.errors import (

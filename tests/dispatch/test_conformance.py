@@ -17,7 +17,7 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Runni
 from flows.validate import validate
 from reelmill.clock import FakeClock
 from reelmill.dispatch import Actor, BulkAction, Dispatcher, JobFilter, Progress
-from reelmill.dispatch.control import this_user
+from reelmill.dispatch.runs.control import this_user
 from reelmill.dispatch.testing import MemorySite
 from reelmill.errors import AlreadyThere, UnknownName, UserError, WrongParameter, WrongStatus
 from reelmill.operations.result_card import ResultCard, ResultImage

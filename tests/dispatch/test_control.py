@@ -14,8 +14,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
 
 from reelmill.dispatch import Dispatcher, JobFilter
-from reelmill.dispatch.control import this_user
-from reelmill.dispatch.job_chains import successor_id
+from reelmill.dispatch.runs.control import this_user
+from reelmill.dispatch.runs.job_chains import successor_id
 from reelmill.errors import Contention, WrongStatus
 from reelmill.queue.job import Job, JobStatus
 from reelmill.queue.retry_policy import BY_HAND, made_by_rule

@@ -8,7 +8,7 @@ import pytest
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Failed
 
-from reelmill.dispatch.deployments import REPLACED, preferred
+from reelmill.dispatch.server.deployments import REPLACED, preferred
 from reelmill.dispatch.testing import MemorySite
 from reelmill.errors import UnknownName, UserError
 from reelmill.queue.job import JobStatus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reelmill.dispatch.connection import PAGE, read_pages
+from reelmill.dispatch.server.connection import PAGE, read_pages
 
 
 @pytest.mark.parametrize("length", [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE])

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from reelmill.dispatch.duplicates import complete_parameters, declared, work_tag
-from reelmill.dispatch.job_filter import JobFilter, request_body, state_filter
-from reelmill.dispatch.nodes import NodeStatus, WorkerState, nodes_of
-from reelmill.dispatch.numbers import of_history
+from reelmill.dispatch.runs.duplicates import complete_parameters, declared, work_tag
+from reelmill.dispatch.runs.job_filter import JobFilter, request_body, state_filter
+from reelmill.dispatch.services.nodes import NodeStatus, WorkerState, nodes_of
+from reelmill.dispatch.services.numbers import of_history
 from reelmill.dispatch.statistics import Statistics, TypeStatistics
 from reelmill.queue.bulk_action import CHANGES, BulkAction, BulkPreview, preview_of
 from reelmill.queue.job import CLOCKS_APART, JobStatus

@@ -18,7 +18,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from reelmill.dispatch.server_choice import chosen_server
+from reelmill.dispatch.server.server_choice import chosen_server
 from reelmill.settings import get_settings
 from reelmill.site_discovery import SiteRecord, record_path
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy.dialects import postgresql
 
 from reelmill.api.routes.job_views import retry_count
-from reelmill.dispatch.job_filter import JobFilter, request_body
-from reelmill.dispatch.reading import Progress, progress_of
+from reelmill.dispatch.runs.job_filter import JobFilter, request_body
+from reelmill.dispatch.runs.reading import Progress, progress_of
 from reelmill.dispatch.tables import contract, cursors, job_pages
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.dispatch.tables.prefect_tables import METADATA, STATE_TYPES

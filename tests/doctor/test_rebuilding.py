@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from reelmill.catalogue import assets, kept_exports, tagging
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.exports import kept_exports
+from reelmill.catalogue.facts import assets, tagging
 from reelmill.catalogue.models import Video
 from reelmill.doctor import repair
 from reelmill.doctor.findings import Severity

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from reelmill.catalogue.assets import assets_of
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.assets import assets_of
 from reelmill.catalogue.models import AssetKind, Video
 from reelmill.doctor.examination import Scope, examine
 from reelmill.doctor.findings import Finding, Severity

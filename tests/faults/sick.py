@@ -13,8 +13,8 @@ from reelmill.analysis.frames.seek_reader import keyframes
 from reelmill.errors import ReelmillError
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.process.run import FfmpegRunner
+from reelmill.ffmpeg.reading.audio.loudness import integrated_loudness
 from reelmill.ffmpeg.reading.decode import check_whole, check_windows
-from reelmill.ffmpeg.reading.loudness import integrated_loudness
 from reelmill.ffmpeg.reading.packet_index import read_index
 from reelmill.ffmpeg.reading.parallel_decode import GopRun, check_gop_run, check_other_tracks
 from reelmill.ffmpeg.reading.probe import probe

@@ -13,7 +13,7 @@ from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import VideoTrack, probe
 from reelmill.ffmpeg.verify import Expectation, Source, examine, verify
-from reelmill.ffmpeg.verify.colours import bits, colour_faults
+from reelmill.ffmpeg.verify.matches.colours import bits, colour_faults
 from tests.clips import clip, ffmpeg
 from tests.refusals import rejected, the_one
 

@@ -9,10 +9,10 @@ import pytest
 
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.coded_bits import CodedBits, coded_bits
+from reelmill.ffmpeg.reading.frames.raster import FINE_SIDE
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.reading.raster import FINE_SIDE
 from reelmill.ffmpeg.verify import ANY_SETTINGS, DetailAsked, Expectation, Source, examine
-from reelmill.ffmpeg.verify.noise_match import share_of_noise
+from reelmill.ffmpeg.verify.matches.noise_match import share_of_noise
 from tests.clips import ffmpeg, generated
 
 _K = FindingKind

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from reelmill.ffmpeg.finding import FindingKind
-from reelmill.ffmpeg.reading.raster import SIDE, Box, Planes, Raster, raster
-from reelmill.ffmpeg.verify.frames_match import Judge
+from reelmill.ffmpeg.reading.frames.raster import SIDE, Box, Planes, Raster, raster
+from reelmill.ffmpeg.verify.matches.frames_match import Judge
 from tests.clips import ffmpeg
 
 _RANDOM = np.random.default_rng(1)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reelmill.ffmpeg.reading.audio_levels import Levels
-from reelmill.ffmpeg.reading.audio_samples import samples_of
+from reelmill.ffmpeg.reading.audio.audio_levels import Levels
+from reelmill.ffmpeg.reading.audio.audio_samples import samples_of
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
-from reelmill.ffmpeg.verify.levels_match import level_faults
+from reelmill.ffmpeg.verify.matches.levels_match import level_faults
 from tests.clips import ffmpeg
 from tests.refusals import data_of
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.ffmpeg.reading.loudness import SILENCE, integrated_loudness
+from reelmill.ffmpeg.reading.audio.loudness import SILENCE, integrated_loudness
 from tests.clips import clip, ffmpeg, overwritten
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reelmill.ffmpeg.mending import Fault, fault_of, mended
-from reelmill.ffmpeg.reading.channel_watch import channels
+from reelmill.ffmpeg.reading.audio.channel_watch import channels
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.time_line import TICKS, TimeLine
+from reelmill.ffmpeg.remux.mending import Fault, fault_of, mended
+from reelmill.ffmpeg.remux.time_line import TICKS, TimeLine
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.report import NullReport
 from tests.clips import clip, ffmpeg, in_one_track

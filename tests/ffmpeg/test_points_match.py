@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import Tally
-from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, UNKNOWN_FRAME, append_points, appended_points
-from reelmill.ffmpeg.verify.points_match import points_faults, wrong_frames
+from reelmill.ffmpeg.reading.frames.frame_points import FRAME_BYTES, UNKNOWN_FRAME, append_points, appended_points
+from reelmill.ffmpeg.verify.matches.points_match import points_faults, wrong_frames
 from tests.clips import clip
 
 _Frames = NDArray[np.uint8]

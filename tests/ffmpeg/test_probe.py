@@ -10,8 +10,8 @@ import pytest
 from reelmill.errors import EncryptedVideo, FfmpegFailed, FileMissing, InputError, NotAVideo
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.process.run import FfmpegRunner
+from reelmill.ffmpeg.reading.containers.matroska_tracks import matroska_tracks
 from reelmill.ffmpeg.reading.cropping import Cropping
-from reelmill.ffmpeg.reading.matroska_tracks import matroska_tracks
 from reelmill.ffmpeg.reading.probe import probe, track_number
 from reelmill.troubles import Flaw
 from tests.clips import as_nobody, clip, ffmpeg, overwritten

@@ -11,10 +11,10 @@ import pytest
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.commands import filters, web_copy
 from reelmill.ffmpeg.encoding import Encoding
-from reelmill.ffmpeg.mending import fault_of, mended
 from reelmill.ffmpeg.process.run import FfmpegRunner, Limits
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import main_video, open_media, probe
+from reelmill.ffmpeg.remux.mending import fault_of, mended
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.verify import Expectation, Source, examine, faststart
 from reelmill.report import NullReport

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.cli.verifying import examined
+from reelmill.cli.commands.verifying import examined
 from reelmill.ffmpeg.finding import FindingKind
+from reelmill.ffmpeg.reading.frames.raster import Box
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.reading.raster import Box
 from reelmill.ffmpeg.verify import DetailAsked, Expectation, FilmSegment, Source, examine, verify
 from tests.clips import ffmpeg
 from tests.refusals import rejected

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reelmill.ffmpeg.finding import FindingKind
-from reelmill.ffmpeg.reading.raster import Box
+from reelmill.ffmpeg.reading.frames.raster import Box
 from reelmill.ffmpeg.verify import ANY_SETTINGS, DetailAsked, Expectation, FilmSegment, examine
 from tests.clips import BEYOND_RANGE, ffmpeg
 

@@ -13,8 +13,8 @@ from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.commands.web_copy import reencode
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.process.run import FfmpegRunner
+from reelmill.ffmpeg.reading.frames.telecine import telecined, with_telecine
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.reading.telecine import telecined, with_telecine
 from reelmill.operations.web_copies.copy_changes import changed
 from tests.clips import ffmpeg
 

@@ -16,7 +16,7 @@ from reelmill.ffmpeg.commands.web_audio import audio_filters
 from reelmill.ffmpeg.commands.web_copy import reencode, remux
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.process.run import FfmpegRunner
-from reelmill.ffmpeg.reading.audio_jitter import jitter, with_jitter
+from reelmill.ffmpeg.reading.audio.audio_jitter import jitter, with_jitter
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.reading.tracks import AudioTrack
 from reelmill.ffmpeg.verify import Expectation, Source, verify

@@ -11,9 +11,9 @@ from prefect.states import Pending
 
 from flows.run_page import RunPage
 from flows.video_names import LABEL, found_ids, kept_ids
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import scanning
 from reelmill.dispatch.testing import MemorySite
 
 _ID = str(uuid.UUID(int=7))

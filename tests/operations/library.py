@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlmodel import select
 
-from reelmill.catalogue import product_sources
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import product_sources
 from reelmill.catalogue.models import Video
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scan import scan

@@ -12,9 +12,9 @@ import av
 import pytest
 from sqlmodel import select
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.videos import scanning
 from reelmill.doctor.findings import Finding, Severity, clean
 from reelmill.doctor.library import check_library, manifest
 from reelmill.errors import NotMounted

@@ -29,7 +29,7 @@ from reelmill.ffmpeg.reading.random_access import enterable
 from reelmill.ffmpeg.reading.seeking import seek_points
 from reelmill.ffmpeg.trials.encode_prediction import command
 from reelmill.ffmpeg.verify import Expectation
-from reelmill.ffmpeg.verify.colours import percentiles
+from reelmill.ffmpeg.verify.matches.colours import percentiles
 from reelmill.operations.chunk_store.readable import ReadableVideo
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived import previews

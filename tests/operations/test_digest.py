@@ -16,7 +16,7 @@ from reelmill.analysis.frames.time_ranges import TimeRange
 from reelmill.analysis.scoring.signals import measure
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.scenes import scenes_of
+from reelmill.catalogue.videos.scenes import scenes_of
 from reelmill.errors import InputError, UnknownVideo, WrongParameter
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe

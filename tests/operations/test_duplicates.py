@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import text
 
 from reelmill.analysis.similarity.perceptual_hash import ALGORITHM, hash_video
-from reelmill.catalogue import findings
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import findings
+from reelmill.catalogue.facts.same_content import videos_of
 from reelmill.catalogue.models import PerceptualHashes
-from reelmill.catalogue.same_content import videos_of
 from reelmill.errors import NotMounted
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived import previews

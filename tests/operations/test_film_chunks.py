@@ -25,7 +25,7 @@ from reelmill.ffmpeg.commands.segment_muxer import chunk_bounds
 from reelmill.ffmpeg.process.fake_runner import FakeRunner
 from reelmill.ffmpeg.process.run import FfmpegRunner, ProcessResult
 from reelmill.ffmpeg.reading.decode import check_whole
-from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, UNKNOWN_FRAME, append_points
+from reelmill.ffmpeg.reading.frames.frame_points import FRAME_BYTES, UNKNOWN_FRAME, append_points
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.chunk_store.chunk_maker import gaps
 from reelmill.operations.chunk_store.encoded_points import points_of, written_points

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, select
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import get_engine, session
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.product_sources import SourceSegment
+from reelmill.catalogue.videos import searching
 from reelmill.errors import WorkError, WrongParameter
 from reelmill.operations.context import Workbench
 from reelmill.operations.publishing import publish_journal

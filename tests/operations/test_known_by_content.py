@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, VideoTag
-from reelmill.catalogue.scanning import RecordedFile, SeenFile
-from reelmill.catalogue.video_details import read_details
+from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos.scanning import RecordedFile, SeenFile
+from reelmill.catalogue.videos.video_details import read_details
 from reelmill.errors import NotMounted
 from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.encoding import Encoding

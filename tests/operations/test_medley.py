@@ -10,8 +10,8 @@ import pytest
 
 from reelmill.catalogue.models import Video
 from reelmill.errors import TooFewVideos, WrongParameter
+from reelmill.ffmpeg.reading.audio.loudness import integrated_loudness
 from reelmill.ffmpeg.reading.decode import check_whole
-from reelmill.ffmpeg.reading.loudness import integrated_loudness
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import faststart
 from reelmill.operations.context import Workbench

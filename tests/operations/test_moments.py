@@ -13,8 +13,8 @@ import pytest
 from reelmill.analysis.scoring.selection import Segment
 from reelmill.catalogue.models import Video
 from reelmill.errors import WrongParameter
+from reelmill.ffmpeg.reading.audio.loudness import integrated_loudness
 from reelmill.ffmpeg.reading.decode import check_whole
-from reelmill.ffmpeg.reading.loudness import integrated_loudness
 from reelmill.ffmpeg.verify import faststart
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.clip_generate import clip_generate

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import searching
 from reelmill.errors import (
     CapabilityError,
     ChangedMeanwhile,

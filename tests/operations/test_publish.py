@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from reelmill.catalogue import tagging
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import tagging
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import (
     ChangedMeanwhile,
     DiskFull,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from reelmill.catalogue import assets
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import Asset, AssetKind, Scene, Video
 from reelmill.errors import ChangedMeanwhile
 from reelmill.ffmpeg.reading.probe import probe

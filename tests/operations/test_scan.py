@@ -17,10 +17,10 @@ import pytest
 from av.error import InvalidDataError
 from sqlalchemy import text
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.scanning import KnownFile
+from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos.scanning import KnownFile
 from reelmill.doctor.findings import clean
 from reelmill.doctor.library import check_library
 from reelmill.errors import FileMissing, NotMounted, Unstorable, WrongParameter

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from reelmill.catalogue.assets import assets_of
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.assets import assets_of
 from reelmill.catalogue.models import AssetKind, Video
-from reelmill.catalogue.scenes import scenes_of
+from reelmill.catalogue.videos.scenes import scenes_of
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scene_extract import scene_extract

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from reelmill.ffmpeg.finding import FindingKind
-from reelmill.ffmpeg.reading.raster import FINE_SIDE
-from reelmill.ffmpeg.verify.image_match import ImageSource, image_fault
+from reelmill.ffmpeg.reading.frames.raster import FINE_SIDE
+from reelmill.ffmpeg.verify.matches.image_match import ImageSource, image_fault
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scene_extract import scene_extract
 from reelmill.operations.jobs.thumbnail_generate import thumbnail

@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 from sqlmodel import select
 
-from reelmill.catalogue.assets import assets_of
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.assets import assets_of
+from reelmill.catalogue.filters.video_filter import clause, parse_filter
 from reelmill.catalogue.models import AssetKind, Video
-from reelmill.catalogue.video_filter import clause, parse_filter
 from reelmill.errors import InputError, NotAVideo
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.operations.context import Workbench

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.tagging import set_by_person, tagged, tags_of
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.tagging import set_by_person, tagged, tags_of
 from reelmill.errors import CapabilityError, UnknownVideo, WrongParameter
 from reelmill.hardware.vram_share import VARIABLE
 from reelmill.operations.context import Workbench

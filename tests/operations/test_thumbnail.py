@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from reelmill.catalogue import searching
-from reelmill.catalogue.assets import assets_of
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.assets import assets_of
 from reelmill.catalogue.models import AssetKind
+from reelmill.catalogue.videos import searching
 from reelmill.errors import WrongParameter
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived import previews

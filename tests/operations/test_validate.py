@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from reelmill.catalogue import searching, verdicts
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import verdicts
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import searching
 from reelmill.errors import ChangedMeanwhile, FileMissing, OutsideMediaRoot, UnknownVideo
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scan import scan

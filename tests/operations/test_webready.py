@@ -10,9 +10,9 @@ import av
 import pytest
 from sqlmodel import select
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import searching
 from reelmill.errors import DamagedVideo
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.decode import check_whole

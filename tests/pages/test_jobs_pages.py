@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from deployments.site import Site
 from reelmill.api.access.roles import Role
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.searching import by_paths
+from reelmill.catalogue.videos.searching import by_paths
 from reelmill.dispatch import Dispatcher, dispatcher
 from reelmill.operations.jobs.scan import scan
 from reelmill.storage.media_root import MediaRoot

@@ -15,10 +15,11 @@ from playwright.sync_api import Browser, expect
 from deployments.site import Site
 from reelmill.analysis.scenes import transitions
 from reelmill.api.access.roles import Role
-from reelmill.catalogue import assets, findings, product_sources, scanning, tagging
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets, findings, product_sources, tagging
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Analysis, Asset, AssetKind, Video
-from reelmill.catalogue.product_sources import SourceSegment
+from reelmill.catalogue.videos import scanning
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import generated
 from tests.pages.browser import JOB, look, visitor

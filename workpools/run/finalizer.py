@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed, Scheduled
 
 from reelmill.dispatch.automations.job_events import failed_event
-from reelmill.dispatch.connection import new_state
+from reelmill.dispatch.server.connection import new_state
 from reelmill.errors import FailureClass
 from reelmill.queue import job_variables, retry_policy
 from reelmill.queue.actor import UNNAMED, cancelled_by

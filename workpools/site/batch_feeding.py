@@ -14,7 +14,7 @@ from reelmill.catalogue import batches
 from reelmill.catalogue.engine import session
 from reelmill.clock import SYSTEM
 from reelmill.dispatch import dispatcher
-from reelmill.dispatch.batch_feeder import LATE
+from reelmill.dispatch.services.batch_feeder import LATE
 from reelmill.errors import PlatformError
 from workpools.guard import guarded
 

@@ -16,8 +16,8 @@ from av.error import FFmpegError
 from av.packet import Packet
 from numpy.typing import NDArray
 
-from reelmill.ffmpeg.reading.audio_samples import samples_of
-from reelmill.ffmpeg.reading.audio_seek import seek_audio
+from reelmill.ffmpeg.reading.audio.audio_samples import samples_of
+from reelmill.ffmpeg.reading.audio.audio_seek import seek_audio
 from reelmill.ffmpeg.reading.probe import blame_disk, open_media
 from reelmill.ffmpeg.reading.tracks import decodable_audio
 

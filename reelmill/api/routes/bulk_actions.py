@@ -13,7 +13,7 @@ from reelmill.api.routes.jobs import Admin
 from reelmill.api.routes.reasons import actor_of
 from reelmill.api.services import Site
 from reelmill.dispatch import Actor, BulkAction, BulkPreview, BulkResult, JobFilter
-from reelmill.dispatch.bulk import Bulk
+from reelmill.dispatch.services.bulk import Bulk
 from reelmill.queue.bulk_action import CHANGES
 
 router: Final = APIRouter(prefix="/api/media/jobs", tags=["jobs"])

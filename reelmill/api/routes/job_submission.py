@@ -20,7 +20,7 @@ from reelmill.api.routes.job_requests import NewJob, NewJobs, NewReencode
 from reelmill.api.routes.job_views import percent
 from reelmill.api.services import Services, Site
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.video_parameters import resolve_parameters, video_parameters
+from reelmill.catalogue.videos.video_parameters import resolve_parameters, video_parameters
 from reelmill.dispatch import Actor, SubmitOptions
 from reelmill.dispatch.intake import SubmittedJob
 from reelmill.errors import UnknownName, UserError, WrongParameter

@@ -13,10 +13,10 @@ from sqlmodel import Session
 from reelmill.analysis.scenes import transitions
 from reelmill.api.naming import ApiModel
 from reelmill.api.pagination import Pagination
-from reelmill.catalogue import scenes
-from reelmill.catalogue.findings import TRANSITIONS, stored_analysis
+from reelmill.catalogue.facts.findings import TRANSITIONS, stored_analysis
 from reelmill.catalogue.models import Analysis, Asset, ProductSource, Scene, Video, VideoTag
-from reelmill.catalogue.video_details import VideoDetails
+from reelmill.catalogue.videos import scenes
+from reelmill.catalogue.videos.video_details import VideoDetails
 
 
 class SavingView(ApiModel):

@@ -28,16 +28,16 @@ from reelmill.api.routes.video_views import (
 )
 from reelmill.api.services import Site
 from reelmill.api.texts import Text
-from reelmill.catalogue.assets import has_asset
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.filter_conditions import And, Comparison, Condition, Flag, Not, Or
-from reelmill.catalogue.filter_fields import INVALID, MISSING
+from reelmill.catalogue.facts.assets import has_asset
+from reelmill.catalogue.facts.tagging import tags_of
+from reelmill.catalogue.filters.filter_conditions import And, Comparison, Condition, Flag, Not, Or
+from reelmill.catalogue.filters.filter_fields import INVALID, MISSING
+from reelmill.catalogue.filters.video_filter import parse_filter
 from reelmill.catalogue.limits import clean
-from reelmill.catalogue.listing import count_matching, list_videos, narrowed
-from reelmill.catalogue.naming import resolve_video
-from reelmill.catalogue.tagging import tags_of
-from reelmill.catalogue.video_details import read_details
-from reelmill.catalogue.video_filter import parse_filter
+from reelmill.catalogue.videos.listing import count_matching, list_videos, narrowed
+from reelmill.catalogue.videos.naming import resolve_video
+from reelmill.catalogue.videos.video_details import read_details
 from reelmill.errors import FileMissing
 from reelmill.storage.media_root import MediaRoot
 

@@ -27,8 +27,8 @@ from pydantic import SecretStr
 
 from reelmill.dispatch.audit import Audit
 from reelmill.dispatch.automations.job_events import DEAD_LETTER, FAILED
-from reelmill.dispatch.connection import Connection, read_pages, translates_errors
-from reelmill.dispatch.control import this_user
+from reelmill.dispatch.runs.control import this_user
+from reelmill.dispatch.server.connection import Connection, read_pages, translates_errors
 from reelmill.errors import AlreadyThere, UnknownName, UserError, WrongParameter
 from reelmill.queue.actor import Actor
 from reelmill.queue.job import INVALID

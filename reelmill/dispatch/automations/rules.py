@@ -19,10 +19,10 @@ from reelmill.dispatch.automations.rule_automation import (
     rule_automation,
     rule_of,
 )
-from reelmill.dispatch.batches import video_parameter
-from reelmill.dispatch.connection import Connection, read_pages, server_errors, translates_errors
-from reelmill.dispatch.control import this_user
-from reelmill.dispatch.deployments import REPLACED, Deployments
+from reelmill.dispatch.runs.control import this_user
+from reelmill.dispatch.server.connection import Connection, read_pages, server_errors, translates_errors
+from reelmill.dispatch.server.deployments import REPLACED, Deployments
+from reelmill.dispatch.services.batches import video_parameter
 from reelmill.dispatch.submission import check_parameters
 from reelmill.errors import AlreadyThere, UnknownName, UserError, WrongParameter
 from reelmill.queue.actor import Actor

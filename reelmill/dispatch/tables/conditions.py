@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, FromClause, String, and_, literal, literal
 from sqlalchemy.dialects.postgresql import JSONB
 
 from reelmill.catalogue.models import batch_tag
-from reelmill.dispatch.job_filter import STATE_TYPES, JobFilter
+from reelmill.dispatch.runs.job_filter import STATE_TYPES, JobFilter
 from reelmill.dispatch.tables.prefect_tables import flow, flow_run, work_pool, work_queue
 from reelmill.queue.job import AWAITING_SLOT, CLOCKS_APART, JobStatus, canonical
 from reelmill.queue.job_chain import REPLACED

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
-from reelmill.dispatch.reading import Progress
+from reelmill.dispatch.runs.reading import Progress
 from reelmill.dispatch.tables import cursors, job_progress, removed_jobs, snapshots
 from reelmill.dispatch.tables.conditions import stands
 from reelmill.dispatch.tables.prefect_tables import artifact, flow_run

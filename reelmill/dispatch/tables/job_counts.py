@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from reelmill.dispatch.job_filter import FINAL_TYPES, STATE_TYPES
+from reelmill.dispatch.runs.job_filter import FINAL_TYPES, STATE_TYPES
 from reelmill.dispatch.tables.conditions import due, label, of_statuses, stands, tagged
 from reelmill.dispatch.tables.prefect_tables import STATE_TYPES as STATE_TYPES_OF_RUNS
 from reelmill.dispatch.tables.prefect_tables import flow, flow_run, flow_run_state, work_pool, work_queue

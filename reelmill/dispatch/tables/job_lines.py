@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
-from reelmill.dispatch.job_log import LogLine
+from reelmill.dispatch.runs.job_log import LogLine
 from reelmill.dispatch.tables import cursors, snapshots
 from reelmill.dispatch.tables.prefect_tables import log
 from reelmill.errors import UserError

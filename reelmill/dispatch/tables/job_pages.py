@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from reelmill.dispatch.job_filter import JobFilter
+from reelmill.dispatch.runs.job_filter import JobFilter
 from reelmill.dispatch.tables import cursors
 from reelmill.dispatch.tables.conditions import conditions
 from reelmill.dispatch.tables.prefect_tables import flow_run

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from reelmill.dispatch.reading import Progress, progress_of
+from reelmill.dispatch.runs.reading import Progress, progress_of
 from reelmill.dispatch.tables.prefect_tables import artifact
 
 #: The kind of artifact that is a progress bar.

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from reelmill.clock import SYSTEM, Clock
-from reelmill.dispatch.job_filter import JobFilter
-from reelmill.dispatch.reading import Progress
+from reelmill.dispatch.runs.job_filter import JobFilter
+from reelmill.dispatch.runs.reading import Progress
 from reelmill.dispatch.statistics import Statistics, require_days
 from reelmill.dispatch.tables import (
     endings,

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from reelmill.dispatch.reading import Progress
+from reelmill.dispatch.runs.reading import Progress
 from reelmill.dispatch.tables.timeline import TimelineSegment
 from reelmill.queue.job import Job
 

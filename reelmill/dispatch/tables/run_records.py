@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from reelmill.dispatch.job_log import LogLine
+from reelmill.dispatch.runs.job_log import LogLine
 from reelmill.dispatch.tables import job_lines, run_rows
 from reelmill.dispatch.tables.prefect_tables import artifact, flow_run, flow_run_state
 from reelmill.queue.job import RunFacts, job_view

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from av.video.format import VideoFormat
 
+from reelmill.ffmpeg.reading.frames.raster import usual_matrix
 from reelmill.ffmpeg.reading.probe import VideoTrack
-from reelmill.ffmpeg.reading.raster import usual_matrix
 
 _UNSPECIFIED: Final = 2
 #: Code points of matrices (ITU-T H.273, table 4) of BT.2020, and of its primaries (table 2).

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import ffmpeg
 
-from reelmill.ffmpeg.reading.frame_points import SIDE
+from reelmill.ffmpeg.reading.frames.frame_points import SIDE
 from reelmill.ffmpeg.reading.probe import media_url
 
 #: What every encoder is given, see ``Encoding.options``.

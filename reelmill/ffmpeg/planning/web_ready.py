@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.geometry import web_size
-from reelmill.ffmpeg.reading.mp4_boxes import faststart
+from reelmill.ffmpeg.reading.containers.mp4_boxes import faststart
 from reelmill.ffmpeg.reading.probe import MediaInfo, main_video, open_media
 from reelmill.ffmpeg.reading.tracks import decodable_audio
 

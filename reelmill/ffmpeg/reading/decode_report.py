@@ -14,10 +14,10 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from reelmill.ffmpeg.reading.audio_levels import LevelMeter, Levels
+from reelmill.ffmpeg.reading.audio.audio_levels import LevelMeter, Levels
 from reelmill.ffmpeg.reading.decode_request import NO_REQUEST, DecodeRequest, FramePicker
-from reelmill.ffmpeg.reading.frame_points import PointSampler
-from reelmill.ffmpeg.reading.raster import Raster
+from reelmill.ffmpeg.reading.frames.frame_points import PointSampler
+from reelmill.ffmpeg.reading.frames.raster import Raster
 
 
 @dataclass(frozen=True)

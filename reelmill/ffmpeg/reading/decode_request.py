@@ -8,7 +8,7 @@ from typing import Final
 
 from av.video.frame import VideoFrame
 
-from reelmill.ffmpeg.reading.raster import WHOLE, Box, Raster, raster
+from reelmill.ffmpeg.reading.frames.raster import WHOLE, Box, Raster, raster
 
 #: How far times may be off that mean the same, in seconds: Matroska rounds to milliseconds.
 _ROUNDING: Final = 0.001

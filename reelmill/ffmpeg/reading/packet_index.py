@@ -19,8 +19,8 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from reelmill.errors import ReelmillError
-from reelmill.ffmpeg.reading.frame_shapes import NEW, ShapeWatch, tabled_shapes_differ
-from reelmill.ffmpeg.reading.mp4_samples import Sample, samples_of
+from reelmill.ffmpeg.reading.containers.mp4_samples import Sample, samples_of
+from reelmill.ffmpeg.reading.frames.frame_shapes import NEW, ShapeWatch, tabled_shapes_differ
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 
 _IDR: Final = 5  # nal_unit_type of a frame no later one reads past (ITU-T H.264, table 7-1)

@@ -20,10 +20,10 @@ from av.video.stream import VideoStream
 from reelmill.classification import DISK_TROUBLE
 from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
 from reelmill.ffmpeg.demuxers import is_text, opening_options
+from reelmill.ffmpeg.reading.containers.sample_entries import sample_entries
 from reelmill.ffmpeg.reading.cropping import UNCROPPED, Cropping
 from reelmill.ffmpeg.reading.declared_light import declares_light, peak
 from reelmill.ffmpeg.reading.orientation import interlaced, mirrored, rotation
-from reelmill.ffmpeg.reading.sample_entries import sample_entries
 from reelmill.ffmpeg.reading.track_facts import track_facts
 from reelmill.ffmpeg.reading.tracks import (
     AudioTrack,

@@ -8,9 +8,9 @@ from typing import Final
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from reelmill.ffmpeg.reading.matroska_tracks import MatroskaTrack, matroska_tracks
-from reelmill.ffmpeg.reading.sample_entries import SampleEntry
-from reelmill.ffmpeg.reading.transport_streams import dolby_vision_profiles
+from reelmill.ffmpeg.reading.containers.matroska_tracks import MatroskaTrack, matroska_tracks
+from reelmill.ffmpeg.reading.containers.sample_entries import SampleEntry
+from reelmill.ffmpeg.reading.containers.transport_streams import dolby_vision_profiles
 
 #: The codec that Dolby Vision without another layer is in.
 _DOLBY_VISION: Final = "hevc"

@@ -14,7 +14,7 @@ from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from reelmill.ffmpeg.reading.audio_seek import seek_audio
+from reelmill.ffmpeg.reading.audio.audio_seek import seek_audio
 from reelmill.ffmpeg.reading.probe import open_media
 from reelmill.ffmpeg.reading.tracks import decodable_audio
 

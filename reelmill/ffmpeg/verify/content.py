@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from reelmill.ffmpeg.finding import Finding
-from reelmill.ffmpeg.reading.audio_levels import Levels
+from reelmill.ffmpeg.reading.audio.audio_levels import Levels
 from reelmill.ffmpeg.reading.decode_report import DecodeReport
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
 from reelmill.ffmpeg.verify.audio_lag import AudioPosition, NoLag, measured_lag
@@ -20,7 +20,7 @@ from reelmill.ffmpeg.verify.detail_asked import DetailAsked
 from reelmill.ffmpeg.verify.drift import drift_fault
 from reelmill.ffmpeg.verify.film_segments import FilmSegment
 from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame, expected_frames, frame_faults
-from reelmill.ffmpeg.verify.levels_match import level_faults
+from reelmill.ffmpeg.verify.matches.levels_match import level_faults
 from reelmill.ffmpeg.verify.source_levels import TrackLevels, layouts_of, levels_between, track_levels
 from reelmill.ffmpeg.verify.sync import LIMIT, allowed_lag
 from reelmill.ffmpeg.verify.timing import Timing, frame_shift, timing_of

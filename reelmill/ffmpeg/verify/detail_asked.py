@@ -16,7 +16,7 @@ import numpy as np
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.coded_bits import CodedBits
-from reelmill.ffmpeg.verify.detail_match import FLOOR
+from reelmill.ffmpeg.verify.matches.detail_match import FLOOR
 
 #: Least detail that is kept at a quality of x264's scale; in between, in between.
 _QUALITIES: Final = (28, 32, 36, 42, 51)

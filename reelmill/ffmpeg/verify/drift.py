@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelmill.ffmpeg.finding import Finding, FindingKind
-from reelmill.ffmpeg.reading.audio_levels import STEP, Levels
+from reelmill.ffmpeg.reading.audio.audio_levels import STEP, Levels
 from reelmill.ffmpeg.verify.audio_lag import NoLag
 
 #: Steps that are compared in one go, from one such place to the next, and how far off audio is looked for.

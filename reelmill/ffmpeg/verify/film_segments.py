@@ -10,8 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from reelmill.ffmpeg.reading.frames.raster import WHOLE, Box
 from reelmill.ffmpeg.reading.probe import VideoTrack
-from reelmill.ffmpeg.reading.raster import WHOLE, Box
 from reelmill.ffmpeg.verify.detail_asked import NOT_COMPARED, DetailAsked
 
 #: How many frames of a film are compared at least, spread over it; at least one of each segment.

@@ -17,13 +17,13 @@ from typing import Final
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.coded_bits import coded_bits
 from reelmill.ffmpeg.reading.decode_request import FrameRequest
+from reelmill.ffmpeg.reading.frames.raster import WHOLE, Box, Raster, raster
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.reading.raster import WHOLE, Box, Raster, raster
 from reelmill.ffmpeg.verify.detail_asked import LOSSES
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, in_step, shown_box, windows
-from reelmill.ffmpeg.verify.frames_match import Judge, least_distance
-from reelmill.ffmpeg.verify.noise_match import share_of_noise
-from reelmill.ffmpeg.verify.order_match import frames_late, misplaced
+from reelmill.ffmpeg.verify.matches.frames_match import Judge, least_distance
+from reelmill.ffmpeg.verify.matches.noise_match import share_of_noise
+from reelmill.ffmpeg.verify.matches.order_match import frames_late, misplaced
 from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader, first_frame_time
 
 #: In how many places it is looked at whether frames follow one another as in the source, and how many are compared.

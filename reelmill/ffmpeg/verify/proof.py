@@ -12,12 +12,11 @@ from reelmill.errors import InputError, OutputRejected
 from reelmill.ffmpeg.commands.colours import wide
 from reelmill.ffmpeg.finding import Finding, FindingKind, in_words, not_usable
 from reelmill.ffmpeg.geometry import OF_FILM
+from reelmill.ffmpeg.reading.containers.mp4_boxes import faststart
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import DecodeReport
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
-from reelmill.ffmpeg.reading.mp4_boxes import faststart
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
-from reelmill.ffmpeg.verify.colours import colour_faults, washed_out
 from reelmill.ffmpeg.verify.companions import NOTHING, Companions, companion_faults, companions_of
 from reelmill.ffmpeg.verify.content import (
     Content,
@@ -30,7 +29,8 @@ from reelmill.ffmpeg.verify.content import (
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, shown_box
 from reelmill.ffmpeg.verify.frames_compared import order_faults
-from reelmill.ffmpeg.verify.points_match import points_faults
+from reelmill.ffmpeg.verify.matches.colours import colour_faults, washed_out
+from reelmill.ffmpeg.verify.matches.points_match import points_faults
 from reelmill.ffmpeg.verify.source_levels import TrackLevels, layouts_of
 from reelmill.ffmpeg.verify.sync import Offset, segment_lags, synchrony, unexplained_holes
 from reelmill.ffmpeg.verify.timing import (
@@ -249,8 +249,8 @@ def _compare_with_source(
     shown = list(shown_faults(path, content, report, late=(late := wanted.first - original.times.first)))
     if why:  # at another rate frames are beside those of the source, and detail moves
         shown = [fault for fault in shown if fault.kind not in _BESIDE]
-    told = len(made.frames) == len(wanted.frames) and _orderable(source.info, late)
-    if told and all(fault.kind in _BESIDE for fault in shown):
+    countable = len(made.frames) == len(wanted.frames) and _orderable(source.info, late)
+    if countable and all(fault.kind in _BESIDE for fault in shown):
         shown = list(order_faults(content.expected_frames, report.rasters)) or shown
     findings += [*shown, *_shape_faults(source.info, info)]
     for fault in colour_faults(source.info.video, info.video, tone_mapped=source.tone_mapped):
@@ -278,7 +278,7 @@ def _audio_faults(
 
 
 def _orderable(info: MediaInfo, late: float) -> bool:
-    """Whether frames of a source can be told in order; packets at its start may hold some that do not decode."""
+    """Whether frames of a source can be put in order; packets at its start may hold some that do not decode."""
     return abs(late) < frame_length(info) / 2
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 from av.error import FFmpegError
 from av.packet import Packet
 
-from reelmill.ffmpeg.reading.audio_levels import UNKNOWN, Levels, known
-from reelmill.ffmpeg.reading.audio_seek import seek_audio
+from reelmill.ffmpeg.reading.audio.audio_levels import UNKNOWN, Levels, known
+from reelmill.ffmpeg.reading.audio.audio_seek import seek_audio
 from reelmill.ffmpeg.reading.decode_report import Tally
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
 from reelmill.ffmpeg.reading.parallel_decode import check_other_tracks

@@ -26,7 +26,7 @@ from reelmill.ffmpeg.commands.filters import text_subtitles
 from reelmill.ffmpeg.commands.segment_muxer import check_opens
 from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.planning.chunk_plan import Chunk, identity
-from reelmill.ffmpeg.reading.frame_points import append_points
+from reelmill.ffmpeg.reading.frames.frame_points import append_points
 from reelmill.ffmpeg.reading.packet_index import Index
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.transcoder import Transcoder, TranscoderOptions

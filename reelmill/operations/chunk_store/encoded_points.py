@@ -8,7 +8,7 @@ from typing import Final
 
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
-from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, UNKNOWN_FRAME, appended_points
+from reelmill.ffmpeg.reading.frames.frame_points import FRAME_BYTES, UNKNOWN_FRAME, appended_points
 from reelmill.report import Report
 
 _UNKNOWN: Final = "not all frames are compared with those that were encoded: no points of them were written"

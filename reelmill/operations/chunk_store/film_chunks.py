@@ -22,7 +22,7 @@ from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.commands import concat, segment_muxer
 from reelmill.ffmpeg.encoding import Encoding
-from reelmill.ffmpeg.reading.frame_points import FRAME_BYTES, append_points
+from reelmill.ffmpeg.reading.frames.frame_points import FRAME_BYTES, append_points
 from reelmill.ffmpeg.transcoder import EncodeResult
 from reelmill.operations.chunk_store.chunk_maker import ChunkMaker
 from reelmill.operations.chunk_store.encoded_points import points_of, written_points

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import searching
 from reelmill.ffmpeg.binary import version
-from reelmill.ffmpeg.mending import Fault, fault_of, mended, suspect
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
+from reelmill.ffmpeg.remux.mending import Fault, fault_of, mended, suspect
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.chunk_store.chunk_maker import ChunkMaker
 from reelmill.operations.chunk_store.store import Store

@@ -13,8 +13,8 @@ from reelmill.analysis.frames.time_ranges import TimeRange, split_into_ranges
 from reelmill.analysis.scenes import transitions
 from reelmill.analysis.scenes.transitions import Transitions, TransitionSearch, search_ranges
 from reelmill.analysis.scoring.signals import VERSION, Signals, join, measure, packed, unpacked
-from reelmill.catalogue import findings
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import findings
 from reelmill.catalogue.models import Analysis, Video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.reading.held import held_seconds

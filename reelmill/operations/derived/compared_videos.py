@@ -11,9 +11,9 @@ from typing import Final
 
 from reelmill.analysis.similarity.hash_file import HashFile
 from reelmill.analysis.similarity.perceptual_hash import Hashes
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.searching import VideoFacts
+from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos.searching import VideoFacts
 from reelmill.errors import OutsideMediaRoot
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.perceptual_hash_cache import perceptual_hashes

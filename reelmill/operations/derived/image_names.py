@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import product
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import searching
 from reelmill.operations.context import Workbench
 from reelmill.operations.recipe import Recipe, SourceContent
 

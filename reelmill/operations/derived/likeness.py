@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from sqlmodel import Session
 
-from reelmill.catalogue import findings
+from reelmill.catalogue.facts import findings
 from reelmill.catalogue.models import PerceptualHashes, Video
 
 #: Seconds by which one may begin before the other, tried to either side.

@@ -12,8 +12,8 @@ from typing import Final, Protocol
 import numpy as np
 
 from reelmill.analysis.similarity.perceptual_hash import ALGORITHM, Hashes, hash_video
-from reelmill.catalogue import findings
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import findings
 from reelmill.catalogue.models import PerceptualHashes
 from reelmill.errors import ChangedMeanwhile, FileMissing, InputError, OutsideMediaRoot
 from reelmill.operations.context import Workbench, local_media_root

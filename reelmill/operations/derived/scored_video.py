@@ -9,9 +9,9 @@ from reelmill.analysis.scenes import transitions
 from reelmill.analysis.scenes.transitions import Transitions
 from reelmill.analysis.scoring.scoring import explain, scores
 from reelmill.analysis.scoring.selection import ScoredVideo
-from reelmill.catalogue import scenes
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Scene, Video
+from reelmill.catalogue.videos import scenes
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.stream_copy import shown_interval
 from reelmill.operations.context import Workbench

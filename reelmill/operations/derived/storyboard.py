@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.analysis.frames.seek_reader import KeyframeReader, SeekingReader, keyframes
 from reelmill.analysis.frames.tiles import Pixels, draw
 from reelmill.analysis.storyboard_layout import SHEET, Cue, Tile, place_of, plan, tile_size, webvtt
-from reelmill.catalogue import assets
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import AssetKind, Video
 from reelmill.errors import NotAVideo
 from reelmill.ffmpeg.reading.probe import MediaInfo, VideoTrack

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.commands import concat, filters
-from reelmill.ffmpeg.reading.frame_points import UNKNOWN_FRAME
-from reelmill.ffmpeg.reading.loudness import integrated_loudness
+from reelmill.ffmpeg.reading.audio.loudness import integrated_loudness
+from reelmill.ffmpeg.reading.frames.frame_points import UNKNOWN_FRAME
 from reelmill.ffmpeg.reading.seeking import seek_point_from_start
 from reelmill.ffmpeg.verify import Expectation, FilmSegment, verify_intermediate
 from reelmill.operations import size_estimates

@@ -12,8 +12,8 @@ from reelmill.ffmpeg.commands.filters import Cell, fitted_size
 from reelmill.ffmpeg.commands.montage import TimeRange
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import web_size
+from reelmill.ffmpeg.reading.frames.raster import Box
 from reelmill.ffmpeg.reading.probe import MediaInfo
-from reelmill.ffmpeg.reading.raster import Box
 from reelmill.ffmpeg.verify import ANY_SETTINGS, DetailAsked, FilmSegment, first_frame_time
 from reelmill.operations.chunk_store.readable import ReadableVideo
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
 
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.ffmpeg.commands.montage import TimeRange
 from reelmill.ffmpeg.verify import FilmSegment
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
-from reelmill.catalogue.product_sources import SourceSegment
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.process.cost import cost_of_all, with_encoder
 from reelmill.ffmpeg.verify import Expectation

@@ -14,7 +14,7 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.commands import concat
 from reelmill.ffmpeg.geometry import web_size
-from reelmill.ffmpeg.reading.loudness import SILENCE
+from reelmill.ffmpeg.reading.audio.loudness import SILENCE
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.stream_copy import CopyableTrack, Form, NotCopyable, copyable_track, shown_interval
 from reelmill.operations.chunk_store.readable import readable

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.scoring.selection import Segment, best_moments
-from reelmill.catalogue.product_sources import SourceSegment
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.process.cost import Cost, total
 from reelmill.ffmpeg.verify import Expectation

@@ -10,8 +10,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.catalogue import assets
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import AssetKind
 from reelmill.errors import InputError, OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands import gif

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
-from reelmill.catalogue import picking, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
+from reelmill.catalogue.videos import picking, searching
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.context import Workbench

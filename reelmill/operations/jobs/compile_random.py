@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
-from reelmill.catalogue import picking
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.picking import Criteria
+from reelmill.catalogue.videos import picking
+from reelmill.catalogue.videos.picking import Criteria
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations.context import Workbench

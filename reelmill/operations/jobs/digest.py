@@ -13,8 +13,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.scoring.selection import Segment, best_segments, even_segments
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.similarity.duplicates import Duplicates, find_duplicates
 from reelmill.analysis.similarity.hash_file import HashFile
-from reelmill.catalogue.searching import VideoFacts
+from reelmill.catalogue.videos.searching import VideoFacts
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.compared_videos import ComparedVideos
 from reelmill.operations.result_card import ItemTable, ResultCard, ResultImage

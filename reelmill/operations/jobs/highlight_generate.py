@@ -14,13 +14,13 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.scoring.selection import Segment, best_segments
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.commands import montage
 from reelmill.ffmpeg.commands.montage import Montage, TimeRange
 from reelmill.ffmpeg.geometry import web_size
-from reelmill.ffmpeg.reading.loudness import integrated_loudness
+from reelmill.ffmpeg.reading.audio.loudness import integrated_loudness
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.seeking import seek_points
 from reelmill.ffmpeg.verify import Expectation

@@ -13,10 +13,10 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.naming import resolve_video
+from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos.naming import resolve_video
 from reelmill.errors import (
     CapabilityError,
     ChangedMeanwhile,

@@ -8,10 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final, Literal, TypedDict
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.product_sources import SourceSegment
+from reelmill.catalogue.videos import searching
 from reelmill.errors import ChangedMeanwhile, DamagedVideo, OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands.web_audio import surround_tracks
 from reelmill.ffmpeg.encoding import Encoding
@@ -20,11 +20,11 @@ from reelmill.ffmpeg.planning.chunk_plan import CHUNK_SECONDS
 from reelmill.ffmpeg.planning.ladder import LEAST
 from reelmill.ffmpeg.planning.web_ready import web_facts
 from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder, with_vmaf
-from reelmill.ffmpeg.reading.audio_jitter import with_jitter
+from reelmill.ffmpeg.reading.audio.audio_jitter import with_jitter
 from reelmill.ffmpeg.reading.decode import check_whole
+from reelmill.ffmpeg.reading.frames.telecine import with_telecine
 from reelmill.ffmpeg.reading.packet_index import ShapesChange
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
-from reelmill.ffmpeg.reading.telecine import with_telecine
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.trials.subtitles import usable_subtitles
 from reelmill.ffmpeg.trials.vmaf import require_vmaf, vmaf

@@ -12,11 +12,11 @@ from av.error import FFmpegError
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import IntegrityError
 
-from reelmill.catalogue import scanning
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.catalogue.scanning import RecordedFile, SeenFile
+from reelmill.catalogue.videos import scanning
+from reelmill.catalogue.videos.scanning import RecordedFile, SeenFile
 from reelmill.collector import uncollected
 from reelmill.errors import ReelmillError, Unreadable, Unstorable
 from reelmill.operations.ownership import require_ours

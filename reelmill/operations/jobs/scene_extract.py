@@ -12,10 +12,11 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.scenes.transitions import VERSION, Interval
-from reelmill.catalogue import assets, scenes
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import AssetKind
-from reelmill.catalogue.product_sources import SourceSegment
+from reelmill.catalogue.videos import scenes
 from reelmill.ffmpeg.verify import Expectation
 from reelmill.operations import size_estimates
 from reelmill.operations.chunk_store.readable import ReadableVideo, open_video

@@ -12,8 +12,8 @@ from reelmill.analysis.tagging.back_end import BackEnd, Subject, Vram
 from reelmill.analysis.tagging.backends import choose
 from reelmill.analysis.tagging.rules import Tag
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.tagging import set_found, tags_of
 from reelmill.catalogue.models import VideoTag
-from reelmill.catalogue.tagging import set_found, tags_of
 from reelmill.operations.chunk_store.readable import open_video
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.analysis_cache import signals_of, transitions_of

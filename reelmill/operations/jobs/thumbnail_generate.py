@@ -12,8 +12,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.catalogue import assets
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import AssetKind
 from reelmill.errors import OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands.still import still

@@ -9,11 +9,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.verdicts import outweighs
 from reelmill.catalogue.models import OF_BYTES, Video, utc_now
-from reelmill.catalogue.naming import resolve_video
-from reelmill.catalogue.verdicts import outweighs
+from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos.naming import resolve_video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.reading.decode import check_whole, check_windows
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe

@@ -28,10 +28,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from reelmill import guard
-from reelmill.catalogue import merging, searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.videos import merging, searching
 from reelmill.errors import (
     CapabilityError,
     ChangedMeanwhile,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.storage.media_root import PLAYBACK
 
 

@@ -20,12 +20,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from reelmill import guard
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.product_sources import SourceSegment, only_source
+from reelmill.catalogue.facts.verdicts import FULL
 from reelmill.catalogue.limits import unfit_record
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.catalogue.product_sources import SourceSegment, only_source
-from reelmill.catalogue.verdicts import FULL
+from reelmill.catalogue.videos import searching
 from reelmill.errors import NameTaken, WrongParameter
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.process.cost import Cost

@@ -10,10 +10,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from reelmill import guard
-from reelmill.catalogue import product_sources, searching
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import product_sources
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.catalogue.product_sources import SourceSegment
+from reelmill.catalogue.videos import searching
 from reelmill.errors import PlatformError, WorkError
 from reelmill.operations.publishing import journal, older_journal
 from reelmill.report import Report

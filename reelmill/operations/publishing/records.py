@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 from typing import Any, Final
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts.verdicts import OPENED
 from reelmill.catalogue.limits import clean
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.catalogue.verdicts import OPENED
+from reelmill.catalogue.videos import searching
 from reelmill.errors import InputError
 from reelmill.ffmpeg.process.cost import Cost
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.videos import searching
 from reelmill.errors import ChangedMeanwhile, Unreadable
 from reelmill.operations.recipe import Recipe, SourceContent
 from reelmill.storage.absence import ABSENT

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.listing import ORIGINALS, count_matching, every_video
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.naming import resolve_video
+from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos.listing import ORIGINALS, count_matching, every_video
+from reelmill.catalogue.videos.naming import resolve_video
 from reelmill.errors import FfmpegFailed, InputError, ReelmillError, Unreadable, UserError
 from reelmill.ffmpeg.commands.filters import text_subtitles
 from reelmill.ffmpeg.encoding import Encoding
-from reelmill.ffmpeg.mending import fault_of, read_through, suspect
 from reelmill.ffmpeg.planning.web_ready import Verdict, web_facts
+from reelmill.ffmpeg.reading.frames.telecine import with_telecine
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
-from reelmill.ffmpeg.reading.telecine import with_telecine
 from reelmill.ffmpeg.reading.track_bytes import bytes_beside
+from reelmill.ffmpeg.remux.mending import fault_of, read_through, suspect
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.trials.encode_prediction import predict
 from reelmill.ffmpeg.trials.subtitles import usable_subtitles, with_subtitles

@@ -11,9 +11,9 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.catalogue import searching
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
+from reelmill.catalogue.videos import searching
 from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.process.cost import Cost
 from reelmill.ffmpeg.reading.probe import MediaInfo

@@ -6,15 +6,15 @@ import sys
 import time
 from pathlib import Path, PurePosixPath
 
+from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.product_sources import SourceSegment
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.commands import web_copy
 from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.planning.web_ready import Verdict, verdict, web_facts
 from reelmill.ffmpeg.process.cost import Cost, cost_of, with_encoder
 from reelmill.ffmpeg.reading.decode import check_windows
-from reelmill.ffmpeg.reading.frame_shapes import tabled_shapes_differ
+from reelmill.ffmpeg.reading.frames.frame_shapes import tabled_shapes_differ
 from reelmill.ffmpeg.reading.packet_index import ShapesChange
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.trials.subtitles import usable_subtitles

@@ -12,10 +12,10 @@ from nicegui import ui
 from reelmill.api.access.caller import NotLoggedIn, TooManyAttempts
 from reelmill.api.access.roles import Permission
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.filter_conditions import And, Comparison, Or
+from reelmill.catalogue.filters.filter_conditions import And, Comparison, Or
 from reelmill.catalogue.limits import clean
-from reelmill.catalogue.listing import list_videos
-from reelmill.catalogue.video_parameters import resolve_parameters
+from reelmill.catalogue.videos.listing import list_videos
+from reelmill.catalogue.videos.video_parameters import resolve_parameters
 from reelmill.dispatch import SubmitOptions
 from reelmill.dispatch.intake import SubmittedJob
 from reelmill.errors import ReelmillError, UnknownName, UserError, WrongParameter

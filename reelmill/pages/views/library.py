@@ -9,10 +9,10 @@ from typing import Final
 from nicegui import ui
 
 from reelmill.api.access.roles import Permission
-from reelmill.catalogue.browsing import Order, VideoPage, browse, directory_types
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.listing import Total
-from reelmill.catalogue.savings import Savings, savings_of
+from reelmill.catalogue.videos.browsing import Order, VideoPage, browse, directory_types
+from reelmill.catalogue.videos.listing import Total
+from reelmill.catalogue.videos.savings import Savings, savings_of
 from reelmill.errors import FilterError, UserError
 from reelmill.pages import theme
 from reelmill.pages.components.query_form import query_choice, query_form, query_text

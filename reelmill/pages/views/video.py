@@ -14,8 +14,8 @@ from reelmill.api.access.roles import Permission
 from reelmill.api.routes.video_views import fitting_tags, read_scenes
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import ProductSource, Video
-from reelmill.catalogue.searching import get_video
-from reelmill.catalogue.video_details import VideoDetails, read_details
+from reelmill.catalogue.videos.searching import get_video
+from reelmill.catalogue.videos.video_details import VideoDetails, read_details
 from reelmill.dispatch import JobFilter
 from reelmill.errors import UnknownVideo
 from reelmill.pages import theme

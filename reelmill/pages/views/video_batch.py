@@ -12,7 +12,7 @@ from nicegui import ui
 from reelmill.api.access.roles import Permission
 from reelmill.catalogue.models import BatchState
 from reelmill.dispatch import Actor, BatchStatus
-from reelmill.dispatch.batches import BatchPreview
+from reelmill.dispatch.services.batches import BatchPreview
 from reelmill.errors import ReelmillError
 from reelmill.pages import theme
 from reelmill.pages.components.dialogue import confirmed

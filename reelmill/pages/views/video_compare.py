@@ -11,7 +11,7 @@ from nicegui import ui
 from reelmill.api.access.roles import Permission
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.searching import get_video
+from reelmill.catalogue.videos.searching import get_video
 from reelmill.errors import UnknownVideo
 from reelmill.operations.derived.likeness import likenesses
 from reelmill.pages import theme

@@ -1,0 +1,274 @@
+"""Sources that lie about their times or colours, or change shape or channels, mended: no job needs to know of it.
+
+What is wrong is found in the packets. ``retiming`` and bitstream filters mend it as packets are copied, and nothing is
+encoded but what changes its shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+import ffmpeg
+from av.error import FFmpegError
+from av.packet import Packet
+
+from reelmill.ffmpeg.codecs import UNKNOWN_COLOURS, codec_named
+from reelmill.ffmpeg.commands.boxing import boxed
+from reelmill.ffmpeg.commands.filters import arguments
+from reelmill.ffmpeg.commands.recolouring import CONVERTED, recoloured
+from reelmill.ffmpeg.reading.audio.channel_watch import ChannelWatch, changing_tracks
+from reelmill.ffmpeg.reading.frames.frame_shapes import LOSING, ShapeWatch, indexed_shapes_differ, tabled_shapes_differ
+from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media, probe
+from reelmill.ffmpeg.reading.tracks import UNKNOWN, decodable_audio
+from reelmill.ffmpeg.remux.ended_sequences import with_ended_sequences
+from reelmill.ffmpeg.remux.retiming import on_one_time_line, retimed
+from reelmill.ffmpeg.remux.time_line import TimeLine
+from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.report import Report
+
+#: Containers of broadcasts, in which a clock may start again.
+_BROADCAST: Final = ("mpegts", "mpeg")
+#: How many seconds before it is shown no frame is decoded.
+_FORWARD: Final = 10
+#: Packets that are asked whether times of presentation are to be believed.
+_ASKED: Final = 256
+#: Colour matrices (ITU-T H.273, table 4) that ffmpeg's scaler takes no frames of: 3 is reserved; YCgCo and BT.2020 of
+#: constant luminance are converted, the others stand in files by mistake.
+_UNKNOWN_MATRICES: Final = (3, *CONVERTED, 11, *range(12, 18))
+
+#: Layouts that take up to so many channels.
+_LAYOUTS: Final = ((2, "stereo"), (6, "5.1"), (8, "7.1"))
+
+#: Bitstream filters that say of colours that they are not known, for codecs that are read and never encoded.
+_UNTAGGED: Final = {
+    "mpeg2video": f"mpeg2_metadata={UNKNOWN_COLOURS}",
+    "prores": "prores_metadata=color_primaries=unknown:color_trc=unknown:colorspace=unknown",
+}
+
+
+class Fault(Enum):
+    """What is wrong with a source, as a part of a sentence."""
+
+    JUMPS = "its clock jumps or starts again"
+    EARLY = "its frames are said to be shown before they are decoded"
+    AHEAD = "frames are said to be shown long after they are decoded"
+    CHANNELS = "its audio changes its channels on the way"
+    RESERVED = "its colours are declared in a way that no scaler takes"
+    SHAPES = "its frames change their shape on the way, and are boxed"
+
+
+def suspect(info: MediaInfo) -> bool:
+    """Whether a file is of a kind that may have to be mended, so that it is worth being looked into (pure)."""
+    return info.container in (*_BROADCAST, "flv") or _indexed(info) or _tabled(info) or _recoloured(info)
+
+
+def read_through(info: MediaInfo) -> bool:
+    """Whether finding out what is to be mended takes a reading of the whole file (pure)."""
+    return info.container in _BROADCAST
+
+
+def _indexed(info: MediaInfo) -> bool:
+    """Whether a file is of the kind that calls are recorded in, whose frames may change their shape."""
+    return "matroska" in info.container
+
+
+def _recoloured(info: MediaInfo) -> bool:
+    """Whether the colours of a file are declared in a way that is to be changed; that of HDR goes with its light."""
+    return info.video.matrix in _UNKNOWN_MATRICES and info.video.hdr is None
+
+
+def _tabled(info: MediaInfo) -> bool:
+    """Whether tables of a file have its keyframes."""
+    return "mp4" in info.container
+
+
+def fault_of(path: Path, info: MediaInfo) -> Fault | None:
+    """What is to be mended of a file; a broadcast is read through for that, of others a few packets.
+
+    Args:
+        path: the file.
+        info: its facts.
+
+    Returns:
+        What is wrong; None where nothing is.
+
+    Raises:
+        FileMissing, NotAVideo, InputError: it does not open.
+        Unreadable: the disk does not give its bytes.
+    """
+    if _recoloured(info):
+        return Fault.RESERVED
+    if _indexed(info):
+        return Fault.SHAPES if indexed_shapes_differ(path) else None
+    if _tabled(info):
+        return Fault.SHAPES if tabled_shapes_differ(path) else None
+    return _fault_of_packets(path, info)
+
+
+def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
+    broadcast = info.container in _BROADCAST
+    early, ahead = 0, False
+    shapes, channels = ShapeWatch(info.video.codec), ChannelWatch()
+    line = TimeLine()
+    with open_media(path) as container:
+        found = main_video(container)
+        assert found is not None
+        audio = [stream for _, stream in decodable_audio(container)] if broadcast else []
+        number = 0
+        try:
+            for packet in container.demux([found[1], *audio]):
+                if packet.stream.index == found[1].index and number < _ASKED:
+                    number += 1
+                    early += _early(packet)
+                elif not broadcast:
+                    break
+                if packet.stream.index == found[1].index and broadcast:
+                    shapes.add(bytes(packet) if packet.is_keyframe else b"")
+                    ahead = ahead or _far_ahead(packet)
+                if packet.stream.index != found[1].index:
+                    channels.add(packet)
+                if broadcast and packet.dts is not None:
+                    line.shift(packet.stream.index, packet.dts, packet.duration or 0)
+        except FFmpegError as error:  # what comes before the damage counts
+            blame_disk(error, path)
+    if 2 * early > number:
+        return Fault.EARLY
+    if ahead:
+        return Fault.AHEAD
+    if line.jumped:
+        return Fault.JUMPS
+    if channels.changing:
+        return Fault.CHANNELS
+    changed = shapes.changed if broadcast else indexed_shapes_differ(path)
+    return Fault.SHAPES if changed else None
+
+
+def _untagged(codec: str) -> str | None:
+    """The bitstream filter for a codec; None where there is none."""
+    encoded = codec_named(codec)
+    return _UNTAGGED.get(codec) if encoded is None else encoded.untagged
+
+
+def _early(packet: Packet[Any]) -> bool:
+    return packet.pts is not None and packet.dts is not None and packet.pts < packet.dts
+
+
+def _far_ahead(packet: Packet[Any]) -> bool:
+    """Whether a frame is to be shown so long after it is decoded that no decoder could hold what comes between."""
+    if packet.pts is None or packet.dts is None or packet.time_base is None:
+        return False
+    return (packet.pts - packet.dts) * packet.time_base > _FORWARD
+
+
+def mended(
+    transcoder: Transcoder, source: tuple[Path, MediaInfo], fault: Fault, target: Path, report: Report
+) -> MediaInfo:
+    """Copy the tracks that decode into a file without the fault; whatever jumps may change its shape, too.
+
+    Args:
+        transcoder: whose ffmpeg copies.
+        source: the video and its facts.
+        fault: what is wrong.
+        target: the file to write.
+        report: where lines and progress go.
+
+    Returns:
+        The facts of the new file.
+
+    Raises:
+        FfmpegFailed, ProcessStalled, DiskFull.
+    """
+    path, info = source
+    left_out, title = info.left_out, info.title
+    _mend(transcoder, source, fault, target, report)
+    while fault in (Fault.JUMPS, Fault.CHANNELS):  # which hide other faults
+        further = fault_of(target, made) if suspect(made := probe(target)) else None
+        if further not in (Fault.CHANNELS, Fault.SHAPES) or further is fault:
+            break
+        fault, path = further, target.rename(target.with_name(f"{target.name}-{further.name}"))
+        _mend(transcoder, (path, made), fault, target, report)
+        path.unlink()
+    return replace(probe(target), left_out=left_out, title=title)
+
+
+def _mend(transcoder: Transcoder, source: tuple[Path, MediaInfo], fault: Fault, target: Path, report: Report) -> None:
+    """Write a file without one fault; arguments and errors as those of ``mended``."""
+    path, info = source
+    if fault in (Fault.EARLY, Fault.AHEAD):
+        retimed(path, info, target)
+        return
+    if fault is Fault.JUMPS:
+        on_one_time_line(path, info, target, _container(info))
+        return
+    if fault is Fault.SHAPES:
+        _box(transcoder, source, target, report)
+        return
+    if fault is Fault.CHANNELS:
+        command = in_one_layout(path, info, target, changing_tracks(path))
+    else:
+        filters = None if info.video.matrix in CONVERTED else _untagged(info.video.codec)
+        command = recoloured(path, info, target) if filters is None else copied(path, info, target, filters)
+    transcoder.run(command, report, info.duration)
+
+
+def _box(transcoder: Transcoder, source: tuple[Path, MediaInfo], target: Path, report: Report) -> None:
+    path, info = source
+    if info.video.codec not in LOSING:
+        transcoder.run(boxed(path, info, target), report, info.duration)
+        return
+    whole = target.with_name(f"{target.name}-whole")
+    with_ended_sequences(path, info, whole)
+    transcoder.run(boxed(whole, probe(whole), target), report, info.duration)
+    whole.unlink()
+
+
+def in_one_layout(source: Path, info: MediaInfo, target: Path, changing: Mapping[int, int]) -> tuple[str, ...]:
+    """ffmpeg's arguments for a Matroska file in which audio that changes its channels has them all (pure).
+
+    Args:
+        source: the video.
+        info: its facts.
+        target: the file to write.
+        changing: the most channels of each audio track that changes them, by its number among those.
+
+    Returns:
+        ffmpeg's arguments; what changes becomes lossless, all else is copied.
+    """
+    media = ffmpeg.input(media_url(source))
+    streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio)]
+    options: dict[str, Any] = {"c": "copy", "f": "matroska", "fflags": "+bitexact"}
+    for number, track in enumerate(info.audio):
+        if track.index in changing:
+            layout = next(name for most, name in _LAYOUTS if changing[track.index] <= most)
+            options |= {f"c:a:{number}": "flac", f"filter:a:{number}": f"aformat=channel_layouts={layout}"}
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def copied(source: Path, info: MediaInfo, target: Path, filters: str) -> tuple[str, ...]:
+    """ffmpeg's arguments that copy the main video track, the audio tracks that decode and the subtitles (pure).
+
+    Args:
+        source: the video.
+        info: its facts.
+        target: the file to write.
+        filters: bitstream filters for the video.
+
+    Returns:
+        ffmpeg's arguments.
+    """
+    media = ffmpeg.input(media_url(source))
+    streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio)]
+    streams += [media[f"s:{place}"] for place, codec in enumerate(info.subtitle_codecs) if codec != UNKNOWN]
+    options: dict[str, Any] = {"c": "copy", "f": _container(info), "fflags": "+bitexact", "bsf:v": filters}
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def _container(info: MediaInfo) -> str:
+    """One that keeps the times of a source's container, and is never taken for a finished web copy."""
+    if info.container in _BROADCAST:
+        return "mpegts" if info.container == "mpegts" else "vob"
+    return "mov" if "mp4" in info.container else "matroska"
