@@ -21,6 +21,7 @@ from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.decode import check_whole, decoded_seek_point
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
 from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.ffmpeg.verify.companions import companions_of
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.clip_generate import clip_generate
 from reelmill.operations.jobs.compile_gif import compile_gif
@@ -632,6 +633,23 @@ def test_colours_in_a_matrix_of_few_are_shown_as_they_were(
             found.append(next(still.decode(video=0)).to_ndarray(format="rgb24").astype(int))
     assert abs(found[0] - found[1]).mean() < 8  # 5 of constant luminance; taken for the other, 16 and more
     assert reencode(bench, ids[0], preset="ultrafast").frames_encoded == 25
+
+
+def test_frames_of_such_a_matrix_keep_their_times_and_their_subtitles(bench: Workbench, tmp_path: Path) -> None:
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:00,200 --> 00:00:00,800\nBars\n")
+    source = bench.root.folder("inbox") / "few.mp4"
+    pattern = "smptebars=size=160x120:rate=60:duration=2,format=gbrp,zscale=matrix=ycgco,format=yuv444p"
+    uneven = f"{pattern},select='not(mod(n,7))+not(mod(n,4))'"
+    timed = ("-fps_mode", "passthrough", "-c:v", "libx264", "-qp", "1", "-c:s", "mov_text")
+    generated(source, "-f", "lavfi", "-i", uneven, "-i", words, *timed)
+    made = reencode(bench, str(add(bench, source).id), preset="ultrafast")
+    copy = bench.root.path / made.path
+    with av.open(str(source)) as was, av.open(str(copy)) as container:
+        wanted = [float(frame.time or 0) for frame in was.decode(video=0)]
+        assert [float(frame.time or 0) for frame in container.decode(video=0)] == pytest.approx(wanted, abs=0.0015)
+        assert len(wanted) == 43
+    assert [track.codec for track in companions_of(copy).subtitles] == ["mov_text"]
 
 
 def test_a_cropped_matroska_is_drawn_as_it_is_shown(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from reelmill.ffmpeg.commands.filters import text_subtitles
+from reelmill.ffmpeg.commands.filters import matroska_texts
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import web_size
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
@@ -33,11 +33,10 @@ def boxed(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
         ffmpeg's arguments.
     """
     options: dict[str, Any] = {**ENCODING.options(), "fps_mode:v": "passthrough", "enc_time_base:v": "filter"}
-    options |= {"c:a": "copy", "f": "matroska"}
+    texts, held = matroska_texts(info)
+    options |= {"c:a": "copy", **held, "f": "matroska"}
     tracks = [word for track in info.audio for word in ("-map", f"0:a:{track.index}")]
-    if "matroska" in info.container:  # others hold subtitles that it cannot
-        tracks += [word for place in text_subtitles(info) for word in ("-map", f"0:s:{place}")]
-        options |= {"c:s": "copy"}
+    tracks += [word for place in texts for word in ("-map", f"0:s:{place}")]
     written = [word for name, value in options.items() for word in (f"-{name}", str(value))]
     graph = ("-filter_complex", f"{_frames(source, info)}[v]", "-map", "[v]")
     return "-copyts", "-i", media_url(source), *graph, *tracks, *written, media_url(target)

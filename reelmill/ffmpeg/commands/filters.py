@@ -88,6 +88,20 @@ def text_subtitles(info: MediaInfo) -> tuple[int, ...]:
     return tuple(index for index, codec in enumerate(info.subtitle_codecs) if codec in TEXT_SUBTITLES)
 
 
+def matroska_texts(info: MediaInfo) -> tuple[tuple[int, ...], dict[str, str]]:
+    """Text subtitles as Matroska holds them: as they are, but for those of an mp4, which become SubRip.
+
+    Args:
+        info: the video's facts.
+
+    Returns:
+        Their places among the subtitle tracks, from 0, and ffmpeg's options for them in this order.
+    """
+    places = text_subtitles(info)
+    kept = {"mov_text": "subrip"}
+    return places, {f"c:s:{n}": kept.get(info.subtitle_codecs[place], "copy") for n, place in enumerate(places)}
+
+
 def companions(media: Any, info: MediaInfo, number: int = 0) -> tuple[list[Any], dict[str, Any]]:
     """What comes with the video and audio of a file into an mp4: text subtitles, chapters, metadata.
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import ffmpeg
 
 from reelmill.ffmpeg.commands.boxing import ENCODING
-from reelmill.ffmpeg.commands.filters import arguments
+from reelmill.ffmpeg.commands.filters import arguments, matroska_texts
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url
 
 #: Code points of matrices (ITU-T H.273, table 4) that zimg converts from: YCgCo, and BT.2020 of constant luminance.
@@ -18,7 +18,7 @@ CONVERTED: Final = (_YCGCO, _CONSTANT)
 
 
 def recoloured(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
-    """A Matroska file with colours that every scaler takes; audio and subtitles are copied.
+    """A Matroska file with colours that every scaler takes, at their own times; audio and text subtitles are kept.
 
     Args:
         source: the video.
@@ -37,6 +37,8 @@ def recoloured(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
         frames = frames.filter("zscale", matrix="2020_ncl", **known)
     else:
         frames = frames.filter("setparams", colorspace="unknown")
-    options: dict[str, Any] = {**ENCODING.options(), "fps_mode:v": "passthrough", "c:a": "copy", "f": "matroska"}
-    tracks = [media[f"a:{track.index}"] for track in info.audio]
+    texts, held = matroska_texts(info)
+    options: dict[str, Any] = {**ENCODING.options(), "fps_mode:v": "passthrough", "enc_time_base:v": "filter"}
+    options |= {"c:a": "copy", **held, "f": "matroska"}
+    tracks = [media[f"a:{track.index}"] for track in info.audio] + [media[f"s:{place}"] for place in texts]
     return arguments(ffmpeg.output(frames, *tracks, media_url(target), **options))

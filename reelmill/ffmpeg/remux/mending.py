@@ -221,9 +221,11 @@ def _box(transcoder: Transcoder, source: tuple[Path, MediaInfo], target: Path, r
         transcoder.run(boxed(path, info, target), report, info.duration)
         return
     whole = target.with_name(f"{target.name}-whole")
-    with_ended_sequences(path, info, whole)
-    transcoder.run(boxed(whole, probe(whole), target), report, info.duration)
-    whole.unlink()
+    try:
+        with_ended_sequences(path, info, whole)
+        transcoder.run(boxed(whole, probe(whole), target), report, info.duration)
+    finally:
+        whole.unlink(missing_ok=True)
 
 
 def in_one_layout(source: Path, info: MediaInfo, target: Path, changing: Mapping[int, int]) -> tuple[str, ...]:
