@@ -62,8 +62,8 @@ class Walk:
         Returns:
             Paths relative to the media root.
         """
-        root = Path(os.path.realpath(self.root.path))
-        return sorted(str(point.relative_to(root)) for point in self._mounts - mounts_below(folder))
+        place, real = Path(self._relative(os.fspath(folder))), os.path.realpath(folder)  # it may be a link
+        return sorted(str(place / point.relative_to(real)) for point in self._mounts - mounts_below(folder))
 
     def meets(self, folder: Path, path: str) -> bool:
         """Whether a walk would come across this file now.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from reelmill.ffmpeg.reading.audio.channel_watch import channels
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.remux.mending import Fault, fault_of, mended
+from reelmill.ffmpeg.remux.packet_copy import copy_packets
 from reelmill.ffmpeg.remux.time_line import TICKS, TimeLine
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.report import NullReport
@@ -43,6 +45,24 @@ def test_a_broadcast_whose_audio_pauses_is_left_as_it_is(tmp_path: Path) -> None
     assert fault_of(source, probe(source)) is None
     again = joined(tmp_path / "joined.ts", clip(tmp_path / "a.ts"), clip(tmp_path / "b.ts"))
     assert fault_of(again, probe(again)) is Fault.JUMPS
+
+
+def test_packets_that_come_before_the_one_before_are_copied_behind_it(tmp_path: Path) -> None:
+    """As a container holds them whose recordings overlap a little where they were joined."""
+    options = ("-c:a", "mp2", "-ar", "48000")
+    first = clip(tmp_path / "a.ts", codec="mpeg2video", seconds=2, options=options)
+    later = ("-output_ts_offset", "1.99")
+    again = clip(tmp_path / "b.ts", codec="mpeg2video", size="320x240", seconds=2, options=(*options, *later))
+    source, target = joined(tmp_path / "both.ts", first, again), tmp_path / "copied.mkv"
+    info = probe(source)
+    copy_packets(source, info, target, "matroska", lambda packet: [packet] if packet.size else [])
+    assert _packets_of(target) == _packets_of(source)
+
+
+def _packets_of(path: Path) -> dict[str, int]:
+    """How many packets each kind of track has."""
+    with av.open(str(path)) as container:
+        return dict(Counter(packet.stream.type for packet in container.demux() if packet.size))
 
 
 @pytest.mark.parametrize(

@@ -530,12 +530,15 @@ class _Unmounting(tuple[str, ...]):
         return super().__iter__()
 
 
-@pytest.mark.parametrize("where", ["inbox", "inbox/my disk"])
+@pytest.mark.parametrize(("where", "linked"), [("inbox", False), ("inbox/my disk", False), ("inbox/my disk", True)])
 def test_a_disk_that_is_unmounted_while_its_folder_is_walked_lost_nothing(
-    library: Library, tmp_path: Path, where: str
+    library: Library, tmp_path: Path, where: str, linked: bool
 ) -> None:
     """Its folder is there, empty, and the rest of the library with it."""
     place, disk = library.root.path / where, tmp_path / "disk"
+    if linked:
+        (library.root.path / "inbox").rename(tmp_path / "elsewhere")
+        (library.root.path / "inbox").symlink_to(tmp_path / "elsewhere")
     (disk / "a folder").mkdir(parents=True)
     place.mkdir(exist_ok=True)
     mount = ["mount", "--bind", str(disk), str(place)]

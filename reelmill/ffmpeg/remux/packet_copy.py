@@ -27,6 +27,8 @@ def copy_packets(
 ) -> None:
     """Copy the main video track, the audio tracks that decode and, but into Matroska, the subtitles.
 
+    A packet that comes before the one before it, as where recordings that were joined overlap, is put behind that.
+
     Args:
         path: the video.
         info: its facts.
@@ -50,11 +52,23 @@ def copy_packets(
         for stream in kept:
             streams[stream.index].metadata.update(stream.metadata)
             streams[stream.index].disposition = stream.disposition
+        latest: dict[int, int] = {}
         for packet in _packets(path, source, kept):
             stream = streams[packet.stream.index]
             for changed in change(packet):
+                _put_behind(changed, latest, stream.index)
                 changed.stream = stream
                 output.mux(changed)
+
+
+def _put_behind(packet: Packet[Any], latest: dict[int, int], track: int) -> None:
+    """Times that do not go backwards: containers refuse a packet whose DTS is before the last one's."""
+    if packet.dts is None:
+        return
+    dts = max(packet.dts, latest.get(track, packet.dts))
+    if dts != packet.dts and packet.pts is not None:
+        packet.pts = max(packet.pts, dts)
+    packet.dts = latest[track] = dts
 
 
 def _packets(path: Path, source: InputContainer, kept: Sequence[Any]) -> Iterator[Packet[Any]]:
