@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.videos import scanning
 from reelmill.operations.walk import Walk
-from reelmill.storage.media_root import INBOX, LIBRARY, PUBLIC, MediaRoot
+from reelmill.storage.media_root import INBOX, LIBRARY, OWN_FOLDERS, PUBLIC, MediaRoot
 from reelmill.storage.system_folders import is_system_folder
 
 
@@ -33,15 +33,16 @@ def folders_never_scanned(
         with session() as opened:
             known = scanning.known_files(opened, directory_type, limit=1)
         folder, walk = root.folder(directory_type), Walk(root, extensions, system_folders)
-        if not known and folder.is_dir() and next(walk.files(folder), None) is not None:
-            found.append(root.relative_folder(directory_type))
+        with suppress(OSError):  # its disk does not answer: there is nothing to point at
+            if not known and folder.is_dir() and next(walk.files(folder), None) is not None:
+                found.append(root.relative_folder(directory_type))
     return tuple(found)
 
 
 def _directory_types(root: MediaRoot, system_folders: Sequence[str]) -> Iterator[str]:
     names = [INBOX, PUBLIC]
-    with suppress(OSError):  # it is not there, or its disk does not answer: there is nothing to point at
-        names += sorted(folder.name for folder in (root.path / LIBRARY).iterdir())
+    with suppress(OSError):  # it is not there, or its disk does not answer
+        names += sorted({folder.name for folder in (root.path / LIBRARY).iterdir()} - {*OWN_FOLDERS})
     for name in names:
         if name.isprintable() and not name.startswith(".") and not is_system_folder(name, system_folders):
             yield name

@@ -50,7 +50,7 @@ def runs(
     Args:
         folders: where to begin, one after the other; one that is not there holds nothing.
         enter: whether a folder, no link to one, is walked through, too.
-        unreadable: called with each folder that cannot be listed, and why.
+        unreadable: called with each folder that cannot be listed, and each entry that may be one, and why.
 
     Yields:
         Entries of one folder that are not entered and stand beside each other; at least one.
@@ -103,7 +103,7 @@ def side_by_side(files: Iterable[Found], records: Iterable[Known]) -> Iterator[t
 def _listing(folder: str, unreadable: Callable[[str, OSError], None]) -> Iterator[tuple[str, os.DirEntry[str]]]:
     try:
         with os.scandir(folder) as listing:
-            found = {_place(entry): entry for entry in listing}
+            found = {_place(entry, unreadable): entry for entry in listing}
     except FileNotFoundError:  # removed meanwhile
         found = {}
     except OSError as error:
@@ -114,9 +114,10 @@ def _listing(folder: str, unreadable: Callable[[str, OSError], None]) -> Iterato
         yield place, found.pop(place)  # taken out one by one, so that what was walked through is freed
 
 
-def _place(entry: os.DirEntry[str]) -> str:
+def _place(entry: os.DirEntry[str], unreadable: Callable[[str, OSError], None]) -> str:
     """What an entry is sorted by: a folder stands where the paths in it do."""
     try:
         return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
-    except OSError:  # a disk that does not answer: whoever looks at the entry finds the same
+    except OSError as error:  # a disk that does not answer, so that it may be a folder with all that is below
+        unreadable(entry.path, error)
         return entry.name

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import text
@@ -96,12 +96,27 @@ def test_what_a_killed_run_wrote_down_has_what_it_was_made_of(bench: Workbench, 
     assert taken(WANTED) == [("inbox/source.mp4", None, 1.5, None, None, None)] * 2
 
 
+_WHOLE: Final = [(None, None, None, None)]
+
+
+def _span(start: float, end: float) -> dict[str, float]:
+    return {"start": start, "end": end, "score": 0.5}
+
+
 @pytest.mark.parametrize(
     ("folder", "details", "figures", "times"),
     [
-        ("playback", {"cost": {"bytes_in": 30, "cpu_seconds": 2.5, "joules": None, "vmaf": 91.5}}, (30, 2.5, 91.5), ()),
-        ("playback", None, (20, None, None), ()),
-        ("clips", {"start": 1.5, "end": 3, "reason": "loud"}, (None, None, None), (1.5, 3)),
+        (
+            "playback",
+            {"cost": {"bytes_in": 30, "cpu_seconds": 2.5, "joules": None, "vmaf": 91.5}},
+            (30, 2.5, 91.5),
+            _WHOLE,
+        ),
+        ("playback", None, (20, None, None), _WHOLE),
+        ("clips", {"start": 1.5, "end": 3, "reason": "loud"}, (None,) * 3, [(1.5, 3, None, None)]),
+        ("clips", {"start": "soon", "end": None}, (None,) * 3, _WHOLE),
+        ("digests", {"segments": [_span(0, 2), _span(5, 6.5)]}, (None,) * 3, [(0, 2, 0, 2), (5, 6.5, 2, 3.5)]),
+        ("highlights", {"moments": [_span(1, 2), _span(4, 5)]}, (None,) * 3, [(1, 2, None, None), (4, 5, None, None)]),
     ],
 )
 def test_a_journal_of_before_says_in_its_details_what_was_made_of_what(
@@ -110,7 +125,7 @@ def test_a_journal_of_before_says_in_its_details_what_was_made_of_what(
     folder: str,
     details: dict[str, Any] | None,
     figures: tuple[object, ...],
-    times: tuple[float, ...],
+    times: list[tuple[float | None, ...]],
 ) -> None:
     """A site that was killed as 0.3, and came up as this version: the copy had no figures, for ever."""
     path = f"{folder}/out.mp4"
@@ -129,7 +144,7 @@ def test_a_journal_of_before_says_in_its_details_what_was_made_of_what(
     with session() as opened:
         made = opened.exec(select(Video).where(Video.path == path)).one()
     assert (made.source_size, made.encode_cpu_seconds, made.vmaf) == figures
-    assert taken(path) == [("inbox/source.mp4", *(times or (None, None)), None, None, None)]
+    assert taken(path) == [("inbox/source.mp4", *each, None) for each in times]
 
 
 @pytest.mark.parametrize("id_too", [True, False])

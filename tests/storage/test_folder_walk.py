@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,32 @@ def test_a_folder_that_cannot_be_listed_stops_nothing(tmp_path: Path, monkeypatc
     failures: list[tuple[str, int | None]] = []
     assert _names(tmp_path, failures, "bad", "good") == ["good/file"]
     assert failures == [("bad", errno.EIO)]
+
+
+def test_an_entry_that_may_be_a_folder_and_gives_no_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file system names no kinds in a listing, and its disk does not answer: what is in it is not gone."""
+    (tmp_path / "top").mkdir()
+    for name in ("good", "silent"):
+        (tmp_path / "top" / name).touch()
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: nullcontext([_Silent(entry) for entry in real(folder)]))
+    failures: list[tuple[str, int | None]] = []
+    assert _names(tmp_path, failures, "top") == ["top/good", "top/silent"]
+    assert failures == [("silent", errno.EIO)]
+
+
+class _Silent:
+    """An entry as ``scandir`` gives it; one of them cannot be asked what it is."""
+
+    def __init__(self, entry: os.DirEntry[str]) -> None:
+        self.name, self.path, self._entry = entry.name, entry.path, entry
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        if self.name == "silent":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return self._entry.is_dir(follow_symlinks=follow_symlinks)
 
 
 def test_paths_ascend_by_their_bytes_whatever_is_a_folder(tmp_path: Path) -> None:

@@ -25,7 +25,6 @@ from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 
 _IDR: Final = 5  # nal_unit_type of a frame no later one reads past (ITU-T H.264, table 7-1)
 _TYPE: Final = 0x1F
-#: What libav calls parameter sets that hold from a packet on.
 
 
 class NotCuttable(ReelmillError):

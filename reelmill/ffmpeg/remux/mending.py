@@ -189,9 +189,11 @@ def mended(
         further = fault_of(target, made) if suspect(made := probe(target)) else None
         if further not in (Fault.CHANNELS, Fault.SHAPES) or further is fault:
             break
-        fault, path = further, target.rename(target.with_name(f"{target.name}-{further.name}"))
-        _mend(transcoder, (path, made), fault, target, report)
-        path.unlink()
+        fault, path = further, target.rename(_beside(target, further.name))
+        try:
+            _mend(transcoder, (path, made), fault, target, report)
+        finally:
+            path.unlink()
     return replace(probe(target), left_out=left_out, title=title)
 
 
@@ -220,12 +222,17 @@ def _box(transcoder: Transcoder, source: tuple[Path, MediaInfo], target: Path, r
     if info.video.codec not in LOSING:
         transcoder.run(boxed(path, info, target), report, info.duration)
         return
-    whole = target.with_name(f"{target.name}-whole")
+    whole = _beside(target, "whole")
     try:
         with_ended_sequences(path, info, whole)
         transcoder.run(boxed(whole, probe(whole), target), report, info.duration)
     finally:
         whole.unlink(missing_ok=True)
+
+
+def _beside(target: Path, name: str) -> Path:
+    """A file that is needed on the way; by its suffix it is cleared away where this process is killed."""
+    return target.with_name(f"{target.stem}-{name}{target.suffix}")
 
 
 def in_one_layout(source: Path, info: MediaInfo, target: Path, changing: Mapping[int, int]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
+from reelmill.errors import InputError
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, open_media
 from reelmill.ffmpeg.reading.tracks import UNKNOWN
 
@@ -25,7 +27,9 @@ def copy_packets(
     container: str,
     change: Callable[[Packet[Any]], Iterable[Packet[Any]]],
 ) -> None:
-    """Copy the main video track, the audio tracks that decode and, but into Matroska, the subtitles.
+    """Copy the main video track, the audio tracks that decode and the subtitles.
+
+    Matroska gets those of Matroska alone: it does not hold all that others do.
 
     A packet that comes before the one before it, as where recordings that were joined overlap, is put behind that.
 
@@ -37,15 +41,17 @@ def copy_packets(
         change: takes each packet, and returns those that are written in its place.
 
     Raises:
-        FileMissing, NotAVideo, InputError: it does not open.
+        FileMissing, NotAVideo: it does not open.
+        InputError: it does not open, or the container does not take what it holds.
         Unreadable: the disk does not give its bytes.
+        OSError: the target cannot be written.
     """
     options = _DELAYS.get(container, {})
     with open_media(path) as source, av.open(str(target), "w", format=container, options=options) as output:
         found = main_video(source)
         assert found is not None
         kept: list[Any] = [found[1], *(source.streams.audio[track.index] for track in info.audio)]
-        if container != "matroska":  # which does not hold all that others do
+        if container != "matroska" or "matroska" in info.container:
             named = zip(source.streams.subtitles, info.subtitle_codecs, strict=True)
             kept += [stream for stream, codec in named if codec != UNKNOWN]
         streams = {stream.index: output.add_stream_from_template(stream) for stream in kept}
@@ -58,7 +64,17 @@ def copy_packets(
             for changed in change(packet):
                 _put_behind(changed, latest, stream.index)
                 changed.stream = stream
-                output.mux(changed)
+                with _refusals_named(path, container):
+                    output.mux(changed)
+
+
+@contextmanager
+def _refusals_named(path: Path, container: str) -> Iterator[None]:
+    """Say which file it is whose packet a container refuses; a disk without room is no fault of the file's."""
+    try:
+        yield
+    except ValueError as error:  # libav's EINVAL
+        raise InputError(f"{path.name} holds what cannot be copied into {container} ({error}).", path) from error
 
 
 def _put_behind(packet: Packet[Any], latest: dict[int, int], track: int) -> None:

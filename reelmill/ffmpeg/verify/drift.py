@@ -26,7 +26,8 @@ _LIVELY: Final = 3.0
 #: How alike the levels are where they were moved, and how far that is at least to be looked into, in steps.
 _ALIKE: Final = 0.8
 _SUSPECT: Final = 0.5
-#: So many suspects are looked into: those that are farthest off.
+#: So many suspects are looked into of those that are farthest off, and as many of those most alike: audio that repeats
+#: is alike by chance where it is far off.
 _LOOKS: Final = 3
 
 #: Compares the audio at a moment, in seconds after the first one compared: how much later it comes, or why not.
@@ -48,8 +49,9 @@ def drift_fault(
     Yields:
         One, at the first place of those looked into; its time counts from the first moment compared.
     """
-    suspects = sorted(suspected_lags(wanted, got, length), key=lambda suspect: -abs(suspect[1]))[:_LOOKS]
-    for at, _ in sorted(suspects):
+    suspects = list(suspected_lags(wanted, got, length))
+    far, alike = (sorted(suspects, key=lambda one: -abs(one[place]))[:_LOOKS] for place in (1, 2))
+    for at in sorted({at for at, *_ in (*far, *alike)}):
         lag = measure(at)
         if not isinstance(lag, NoLag) and abs(lag) > limit:
             yield Finding(FindingKind.DRIFTING, got=lag, limit=limit, at=at)
@@ -58,7 +60,7 @@ def drift_fault(
 
 def suspected_lags(
     wanted: tuple[Levels, float], got: tuple[Levels, float], length: float
-) -> Iterator[tuple[float, float]]:
+) -> Iterator[tuple[float, float, float]]:
     """Where levels come at another time (pure).
 
     Args:
@@ -67,7 +69,7 @@ def suspected_lags(
         length: the same.
 
     Yields:
-        The middle of each such place, in seconds, and how much later it seems to come.
+        The middle of each such place, in seconds, how much later it seems to come, and how alike levels are then.
     """
     step, steps = float(STEP), int(length / float(STEP))
     if steps < _WINDOW + 2 * _REACH:
@@ -82,7 +84,7 @@ def suspected_lags(
         alike = _alike(around, heard)
         lag = _REACH - _peak(alike) + aside[1] - aside[0]
         if alike.max() >= _ALIKE and abs(lag) >= _SUSPECT:
-            yield (first + _WINDOW / 2) * step, lag * step
+            yield (first + _WINDOW / 2) * step, lag * step, float(alike.max())
 
 
 def _decibels(powers: NDArray[np.float64]) -> NDArray[np.float64]:

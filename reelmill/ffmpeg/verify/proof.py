@@ -204,7 +204,7 @@ class _Original:
 
 
 def _original(source: Source, made: Path) -> _Original:
-    times, heard = packet_timing(source.path, layouts_of(made))
+    times, heard = packet_timing(source.path, layouts_of(made)[: source.info.audio_tracks])  # a copy may have one more
     return _Original(source, times, heard)
 
 
