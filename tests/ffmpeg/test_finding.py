@@ -165,6 +165,14 @@ _SENTENCES: dict[FindingKind, tuple[dict[str, Any], str]] = {
         {"got": 0.4, "limit": 0.1, "track": 1, "at": 0.8},
         "audio track 1 has a hole of 400 ms at 0.80 s",
     ),
+    FindingKind.RETIMED: (
+        {"got": 3.0, "at": 1.0},
+        "around 1.0 s it shows each of the source's frames 3 frames too late",
+    ),
+    FindingKind.DRIFTING: (
+        {"got": 0.48, "limit": 0.1, "at": 9.0},
+        "its audio drifts against the video: it is 480 ms late around 9.0 s",
+    ),
     FindingKind.OUT_OF_SYNC: ({"got": 0.04, "limit": 0.02, "place": "middle"}, "its audio is 40 ms late in the middle"),
     FindingKind.SILENT: ({}, "its audio is silent throughout, where the source sounds"),
     FindingKind.MUTED: ({"at": 1.5, "until": 3.0}, "its audio is silent from 1.5 to 3.0 s, where the source sounds"),

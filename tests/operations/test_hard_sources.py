@@ -642,7 +642,7 @@ def test_frames_of_such_a_matrix_keep_their_times_and_their_subtitles(bench: Wor
     pattern = "smptebars=size=160x120:rate=60:duration=2,format=gbrp,zscale=matrix=ycgco,format=yuv444p"
     uneven = f"{pattern},select='not(mod(n,7))+not(mod(n,4))'"
     timed = ("-fps_mode", "passthrough", "-c:v", "libx264", "-qp", "1", "-c:s", "mov_text")
-    generated(source, "-f", "lavfi", "-i", uneven, "-i", words, *timed)
+    generated(source, "-f", "lavfi", "-i", uneven, "-i", str(words), *timed)
     made = reencode(bench, str(add(bench, source).id), preset="ultrafast")
     copy = bench.root.path / made.path
     with av.open(str(source)) as was, av.open(str(copy)) as container:
