@@ -33,7 +33,10 @@ from tests.skips import summary
 
 #: Empties every table that tests write to.
 _EMPTY: Final = "TRUNCATE {} CASCADE".format(
-    ", ".join(f"catalogue.{name}" for name in ("video", "batch", "audit", "api_token", "archived_jobs", "archived_run"))
+    ", ".join(
+        f"catalogue.{name}"
+        for name in ("video", "batch", "audit", "api_token", "archived_jobs", "archived_run", "mount_point")
+    )
 )
 
 #: Holds the site of the session, where it is up.

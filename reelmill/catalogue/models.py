@@ -355,6 +355,16 @@ class TalliedEnding(CatalogueModel, table=True):
     seen_at: datetime = time_column(index=True)
 
 
+class MountPoint(CatalogueModel, table=True):
+    """A folder of the library that a scan has seen a disk of its own mounted at; the row stays while that is away."""
+
+    __tablename__ = "mount_point"
+    __table_args__ = ({"schema": SCHEMA},)
+
+    path: str = Field(primary_key=True, description="relative to the media root")
+    seen_at: datetime = time_column(description="last, as far as known")
+
+
 class SiteIdentity(CatalogueModel, table=True):
     """The site this catalogue is of; its migration makes the one row there is."""
 

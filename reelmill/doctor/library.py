@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import islice, product
 from pathlib import Path
@@ -15,13 +16,14 @@ from reelmill.catalogue.engine import session
 from reelmill.catalogue.exports import kept_exports
 from reelmill.catalogue.videos import searching
 from reelmill.catalogue.videos.searching import Entry
-from reelmill.doctor import image_findings, images, inventory
+from reelmill.doctor import disk_findings, image_findings, images, inventory
 from reelmill.doctor.findings import Finding, fault, listed, ok, warning
 from reelmill.doctor.inventory import Differences, File, Inventory
 from reelmill.errors import InputError, Unreadable
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify.damage import fault as what_is_wrong
+from reelmill.operations import disks
 from reelmill.operations.jobs.scan import EXTENSIONS
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing import move_journal, publish_journal, workspace
@@ -73,10 +75,14 @@ def check_library(
     )
     differences = _settled(root, differences)
     absent = {*differences.gone, *differences.still_missing}
+    away = disks.away(root, differences.gone)
+    explained = {path for disk in away for path in disk.paths}
+    lacking = replace(differences, gone=tuple(path for path in differences.gone if path not in explained))
     unfit = {path: reason for path, reason in seen.unfit.items() if path not in differences.orphans}
     findings = [
         *lost(kept_exports.lacking(root)),
-        *records(differences, seen.count),
+        *disk_findings.away(away),
+        *records(lacking, seen.count - len(explained)),
         *invalid([path for path in seen.invalid if path not in absent]),
         *image_findings.lost(root),
         *image_findings.unrecorded(differences.unrecorded),

@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlmodel import Session
 
+from reelmill.catalogue import mount_points
 from reelmill.catalogue.engine import bring_up_to_date, session
 from reelmill.catalogue.exports import kept_exports
 from reelmill.catalogue.facts import assets, product_sources
@@ -22,11 +23,12 @@ from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Video, utc_now
 from reelmill.catalogue.videos import scanning, searching
 from reelmill.dispatch import dispatcher
-from reelmill.doctor import images, site
+from reelmill.doctor import disk_findings, images, site
 from reelmill.doctor.examination import ANOTHERS
 from reelmill.doctor.findings import Finding, listed
 from reelmill.doctor.inventory import existing_files
 from reelmill.errors import InputError, PlatformError, Unreadable, UserError
+from reelmill.operations import disks
 from reelmill.operations.jobs.scan import EXTENSIONS, scan
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
@@ -87,20 +89,42 @@ def _reconcile(settings: Settings, _: Sequence[str]) -> list[Repair]:
 
 def _mark_missing(settings: Settings, names: Sequence[str]) -> list[Repair]:
     def act(report: Report) -> None:
-        root = MediaRoot(settings.media_root)
-        root.require()
-        require_ours(root)
-        gone: list[str] = []
-        for start in range(0, len(names), _AT_ONCE):
-            portion = names[start : start + _AT_ONCE]
-            there = existing_files(root, portion)
-            marked = [path for path in portion if path not in there]
-            with session() as opened:
-                scanning.mark_missing(opened, marked, utc_now())
-            gone += marked
-        report.line(f"marked as missing: {listed(gone)}")
+        report.line(f"marked as missing: {listed(_marked(_own_root(settings), names))}")
 
     return [Repair(f"mark {plural(len(names), 'record')} as missing: {listed(names)}", act)]
+
+
+def _give_up_disks(settings: Settings, names: Sequence[str]) -> list[Repair]:
+    def act(report: Report) -> None:
+        root = _own_root(settings)
+        places = [disk.place for disk in disks.away(root, names)]
+        gone = _marked(root, names)
+        with session() as opened:
+            mount_points.forget(opened, places)
+        report.line(f"no disk is expected any more at {listed(places)}; marked as missing: {listed(gone)}")
+
+    what = f"take the disks for emptied that are away, and mark {plural(len(names), 'record')} as missing"
+    return [Repair(f"{what}: {listed(names)}", act)]
+
+
+def _own_root(settings: Settings) -> MediaRoot:
+    root = MediaRoot(settings.media_root)
+    root.require()
+    require_ours(root)
+    return root
+
+
+def _marked(root: MediaRoot, names: Sequence[str]) -> list[str]:
+    """Mark those of these videos as missing that are not there; their paths."""
+    gone: list[str] = []
+    for start in range(0, len(names), _AT_ONCE):
+        portion = names[start : start + _AT_ONCE]
+        there = existing_files(root, portion)
+        marked = [path for path in portion if path not in there]
+        with session() as opened:
+            scanning.mark_missing(opened, marked, utc_now())
+        gone += marked
+    return gone
 
 
 def _scan(settings: Settings, names: Sequence[str]) -> list[Repair]:
@@ -221,9 +245,7 @@ def _adopt_images(root: MediaRoot, names: Sequence[str]) -> int:
 
 def _forget_images(settings: Settings, names: Sequence[str]) -> list[Repair]:
     def act(report: Report) -> None:
-        root = MediaRoot(settings.media_root)
-        root.require()
-        require_ours(root)
+        root = _own_root(settings)
         for start in range(0, len(names), _AT_ONCE):
             portion = names[start : start + _AT_ONCE]
             there = existing_files(root, portion)
@@ -277,6 +299,7 @@ _REPAIRS: Final[dict[str, _Make]] = {
     "half_made": _reconcile,
     "lost_records": _restore,
     "missing_files": _mark_missing,
+    disk_findings.AWAY: _give_up_disks,
     "earlier_ids": _give_back_ids,  # before what was made of them is linked to them
     "orphans": _adopt,  # before any scan, which would record a product without what it was made by
     "changed_originals": _scan,

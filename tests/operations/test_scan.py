@@ -556,8 +556,8 @@ def test_a_disk_that_is_unmounted_while_its_folder_is_walked_lost_nothing(
         if patterns.place is not None:
             subprocess.run(["umount", str(place)], check=True)
     assert [library.record(path).missing_since for path in sorted(library.paths())] == [None, None]
-    if where != "inbox":
-        assert library.scan() == {"missing": 2}  # it was not there to begin with
+    assert library.scan() == {"refused": 1}  # nor where it was not there to begin with
+    assert [library.record(path).missing_since for path in sorted(library.paths())] == [None, None]
     subprocess.run(mount, check=True)
     try:
         assert library.scan() == {"unchanged": 2}

@@ -278,8 +278,11 @@ def _audio_faults(
 
 
 def _orderable(info: MediaInfo, late: float) -> bool:
-    """Whether frames of a source can be put in order; packets at its start may hold some that do not decode."""
-    return abs(late) < frame_length(info) / 2
+    """Whether a copy's frames can be held to their order; packets at the source's start may hold some that do not decode.
+
+    Fields that became frames are much like those beside them: a good copy of film that was telecined in part was refused.
+    """
+    return not info.video.interlaced and abs(late) < frame_length(info) / 2
 
 
 def _track_count(source: Source, info: MediaInfo) -> tuple[list[Finding], bool]:

@@ -19,6 +19,8 @@ from reelmill.catalogue.videos import scanning
 from reelmill.catalogue.videos.scanning import RecordedFile, SeenFile
 from reelmill.collector import uncollected
 from reelmill.errors import ReelmillError, Unreadable, Unstorable
+from reelmill.operations import disks
+from reelmill.operations.disks import AwayDisk
 from reelmill.operations.ownership import require_ours
 from reelmill.operations.publishing.records import read_record
 from reelmill.operations.rearranged_files import rearrange
@@ -143,12 +145,15 @@ def scan(
             system_folders=system_folders, on_undated=undated.add,
         )  # fmt: skip
     looked_at = time.monotonic()
+    mounted = disks.record_mounted(root)  # now, for the walk is what an automounter waits for
+    away = disks.away(root, decided.missing, root.relative_folder(directory_type))
     for line in _first_lines(walk, decided):
         report.line(line)
     report.line(f"{decided.found} files, {len(decided.probe)} to open")
     work = _Scan(root, directory_type, report, listener, decided.changes)
     work.read(decided.probe, open_known=not skip_existing)
-    work.mark(walk, decided)
+    work.mark(walk, decided, away)
+    disks.record_mounted(root, mounted)  # and what was recorded meanwhile is known to lie there
     report.progress(1.0, "done")
     empty = not decided.found and not work.missing
     left, passed = (*walk.refused, *work.left), time.monotonic() - looked_at
@@ -290,13 +295,15 @@ class _Scan:
             self._report.line(f"moved: {printable(record.path)} is {printable(file.path)} now")
         self._hand_on(moved_changes(moved))
 
-    def mark(self, walk: Walk, decided: ScanPlan) -> None:
-        """Mark what is back, and what is missing by the walk and still is."""
+    def mark(self, walk: Walk, decided: ScanPlan, away: Sequence[AwayDisk]) -> None:
+        """Mark what is back, and what is missing by the walk and still is; but for what lies on a disk that is away."""
         for start in range(0, len(decided.returned), _MARKED_AT_ONCE):
             with session() as opened:
                 found = scanning.mark_found(opened, decided.returned[start : start + _MARKED_AT_ONCE])
             self._hand_on(marked_changes("returned", found))
-        missing = [path for path in decided.missing if path not in self.left_places]
+        self.left += [str(disk) for disk in away if not self.left_places.issuperset(disk.paths)]
+        kept = self.left_places.union(*(disk.paths for disk in away))
+        missing = [path for path in decided.missing if path not in kept]
         for start in range(0, len(missing), _MARKED_AT_ONCE):
             absent = self._absent(walk, missing[start : start + _MARKED_AT_ONCE])
             with session() as opened:
