@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from reelmill.catalogue import mount_points
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.limits import unfit
 from reelmill.report import printable
-from reelmill.storage.media_root import MediaRoot
+from reelmill.storage.media_root import LIBRARY, MediaRoot
 from reelmill.storage.mounts import mounts_below
 from reelmill.wording import plural
 
@@ -39,9 +40,18 @@ def mounted(root: MediaRoot) -> frozenset[str]:
     Returns:
         Paths relative to it.
     """
-    place = Path(os.path.realpath(root.path))
-    found = (str(point.relative_to(place)) for point in mounts_below(place) if point != place)
-    return frozenset(path for path in found if unfit(path, 0) is None)
+    found = set[str]()
+    for folder in (Path(), *_linked_folders(root)):
+        place = Path(os.path.realpath(root.path / folder))
+        found |= {str(folder / point.relative_to(place)) for point in mounts_below(place)}
+    return frozenset(path for path in found - {"."} if unfit(path, 0) is None)
+
+
+def _linked_folders(root: MediaRoot) -> Iterator[Path]:
+    """Folders of originals that are links: a walk begins there, and the disk is below what they point to."""
+    for folder in (root.path, root.path / LIBRARY):
+        with suppress(OSError):  # it is not there, or its disk does not answer
+            yield from (each.relative_to(root.path) for each in folder.iterdir() if each.is_symlink())
 
 
 def record_mounted(root: MediaRoot, before: frozenset[str] | None = None) -> frozenset[str]:
