@@ -22,9 +22,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from reelmill.catalogue.buffers import shared_buffers
 from reelmill.catalogue.connections import allowed
 from reelmill.catalogue.remote_access import RemoteAccess
 from reelmill.errors import PlatformError, SiteError
+from reelmill.hardware.memory import usable_memory
 from reelmill.storage.file_lock import FileLock
 from reelmill.troubles import SiteTrouble
 
@@ -184,7 +186,12 @@ class EmbeddedPostgres:
         if socket != self.data:
             self._own(socket)
         connections = allowed(os.cpu_count() or 1, shared=self._remote is not None)
-        settings = {**_OPTIONS, "max_connections": str(connections), "unix_socket_directories": str(socket)}
+        settings = {
+            **_OPTIONS,
+            "max_connections": str(connections),
+            "shared_buffers": f"{shared_buffers(usable_memory())}MB",
+            "unix_socket_directories": str(socket),
+        }
         if self._remote is not None:
             settings |= self._remote.options()
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())

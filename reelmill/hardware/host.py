@@ -12,8 +12,7 @@ from typing import Any, Final
 import psutil
 
 from reelmill.hardware.gpu import NVML, Devices
-
-_MEMINFO: Final = Path("/proc/meminfo")
+from reelmill.hardware.memory import MEMINFO, meminfo
 
 #: The kernel's names for the temperature sensors of processors: Intel, AMD, and boards with an ARM.
 _PROCESSORS: Final = ("coretemp", "k10temp", "zenpower", "cpu_thermal")
@@ -23,7 +22,7 @@ def hardware(devices: Devices = NVML) -> dict[str, Any]:
     """What stays as it is while the node runs; JSON as it stands, memory in MB of 2**20 bytes."""
     return {
         "cores": os.cpu_count() or 1,
-        "memory_mb": meminfo(_MEMINFO.read_text())["MemTotal"],
+        "memory_mb": meminfo(MEMINFO.read_text())["MemTotal"],
         "gpus": [{"name": gpu.name, "total_mb": gpu.total_mb, "uuid": gpu.uuid} for gpu in devices.gpus()],
         "versions": {
             "python": platform.python_version(),
@@ -46,7 +45,7 @@ def live_load(media_root: Path, devices: Devices = NVML) -> dict[str, Any]:
     """
     return {
         "load_per_core": round(os.getloadavg()[0] / (os.cpu_count() or 1), 2),  # of the last minute
-        "memory_available_mb": meminfo(_MEMINFO.read_text())["MemAvailable"],
+        "memory_available_mb": meminfo(MEMINFO.read_text())["MemAvailable"],
         **_disk(media_root),
         "temperature": _temperature(),
         "gpus": [
@@ -62,12 +61,6 @@ def live_load(media_root: Path, devices: Devices = NVML) -> dict[str, Any]:
             for gpu in devices.gpus()
         ],
     }
-
-
-def meminfo(text: str) -> dict[str, int]:
-    """The rows of ``/proc/meminfo`` that are amounts, in MB (pure). Source: proc_meminfo(5)."""
-    rows = (line.split() for line in text.splitlines())
-    return {row[0].rstrip(":"): int(row[1]) // 1024 for row in rows if len(row) == 3 and row[2] == "kB"}
 
 
 def _disk(folder: Path) -> dict[str, int | None]:

@@ -16,8 +16,10 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from reelmill.catalogue.buffers import shared_buffers
 from reelmill.catalogue.embedded import EmbeddedPostgres
 from reelmill.errors import SiteError
+from reelmill.hardware.memory import usable_memory
 from reelmill.troubles import SiteTrouble
 from tests.patience import PATIENCE
 from tests.refusals import refused
@@ -115,6 +117,19 @@ def test_the_first_user_starts_it_and_the_last_one_stops_it(server: EmbeddedPost
     assert not server.running()
     with pytest.raises(OperationalError):
         _query(server, "SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("memory", "buffers"), [(0, 128), (1024, 128), (2048, 128), (4096, 256), (8192, 512), (256 * 1024, 512)]
+)
+def test_its_buffers_grow_with_the_memory_of_its_node(memory: int, buffers: int) -> None:
+    assert shared_buffers(memory) == buffers
+
+
+def test_it_has_these_buffers(server: EmbeddedPostgres) -> None:
+    server.acquire()
+    pages = _query(server, "SELECT setting::int FROM pg_settings WHERE name = 'shared_buffers'")
+    assert pages == shared_buffers(usable_memory()) * 2**20 // 8192
 
 
 def test_acquire_and_release_may_be_called_again(server: EmbeddedPostgres) -> None:

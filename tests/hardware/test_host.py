@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from reelmill.hardware.gpu import FakeDevices, Gpu
-from reelmill.hardware.host import hardware, live_load, meminfo
+from reelmill.hardware.host import hardware, live_load
 
 _CARDS = FakeDevices(
     (
@@ -109,8 +109,3 @@ def _sensor(current: float) -> SimpleNamespace:
 def test_both_are_json_as_they_stand(tmp_path: Path) -> None:
     for facts in (hardware(_CARDS), live_load(tmp_path, _CARDS), hardware(), live_load(tmp_path)):
         assert json.loads(json.dumps(facts)) == facts
-
-
-def test_meminfo_in_mb() -> None:
-    text = "MemTotal:       16384000 kB\nMemAvailable:    1048575 kB\nHugePages_Total:       0\n"
-    assert meminfo(text) == {"MemTotal": 16000, "MemAvailable": 1023}
