@@ -57,7 +57,7 @@ class LibraryPage:
     """What is read for the page."""
 
     page: VideoPage
-    savings: Savings | None = None  # of all that are meant; None where something is wrong
+    savings: Savings | None = None  # of all that are meant; None where something is wrong, or nobody asks of very many
     wrong: str = ""  # with what was chosen
 
 
@@ -89,7 +89,9 @@ def _read(query: LibraryQuery) -> LibraryPage:
         condition = query.condition()
         with session() as opened:
             found = browse(opened, condition, query.order, after=query.after, limit=_SHOWN)
-            return LibraryPage(found, savings_of(opened, condition))
+            # To sum up the copies among very many videos takes as long as to count those one by one.
+            summed = found.total.exact or query.order is Order.SAVING
+            return LibraryPage(found, savings_of(opened, condition) if summed else None)
     except (FilterError, UserError) as error:
         return LibraryPage(VideoPage((), Total(0), None), wrong=str(error))
 
