@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Protocol, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextvars import copy_context
+from typing import ParamSpec, Protocol, TypeVar
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 
 
 def cores() -> int:
@@ -64,3 +66,24 @@ def in_order(
         results.append(function(work))
         on_result(results[-1])
     return results
+
+
+def begin(
+    threads: ThreadPoolExecutor,
+    function: Callable[Arguments, Result],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> Future[Result]:
+    """Begin one work beside others, in the context of who begins it: under its guards, by its settings.
+
+    Args:
+        threads: one of which does it.
+        function: what is run.
+        *args: for it.
+        **kwargs: for it.
+
+    Returns:
+        What has its result in a while.
+    """
+    context = copy_context()
+    return threads.submit(lambda: context.run(function, *args, **kwargs))

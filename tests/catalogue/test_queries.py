@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import threading
 import uuid
+from collections.abc import Generator
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video
@@ -14,6 +17,7 @@ from reelmill.errors import FileMissing, InputError, PlatformError, TooFewVideos
 from reelmill.settings import get_settings
 from reelmill.storage.media_root import OUTPUT_TYPES
 from reelmill.troubles import Flaw
+from tests.patience import PATIENCE
 from tests.refusals import refused
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -144,6 +148,40 @@ def test_known_files_are_of_one_type() -> None:
     _add(_video("inbox/a.mp4", size=5, mtime_ns=6), _video("public/b.mp4"))
     with session() as opened:
         assert scanning.known_files(opened, "inbox") == [("inbox/a.mp4", 5, 6, None, False)]
+
+
+@pytest.mark.parametrize("count", [0, 2, 3, 6, 7])
+def test_every_known_file_comes_once_and_in_order(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "PAGE", 3)
+    missing = datetime.now(UTC)
+    _add(*(_video(f"inbox/{n}.mp4", size=n, missing_since=missing if n == 4 else None) for n in reversed(range(count))))
+    found = list(scanning.every_known_file("inbox"))
+    assert found == [(f"inbox/{n}.mp4", n, 1, None, n == 4) for n in range(count)]
+    assert all(isinstance(file, scanning.KnownFile) for file in found)
+
+
+def test_the_next_records_are_read_while_these_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And none beyond them: whoever stops there leaves neither a thread nor a connection behind."""
+    asked: list[str] = []
+    second = threading.Event()
+    read = scanning.known_files
+
+    def noted(opened: Session, directory_type: str, *, after: str = "", limit: int = 0) -> list[scanning.KnownFile]:
+        asked.append(after)
+        page = read(opened, directory_type, after=after, limit=limit)
+        if after:
+            second.set()
+        return page
+
+    monkeypatch.setattr(scanning, "PAGE", 2)
+    monkeypatch.setattr(scanning, "known_files", noted)
+    _add(*(_video(f"inbox/{n}.mp4") for n in range(6)))
+    files = scanning.every_known_file("inbox")
+    assert next(files).path == "inbox/0.mp4"
+    assert second.wait(PATIENCE)
+    assert isinstance(files, Generator)
+    files.close()
+    assert asked == ["", "inbox/1.mp4"]
 
 
 def test_missing_and_found_again() -> None:

@@ -2,5 +2,5 @@
 
 Comes in: questions about videos and changes of their records; each function takes a session.
 Uses: catalogue.engine, catalogue.facts, catalogue.filters, catalogue.limits, catalogue.models,
-    catalogue.product_tables, errors, settings, storage, troubles, wording.
+    catalogue.product_tables, errors, parallel, settings, storage, troubles, wording.
 """
