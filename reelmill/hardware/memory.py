@@ -8,7 +8,7 @@ from typing import Final
 
 MEMINFO: Final = Path("/proc/meminfo")
 
-_GROUPS: Final = Path("/proc/self/cgroup")
+_CGROUPS: Final = Path("/proc/self/cgroup")
 _MOUNTED: Final = Path("/sys/fs/cgroup")
 _ROOT: Final = PurePosixPath("/")
 
@@ -23,25 +23,25 @@ def usable_memory() -> int:
     """The node's memory, or what a container or a service leaves this process of it, in MB."""
     total = meminfo(MEMINFO.read_text())["MemTotal"]
     try:
-        limit = cgroup_limit(_GROUPS.read_text(), _MOUNTED)
-    except OSError:  # a kernel without control groups
+        limit = cgroup_limit(_CGROUPS.read_text(), _MOUNTED)
+    except OSError:  # a kernel without cgroups
         limit = None
     return total if limit is None else min(total, limit)
 
 
-def cgroup_limit(groups: str, mounted: Path) -> int | None:
-    """The least memory that the control groups of a process leave it. Source: cgroups(7), version 1 and 2.
+def cgroup_limit(cgroups: str, mounted: Path) -> int | None:
+    """The least memory that the cgroups of a process leave it. Source: cgroups(7), version 1 and 2.
 
     Args:
-        groups: what ``/proc/PID/cgroup`` has.
-        mounted: where the groups are mounted. In a container its own group is at the top there, by whatever path
-            ``groups`` names it.
+        cgroups: what ``/proc/PID/cgroup`` has.
+        mounted: where they are mounted. In a container its own one is at the top there, by whatever path
+            ``cgroups`` names it.
 
     Returns:
         In MB; None where there is no limit.
     """
     found = []
-    for path in _limits(groups, mounted):
+    for path in _limits(cgroups, mounted):
         try:
             found.append(int(path.read_text()) // 2**20)
         except (OSError, ValueError):  # of another version, outside of the container, or "max": no limit
@@ -49,9 +49,9 @@ def cgroup_limit(groups: str, mounted: Path) -> int | None:
     return min(found, default=None)
 
 
-def _limits(groups: str, mounted: Path) -> Iterator[Path]:
-    """Files that may name a limit: of each group and of those that it is in."""
-    for line in groups.splitlines():
+def _limits(cgroups: str, mounted: Path) -> Iterator[Path]:
+    """Files that may name a limit: of each cgroup and of those that it is in."""
+    for line in cgroups.splitlines():
         _, controllers, name = line.split(":", 2)
         if "memory" in controllers.split(","):
             top, file = mounted / "memory", "memory.limit_in_bytes"
@@ -59,6 +59,6 @@ def _limits(groups: str, mounted: Path) -> Iterator[Path]:
             top, file = mounted, "memory.max"
         else:
             continue
-        group = PurePosixPath(name)
-        for each in (group, *group.parents):
+        cgroup = PurePosixPath(name)
+        for each in (cgroup, *cgroup.parents):
             yield top / each.relative_to(_ROOT) / file
