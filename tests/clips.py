@@ -20,6 +20,8 @@ from reelmill.report import Report
 
 #: One frame of dots of 0 and 255 in limited range, whose black is 16 and whose white is 235; dense at the left.
 BEYOND_RANGE = "color=gray:s=320x240:r=25:d=0.04,format=yuv420p,geq=lum='255*gt(random(1),0.2+0.6*X/320)':cb=128:cr=128"
+#: A second of a pattern whose colours are stronger than RGB holds.
+BEYOND_RGB = "testsrc2=s=320x240:r=25:d=1,hue=s=3"
 
 
 def ffmpeg(*arguments: str | Path) -> None:

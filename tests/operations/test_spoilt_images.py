@@ -17,7 +17,7 @@ from reelmill.ffmpeg.verify.matches.image_match import ImageSource, image_fault
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.scene_extract import scene_extract
 from reelmill.operations.jobs.thumbnail_generate import thumbnail
-from tests.clips import BEYOND_RANGE, ffmpeg
+from tests.clips import BEYOND_RANGE, BEYOND_RGB, ffmpeg
 from tests.operations.library import add, files
 from tests.refusals import rejected
 
@@ -101,13 +101,18 @@ def test_a_large_image_is_held_against_its_frame_more_closely(frames: list[av.Vi
     ]  # fmt: skip
 
 
-def test_what_is_below_black_or_above_white_is_cut_off_in_an_image(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("shown", [BEYOND_RANGE, BEYOND_RGB])
+def test_what_rgb_does_not_hold_is_cut_off_in_an_image(tmp_path_factory: pytest.TempPathFactory, shown: str) -> None:
     """Also where it is so in single pixels, and nowhere in the mean of many."""
     path = tmp_path_factory.mktemp("beyond") / "beyond.mkv"
-    ffmpeg("-f", "lavfi", "-i", BEYOND_RANGE, "-c:v", "libx264", "-qp", "0", path)
+    ffmpeg("-f", "lavfi", "-i", shown, "-frames:v", "1", "-c:v", "libx264", "-qp", "0", path)
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
-    assert image_fault(_drawn(frame, 320, 240), ImageSource.of(frame, 0.0)) is None
+    drawn, source = _drawn(frame, 320, 240), ImageSource.of(frame, 0.0)
+    assert image_fault(drawn, source) is None
+    mirrored = image_fault(np.ascontiguousarray(drawn[:, ::-1]), source)
+    assert mirrored is not None
+    assert mirrored.kind is FindingKind.MIRRORED
 
 
 def test_of_a_frame_with_alpha_nothing_is_said() -> None:

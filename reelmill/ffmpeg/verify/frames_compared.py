@@ -256,8 +256,8 @@ def _common_fault(
 
 def _fault(expected: ExpectedFrame, frame: SourceFrame, around: Sequence[Raster]) -> FindingKind | None:
     """What is wrong with what a film shows in a frame's place."""
-    # Levels below black and above white may be kept, or be cut off as screens do: a change of matrix goes through RGB,
-    # which has none. The film is held to what it is nearer to.
+    # What RGB does not hold may be kept, or be cut off as screens do: a change of matrix goes through RGB, and GIFs are
+    # of it. The film is held to what it is nearer to.
     ways = [raster(frame.frame, expected.shown, cut_off=cut_off) for cut_off in (False, True)]
     return expected.judge.fault(min(ways, key=lambda wanted: least_distance(wanted, around)), around)
 

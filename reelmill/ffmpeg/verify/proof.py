@@ -278,7 +278,7 @@ def _audio_faults(
 
 
 def _orderable(info: MediaInfo, late: float) -> bool:
-    """Whether a copy's frames can be held to their order; packets at a source's start may hold some that do not decode."""
+    """Whether a copy's frames can be held to their order; packets at its source's start may hold some that do not."""
     # Fields that became frames are much like those beside them: good copies of film telecined in part were refused.
     return not info.video.interlaced and abs(late) < frame_length(info) / 2
 

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 Planes = NDArray[np.float32]
@@ -38,15 +38,24 @@ _BLUE: Final = 0.114
 _UNKNOWN: Final = (2, 3)
 #: From so many pixels of a side on frames are of high definition.
 _HD: Final = (1280, 720)
+#: What the scaler calls matrices that it knows.
+_SCALED: Final = {
+    1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601, 7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+}  # fmt: skip
 _TURNING: Final = "DISPLAYMATRIX"
 _FULL_RANGE: Final = 2  # AVColorRange JPEG
 
 
-class _Shrinker(threading.local):
+class _Scaler(threading.local):
     """A scaler for each thread, kept: setting one up takes ten times as long as shrinking a frame by it."""
 
     def __init__(self) -> None:
         self._scaler = VideoReformatter()
+
+    def scale(self, frame: VideoFrame, form: str, **colours: Any) -> VideoFrame:
+        """A frame in another format, as large."""
+        return self._scaler.reformat(frame, format=form, threads=1, **colours)
 
     def __call__(self, plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Means of a plane's cells, ``FINE_SIDE`` rows and columns."""
@@ -55,7 +64,9 @@ class _Shrinker(threading.local):
         return cast(NDArray[np.uint8], small.to_ndarray())
 
 
-_shrunk: Final = _Shrinker()
+_shrunk: Final = _Scaler()
+_to_rgb: Final = _Scaler()
+_of_rgb: Final = _Scaler()
 
 
 @dataclass(frozen=True)
@@ -102,20 +113,21 @@ def raster(frame: VideoFrame, box: Box = WHOLE, *, cut_off: bool = False) -> Ras
     Args:
         frame: decoded.
         box: the rectangle of the stored frame to shrink.
-        cut_off: what is below black or above white is taken for that, pixel by pixel, as screens show it.
+        cut_off: what RGB does not hold is cut off, pixel by pixel, as screens and images do: brightness below black and
+            above white, and colours that are too strong for how bright they are.
 
     Returns:
         The raster.
     """
-    plain = _PLAIN_ALPHA if has_alpha(frame) else _PLAIN
-    shown = frame if _PLANAR.match(frame.format.name) else frame.reformat(format=plain)
+    matrix = int(frame.colorspace) if _PLANAR.match(frame.format.name) else _BT601
+    declared = matrix not in _UNKNOWN
+    matrix = matrix if declared else usual_matrix(frame.width, frame.height)
+    shown = _in_planes(frame, matrix, cut_off=cut_off)
     depth = shown.format.components[0].bits
     full = shown.format.name.startswith("yuvj") or int(shown.color_range) == _FULL_RANGE
     zero, white, colours = (0, 255, 255) if full else (16, 219, 224)  # ITU-T H.273, 8.3
     unit = (1 << depth) / 256 if not full else ((1 << depth) - 1) / 255
     regions = [_region(plane, depth, box) for plane in shown.planes]
-    if cut_off:
-        regions[0] = regions[0].clip(round(zero * unit), round((zero + white) * unit))
     small = np.stack([_cells(region) for region in regions[:3]]) / unit
     small[0] = (small[0] - zero) / white
     small[1:] = (small[1:] - 128) / colours
@@ -126,9 +138,6 @@ def raster(frame: VideoFrame, box: Box = WHOLE, *, cut_off: bool = False) -> Ras
         bright = _fine(regions[0], depth).astype(np.float32)
         bright = (bright - zero) * (255 / white)
         fine = _upright(bright[None], frame).round().clip(0, 255).astype(np.uint8).tobytes()
-    matrix = int(frame.colorspace) if shown is frame else _BT601
-    declared = matrix not in _UNKNOWN
-    matrix = matrix if declared else usual_matrix(frame.width, frame.height)
     data = _upright(small, frame).astype(np.float16).tobytes()
     sparse = min(regions[1].shape) < SIDE
     return Raster(data, fine, matrix, declared, bool(frame.interlaced_frame), sparse)
@@ -163,6 +172,19 @@ def has_alpha(frame: VideoFrame) -> bool:
 def usual_matrix(width: int, height: int) -> int:
     """The matrix that players take frames of a size to be in, where they declare none: a code point of ITU-T H.273."""
     return _BT709 if max(width, height) >= _HD[0] or min(width, height) >= _HD[1] else _BT601
+
+
+def _in_planes(frame: VideoFrame, matrix: int, *, cut_off: bool) -> VideoFrame:
+    """A frame of brightness and colours; of a matrix that the scaler does not know nothing is cut off."""
+    plain, rgb = (_PLAIN_ALPHA, "rgba") if has_alpha(frame) else (_PLAIN, "rgb24")
+    if not _PLANAR.match(frame.format.name):
+        return frame.reformat(format=plain)  # of RGB, which holds no more than that
+    if not cut_off or matrix not in _SCALED:
+        return frame
+    colours, limited = _SCALED[matrix], ColorRange.MPEG
+    full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
+    held = _to_rgb.scale(frame, rgb, src_colorspace=colours, src_color_range=ColorRange.JPEG if full else limited)
+    return _of_rgb.scale(held, plain, dst_colorspace=colours, dst_color_range=limited)
 
 
 def _region(plane: Any, depth: int, box: Box) -> NDArray[Any]:

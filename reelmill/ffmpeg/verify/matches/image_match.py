@@ -16,7 +16,7 @@ from reelmill.ffmpeg.finding import Finding, FindingKind, in_words
 from reelmill.ffmpeg.reading.frames.raster import FINE_SIDE, SIDE, WHOLE, Box, Raster, has_alpha, image_raster, raster
 from reelmill.ffmpeg.verify.matches.frames_match import Judge
 
-#: Brightness below black or above white is cut off in an image; where a cell loses so much of it, of 1, it counts.
+#: Brightness that RGB does not hold is cut off in an image; where a cell loses so much of it, of 1, it counts.
 _BEYOND: Final = 0.01
 #: What is judged by how levels of an image grow with those of its frame.
 _BY_LEVELS: Final = (FindingKind.TOO_MUCH_CONTRAST, FindingKind.TOO_LITTLE_CONTRAST, FindingKind.OTHER_MATRIX)
@@ -29,7 +29,7 @@ class ImageSource:
     at: float  # seconds of its video
     raster: Raster | None  # None where it cannot be compared: parts of it are transparent
     mapped: bool = False  # from high dynamic range to standard
-    cut_off: bool = False  # its levels are more than an image can hold
+    cut_off: bool = False  # it has more than an image can hold: the raster is what is left
 
     @classmethod
     def of(cls, frame: VideoFrame, at: float, box: Box = WHOLE, *, mapped: bool = False) -> Self:
@@ -48,7 +48,8 @@ class ImageSource:
             return cls(at, None)
         kept = raster(frame, box)
         held = raster(frame, box, cut_off=True)
-        return cls(at, kept, mapped, bool(np.abs(kept.planes[0] - held.planes[0]).max() > _BEYOND))
+        cut = bool(np.abs(kept.planes[0] - held.planes[0]).max() > _BEYOND)
+        return cls(at, held, mapped, cut)
 
 
 def image_fault(pixels: NDArray[np.uint8], source: ImageSource, written: float = 0.0) -> Finding | None:
