@@ -157,3 +157,11 @@ def _samples(path: Path, tables: dict[bytes, bytes]) -> list[bytes]:
         found.append(data[at : at + size])
         at += size
     return found
+
+
+def with_display_matrix(source: Path, target: Path, *matrix: int) -> Path:
+    """A copy of an mp4 whose first track says to be shown by nine numbers (ISO/IEC 14496-12, 8.3.2)."""
+    data = bytearray(source.read_bytes())
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 4 + 40, *matrix)
+    target.write_bytes(data)
+    return target

@@ -16,7 +16,7 @@ from reelmill.ffmpeg.reading.probe import probe, track_number
 from reelmill.troubles import Flaw
 from tests.clips import as_nobody, clip, ffmpeg, overwritten
 from tests.ffmpeg.real_clips import REFUSED, rows
-from tests.patched import clean_aperture
+from tests.patched import clean_aperture, with_display_matrix
 from tests.refusals import refused
 
 #: The table's short names of containers and codecs, where they are not ffmpeg's own.
@@ -103,6 +103,25 @@ def test_pixels_that_are_not_square(plain: Path, tmp_path: Path) -> None:
     ffmpeg("-i", plain, "-vf", "setsar=3/2", "-c:v", "mpeg4", wide)
     video = probe(wide).video
     assert (video.sample_aspect, video.display_size) == (Fraction(3, 2), (240, 120))
+
+
+def test_pixels_that_nothing_makes_are_square(plain: Path, tmp_path: Path) -> None:
+    ffmpeg("-i", plain, "-vf", "setsar=1/10", "-c:v", "mpeg4", tmp_path / "thin.mkv")
+    video = probe(tmp_path / "thin.mkv").video
+    assert (video.sample_aspect, video.display_size) == (Fraction(1, 10), (160, 120))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "rotation", "tilted"),
+    [((0, 0, 0, 0), 0, False), ((0, 3, -3, 0), 90, False), ((1, 1, 0, 1), 0, True), ((2, 0, 0, 1), 0, False)],
+    ids=["nothing", "larger", "sheared", "wider"],
+)
+def test_matrices_that_are_no_turn(
+    plain: Path, tmp_path: Path, matrix: tuple[int, int, int, int], rotation: int, tilted: bool
+) -> None:
+    a, b, c, d = (number << 16 for number in matrix)
+    video = probe(with_display_matrix(plain, tmp_path / "turned.mp4", a, b, 0, c, d, 0, 0, 0, 1 << 30)).video
+    assert (video.rotation, video.mirrored, video.tilted) == (rotation, False, tilted)
 
 
 @pytest.mark.parametrize(

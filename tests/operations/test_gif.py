@@ -118,6 +118,15 @@ def test_a_start_outside_the_video_is_refused(bench: Workbench, colours: Path, s
     assert not list((bench.root.path / "gifs").rglob("*.gif"))
 
 
+def test_a_range_before_the_first_frame_is_refused(bench: Workbench, tmp_path: Path) -> None:
+    """The audio begins at once, the video 3 s later, for 2 s."""
+    source, whole = bench.root.folder("inbox") / "late.mp4", clip(tmp_path / "whole.mp4", seconds=2)
+    ffmpeg("-itsoffset", "3", "-i", whole, "-i", whole, "-map", "0:v", "-map", "1:a", "-c", "copy", source)
+    with refused(WrongParameter, parameter="start", value=0.5):
+        _gif(bench, source, start=0.5, duration=1)
+    assert not list((bench.root.path / "gifs").rglob("*.gif"))
+
+
 def test_stretch() -> None:
     assert visible_range("x", Fraction(10), 8, 5) == (Fraction(8), Fraction(2))
     assert visible_range("x", Fraction(10), 0.1, 0.2) == (Fraction(1, 10), Fraction(1, 5))

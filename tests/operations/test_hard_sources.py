@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import av
+import numpy as np
 import pytest
 
 from reelmill.analysis.frames.tiles import draw
@@ -301,6 +302,11 @@ def _fewer_channels_in_matroska(folder: Path) -> Path:
     return folder / "fewer.mkv"
 
 
+def _flat_pixels(folder: Path) -> Path:
+    """Each is said to be 255 times as wide as high, of which decoders believe 100: the copy has square ones."""
+    return clip(folder / "flat.mp4", seconds=2, options=("-vf", "setsar=255"))
+
+
 def _telecined(folder: Path, name: str = "film.mkv") -> Path:
     """A film of 24 frames a second as it is on television of 30."""
     film = ("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=24000/1001:duration=4", "-vf", "telecine,setfield=tff")
@@ -397,6 +403,7 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "more channels on the way": (_more_channels_on_the_way, _Copy(near=0.03)),
     "fewer channels on the way": (_fewer_channels_on_the_way, _Copy(frames=75, last=2.96, near=0.05)),
     "fewer channels in Matroska": (_fewer_channels_in_matroska, _Copy(frames=75, last=2.96, near=0.05)),
+    "flat pixels": (_flat_pixels, _Copy()),
     "telecined": (_telecined, _Copy(frames=96, last=95 * 1.001 / 24, near=0.01, audio=())),
     "telecined in part": (_telecined_in_part, _Copy(frames=480, last=479 * 1.001 / 60, near=0.02, audio=())),
     "frame far ahead": (_frame_far_ahead, _Copy(audio=())),
@@ -726,3 +733,16 @@ def test_a_damaged_video_that_was_mended_is_called_by_its_name(
     monkeypatch.setattr("reelmill.operations.jobs.reencode.publish", refuse)  # this damage costs no copy by itself
     with refused(DamagedVideo, path=video.path):
         reencode(bench, str(video.id), preset="ultrafast")
+
+
+@pytest.mark.parametrize(("layout", "codec"), [("5.1.2", "flac"), ("7.1.4", "pcm_s16le")])
+def test_a_clip_of_audio_that_aac_has_no_channels_for_is_in_stereo(bench: Workbench, layout: str, codec: str) -> None:
+    """What is heard at the front left alone stays on the left."""
+    options = ("-af", f"pan={layout}|FL=c0", "-c:a", codec)
+    video = add(bench, clip(bench.root.folder("inbox") / "above.mkv", seconds=2, options=options))
+    (cut,) = clip_generate(bench, str(video.id), count=1, length=1).clips
+    with av.open(str(bench.root.path / cut.path)) as container:
+        assert container.streams.audio[0].layout.name == "stereo"
+        left, right = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+    assert np.sqrt(np.mean(left**2)) > 0.02
+    assert np.sqrt(np.mean(right**2)) < 0.003

@@ -25,6 +25,9 @@ TEXT_SUBTITLES: Final = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text",
 
 #: Ceiling of samples that were levelled, of full scale: -1 dB, what lossy coding needs (EBU Tech 3343).
 CEILING: Final = 0.891
+#: What ffmpeg's encoder of AAC takes, but for channels above the listener, which are called that.
+_MOST_CHANNELS: Final = 8
+_ABOVE: Final = "T"
 AAC: Final = {"c:a": "aac", "b:a": "128k"}
 FASTSTART: Final = {"movflags": "+faststart"}
 #: A film has no labels of the videos that it was put together from: no places, devices or comments, no chapters.
@@ -149,13 +152,16 @@ def audio(media: Any, track: AudioTrack) -> Any:
 def mixable(heard: Any, track: AudioTrack) -> Any:
     """The stream of an audio track in a layout that can be mixed and encoded.
 
-    A single channel that is labelled as the left or the right one is no layout for any encoder.
+    A single channel that is labelled as the left or the right one is no layout for any encoder. What AAC has no layout
+    for, with channels above the listener or more of them than it knows, is mixed to stereo.
 
     Returns:
-        The stream, through a filter where it needs one.
+        The stream, through filters where it needs some.
     """
     if (taken := by_position(track.layout)) is None:
-        return heard
+        if len(track.channels) <= _MOST_CHANNELS and not any(name.startswith(_ABOVE) for name in track.channels):
+            return heard
+        return levelled(heard.filter("aformat", sample_fmts="fltp", channel_layouts="stereo"), 0)
     layout, channels = taken
     return heard.filter("channelmap", map="|".join(map(str, range(channels))), channel_layout=layout)
 

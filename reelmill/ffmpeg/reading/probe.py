@@ -23,7 +23,7 @@ from reelmill.ffmpeg.demuxers import is_text, opening_options
 from reelmill.ffmpeg.reading.containers.sample_entries import sample_entries
 from reelmill.ffmpeg.reading.cropping import UNCROPPED, Cropping
 from reelmill.ffmpeg.reading.declared_light import declares_light, peak
-from reelmill.ffmpeg.reading.orientation import interlaced, mirrored, rotation
+from reelmill.ffmpeg.reading.orientation import believable, interlaced, mirrored, rotation, tilted
 from reelmill.ffmpeg.reading.track_facts import track_facts
 from reelmill.ffmpeg.reading.tracks import (
     AudioTrack,
@@ -92,6 +92,7 @@ class VideoTrack:
     dolby_vision: int | None = None  # its profile, where its container has one
     level: int = 0  # as a decoder's context has it: ten times H.264's
     telecined: bool = False  # see ``telecine``; where that was looked into
+    tilted: bool = False  # it is to be turned by other than quarters; ``rotation`` is the nearest
     cropping: Cropping = UNCROPPED  # what ``width`` and ``height`` leave out of a stored frame
 
     @property
@@ -102,7 +103,7 @@ class VideoTrack:
     @property
     def display_size(self) -> tuple[int, int]:
         """Width and height as a player shows them: square pixels, turned upright."""
-        width = max(1, round(self.width * self.sample_aspect))
+        width = max(1, round(self.width * believable(self.sample_aspect)))
         return (self.height, width) if self.rotation in (90, 270) else (width, self.height)
 
     @property
@@ -271,6 +272,7 @@ def _track(found: tuple[int, VideoStream], first: Any, cropping: Cropping, durat
         height=height,
         rotation=0 if first is None else rotation(first),
         mirrored=first is not None and mirrored(first),
+        tilted=first is not None and tilted(first),
         sample_aspect=Fraction(stream.sample_aspect_ratio or 1),
         frame_rate=Fraction(rate) if rate else None,
         frames=stream.frames or None,

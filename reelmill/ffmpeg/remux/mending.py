@@ -22,6 +22,7 @@ from reelmill.ffmpeg.commands.filters import arguments
 from reelmill.ffmpeg.commands.recolouring import CONVERTED, recoloured
 from reelmill.ffmpeg.reading.audio.channel_watch import ChannelWatch, changing_tracks
 from reelmill.ffmpeg.reading.frames.frame_shapes import LOSING, ShapeWatch, indexed_shapes_differ, tabled_shapes_differ
+from reelmill.ffmpeg.reading.marked_turns import Turn, marked_turn, may_be_marked
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media, probe
 from reelmill.ffmpeg.reading.tracks import UNKNOWN, decodable_audio
 from reelmill.ffmpeg.remux.ended_sequences import with_ended_sequences
@@ -49,6 +50,9 @@ _UNTAGGED: Final = {
     "prores": "prores_metadata=color_primaries=unknown:color_trc=unknown:colorspace=unknown",
 }
 
+#: Bitstream filters that take out marks of how a video is turned.
+_UNMARKED: Final = {"h264": "h264_metadata=display_orientation=remove"}
+
 
 class Fault(Enum):
     """What is wrong with a source, as a part of a sentence."""
@@ -59,11 +63,18 @@ class Fault(Enum):
     CHANNELS = "its audio changes its channels on the way"
     RESERVED = "its colours are declared in a way that no scaler takes"
     SHAPES = "its frames change their shape on the way, and are boxed"
+    TURNED = "it is turned by marks in its bitstream, which not every frame has"
+    TILTED = "it is turned by an odd angle, and shown at the nearest quarter"
+
+
+#: Faults that others may hide.
+_HIDDEN: Final = (Fault.CHANNELS, Fault.SHAPES, Fault.TURNED, Fault.TILTED)
 
 
 def suspect(info: MediaInfo) -> bool:
     """Whether a file is of a kind that may have to be mended, so that it is worth being looked into (pure)."""
-    return info.container in (*_BROADCAST, "flv") or _indexed(info) or _tabled(info) or _recoloured(info)
+    kind = info.container in (*_BROADCAST, "flv") or _indexed(info) or _tabled(info)
+    return kind or _recoloured(info) or info.video.tilted or may_be_marked(info.video)
 
 
 def read_through(info: MediaInfo) -> bool:
@@ -103,10 +114,18 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
     if _recoloured(info):
         return Fault.RESERVED
     if _indexed(info):
-        return Fault.SHAPES if indexed_shapes_differ(path) else None
-    if _tabled(info):
-        return Fault.SHAPES if tabled_shapes_differ(path) else None
-    return _fault_of_packets(path, info)
+        found = Fault.SHAPES if indexed_shapes_differ(path) else None
+    elif _tabled(info):
+        found = Fault.SHAPES if tabled_shapes_differ(path) else None
+    else:
+        found = _fault_of_packets(path, info)
+    return found or _fault_of_turning(path, info)
+
+
+def _fault_of_turning(path: Path, info: MediaInfo) -> Fault | None:
+    if may_be_marked(info.video) and marked_turn(path) is not None:
+        return Fault.TURNED
+    return Fault.TILTED if info.video.tilted else None
 
 
 def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
@@ -185,9 +204,9 @@ def mended(
     path, info = source
     left_out, title = info.left_out, info.title
     _mend(transcoder, source, fault, target, report)
-    while fault in (Fault.JUMPS, Fault.CHANNELS):  # which hide other faults
+    while fault is not Fault.SHAPES:  # after which the frames are new ones
         further = fault_of(target, made) if suspect(made := probe(target)) else None
-        if further not in (Fault.CHANNELS, Fault.SHAPES) or further is fault:
+        if further not in _HIDDEN or further is fault:
             break
         fault, path = further, target.rename(_beside(target, further.name))
         try:
@@ -211,6 +230,9 @@ def _mend(transcoder: Transcoder, source: tuple[Path, MediaInfo], fault: Fault, 
         return
     if fault is Fault.CHANNELS:
         command = in_one_layout(path, info, target, changing_tracks(path))
+    elif fault in (Fault.TURNED, Fault.TILTED):
+        turn = marked_turn(path) or (info.video.rotation, info.video.mirrored)
+        command = copied(path, info, target, _UNMARKED.get(info.video.codec, "null"), turn)
     else:
         filters = None if info.video.matrix in CONVERTED else _untagged(info.video.codec)
         command = recoloured(path, info, target) if filters is None else copied(path, info, target, filters)
@@ -257,7 +279,7 @@ def in_one_layout(source: Path, info: MediaInfo, target: Path, changing: Mapping
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 
-def copied(source: Path, info: MediaInfo, target: Path, filters: str) -> tuple[str, ...]:
+def copied(source: Path, info: MediaInfo, target: Path, filters: str, turn: Turn | None = None) -> tuple[str, ...]:
     """ffmpeg's arguments that copy the main video track, the audio tracks that decode and the subtitles (pure).
 
     Args:
@@ -265,15 +287,28 @@ def copied(source: Path, info: MediaInfo, target: Path, filters: str) -> tuple[s
         info: its facts.
         target: the file to write.
         filters: bitstream filters for the video.
+        turn: what the new container says of how it is turned; None: what the source's says.
 
     Returns:
         ffmpeg's arguments.
     """
-    media = ffmpeg.input(media_url(source))
+    media = ffmpeg.input(media_url(source), **({} if turn is None else _turning(info.video.index, turn)))
     streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio)]
-    streams += [media[f"s:{place}"] for place, codec in enumerate(info.subtitle_codecs) if codec != UNKNOWN]
-    options: dict[str, Any] = {"c": "copy", "f": _container(info), "fflags": "+bitexact", "bsf:v": filters}
+    container = _container(info)
+    if turn is not None and info.container in _BROADCAST:  # it says nothing of that, and has other subtitles
+        container = "matroska"
+    else:
+        streams += [media[f"s:{place}"] for place, codec in enumerate(info.subtitle_codecs) if codec != UNKNOWN]
+    options: dict[str, Any] = {"c": "copy", "f": container, "fflags": "+bitexact", "bsf:v": filters}
     return arguments(ffmpeg.output(*streams, media_url(target), **options))
+
+
+def _turning(index: int, turn: Turn) -> dict[str, Any]:
+    """Options of an input for how its video is turned; ffmpeg counts counterclockwise, and flips before it turns."""
+    rotation, mirrored = turn
+    degrees = rotation if mirrored else -rotation % 360
+    flip = {f"display_vflip:v:{index}": None} if mirrored else {}
+    return {f"display_rotation:v:{index}": degrees, **flip}
 
 
 def _container(info: MediaInfo) -> str:

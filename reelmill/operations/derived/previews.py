@@ -20,7 +20,7 @@ from reelmill.analysis.frames.seek_reader import SeekingReader, keyframes
 from reelmill.analysis.frames.tiles import draw
 from reelmill.analysis.storyboard_layout import tile_size
 from reelmill.errors import NotAVideo, ReelmillError
-from reelmill.ffmpeg.reading.orientation import mirrored, rotation, upright
+from reelmill.ffmpeg.reading.orientation import believable, mirrored, rotation, upright
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.reading.seeking import Footage
 from reelmill.ffmpeg.verify import ImageSource
@@ -208,7 +208,7 @@ def frame_on_show(path: Path, at: float) -> PreviewFrame:
 
 def _upright(frame: VideoFrame, stream: VideoStream) -> NDArray[np.uint8]:
     pixels = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-    aspect = stream.sample_aspect_ratio or 1
+    aspect = believable(Fraction(stream.sample_aspect_ratio or 1))
     if aspect != 1:
         size = (max(1, round(frame.width * aspect)), frame.height)
         pixels = np.asarray(cv2.resize(pixels, size), np.uint8)

@@ -157,7 +157,11 @@ def compile_gif(
     final = bench.root.path / relative
 
     def write(target: Path) -> None:
-        segment = GifSegment(source, info, begin, length, reached(video.path, source, begin, whole))
+        seek_point = reached(video.path, source, begin, whole)
+        if seek_point.shown >= begin + length:
+            late = f"{video.path} shows its first frame at {float(seek_point.shown):.2f} s"
+            raise WrongParameter(f"There is nothing to show from {start:g} s on: {late}.", "start", start)
+        segment = GifSegment(source, info, begin, length, seek_point)
         work = _Work(segment, video.path, target)
         _encode_to_fit(bench, work, gif.ladder(info, width, fps), round(max_mb * _MB))
 
