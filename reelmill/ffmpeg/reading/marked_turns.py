@@ -34,7 +34,7 @@ def marked_turn(path: Path) -> Turn | None:
         path: the file.
 
     Returns:
-        What its container says, or where that has nothing of it, the mark; None where both frames are turned alike.
+        As its container has it, or where that has nothing of it, the mark; None where both frames are turned alike.
 
     Raises:
         FileMissing, NotAVideo, InputError: it does not open.

@@ -287,7 +287,7 @@ def copied(source: Path, info: MediaInfo, target: Path, filters: str, turn: Turn
         info: its facts.
         target: the file to write.
         filters: bitstream filters for the video.
-        turn: what the new container says of how it is turned; None: what the source's says.
+        turn: how the new container has it turned; None: as the source's has it.
 
     Returns:
         ffmpeg's arguments.
@@ -295,7 +295,7 @@ def copied(source: Path, info: MediaInfo, target: Path, filters: str, turn: Turn
     media = ffmpeg.input(media_url(source), **({} if turn is None else _turning(info.video.index, turn)))
     streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio)]
     container = _container(info)
-    if turn is not None and info.container in _BROADCAST:  # it says nothing of that, and has other subtitles
+    if turn is not None and info.container in _BROADCAST:  # it has it nothing of that, and has other subtitles
         container = "matroska"
     else:
         streams += [media[f"s:{place}"] for place, codec in enumerate(info.subtitle_codecs) if codec != UNKNOWN]
