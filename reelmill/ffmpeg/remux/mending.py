@@ -295,7 +295,7 @@ def copied(source: Path, info: MediaInfo, target: Path, filters: str, turn: Turn
     media = ffmpeg.input(media_url(source), **({} if turn is None else _turning(info.video.index, turn)))
     streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio)]
     container = _container(info)
-    if turn is not None and info.container in _BROADCAST:  # it has it nothing of that, and has other subtitles
+    if turn is not None and info.container in _BROADCAST:  # which has nothing of that, and other subtitles
         container = "matroska"
     else:
         streams += [media[f"s:{place}"] for place, codec in enumerate(info.subtitle_codecs) if codec != UNKNOWN]
