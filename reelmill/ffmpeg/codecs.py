@@ -46,6 +46,7 @@ class VideoEncoder:
     quality: Quality = Quality()
     fixed: Mapping[str, Any] = field(default_factory=dict)  # options of every encode at constant quality
     ceiling: Mapping[str, int] = field(default_factory=lambda: {"maxrate": 1, "bufsize": 2})  # times the kbit/s
+    begin_option: str | None = None  # for the bits in a decoder's buffer where an encode begins; None: it takes none
     forced_keyframes: Mapping[str, Any] = field(default_factory=dict)  # options that make them whole
     profile: str | None = None  # the most that its encodes use
     keyframe_interval: int = 250  # frames, by default, where no scene changes
@@ -121,6 +122,7 @@ H264: Final = Codec(
             "libx264",
             SOFTWARE,
             presets=_presets(*_X264_PRESETS),
+            begin_option="rc_init_occupancy",
             forced_keyframes=_WHOLE,
             profile="high",
             live={"preset": "veryfast"},
@@ -142,7 +144,7 @@ H264: Final = Codec(
         ),
     ),
     bits_a_pixel=0.1,  # 2.8 Mbit/s at 720p30: our own figure, of films and of camera footage
-    version=2,
+    version=3,
     # "High 10" and "High 4:2:2" are others.
     profiles=("Constrained Baseline", "Baseline", "Main", "High", "Progressive High", "Constrained High"),
     highest_level=HIGHEST.number,

@@ -17,12 +17,12 @@ KEYFRAME_SECONDS: Final = 2
 #: The number of the way web copies are made; another one whenever their streams, tracks or tags come out otherwise, so
 #: that chunks and copies of two ways are never taken for one another.
 WEB_FORM: Final = 2
-#: How full of bits a decoder's buffer is where an encode begins: x264's ``vbv-init``.
+#: How full of bits a decoder's buffer is where an encode begins that is given no figure for it.
 _FULL: Final = Fraction(9, 10)
-#: Seconds of a chunk's own buffer: half of the whole's, since those of two chunks meet where they are joined.
-_CHUNK_BUFFER: Final = Fraction(1)
-#: The most of its rate that a chunk gives for the bits it begins with.
-_GIVEN: Final = Fraction(1, 10)
+#: Seconds of the ceiling that a decoder's buffer holds where a chunk begins: enough for a keyframe.
+_HELD: Final = Fraction(1, 2)
+#: The most of its rate that a chunk gives for them; only chunks of a second or two, shorter than any, need more.
+_GIVEN: Final = Fraction(1, 2)
 
 #: Up to this quality every frame keeps its detail; and so many bits a pixel never hold it below that: H.264 needs 0.1
 #: for film and more for sport or grain.
@@ -128,24 +128,30 @@ class Encoding:
         kbit = self.max_kbit or 0
         return options | {"level": level_for(size, rate, kbit, self.row.ceiling.get("bufsize", 0) * kbit).name}
 
-    def chunk_ceiling(self, seconds: Fraction) -> dict[str, Any]:
+    def chunk_ceiling(self, seconds: Fraction, *, first: bool = False) -> dict[str, Any]:
         """The ceiling of a chunk, so that chunks in a row keep that of the whole.
 
-        Each encoder begins with bits in the buffer that the one before may have spent, too. With ``B`` seconds of the
-        ceiling as the buffer of a chunk of ``T`` seconds, and ``1 - 0.9 B / T`` of the ceiling as its rate, no chunk
-        takes more than the ceiling gives it, and two that meet never more than the whole's buffer besides.
+        Each encoder begins with bits in the buffer that the one before may have spent, too. Let the whole's buffer hold
+        ``W`` seconds of the ceiling, and ``h`` of them where a chunk of ``T`` seconds begins. With ``W - h`` as the
+        chunk's buffer and ``1 - h / T`` of the ceiling as its rate, the whole's buffer never holds less than the
+        chunk's: it gains ``h`` on it in the chunk's time, or is full and ahead by ``h`` anyway. So the next chunk finds
+        ``h`` again. The first one begins with nine tenths of its own buffer, while the whole has as much of its: it is
+        behind by no more than a tenth of ``h``.
 
         Args:
             seconds: of the chunk.
+            first: no other comes before it.
 
         Returns:
             ffmpeg's output options that replace those of ``options``; none where there is no ceiling with a buffer.
         """
-        if self.max_kbit is None or "bufsize" not in self.row.ceiling or seconds <= 0:
+        whole = self.row.ceiling.get("bufsize", 0)
+        if self.max_kbit is None or not whole or seconds <= 0:
             return {}
-        given = min(_FULL * _CHUNK_BUFFER / seconds, _GIVEN)
-        buffer = given * seconds / _FULL
-        return {
-            "maxrate": f"{int(self.max_kbit * 1000 * (1 - given))}",
-            "bufsize": f"{int(self.max_kbit * 1000 * buffer)}",
-        }
+        begin = self.row.begin_option
+        held = min(_HELD if begin else _FULL * whole / 2, _GIVEN * seconds)
+        given = (1 - _FULL) * held if first else held
+        ceiling = self.max_kbit * 1000
+        begun = {begin: f"{int(ceiling * held)}"} if begin and not first else {}
+        buffer = whole - held if begin else held / _FULL
+        return {"maxrate": f"{int(ceiling * (1 - given / seconds))}", "bufsize": f"{int(ceiling * buffer)}", **begun}

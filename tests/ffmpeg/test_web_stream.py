@@ -10,8 +10,11 @@ from typing import NamedTuple
 
 import av
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reelmill.ffmpeg.binary import find_ffmpeg
+from reelmill.ffmpeg.codecs import WEB, VideoEncoder
 from reelmill.ffmpeg.commands import chunk_commands, concat, web_copy
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import web_size
@@ -101,16 +104,38 @@ def test_chunks_keep_the_ceiling_where_they_meet(tmp_path: Path) -> None:
     kbit = 150
     source = generated(
         tmp_path / "a.mkv", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=10:d=24,noise=alls=70:allf=t",
-        *("-c:v", "libx264", "-preset", "ultrafast", "-qp", "20", "-g", "80", "-pix_fmt", "yuv420p"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-qp", "20", "-g", "40", "-pix_fmt", "yuv420p"),
     )  # fmt: skip
-    stream, made = _in_chunks(source, tmp_path, Encoding(preset="ultrafast", max_kbit=kbit), 8)
-    assert len(made) == 3
+    stream, made = _in_chunks(source, tmp_path, Encoding(preset="ultrafast", max_kbit=kbit), 4)
+    assert len(made) == 6
     assert sum(bits for _, bits in stream.packets) > 0.8 * kbit * 1000 * 24  # the ceiling is what holds it
     size = fullness = 2 * kbit * 1000.0
     for (at, bits), (after, _) in pairwise([*stream.packets, (stream.packets[-1][0], 0)]):
         fullness -= bits
         assert fullness > -0.03 * size, at
         fullness = min(size, fullness + (after - at) * kbit * 1000)
+
+
+@given(
+    st.sampled_from(WEB.encoders),
+    st.lists(st.tuples(st.integers(2, 40), st.integers(0, 60), st.integers(0, 60)), min_size=2, max_size=8),
+)
+def test_whatever_chunks_spend_of_their_ceilings_the_whole_keeps_its_own(
+    row: VideoEncoder, chunks: list[tuple[int, int, int]]
+) -> None:
+    """Of each chunk: its seconds, and the bits a second that it would take, in ceilings, at first and in the end."""
+    way, ticks = Encoding(encoder=row.name, max_kbit=1000), 10  # a second
+    held = 0.9 * 2_000_000
+    for number, (seconds, *wishes) in enumerate(chunks):
+        ceiling = way.chunk_ceiling(Fraction(seconds), first=number == 0)
+        rate, size = int(ceiling["maxrate"]), int(ceiling["bufsize"])
+        own = float(ceiling.get("rc_init_occupancy", 0.9 * size))
+        for tick in range(seconds * ticks):
+            bits = min(own, wishes[2 * tick // (seconds * ticks)] * 1_000_000 / ticks)
+            own = min(size, own - bits + rate / ticks)
+            held -= bits
+            assert held > -100
+            held = min(2_000_000, held + 1_000_000 / ticks)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def encode_chunk(
     early = float(chunk.since * time_base % KEYFRAME_SECONDS)  # keyframes stand where one encode would have them
     options = {
         **each_once(info, encoding),
-        **encoding.chunk_ceiling(chunk.ticks * time_base),
+        **encoding.chunk_ceiling(chunk.ticks * time_base, first=not chunk.since),
         "force_key_frames": f"expr:gte(t,n_forced*{KEYFRAME_SECONDS}-{early:.6f})",
     }
     video, beside = points_beside(video, points)

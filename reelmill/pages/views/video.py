@@ -41,6 +41,14 @@ _JOBS: Final = 8
 _IMAGES: Final = 48
 #: Segments of one source that are named.
 _SEGMENTS: Final = 12
+#: Containers as people know them, by what a probe calls them; others go by that.
+_CONTAINERS: Final = {
+    "asf": "Windows Media",
+    "matroska,webm": "Matroska or WebM",
+    "mov,mp4,m4a,3gp,3g2,mj2": "MP4 or QuickTime",
+    "mpeg": "MPEG program stream",
+    "mpegts": "MPEG transport stream",
+}
 
 
 @dataclass(frozen=True)
@@ -216,7 +224,7 @@ def facts(record: Video) -> Iterable[tuple[str, str]]:
     if record.bit_rate is not None:
         yield "Bit rate", f"{record.bit_rate / 1000:,.0f} kbit/s"
     if record.container is not None:
-        yield "Container", record.container
+        yield "Container", _CONTAINERS.get(record.container, record.container)
     yield "Valid", "yes" if record.is_valid else "no"
     yield "Known since", f"{record.created_at:%Y-%m-%d %H:%M} UTC"
 
