@@ -361,9 +361,55 @@ def test_when_files_still_being_written_are_looked_at(
     assert again_in(settled_in, passed, looked) == seconds
 
 
-def test_a_time_in_the_future_does_not_wait_for_ever(library: Library) -> None:
-    library.put("inbox/a.mp4", age=-1e6)
-    assert library.scan() == {"new": 1}
+def test_a_copy_of_a_file_of_the_future_is_waited_for_and_not_for_ever(library: Library, tmp_path: Path) -> None:
+    """Some programs set the time before the file is whole: while it grows, only its other time shows it."""
+    path = library.put("inbox/a.mp4", cut_off(library.original, tmp_path / "half.mp4", keep=0.5), age=-1e6)
+    assert library.scan() == {"waiting": 1}
+    with path.open("ab") as file:
+        file.write(library.original.read_bytes()[path.stat().st_size :])
+    os.utime(path, (time.time() + 1e6,) * 2)
+    assert library.scan() == {"waiting": 1}
+    assert library.scan(settle_seconds=0) == {"new": 1}
+    assert library.record("inbox/a.mp4").is_valid
+
+
+@pytest.mark.parametrize(
+    ("mtime", "ctime", "settled_in"),
+    [
+        (1990, 1990, 20), (1990, 1999, 20),  # the time of its last write, where that may be one
+        (9000, 1990, 20), (9000, 1960, 0),
+        (9000, 9000, 0), (9000, None, 0),  # nothing is known: better taken too soon than never
+    ],
+)  # fmt: skip
+def test_how_long_a_file_is_waited_for(mtime: int, ctime: int | None, settled_in: float) -> None:
+    file = WalkedFile("a", 10, mtime * 10**9, None if ctime is None else ctime * 10**9)
+    decided = scan_plan([file], [], now=lambda: 2000.0, settle_seconds=30, skip_existing=True)
+    assert (decided.waiting, decided.settled_in) == (("a",) if settled_in else (), settled_in)
+
+
+def test_of_two_scans_at_once_neither_reports_missing_what_the_other_moved(library: Library) -> None:
+    """The other one runs, from beginning to end, between what the first found and what it makes of that."""
+
+    class ScansMeanwhile(Notes):
+        def line(self, text: str) -> None:
+            if text.endswith("to open"):
+                results.append(scan(library.root, "inbox", directory_types=("inbox",), report=Notes()))
+            super().line(text)
+
+    results: list[ScanResult] = []
+    path = library.put("inbox/a.mp4")
+    library.put("inbox/gone.mp4")
+    library.scan()
+    video_id = library.record("inbox/a.mp4").id
+    path.rename(path.with_name("b.mp4"))
+    (library.root.path / "inbox/gone.mp4").unlink()
+    results.append(scan(library.root, "inbox", directory_types=("inbox",), report=ScansMeanwhile()))
+    assert [(found.moved, found.missing) for found in results] == [(1, 1), (0, 1)]
+    missing = [change.path for found in results for change in found.files if change.kind == "missing"]
+    assert missing == ["inbox/gone.mp4"]
+    video = library.record("inbox/b.mp4")
+    assert (video.id, video.missing_since) == (video_id, None)
+    assert library.scan() == {"unchanged": 1}
 
 
 def test_a_file_copied_with_its_old_time_while_it_grows_is_read_again_later(library: Library, tmp_path: Path) -> None:
@@ -823,13 +869,13 @@ def test_the_plan_is_made_of_names_sizes_and_times() -> None:
     }
     catalogue = sorted(file._replace(path=path) for path, file in held.items())
     files = sorted([_found(name) for name in ("same", "grown", "touched", "back", "new")] + [_found("hot", mtime=1995)])
-    decided = scan_plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=True)
+    decided = scan_plan(files, catalogue, now=lambda: 2000.0, settle_seconds=30, skip_existing=True)
     assert [file.path for file in decided.probe] == ["grown", "new", "touched"]
     assert (decided.new, decided.changed, decided.unchanged) == (1, 2, 2)
     assert decided.waiting == ("hot",)
     assert decided.returned == ("back",)
     assert decided.missing == ("gone",)
-    again = scan_plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=False)
+    again = scan_plan(files, catalogue, now=lambda: 2000.0, settle_seconds=30, skip_existing=False)
     assert len(again.probe) == 5
     assert (again.new, again.changed, again.unchanged) == (1, 2, 2)
 

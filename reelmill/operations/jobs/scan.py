@@ -40,6 +40,7 @@ from reelmill.operations.scan_plan import ScanPlan, again_in, scan_plan
 from reelmill.operations.unscanned import folders_never_scanned, unscanned
 from reelmill.operations.walk import Walk, WalkedFile, folder_to_walk
 from reelmill.report import LogReport, Report, printable
+from reelmill.storage.disk_clock import disk_clock
 from reelmill.storage.media_root import MediaRoot
 from reelmill.storage.system_folders import SYSTEM_FOLDERS
 from reelmill.wording import plural
@@ -140,7 +141,7 @@ def scan(
     walk = Walk(root, frozenset(extension.lower().lstrip(".") for extension in extensions), system_folders)
     with uncollected(), _UndatedFiles() as undated:
         decided = scan_plan(
-            walk.files(folder), scanning.every_known_file(directory_type), now=time.time(),
+            walk.files(folder), scanning.every_known_file(directory_type), now=disk_clock(root.work),
             settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=walk.unseen,
             system_folders=system_folders, on_undated=undated.add,
         )  # fmt: skip
@@ -308,7 +309,8 @@ class _Scan:
             absent = self._absent(walk, missing[start : start + _MARKED_AT_ONCE])
             with session() as opened:
                 gone = scanning.mark_missing(opened, absent, utc_now())
-            self.missing += len(absent)
+                # Another scan, or a job, may have had a record follow its file meanwhile: nothing of that is missing.
+                self.missing += len(scanning.recorded_files(opened, absent))
             self._hand_on(marked_changes("missing", gone))
         self._withdraw(decided.withdrawn)
 
