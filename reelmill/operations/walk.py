@@ -15,6 +15,7 @@ from reelmill.catalogue.limits import BIGINT, takes_plain_names, unfit
 from reelmill.errors import FileMissing, WrongParameter
 from reelmill.operations.ownership import require_ours
 from reelmill.report import printable
+from reelmill.storage.file_names import is_spelt
 from reelmill.storage.folder_walk import runs
 from reelmill.storage.media_root import MediaRoot
 from reelmill.storage.mounts import mounts_below
@@ -92,7 +93,7 @@ class Walk:
         file /= name
         try:
             inside = not file.is_symlink() or file.resolve().is_relative_to(self.root.path.resolve())
-            return inside and not stat.S_ISDIR(file.stat().st_mode)
+            return inside and not stat.S_ISDIR(file.stat().st_mode) and is_spelt(self.root.path, path)
         except (FileNotFoundError, NotADirectoryError):
             return False
 

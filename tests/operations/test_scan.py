@@ -387,6 +387,44 @@ def test_how_long_a_file_is_waited_for(mtime: int, ctime: int | None, settled_in
     assert (decided.waiting, decided.settled_in) == (("a",) if settled_in else (), settled_in)
 
 
+@pytest.fixture
+def ignoring_case(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library lies on a share that finds files by their names in any case."""
+    real = os.stat
+
+    def found(path: Any) -> Path:
+        place = library.root.path
+        for name in Path(path).relative_to(place).parts:
+            place /= next((one.name for one in place.iterdir() if one.name.lower() == name.lower()), name)
+        return place
+
+    def stat(path: Any, **options: Any) -> os.stat_result:
+        inside = isinstance(path, (str, Path)) and Path(path).is_relative_to(library.root.path)
+        return real(found(path) if inside else path, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+
+
+@pytest.mark.parametrize(("name", "target"), [("A.mp4", "a.mp4"), ("Été/B.mp4", "été/b.mp4"), ("x/B.mp4", "X/B.mp4")])
+def test_a_rename_in_case_alone_is_a_move(library: Library, ignoring_case: None, name: str, target: str) -> None:
+    library.put(f"inbox/{name}")
+    other = library.put("inbox/1.mp4")
+    library.scan()
+    video_id = library.record(f"inbox/{name}").id
+    inbox = library.root.path / "inbox"
+    for old, new in zip(Path(name).parts, Path(target).parts, strict=True):
+        (inbox / old).rename(inbox / new)
+        inbox /= new
+    assert library.scan() == {"moved": 1, "unchanged": 1}
+    assert library.record(f"inbox/{target}").id == video_id
+    # And one that holds something else under such a name is no move, and hides nobody's loss.
+    other.unlink()
+    inbox.write_bytes(library.original.read_bytes()[:-1])
+    another = inbox.rename(inbox.with_name(inbox.name.swapcase()))
+    assert library.scan(settle_seconds=0)["missing"] == 2
+    assert library.paths() == {"inbox/1.mp4", f"inbox/{target}", library.root.relative(another)}
+
+
 def test_of_two_scans_at_once_neither_reports_missing_what_the_other_moved(library: Library) -> None:
     """The other one runs, from beginning to end, between what the first found and what it makes of that."""
 
