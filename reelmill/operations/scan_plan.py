@@ -103,7 +103,8 @@ def scan_plan(
                 returned.append(path)
             elif before is not None and before.ctime_ns is None and ctime_ns is not None:
                 on_undated(file)
-        elif not (same and looks_edited) and 0 <= (age := _age(file, now())) < settle_seconds:
+        # A little less than 0 is now: clocks of disks tick in up to two seconds, and those of two disks differ.
+        elif not (same and looks_edited) and abs(age := _age(file, now())) < settle_seconds:
             waiting.append(path)
             settled_in = max(settled_in, settle_seconds - age)
         else:
