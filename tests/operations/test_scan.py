@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos import scanning, searching
 from reelmill.catalogue.videos.scanning import KnownFile
 from reelmill.doctor.findings import clean
 from reelmill.doctor.library import check_library
@@ -30,7 +30,8 @@ from reelmill.operations.jobs.scan import ScanResult, scan
 from reelmill.operations.publishing.records import read_record
 from reelmill.operations.scan_changes import ChangeList, FileChange, Kind, table_rows
 from reelmill.operations.scan_plan import ScanPlan, again_in, scan_plan
-from reelmill.operations.walk import WalkedFile
+from reelmill.operations.undated_files import UndatedFiles
+from reelmill.operations.walk import Walk, WalkedFile
 from reelmill.storage.media_root import MediaRoot
 from reelmill.troubles import Flaw
 from tests.clips import Notes, as_nobody, clip, cut_off, ffmpeg, tiny_disk
@@ -879,6 +880,25 @@ def test_a_second_scan_opens_no_file(library: Library, monkeypatch: pytest.Monke
     assert [path.stat().st_atime for path in paths] == [1.0] * 5
     library.scan(skip_existing=False)
     assert [path.stat().st_atime for path in paths] != [1.0] * 5  # the trick does show a read
+
+
+def test_after_an_upgrade_times_of_the_last_change_are_recorded_scan_by_scan(library: Library) -> None:
+    for index in range(5):
+        library.put(f"inbox/{index}.mp4")
+    library.scan()
+    with session() as opened:
+        opened.connection().execute(text("UPDATE catalogue.video SET ctime_ns = NULL"))
+    walked = list(Walk(library.root, frozenset({"mp4"})).files(library.root.folder("inbox")))
+    for known in (2, 4, 5, 5):
+        with session() as opened:
+            records = scanning.known_files(opened, "inbox")
+        with UndatedFiles(most=2) as undated:
+            decided = scan_plan(
+                walked, records, now=time.time, settle_seconds=30, skip_existing=True, on_undated=undated.add
+            )
+        assert decided.unchanged == 5
+        recorded = [library.record(file.path).ctime_ns for file in walked]
+        assert recorded == [file.ctime_ns for file in walked[:known]] + [None] * (5 - known)
 
 
 def _edit(path: Path) -> None:
