@@ -18,8 +18,9 @@ from reelmill.catalogue.exports import transfer
 from reelmill.catalogue.models import Video
 from reelmill.errors import FfmpegFailed, FileMissing
 from reelmill.operations.context import Workbench
-from reelmill.operations.jobs.reencode import ReencodeResult, reencode
+from reelmill.operations.jobs.reencode import reencode
 from reelmill.operations.jobs.scan import scan
+from reelmill.operations.web_copies.result import ReencodeResult
 from reelmill.parallel import begin
 from tests.clips import Notes, clip
 from tests.operations.library import add, files, taken

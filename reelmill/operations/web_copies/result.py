@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos.naming import resolve_video
 from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.process.cost import Cost
 from reelmill.ffmpeg.reading.probe import MediaInfo
@@ -188,7 +188,7 @@ def link_copy(bench: Workbench, video: Video, copy: Video) -> Video:
         UnknownVideo: there is none any more.
     """
     with session() as opened:
-        video = opened.get(Video, video.id) or searching.resolve_video(opened, video.path)
+        video = opened.get(Video, video.id) or resolve_video(opened, video.path)
         video.reencode_job_id, video.updated_at = bench.run_id or copy.made_by, utc_now()
         opened.add(video)
     return video
