@@ -13,10 +13,12 @@ from deployments.supervisor import Notify
 from reelmill.catalogue.exports import kept_exports
 from reelmill.catalogue.models import utc_now
 from reelmill.dispatch import dispatcher, server_errors
+from reelmill.doctor import images
 from reelmill.errors import PlatformError, UserError
 from reelmill.operations.ownership import require_ours
 from reelmill.settings import Settings
 from reelmill.storage.media_root import MediaRoot
+from reelmill.wording import plural
 
 #: Files of old jobs that are written in an hour, which takes some seconds each: a million jobs do not hold up the site.
 _PORTIONS: Final = 4
@@ -86,9 +88,31 @@ def export_catalogue(settings: Settings, notify: Notify) -> None:
         notify(f"the catalogue was exported to {path}{trouble}")
 
 
+def record_images(settings: Settings, notify: Notify) -> None:
+    """Record the images on the disk that older versions had no rows for, once after an upgrade.
+
+    Args:
+        settings: of the site.
+        notify: called with a line where any were.
+
+    Raises:
+        UserError: the media root belongs to another site.
+        OSError: the disk does not answer.
+        PlatformError: the database is away.
+    """
+    if not images.are_to_be_adopted():
+        return
+    root = MediaRoot(settings.media_root)
+    root.require()
+    require_ours(root, claim=False)
+    if count := images.adopt_all(root):
+        notify(f"{plural(count, 'image')} of before the upgrade {'is' if count == 1 else 'are'} in the catalogue now")
+
+
 #: By whose trouble it is.
 HOURLY: Final[Mapping[str, Callable[[Settings, Notify], None]]] = {
     "deployments that were replaced": delete_replaced,
     "archiving": archive_old_jobs,
+    "images of before the upgrade": record_images,
     "export of the catalogue": export_catalogue,
 }

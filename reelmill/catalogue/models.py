@@ -379,3 +379,8 @@ class SiteIdentity(CatalogueModel, table=True):
     token_key: str | None = Field(
         default=None, description="what its API tokens are signed with; a new one ends them all"
     )
+    has_unrecorded_images: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": sqlalchemy.false()},
+        description="it was upgraded, and images on its disk were not looked for since: older versions had no rows",
+    )

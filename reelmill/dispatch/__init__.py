@@ -20,7 +20,7 @@ snapshot      the site at this moment, read once for all who ask
 
 Comes in: whatever asks the Prefect server; nothing that touches a video.
 Uses: catalogue, clock, dispatch.automations, dispatch.runs, dispatch.server, dispatch.services, dispatch.tables,
-    dispatch.totals, errors, queue, settings, site_discovery.
+    dispatch.totals, errors, parallel, queue, settings, site_discovery.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,11 +19,15 @@ from reelmill.dispatch.services.pools import LaneState, Pools, PoolState
 from reelmill.dispatch.statistics import Budget
 from reelmill.dispatch.tables.job_reader import JobReader
 from reelmill.errors import PlatformError, ReelmillError
+from reelmill.parallel import begin
 from reelmill.queue.waiting_reason import PoolNow
 
 _SECONDS: Final = 2.0  # that a reading counts, or its failure
 _PATIENCE: Final = 5.0  # seconds that somebody waits for the reading of another
 _RECENT: Final = 10.0  # that a reading explains jobs which are listed while it is made anew
+
+#: Questions to the server that are under way together; one of these threads waits for others.
+_AT_ONCE: Final = 5
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,13 @@ class SiteSnapshot:
         return self._found
 
     def _read(self) -> SiteNow:
-        site = SiteReading(self._connection)
-        with server_errors():
+        with server_errors(), ThreadPoolExecutor(_AT_ONCE) as threads:
+            site = SiteReading(self._connection, threads)
+            vram, nodes = begin(threads, self._numbers.vram), begin(threads, Nodes(site).all)
             return SiteNow(
                 pools=tuple(Pools(self._connection, site, self._reader, self._audit).all()),
-                nodes=tuple(Nodes(site).all()),
-                vram=self._numbers.vram(),
+                nodes=tuple(nodes.result()),
+                vram=vram.result(),
                 waiting=site.pools_now(site.pools()),
                 read_at=self._connection.clock.now(),
             )

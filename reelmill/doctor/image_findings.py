@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import AssetKind
-from reelmill.doctor.findings import Finding, listed, warning
+from reelmill.doctor.findings import Finding, Severity, listed, warning
 from reelmill.doctor.inventory import Portions, existing_files
 from reelmill.storage.media_root import MediaRoot
 from reelmill.wording import plural
@@ -58,9 +58,20 @@ def lost(root: MediaRoot) -> list[Finding]:
     ]
 
 
-def unrecorded(paths: Sequence[str]) -> list[Finding]:
-    """What is to be said of images that no row names, of videos that are known (pure)."""
+def unrecorded(paths: Sequence[str], *, to_be_adopted: bool) -> list[Finding]:
+    """What is to be said of images that no row names, of videos that are known (pure).
+
+    Args:
+        paths: of the images.
+        to_be_adopted: the site records them by itself, see ``images.adopt_all``.
+
+    Returns:
+        A note where it does, else a warning; nothing where there are none.
+    """
     if not paths:
         return []
-    sentence = f"{plural(len(paths), 'image')} of known videos not in the catalogue: {listed(paths)}."
-    return [warning("unrecorded_images", sentence, "--repair records them", repairable=True, names=paths)]
+    sentence = f"{plural(len(paths), 'image')} of known videos not in the catalogue: {listed(paths)}"
+    if to_be_adopted:
+        sentence += "; they are of an older version, and the site records them within the hour."
+        return [Finding("unrecorded_images", Severity.OK, sentence, repairable=True, names=tuple(paths))]
+    return [warning("unrecorded_images", f"{sentence}.", "--repair records them", repairable=True, names=paths)]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import Asset, Video
+from reelmill.catalogue.site_identity import site
 from reelmill.catalogue.videos import merging, searching
-from reelmill.doctor.inventory import IMAGE_FOLDERS, owner_of
+from reelmill.doctor.inventory import IMAGE_FOLDERS, Inventory, Portions, owner_of
 from reelmill.operations.derived import asset_rows
 from reelmill.storage import file_mark
 from reelmill.storage.media_root import MediaRoot
+
+_AT_ONCE: Final = 2000  # images
 
 
 class EarlierIds(NamedTuple):
@@ -94,16 +98,59 @@ def of_owner(root: MediaRoot, owner: uuid.UUID) -> list[str]:
     return [root.relative(path) for folder in folders for path in folder.glob(f"{owner}-*")]
 
 
-def assets_of(root: MediaRoot, paths: Iterable[str]) -> list[Asset]:
-    """The rows of images by their names and marks.
+def adopt(root: MediaRoot, paths: Sequence[str]) -> int:
+    """Record images of videos that are known.
 
     Args:
         root: the media root.
-        paths: of images, relative to it.
+        paths: of images that no row names, relative to it.
 
     Returns:
-        A row for each whose name is one that a job gives, those made last first.
+        How many of them are recorded now.
     """
+    count = 0
+    for start in range(0, len(paths), _AT_ONCE):
+        found = _assets_of(root, paths[start : start + _AT_ONCE])
+        with session() as opened:
+            count += assets.adopt(opened, found)
+    return count
+
+
+def are_to_be_adopted() -> bool:
+    """Whether the catalogue was upgraded from a version without rows for images, and nobody looked for them since."""
+    with session() as opened:
+        return site(opened).has_unrecorded_images
+
+
+def adopt_all(root: MediaRoot) -> int:
+    """Record every image on the disk that no row names, of videos that are known; an upgraded site does so once.
+
+    Args:
+        root: the media root.
+
+    Returns:
+        How many are recorded now.
+    """
+    count = 0
+
+    def adopt_new(paths: list[str]) -> None:
+        nonlocal count
+        with session() as opened:
+            recorded = assets.recorded(opened, paths)
+        count += adopt(root, [path for path in paths if path not in recorded])
+
+    found, portions = Inventory(root), Portions(adopt_new)
+    for path, _ in found.files(IMAGE_FOLDERS):
+        portions.add(path)
+    portions.finish()
+    if not found.unreadable:  # else those in there are looked for again
+        with session() as opened:
+            site(opened).has_unrecorded_images = False
+    return count
+
+
+def _assets_of(root: MediaRoot, paths: Iterable[str]) -> list[Asset]:
+    """The rows of images by their names and marks: one for each whose name a job gives, those made last first."""
     found = [(path, asset) for path in paths if (asset := asset_rows.named(path)) is not None]
     made = list[tuple[int, Asset]]()
     for path, asset in found:

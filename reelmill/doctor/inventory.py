@@ -49,14 +49,17 @@ class Inventory:
     half_made: list[str] = field(default_factory=list)  # relative to the media root, as all paths here
     unreadable: list[str] = field(default_factory=list)  # folders
 
-    def files(self) -> Iterator[tuple[str, File]]:
+    def files(self, within: Iterable[str] = (*_VIDEO_FOLDERS, *IMAGE_FOLDERS)) -> Iterator[tuple[str, File]]:
         """Walk; what stands in the other fields is complete at the end.
+
+        Args:
+            within: the folders of the library to walk through.
 
         Yields:
             Each file, by the bytes of the paths.
         """
         prefix = len(os.fspath(self.root.path)) + 1
-        folders = sorted(f"{folder}/" for folder in (*_VIDEO_FOLDERS, *IMAGE_FOLDERS))
+        folders = sorted(f"{folder}/" for folder in within)
         places = [os.fspath(self.root.path / folder) for folder in folders]
         for entry in entries(places, _enters, lambda folder, _: self.unreadable.append(folder[prefix:])):
             if entry.name.startswith(HALF_MADE) and not _is_folder(entry):

@@ -85,7 +85,7 @@ def check_library(
         *records(lacking, seen.count - len(explained)),
         *invalid([path for path in seen.invalid if path not in absent]),
         *image_findings.lost(root),
-        *image_findings.unrecorded(differences.unrecorded),
+        *image_findings.unrecorded(differences.unrecorded, to_be_adopted=images.are_to_be_adopted()),
         *leftovers(differences, found.half_made, images.recorded_anew(root, differences.images)),
         *unrecordable(unfit),
         *unfinished(workspace.abandoned(root)),

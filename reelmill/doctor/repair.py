@@ -219,7 +219,7 @@ def _give_back_ids(settings: Settings, names: Sequence[str]) -> list[Repair]:
         for path in names:
             owner = images.give_back_id(root, path)
             if owner is not None:
-                count = _adopt_images(root, images.of_owner(root, owner))
+                count = images.adopt(root, images.of_owner(root, owner))
                 report.line(f"{owner} is the id again of the video of {path}, with {plural(count, 'image')}")
 
     return [Repair(f"give {plural(len(names), 'video')} the ids that their images bear: {listed(names)}", act)]
@@ -229,18 +229,9 @@ def _record_images(settings: Settings, names: Sequence[str]) -> list[Repair]:
     def act(report: Report) -> None:
         root = MediaRoot(settings.media_root)
         require_ours(root)
-        report.line(f"in the catalogue now: {plural(_adopt_images(root, names), 'image')}")
+        report.line(f"in the catalogue now: {plural(images.adopt(root, names), 'image')}")
 
     return [Repair(f"record the images {listed(names)}", act)]
-
-
-def _adopt_images(root: MediaRoot, names: Sequence[str]) -> int:
-    count = 0
-    for start in range(0, len(names), _AT_ONCE):
-        found = images.assets_of(root, names[start : start + _AT_ONCE])
-        with session() as opened:
-            count += assets.adopt(opened, found)
-    return count
 
 
 def _forget_images(settings: Settings, names: Sequence[str]) -> list[Repair]:

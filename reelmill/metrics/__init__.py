@@ -9,5 +9,6 @@ worker_server   serves a worker's metrics on a port of its own
 http_bytes      counts what the API sends and receives
 
 Comes in: what Prometheus may ask of a running process; no rule that acts on a figure.
-Uses: catalogue, dispatch, dispatch.tables, dispatch.totals, errors, hardware, operations.jobs, queue, settings.
+Uses: catalogue, dispatch, dispatch.tables, dispatch.totals, errors, hardware, operations.jobs, parallel, queue,
+    settings.
 """

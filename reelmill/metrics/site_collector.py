@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -13,6 +14,7 @@ from reelmill.dispatch.tables.job_counts import JobCount
 from reelmill.dispatch.totals.tally import EndingReader, JobTally
 from reelmill.errors import PlatformError
 from reelmill.metrics.site_metrics import QueueNow, queue_metrics, site_metrics
+from reelmill.parallel import begin
 
 
 class SiteView(Protocol):
@@ -75,8 +77,10 @@ class SiteCollector(Collector):
             Each metric.
         """
         up = GaugeMetricFamily("media_site_up", "Whether the scrape could read it", labels=("source",))
-        site = self._read_site()
-        queue = self._read_queue()
+        with ThreadPoolExecutor(1) as beside:  # the server is asked while the database counts
+            reading = begin(beside, self._read_site)
+            queue = self._read_queue()
+            site = reading.result()
         up.add_metric(("server",), site is not None)
         up.add_metric(("database",), queue is not None)
         yield up

@@ -14,20 +14,21 @@ from reelmill.operations.moved_files import moves
 from reelmill.operations.scan_changes import has_dates_of, is_unchanged
 from reelmill.operations.walk import WalkedFile
 from reelmill.storage.content_id import content_id
+from reelmill.storage.file_names import is_spelt
 from reelmill.storage.media_root import MediaRoot
 
 Look = Callable[[WalkedFile], SeenFile | None]
 
 
 def is_absent(root: MediaRoot, record: RecordedFile) -> bool:
-    """Whether nothing is at the path of a record."""
+    """Whether nothing is at the path of a record, as that is spelt."""
     try:
         (root.path / record.path).stat()
+        return not is_spelt(root.path, record.path)
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:  # nobody knows
         return False
-    return False
 
 
 def is_gone(root: MediaRoot, record: RecordedFile) -> bool:

@@ -55,7 +55,7 @@ def scan_plan(
     found: Iterable[WalkedFile],
     known: Iterable[KnownFile],
     *,
-    now: float,
+    now: Callable[[], float],
     settle_seconds: float,
     skip_existing: bool,
     unseen: Sequence[str] = (),
@@ -67,7 +67,7 @@ def scan_plan(
     Args:
         found: every file of the folder with a wanted extension, by the bytes of their paths.
         known: what the catalogue holds of the folder, in the same order.
-        now: seconds since 1970.
+        now: the time by the clock of the files, in seconds since 1970; asked as files are met, for a walk takes hours.
         settle_seconds: a file changed more recently than this is still being written.
         skip_existing: leave files alone whose size and times are as the catalogue has them.
         unseen: folders and files that could not be read or recorded; what the catalogue holds of them is not missing.
@@ -103,10 +103,10 @@ def scan_plan(
                 returned.append(path)
             elif before is not None and before.ctime_ns is None and ctime_ns is not None:
                 on_undated(file)
-        # A time in the future (a camera's clock) is no sign of being written now.
-        elif not (same and looks_edited) and 0 <= now - mtime_ns / 1e9 < settle_seconds:
+        # A little less than 0 is now: clocks of disks tick in up to two seconds, and those of two disks differ.
+        elif not (same and looks_edited) and abs(age := _age(file, now())) < settle_seconds:
             waiting.append(path)
-            settled_in = max(settled_in, settle_seconds - (now - mtime_ns / 1e9))
+            settled_in = max(settled_in, settle_seconds - age)
         else:
             probe.append(file)
             new += before is None
@@ -118,6 +118,14 @@ def scan_plan(
         tuple(probe), new, changed, unchanged, tuple(waiting), tuple(returned), missing, settled_in, withdrawn,
         count,
     )  # fmt: skip
+
+
+def _age(file: WalkedFile, now: float) -> float:
+    """Seconds since a file was last written, as far as its times show; less than 0 where both are in the future."""
+    # A time in the future is a camera's, or that of a source with a wrong clock which a copy in progress bears already.
+    # No program sets the other time: it is that of the last write, or of a rename since.
+    in_future = file.ctime_ns is not None and file.mtime_ns / 1e9 > now
+    return now - (file.ctime_ns if in_future and file.ctime_ns is not None else file.mtime_ns) / 1e9
 
 
 def _missing(there: Sequence[str], kept: set[str], unseen: Sequence[str]) -> tuple[str, ...]:

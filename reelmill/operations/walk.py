@@ -15,6 +15,7 @@ from reelmill.catalogue.limits import BIGINT, takes_plain_names, unfit
 from reelmill.errors import FileMissing, WrongParameter
 from reelmill.operations.ownership import require_ours
 from reelmill.report import printable
+from reelmill.storage.file_names import is_spelt
 from reelmill.storage.folder_walk import runs
 from reelmill.storage.media_root import MediaRoot
 from reelmill.storage.mounts import mounts_below
@@ -92,7 +93,7 @@ class Walk:
         file /= name
         try:
             inside = not file.is_symlink() or file.resolve().is_relative_to(self.root.path.resolve())
-            return inside and not stat.S_ISDIR(file.stat().st_mode)
+            return inside and not stat.S_ISDIR(file.stat().st_mode) and is_spelt(self.root.path, path)
         except (FileNotFoundError, NotADirectoryError):
             return False
 
@@ -117,10 +118,10 @@ class Walk:
     def _met(self, run: Sequence[os.DirEntry[str]]) -> Iterator[WalkedFile]:
         """The files among entries of one folder; there may be millions, so that little is done for each."""
         folder = self._relative(run[0].path[: -len(run[0].name)])
-        plain = takes_plain_names(folder)
+        plain, endings = takes_plain_names(folder), self._endings
         for entry in run:
             name = entry.name
-            if name[0] == "." or not self._wanted(name):
+            if name[0] == "." or (name[name.rfind(".") :] not in endings and not self._wanted(name)):
                 continue
             try:
                 if entry.is_dir(follow_symlinks=False):
@@ -172,6 +173,11 @@ class Walk:
             return
         self.unseen.append(relative)
         self.refused.append(f"{printable(relative)} cannot be read ({error.strerror}); what is known of it stays.")
+
+    @cached_property
+    def _endings(self) -> frozenset[str]:
+        """Endings as nearly all files have them: in small letters, with the dot."""
+        return frozenset(f".{extension}" for extension in self.extensions)
 
     @cached_property
     def _prefix(self) -> int:

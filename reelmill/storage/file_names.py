@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-from pathlib import Path
+import string
+from pathlib import Path, PurePath
 from typing import Final
 
 #: Bytes of one file name on most file systems; eCryptfs has room for 143.
@@ -27,6 +28,39 @@ def plain(name: str) -> str:
     """A name that every file system takes, with ``_`` for each character that some do not (pure)."""
     stem, dot, ending = _RESERVED.sub("_", name).rpartition(".")
     return stem.rstrip(". ") + dot + ending.rstrip(". ")
+
+
+#: Every file system that ignores case does so for these at least.
+_OTHER_CASE: Final = str.maketrans(
+    string.ascii_lowercase + string.ascii_uppercase, string.ascii_uppercase + string.ascii_lowercase
+)
+
+
+def is_spelt(folder: Path, path: str) -> bool:
+    """Whether a file that is there is there by this very name: some shares find it by the name in any case.
+
+    Args:
+        folder: where the path begins.
+        path: of the file, relative to that.
+
+    Returns:
+        Whether the folders list the names in it as they are written there.
+
+    Raises:
+        OSError: it is not there, or its disk does not answer.
+    """
+    place, other = folder / path, folder / path.translate(_OTHER_CASE)
+    try:
+        if other == place or not other.samefile(place):
+            return True  # by far most: the other name is nobody's
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    for name in PurePath(path).parts:
+        with os.scandir(folder) as listing:
+            if name not in {entry.name for entry in listing}:
+                return False
+        folder /= name
+    return True
 
 
 def longest(folder: Path) -> int:

@@ -51,7 +51,7 @@ idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for seed in range(20):
     with session() as opened:
         picking.pick_sources(opened, 4, seed)
-decided = scan_plan((), scanning.every_known_file("videos"), now=0, settle_seconds=30, skip_existing=True)
+decided = scan_plan((), scanning.every_known_file("videos"), now=float, settle_seconds=30, skip_existing=True)
 assert len(decided.missing) > 80_000
 findings = {found.check: found for found in check_library(MediaRoot(Path(sys.argv[1])))}
 assert len(findings["missing_files"].names) == 99_000

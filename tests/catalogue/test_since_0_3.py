@@ -94,6 +94,7 @@ def _check_new_rows(engine: Engine) -> None:
         (_C, "ff87deb6.jpg", "thumbnail", None, None, False),
         ("inbox/joined.ts", "223601f3.jpg", "thumbnail", None, None, False),
     ]
+    assert _asked(engine, "SELECT has_unrecorded_images FROM catalogue.site") == [(True,)]
 
 
 def test_nothing_is_lost_on_the_way_up_nor_down(empty: Engine) -> None:

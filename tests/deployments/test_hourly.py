@@ -153,7 +153,12 @@ def test_a_server_that_is_away_stops_none_of_the_real_ones(
 
     monkeypatch.setattr(deployments.site, "HOURLY", {what: noted(what, act) for what, act in HOURLY.items()})
     _pass(site, clock, _HOUR + _CHECK)
-    assert begun == ["deployments that were replaced", "archiving", "export of the catalogue"]
+    assert begun == [
+        "deployments that were replaced",
+        "archiving",
+        "images of before the upgrade",
+        "export of the catalogue",
+    ]
     assert len(said) > 1
     assert all("Prefect server" in line for line in said[:-1])
     assert kept_exports.every(MediaRoot(site.settings.media_root)) != []  # which no server is needed for

@@ -7,11 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
+from deployments.hourly import record_images
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.facts.assets import assets_of
 from reelmill.catalogue.models import AssetKind, Video
+from reelmill.catalogue.site_identity import site
 from reelmill.doctor.examination import Scope, examine
 from reelmill.doctor.findings import Finding, Severity
 from reelmill.doctor.repair import plan
@@ -80,6 +83,41 @@ def test_images_that_are_gone_are_forgotten_and_those_that_are_back_are_recorded
     assert _repaired(settings)
     assert known() == (path, [path])
     assert _wrong(settings) == []
+
+
+def test_images_of_before_an_upgrade_are_no_trouble_and_the_site_records_them_once(
+    bench: Workbench, settings: Settings
+) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=0.2, size="64x48"))
+    path = thumbnail(bench, str(video.id), width=64).path
+    (bench.root.path / f"gifs/{video.id}-mine.gif").write_bytes(b"no job's")
+
+    def upgrade_from_0_3() -> None:
+        with session() as opened:
+            opened.connection().execute(text("TRUNCATE catalogue.asset"))
+            site(opened).has_unrecorded_images = True
+
+    def note() -> Finding:
+        found = examine(settings, Scope(library_only=True))
+        return next(one for one in found if one.check == "unrecorded_images")
+
+    upgrade_from_0_3()
+    assert _wrong(settings) == []
+    assert (note().names, "within the hour" in note().sentence) == ((path,), True)
+    lines: list[str] = []
+    for _ in range(2):
+        record_images(settings, lines.append)
+        with session() as opened:
+            assert [asset.path for asset in assets_of(opened, video.id)] == [path]
+    assert lines == ["1 image of before the upgrade is in the catalogue now"]
+    with session() as opened:
+        opened.connection().execute(text("TRUNCATE catalogue.asset"))
+    record_images(settings, lines.append)
+    assert note().severity is Severity.WARNING  # lost since, which a person should know
+    upgrade_from_0_3()
+    for repair in plan(settings, [note()]):  # for whoever does not wait
+        repair.act(Notes())
+    assert [one.check for one in examine(settings, Scope(library_only=True)) if one.names] == []
 
 
 _OF_ONE = "00000000-0000-4000-8000-000000000001-01234567"

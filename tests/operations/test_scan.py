@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.models import Video
-from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos import scanning, searching
 from reelmill.catalogue.videos.scanning import KnownFile
 from reelmill.doctor.findings import clean
 from reelmill.doctor.library import check_library
@@ -30,7 +30,8 @@ from reelmill.operations.jobs.scan import ScanResult, scan
 from reelmill.operations.publishing.records import read_record
 from reelmill.operations.scan_changes import ChangeList, FileChange, Kind, table_rows
 from reelmill.operations.scan_plan import ScanPlan, again_in, scan_plan
-from reelmill.operations.walk import WalkedFile
+from reelmill.operations.undated_files import UndatedFiles
+from reelmill.operations.walk import Walk, WalkedFile
 from reelmill.storage.media_root import MediaRoot
 from reelmill.troubles import Flaw
 from tests.clips import Notes, as_nobody, clip, cut_off, ffmpeg, tiny_disk
@@ -361,9 +362,94 @@ def test_when_files_still_being_written_are_looked_at(
     assert again_in(settled_in, passed, looked) == seconds
 
 
-def test_a_time_in_the_future_does_not_wait_for_ever(library: Library) -> None:
-    library.put("inbox/a.mp4", age=-1e6)
-    assert library.scan() == {"new": 1}
+def test_a_copy_of_a_file_of_the_future_is_waited_for_and_not_for_ever(library: Library, tmp_path: Path) -> None:
+    """Some programs set the time before the file is whole: while it grows, only its other time shows it."""
+    path = library.put("inbox/a.mp4", cut_off(library.original, tmp_path / "half.mp4", keep=0.5), age=-1e6)
+    assert library.scan() == {"waiting": 1}
+    with path.open("ab") as file:
+        file.write(library.original.read_bytes()[path.stat().st_size :])
+    os.utime(path, (time.time() + 1e6,) * 2)
+    assert library.scan() == {"waiting": 1}
+    assert library.scan(settle_seconds=0) == {"new": 1}
+    assert library.record("inbox/a.mp4").is_valid
+
+
+@pytest.mark.parametrize(
+    ("mtime", "ctime", "settled_in"),
+    [
+        (1990, 1990, 20), (1990, 1999, 20),  # the time of its last write, where that may be one
+        (9000, 1990, 20), (9000, 1960, 0),
+        (2001, 2001, 31), (9000, 2001, 31),  # the disk's clock ticks slowly
+        (9000, 9000, 0), (9000, None, 0),  # nothing is known: better taken too soon than never
+    ],
+)  # fmt: skip
+def test_how_long_a_file_is_waited_for(mtime: int, ctime: int | None, settled_in: float) -> None:
+    file = WalkedFile("a", 10, mtime * 10**9, None if ctime is None else ctime * 10**9)
+    decided = scan_plan([file], [], now=lambda: 2000.0, settle_seconds=30, skip_existing=True)
+    assert (decided.waiting, decided.settled_in) == (("a",) if settled_in else (), settled_in)
+
+
+@pytest.fixture
+def ignoring_case(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library lies on a share that finds files by their names in any case."""
+    real = os.stat
+
+    def found(path: Any) -> Path:
+        place = library.root.path
+        for name in Path(path).relative_to(place).parts:
+            place /= next((one.name for one in place.iterdir() if one.name.lower() == name.lower()), name)
+        return place
+
+    def stat(path: Any, **options: Any) -> os.stat_result:
+        inside = isinstance(path, (str, Path)) and Path(path).is_relative_to(library.root.path)
+        return real(found(path) if inside else path, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+
+
+@pytest.mark.parametrize(("name", "target"), [("A.mp4", "a.mp4"), ("Été/B.mp4", "été/b.mp4"), ("x/B.mp4", "X/B.mp4")])
+def test_a_rename_in_case_alone_is_a_move(library: Library, ignoring_case: None, name: str, target: str) -> None:
+    library.put(f"inbox/{name}")
+    other = library.put("inbox/1.mp4")
+    library.scan()
+    video_id = library.record(f"inbox/{name}").id
+    inbox = library.root.path / "inbox"
+    for old, new in zip(Path(name).parts, Path(target).parts, strict=True):
+        (inbox / old).rename(inbox / new)
+        inbox /= new
+    assert library.scan() == {"moved": 1, "unchanged": 1}
+    assert library.record(f"inbox/{target}").id == video_id
+    # And one that holds something else under such a name is no move, and hides nobody's loss.
+    other.unlink()
+    inbox.write_bytes(library.original.read_bytes()[:-1])
+    another = inbox.rename(inbox.with_name(inbox.name.swapcase()))
+    assert library.scan(settle_seconds=0)["missing"] == 2
+    assert library.paths() == {"inbox/1.mp4", f"inbox/{target}", library.root.relative(another)}
+
+
+def test_of_two_scans_at_once_neither_reports_missing_what_the_other_moved(library: Library) -> None:
+    """The other one runs, from beginning to end, between what the first found and what it makes of that."""
+
+    class ScansMeanwhile(Notes):
+        def line(self, text: str) -> None:
+            if text.endswith("to open"):
+                results.append(scan(library.root, "inbox", directory_types=("inbox",), report=Notes()))
+            super().line(text)
+
+    results: list[ScanResult] = []
+    path = library.put("inbox/a.mp4")
+    library.put("inbox/gone.mp4")
+    library.scan()
+    video_id = library.record("inbox/a.mp4").id
+    path.rename(path.with_name("b.mp4"))
+    (library.root.path / "inbox/gone.mp4").unlink()
+    results.append(scan(library.root, "inbox", directory_types=("inbox",), report=ScansMeanwhile()))
+    assert [(found.moved, found.missing) for found in results] == [(1, 1), (0, 1)]
+    missing = [change.path for found in results for change in found.files if change.kind == "missing"]
+    assert missing == ["inbox/gone.mp4"]
+    video = library.record("inbox/b.mp4")
+    assert (video.id, video.missing_since) == (video_id, None)
+    assert library.scan() == {"unchanged": 1}
 
 
 def test_a_file_copied_with_its_old_time_while_it_grows_is_read_again_later(library: Library, tmp_path: Path) -> None:
@@ -796,6 +882,25 @@ def test_a_second_scan_opens_no_file(library: Library, monkeypatch: pytest.Monke
     assert [path.stat().st_atime for path in paths] != [1.0] * 5  # the trick does show a read
 
 
+def test_after_an_upgrade_times_of_the_last_change_are_recorded_scan_by_scan(library: Library) -> None:
+    for index in range(5):
+        library.put(f"inbox/{index}.mp4")
+    library.scan()
+    with session() as opened:
+        opened.connection().execute(text("UPDATE catalogue.video SET ctime_ns = NULL"))
+    walked = list(Walk(library.root, frozenset({"mp4"})).files(library.root.folder("inbox")))
+    for known in (2, 4, 5, 5):
+        with session() as opened:
+            records = scanning.known_files(opened, "inbox")
+        with UndatedFiles(most=2) as undated:
+            decided = scan_plan(
+                walked, records, now=time.time, settle_seconds=30, skip_existing=True, on_undated=undated.add
+            )
+        assert decided.unchanged == 5
+        recorded = [library.record(file.path).ctime_ns for file in walked]
+        assert recorded == [file.ctime_ns for file in walked[:known]] + [None] * (5 - known)
+
+
 def _edit(path: Path) -> None:
     """Change what a video holds, by an empty box at its end, and nothing of what it shows."""
     before = path.stat()
@@ -823,13 +928,13 @@ def test_the_plan_is_made_of_names_sizes_and_times() -> None:
     }
     catalogue = sorted(file._replace(path=path) for path, file in held.items())
     files = sorted([_found(name) for name in ("same", "grown", "touched", "back", "new")] + [_found("hot", mtime=1995)])
-    decided = scan_plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=True)
+    decided = scan_plan(files, catalogue, now=lambda: 2000.0, settle_seconds=30, skip_existing=True)
     assert [file.path for file in decided.probe] == ["grown", "new", "touched"]
     assert (decided.new, decided.changed, decided.unchanged) == (1, 2, 2)
     assert decided.waiting == ("hot",)
     assert decided.returned == ("back",)
     assert decided.missing == ("gone",)
-    again = scan_plan(files, catalogue, now=2000, settle_seconds=30, skip_existing=False)
+    again = scan_plan(files, catalogue, now=lambda: 2000.0, settle_seconds=30, skip_existing=False)
     assert len(again.probe) == 5
     assert (again.new, again.changed, again.unchanged) == (1, 2, 2)
 

@@ -21,8 +21,17 @@ TRANSITIONS: Final = "transitions"
 
 
 def store_analysis(session: Session, found: Analysis) -> None:
-    """Store a result in place of an earlier one; of two that come at once the later stands."""
+    """Store a result in place of an earlier one; of two that come at once the later stands.
+
+    Of a video that an import has given its earlier id back meanwhile it is stored under that, by what the file holds;
+    not at all where nothing holds that any more.
+    """
     row = {name: getattr(found, name) for name in Analysis.model_fields}
+    owner = select(Video.id).where(Video.id == found.video_id).with_for_update(read=True, key_share=True)
+    if session.exec(owner).first() is None:
+        row["video_id"] = session.exec(select(Video.id).where(Video.content_id == found.content_id)).first()
+    if row["video_id"] is None:
+        return
     statement = insert(Analysis).values(row)
     session.connection().execute(
         statement.on_conflict_do_update(index_elements=["video_id", "kind"], set_=dict(statement.excluded))

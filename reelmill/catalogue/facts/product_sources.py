@@ -46,16 +46,34 @@ def record(session: Session, product_id: uuid.UUID, segments: Sequence[SourceSeg
         product_id: of that record.
         segments: in the order of the product; a source that is unknown by now leaves its path.
     """
-    known = set(session.exec(select(Video.id).where(col(Video.id).in_({one.source_id for one in segments}))))
+    now = ids_now(session, segments)
     connection = session.connection()
     connection.execute(sqlalchemy.delete(ProductSource).where(col(ProductSource.product_id) == product_id))
     rows = [
-        one.model_dump()
-        | {"product_id": product_id, "number": number, "source_id": one.source_id if one.source_id in known else None}
+        one.model_dump() | {"product_id": product_id, "number": number, "source_id": now.get(one.source_id)}
         for number, one in enumerate(segments)
     ]
     if rows:
         connection.execute(sqlalchemy.insert(ProductSource), rows)
+
+
+def ids_now(session: Session, segments: Iterable[SourceSegment]) -> dict[uuid.UUID, uuid.UUID]:
+    """The ids that sources have by now: an import may have given one its earlier id back while it was worked on.
+
+    Args:
+        session: of the catalogue.
+        segments: of the sources.
+
+    Returns:
+        By the id of the segment; of one that is unknown by now, that of the record that has its path, if any has.
+    """
+    paths = {one.source_id: one.source_path for one in segments}
+    known = {one: one for one in session.exec(select(Video.id).where(col(Video.id).in_(paths)))}
+    left = {path: video_id for video_id, path in paths.items() if video_id not in known}
+    if left:
+        found = session.exec(select(Video.path, Video.id).where(col(Video.path).in_(left)))
+        known.update((left[path], video_id) for path, video_id in found)
+    return known
 
 
 def sources_of(session: Session, product_id: uuid.UUID) -> list[tuple[ProductSource, Video | None]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
+from functools import cached_property
 
 from prefect.client.schemas.objects import Worker, WorkPool, WorkQueue
 
 from reelmill.dispatch.server.connection import Connection, read_pages
+from reelmill.parallel import begin
 from reelmill.queue.waiting_reason import PoolNow, WorkerNow
 from reelmill.queue.worker_facts import VARIABLE_PREFIX, WorkerFacts, variable_name
 
@@ -65,14 +67,40 @@ class SiteState:
 
 
 class SiteReading(SiteState):
-    """The same state, each list of it read once: for one look at the whole site."""
+    """The same state, each list of it read once and all of them side by side: for one look at the whole site.
 
-    def __init__(self, connection: Connection):
+    Args:
+        connection: to the site's server.
+        threads: four or more, which read the lists.
+    """
+
+    def __init__(self, connection: Connection, threads: ThreadPoolExecutor):
         super().__init__(connection)
-        self.pools = cache(super().pools)  # type: ignore[method-assign]
-        self.queues = cache(super().queues)  # type: ignore[method-assign]
-        self.workers = cache(super().workers)  # type: ignore[method-assign]
-        self.worker_facts = cache(super().worker_facts)  # type: ignore[method-assign]
+        self._threads = threads
+        self._pools = begin(threads, super().pools)
+        self._queues = begin(threads, super().queues)
+        self._facts = begin(threads, super().worker_facts)
+
+    def pools(self) -> dict[str, WorkPool]:
+        """See ``SiteState.pools``."""
+        return self._pools.result()
+
+    def queues(self) -> dict[str, list[WorkQueue]]:
+        """See ``SiteState.queues``."""
+        return self._queues.result()
+
+    def worker_facts(self) -> dict[str, WorkerFacts]:
+        """See ``SiteState.worker_facts``."""
+        return self._facts.result()
+
+    def workers(self, pool: str) -> list[Worker]:
+        """See ``SiteState.workers``."""
+        return self._workers[pool].result()
+
+    @cached_property
+    def _workers(self) -> dict[str, Future[list[Worker]]]:
+        """Begun as soon as the pools are known."""
+        return {pool: begin(self._threads, super(SiteReading, self).workers, pool) for pool in self.pools()}
 
 
 def lane_paused(queue: WorkQueue) -> bool:

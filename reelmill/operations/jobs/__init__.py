@@ -5,6 +5,7 @@ Uses: analysis, catalogue, collector, errors, ffmpeg, hardware, operations.chunk
     operations.derived, operations.disks, operations.file_facts, operations.films, operations.moment,
     operations.once, operations.ownership, operations.publishing, operations.rearranged_files, operations.recipe,
     operations.recognition, operations.result_card, operations.scan_changes, operations.scan_plan,
-    operations.size_estimates, operations.unscanned, operations.walk, operations.web_copies, parallel, queue, report,
+    operations.size_estimates, operations.undated_files, operations.unscanned, operations.walk,
+    operations.web_copies, parallel, queue, report,
     settings, storage, troubles, wording.
 """

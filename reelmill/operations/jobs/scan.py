@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Self
+from typing import Final
 
 from av.error import FFmpegError
 from pydantic import BaseModel, ConfigDict
@@ -37,9 +37,11 @@ from reelmill.operations.scan_changes import (
     table_rows,
 )
 from reelmill.operations.scan_plan import ScanPlan, again_in, scan_plan
+from reelmill.operations.undated_files import UndatedFiles
 from reelmill.operations.unscanned import folders_never_scanned, unscanned
 from reelmill.operations.walk import Walk, WalkedFile, folder_to_walk
 from reelmill.report import LogReport, Report, printable
+from reelmill.storage.disk_clock import disk_clock
 from reelmill.storage.media_root import MediaRoot
 from reelmill.storage.system_folders import SYSTEM_FOLDERS
 from reelmill.wording import plural
@@ -138,9 +140,9 @@ def scan(
     folder = folder_to_walk(root, directory_type, directory_types)
     started = time.monotonic()
     walk = Walk(root, frozenset(extension.lower().lstrip(".") for extension in extensions), system_folders)
-    with uncollected(), _UndatedFiles() as undated:
+    with uncollected(), UndatedFiles() as undated:
         decided = scan_plan(
-            walk.files(folder), scanning.every_known_file(directory_type), now=time.time(),
+            walk.files(folder), scanning.every_known_file(directory_type), now=disk_clock(root.work),
             settle_seconds=settle_seconds, skip_existing=skip_existing, unseen=walk.unseen,
             system_folders=system_folders, on_undated=undated.add,
         )  # fmt: skip
@@ -185,32 +187,6 @@ def _first_lines(walk: Walk, decided: ScanPlan) -> Iterator[str]:
         yield f"left out: {folders} ({', '.join(sorted(walk.left_out))}), as the MediaLibrary block has it"
     yield from (f"refused: {reason}" for reason in walk.refused)
     yield from (f"waiting: {path} is still being written" for path in decided.waiting)
-
-
-class _UndatedFiles:
-    """Files whose times of the last change of any kind are not recorded yet: they are, a few thousand at a time."""
-
-    def __init__(self) -> None:
-        self._ctimes: dict[str, int] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._record()
-
-    def add(self, file: WalkedFile) -> None:
-        """One more, as it is now."""
-        if file.ctime_ns is not None:
-            self._ctimes[file.path] = file.ctime_ns
-        if len(self._ctimes) >= _MARKED_AT_ONCE:
-            self._record()
-
-    def _record(self) -> None:
-        if self._ctimes:
-            with session() as opened:
-                scanning.record_ctimes(opened, self._ctimes)
-        self._ctimes = {}
 
 
 class _Scan:
@@ -308,7 +284,8 @@ class _Scan:
             absent = self._absent(walk, missing[start : start + _MARKED_AT_ONCE])
             with session() as opened:
                 gone = scanning.mark_missing(opened, absent, utc_now())
-            self.missing += len(absent)
+                # Another scan, or a job, may have had a record follow its file meanwhile: nothing of that is missing.
+                self.missing += len(scanning.recorded_files(opened, absent))
             self._hand_on(marked_changes("missing", gone))
         self._withdraw(decided.withdrawn)
 

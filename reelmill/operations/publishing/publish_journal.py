@@ -109,6 +109,9 @@ def _merged(opened: Session, video: Video, sources: Sequence[SourceSegment]) -> 
     elif stale is not None:
         video.id = stale.id
     if video.source_video_id is not None:
+        video.source_video_id = product_sources.ids_now(opened, sources).get(
+            video.source_video_id, video.source_video_id
+        )
         source = opened.get(Video, video.source_video_id)
         if source is None:
             video.source_video_id = None  # the journal is of an earlier catalogue of this library

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.models import Video, utc_now
-from reelmill.catalogue.videos import searching
+from reelmill.catalogue.videos.naming import resolve_video
 from reelmill.ffmpeg.encoding import WEB_FORM, Encoding
 from reelmill.ffmpeg.process.cost import Cost
 from reelmill.ffmpeg.reading.probe import MediaInfo
@@ -182,10 +182,13 @@ def link_copy(bench: Workbench, video: Video, copy: Video) -> Video:
         copy: the copy's record.
 
     Returns:
-        The source's record as it is now.
+        The source's record as it is now; by its path, where an import has given it its earlier id back meanwhile.
+
+    Raises:
+        UnknownVideo: there is none any more.
     """
     with session() as opened:
-        video = searching.get_video(opened, video.id)
+        video = opened.get(Video, video.id) or resolve_video(opened, video.path)
         video.reencode_job_id, video.updated_at = bench.run_id or copy.made_by, utc_now()
         opened.add(video)
     return video
