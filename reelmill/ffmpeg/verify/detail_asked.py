@@ -1,8 +1,8 @@
 """How much of a source's detail the settings of an encode ask for, and which loss of it they explain (pure).
 
 Measured on 16 real clips by x264, the least of 12 moments each: 0.85 of the detail and more at CRF 30, 0.74 at CRF 36,
-0.33 at CRF 42, nothing at CRF 51; 0.87 and more at 250 kbit/s. Scaling alone keeps 0.97 and more of it, in cells of
-240 to 540 lines, up or down. What went through 80x46 pixels keeps 0.6 to 0.84, and more of clips that have little: those
+0.33 at CRF 42, nothing at CRF 51; 0.87 and more at 250 kbit/s. Scaling alone keeps 0.97 and more, in cells of 240 to
+540 lines, up or down. What went through 80x46 pixels keeps 0.6 to 0.84, and more of clips that have little, which
 pass. Where 1000 kbit/s are allowed its encode takes 0.1 to 0.6 of them, so that bits are not what it was short of; only
 one of 1080 lines takes more.
 """
