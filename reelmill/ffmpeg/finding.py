@@ -73,6 +73,7 @@ class FindingKind(StrEnum):
     COARSE = "coarse"
     MISPLACED = "misplaced"
     RETIMED = "retimed"
+    FIELD_ORDER = "field_order"
     COLOURLESS = "colourless"
     OTHER_COLOURS = "other_colours"
     TOO_MUCH_CONTRAST = "too_much_contrast"
@@ -170,6 +171,8 @@ _SENTENCES: Final[dict[FindingKind, str]] = {
     _Kind.COARSE: "{frame} keeps less of the source's detail than a copy should",
     _Kind.MISPLACED: "around {at:.1f} s its frames are repeated or in another order than the source's",
     _Kind.RETIMED: "around {at:.1f} s it shows each of the source's frames {far:.0f} frames too {way}",
+    _Kind.FIELD_ORDER: "around {at:.1f} s its fields are in another order than the source's: "
+    "what moves jumps back and forth",
     _Kind.COLOURLESS: "{frame} has no colour where the source's has",
     _Kind.OTHER_COLOURS: "{frame} has other colours than the source's",
     _Kind.TOO_MUCH_CONTRAST: "{frame} has too much contrast: its levels are of full range, and it declares limited",

@@ -103,6 +103,10 @@ _SENTENCES: dict[FindingKind, tuple[dict[str, Any], str]] = {
         {"at": 1.5},
         "around 1.5 s its frames are repeated or in another order than the source's",
     ),
+    FindingKind.FIELD_ORDER: (
+        {"at": 1.5},
+        "around 1.5 s its fields are in another order than the source's: what moves jumps back and forth",
+    ),
     FindingKind.COLOURLESS: ({"at": 1.5}, "its frame at 1.5 s has no colour where the source's has"),
     FindingKind.OTHER_COLOURS: ({"at": 1.5}, "its frame at 1.5 s has other colours than the source's"),
     FindingKind.TOO_MUCH_CONTRAST: (

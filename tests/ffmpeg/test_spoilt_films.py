@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reelmill.cli.commands.verifying import examined
 from reelmill.ffmpeg.finding import FindingKind
 from reelmill.ffmpeg.reading.frames.raster import Box
 from reelmill.ffmpeg.verify import ANY_SETTINGS, DetailAsked, Expectation, FilmSegment, examine
@@ -77,6 +78,16 @@ def test_a_film_at_another_rate_is_not_held_to_each_frame(source: Path, tmp_path
     ffmpeg("-i", source, "-r", "20", "-c:v", "libx264", "-preset", "veryfast", "-g", "20", other)
     film = _film(other, tmp_path, 0.4)
     assert _found(film, other, 0.4) == set()
+
+
+def test_what_hardly_moves_may_be_late_where_bits_are_few(real_media: Path, tmp_path: Path) -> None:
+    """A film that begins black, and by one level brighter after three frames."""
+    source, copy = tmp_path / "source.mkv", tmp_path / "copy.mkv"
+    coded = "-an", "-c:v", "libx264"
+    small = "-t", "0.6", "-vf", "scale=480:270", "-crf", "10", "-preset", "veryfast"
+    ffmpeg("-i", real_media / "bbb_2500ms_mpeg2.ts", *coded, *small, source)
+    ffmpeg("-i", source, *coded, "-b:v", "80k", copy)
+    assert examined(copy, source).findings == ()
 
 
 @pytest.mark.parametrize(("spoilt", "kinds"), [("null", set()), ("hflip", {_K.MIRRORED})])

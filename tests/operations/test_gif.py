@@ -135,16 +135,18 @@ def test_stretch() -> None:
         visible_range("x", None, -1, 5)
 
 
-def test_a_turned_picture_stands_upright(bench: Workbench, tmp_path: Path) -> None:
-    half = "color=white:s=80x120:d=1[w];color=black:s=80x120:d=1[b];[w][b]hstack"
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_turned_picture_stands_upright(bench: Workbench, tmp_path: Path, times: int) -> None:
+    size = f"{80 * times}x{120 * times}"
+    half = f"color=white:s={size}:d=1[w];color=black:s={size}:d=1[b];[w][b]hstack"
     ffmpeg("-f", "lavfi", "-i", half, "-c:v", "libx264", "-pix_fmt", "yuv420p", tmp_path / "flat.mp4")
     turned = bench.root.folder("inbox") / "turned.mp4"
     ffmpeg("-display_rotation:v:0", "-90", "-i", tmp_path / "flat.mp4", "-c", "copy", turned)  # 90 degrees clockwise
-    result = _gif(bench, turned, width=60)
-    assert (result.width, result.height) == (60, 80)
+    result = _gif(bench, turned, width=60 * times)
+    assert (result.width, result.height) == (60 * times, 80 * times)
     picture = _pictures(bench, result)[0]
-    assert picture[:27].mean() > 200  # what was left is on top
-    assert picture[-27:].mean() < 50
+    assert picture[: 27 * times].mean() > 200  # what was left is on top
+    assert picture[-27 * times :].mean() < 50
 
 
 def test_pixels_that_are_not_square(bench: Workbench) -> None:

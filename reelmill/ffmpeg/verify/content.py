@@ -19,6 +19,7 @@ from reelmill.ffmpeg.verify.audio_lag import AudioPosition, NoLag, measured_lag
 from reelmill.ffmpeg.verify.detail_asked import DetailAsked
 from reelmill.ffmpeg.verify.drift import drift_fault
 from reelmill.ffmpeg.verify.film_segments import FilmSegment
+from reelmill.ffmpeg.verify.frames_beside import faults_beside
 from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame, expected_frames, frame_faults
 from reelmill.ffmpeg.verify.matches.levels_match import level_faults
 from reelmill.ffmpeg.verify.source_levels import TrackLevels, layouts_of, levels_between, track_levels
@@ -93,8 +94,11 @@ def shown_faults(film: Path, content: Content, report: DecodeReport, late: float
     Yields:
         One of each kind.
     """
-    if report.frames:
-        yield from frame_faults(film, content.expected_frames, report.rasters, late)
+    if not report.frames:
+        return
+    compared = film, content.expected_frames, report.rasters, late
+    faults = list(frame_faults(*compared))
+    yield from faults or faults_beside(*compared)
 
 
 def copy_audio_faults(

@@ -23,7 +23,7 @@ from reelmill.ffmpeg.verify.detail_asked import LOSSES
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, in_step, shown_box, windows
 from reelmill.ffmpeg.verify.matches.frames_match import Judge, least_distance
 from reelmill.ffmpeg.verify.matches.noise_match import share_of_noise
-from reelmill.ffmpeg.verify.matches.order_match import frames_late, misplaced
+from reelmill.ffmpeg.verify.matches.order_match import coding_noise, frames_late, misplaced
 from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader, first_frame_time
 
 #: In how many places it is looked at whether frames follow one another as in the source, and how many are compared.
@@ -53,11 +53,12 @@ class ExpectedFrame:
     raster: Raster
     shown: Box = WHOLE  # of the source's stored frame, what its container shows
     run: int | None = None  # the frames of a run follow one another; its first is compared alone, too
+    in_step: bool = False  # the film has each frame of the run; else some of them, or those beside them
 
     @property
     def judge(self) -> Judge:
         """Who compares it."""
-        beside = self.segment.retimed and self.run is None  # the film may show another frame in its place
+        beside = self.segment.retimed and not self.in_step  # the film may show another frame in its place
         return Judge(self.segment.mapped, 0.0 if beside else self.segment.detail.floor, self.segment.retimed)
 
     @property
@@ -102,13 +103,15 @@ def _run(
     those of an AVI with frames between frames are.
 
     Yields:
-        They; the first alone where their times are guesses, or the film need not show each of them.
+        They; the first alone where their times are guesses, or the film need not show each of them and detail does not
+        count either.
     """
     frames = [frame for frame in source.run(begin, _RUN) if frame.at < segment.end]
     timed = all(earlier.at < later.at for earlier, later in pairwise(frames))
-    timed = timed and (not segment.retimed or in_step(segment, [frame.at for frame in frames]))
-    for frame in frames if timed else frames[:1]:
-        yield ExpectedFrame(segment, frame.at, raster(frame.frame, shown), shown, number if timed else None)
+    each = timed and (not segment.retimed or in_step(segment, [frame.at for frame in frames]))
+    run = number if each or (timed and segment.detail.floor) else None
+    for frame in frames if run is not None else frames[:1]:
+        yield ExpectedFrame(segment, frame.at, raster(frame.frame, shown), shown, run, each)
 
 
 def frame_faults(
@@ -159,18 +162,24 @@ def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raste
     """
     runs = defaultdict[int, list[tuple[ExpectedFrame, Sequence[Raster]]]](list)
     for expected, around in zip(frames, shown, strict=True):
-        if expected.run is not None and len(around) == _AROUND:  # at both ends of a film there are fewer
+        whole = len(around) == _AROUND  # at both ends of a film there are fewer
+        if whole and expected.in_step and expected.run is not None:
             runs[expected.run].append((expected, around))
-    for run in runs.values():
-        late = frames_late([expected.raster for expected, _ in run], [around[1] for _, around in run])
+    pairs = {
+        number: ([expected.raster for expected, _ in run], [around[1] for _, around in run])
+        for number, run in runs.items()
+    }
+    noise = coding_noise([*pairs.values()])
+    for number, run in runs.items():
+        late = frames_late(*pairs[number], noise)
         if late and not run[0][0].segment.retimed:
             yield Finding(FindingKind.RETIMED, got=late, at=run[0][0].request.at)
             return
-    for run in runs.values():
-        wanted, retimed = [expected.raster for expected, _ in run], run[0][0].segment.retimed
+    for number, run in runs.items():
+        wanted, retimed = pairs[number][0], run[0][0].segment.retimed
         # A film may have each frame one later or earlier, and slip by one where its rate is known to a thousandth.
         places = range(_AROUND) if retimed else (1,)
-        if all(misplaced(wanted, [around[place] for _, around in run], int(retimed)) for place in places):
+        if all(misplaced(wanted, [around[place] for _, around in run], int(retimed), noise) for place in places):
             yield Finding(FindingKind.MISPLACED, at=run[0][0].request.at)
             return
 
@@ -203,20 +212,31 @@ def _second_look(film: Path, kind: FindingKind, expected: ExpectedFrame, late: f
     first, segment, at = first_frame_time(film), expected.segment, expected.request.at - late
     with SourceFrameReader(segment.path, exact=True) as source:
         wanted = source.around(expected.at, _REACH)
-    if _is_explained(film, at + first, kind, expected, wanted):
+    if detail_is_explained(film, at + first, kind, expected, wanted):
         return None
     with SourceFrameReader(film, exact=True) as made:
         got = [SourceFrame(frame.at - first, frame.frame) for frame in made.around(at + first, 2 * _REACH)]
     fault = _common_fault(expected, at, _thinned(wanted), got)
-    if fault is None or (fault is not kind and _is_explained(film, at + first, fault, expected, wanted)):
+    if fault is None or (fault is not kind and detail_is_explained(film, at + first, fault, expected, wanted)):
         return None
     return fault
 
 
-def _is_explained(
+def detail_is_explained(
     film: Path, at: float, fault: FindingKind, expected: ExpectedFrame, wanted: Sequence[SourceFrame]
 ) -> bool:
-    """Whether what was asked of the film's encoder explains a fault, by what it spent and what the source shows."""
+    """Whether what was asked of a film's encoder explains a fault, by what it spent and what the source shows.
+
+    Args:
+        film: the file.
+        at: when, in seconds from the start of the film's file.
+        fault: what seems wrong then.
+        expected: the frame that it should show.
+        wanted: the source's around it.
+
+    Returns:
+        True where it does.
+    """
     if fault not in LOSSES:
         return False
     fine = [raster(frame.frame, expected.shown).fine for frame in _about(expected.at, wanted)]

@@ -27,6 +27,7 @@ from reelmill.ffmpeg.verify.content import (
     whole_segment,
 )
 from reelmill.ffmpeg.verify.expectation import Expectation, Source, cut_short, differences, kind_faults
+from reelmill.ffmpeg.verify.field_order import field_faults
 from reelmill.ffmpeg.verify.film_segments import FilmSegment, shown_box
 from reelmill.ffmpeg.verify.frames_compared import order_faults
 from reelmill.ffmpeg.verify.matches.colours import colour_faults, washed_out
@@ -252,6 +253,8 @@ def _compare_with_source(
     countable = len(made.frames) == len(wanted.frames) and _orderable(source.info, late)
     if countable and all(fault.kind in _BESIDE for fault in shown):
         shown = list(order_faults(content.expected_frames, report.rasters)) or shown
+    if not shown and not late and _has_frame_a_field(source.info, wanted, report):
+        shown = list(field_faults(content.expected_frames, report.rasters))
     findings += [*shown, *_shape_faults(source.info, info)]
     for fault in colour_faults(source.info.video, info.video, tone_mapped=source.tone_mapped):
         converted = fault.kind is FindingKind.MATRIX and content.expected_frames and not shown
@@ -281,6 +284,11 @@ def _orderable(info: MediaInfo, late: float) -> bool:
     """Whether a copy's frames can be held to their order; packets at its source's start may hold some that do not."""
     # Fields that became frames are much like those beside them: good copies of film telecined in part were refused.
     return not info.video.interlaced and abs(late) < frame_length(info) / 2
+
+
+def _has_frame_a_field(info: MediaInfo, wanted: Timing, report: DecodeReport) -> bool:
+    """Whether a copy has a frame for each field of its source, whose own frames those are."""
+    return info.video.interlaced and not info.video.telecined and report.frames == 2 * len(wanted.frames)
 
 
 def _track_count(source: Source, info: MediaInfo) -> tuple[list[Finding], bool]:

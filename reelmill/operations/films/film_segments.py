@@ -30,12 +30,11 @@ class FilmForm:
     encoding: Encoding
     copied: bool = False  # they are those of the videos, neither encoded again nor fitted
 
-    def detail(self, info: MediaInfo, size: tuple[int, int]) -> DetailAsked:
-        """What frames of a video fitted into ``size`` keep of its detail; those that are scaled are not compared."""
+    def detail(self, info: MediaInfo) -> DetailAsked:
+        """What frames of a video keep of its detail, scaled or not; those made of fields are not compared."""
         if self.copied:
             return ANY_SETTINGS
-        as_they_are = fitted_size(info, *size) == info.video.display_size
-        return DetailAsked.of(self.encoding, self.size, self.rate, compared=as_they_are)
+        return DetailAsked.of(self.encoding, self.size, self.rate, compared=not info.video.interlaced)
 
     def rate_of(self, info: MediaInfo) -> Fraction | None:
         """The rate, where the film has each frame of a video as it is; frames of two fields are made anew."""
@@ -69,7 +68,7 @@ def of_intervals(
     fades_in, fades_out = [0, *shared], [*shared, 0]
     form = FilmForm(web_size(info), rate, encoding)
     mapped, heard, own = info.video.hdr is not None, info.audio_tracks > 0, form.rate_of(info)
-    detail = form.detail(info, form.size)
+    detail = form.detail(info)
     found = []
     for (begin, _), start, count, before, after in zip(intervals, starts, counts, fades_in, fades_out, strict=True):
         first, end, at = begin + before / rate, begin + (count - after) / rate, (start + before) / rate
@@ -101,7 +100,7 @@ def of_whole_video(
     mapped, heard = cell.info.video.hdr is not None, gain is not None
     return FilmSegment(
         cell.path, float(begin), float(begin + length), float(at), box, mapped, heard, gain,
-        detail=form.detail(cell.info, form.size), rate=form.rate_of(cell.info),
+        detail=form.detail(cell.info), rate=form.rate_of(cell.info),
     )  # fmt: skip
 
 
@@ -134,12 +133,14 @@ def of_cells(cells: Sequence[Cell], form: FilmForm, length: Fraction, heard: Seq
         if begin < end:
             mapped = cell.info.video.hdr is not None
             own = form.rate_of(cell.info)
-            detail = form.detail(cell.info, place)
+            detail = form.detail(cell.info)
             found.append(FilmSegment(cell.path, begin, end, 0.0, box, mapped, compared, detail=detail, rate=own))
     return tuple(found)
 
 
 def _fitted(cell: Cell, size: tuple[int, int]) -> Box:
     """Where in a frame of ``size`` a video is that was fitted into it."""
-    width, height = (inner / whole for inner, whole in zip(fitted_size(cell.info, *size), size, strict=True))
-    return Box((1 - width) / 2, (1 - height) / 2, width, height)
+    inner = fitted_size(cell.info, *size)
+    # Padding begins at a pixel that has colours of its own: every second one.
+    left, top = ((whole - side) // 4 * 2 / whole for side, whole in zip(inner, size, strict=True))
+    return Box(left, top, inner[0] / size[0], inner[1] / size[1])

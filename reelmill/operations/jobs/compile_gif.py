@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,13 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import AssetKind
-from reelmill.errors import InputError, OutputRejected, WrongParameter
+from reelmill.errors import OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands import gif
 from reelmill.ffmpeg.commands.gif import GifSegment, Step
-from reelmill.ffmpeg.finding import Finding, FindingKind, in_words, not_usable
-from reelmill.ffmpeg.reading.decode import check_whole
-from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.verify import FilmSegment, content_of, shown_faults
+from reelmill.ffmpeg.finding import Finding, FindingKind
+from reelmill.ffmpeg.verify.gif_proof import GifFacts, read_gif, verify_gif
 from reelmill.operations.chunk_store.readable import open_video
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived import asset_rows
@@ -43,10 +40,6 @@ _VERSION: Final = "own-matrix-1"
 _MB: Final = 1_000_000  # bytes
 #: An attempt is ended at so many times the limit: what it would have come to can be estimated by then.
 _ENOUGH: Final = 3
-#: How the looping of a GIF is written: the extension's name, a block of three bytes, 0 times meaning for ever.
-_FOREVER: Final = b"NETSCAPE2.0\x03\x01\x00\x00\x00"
-_CODEC: Final = "gif"
-_HEADER: Final = 1024  # bytes within which it stands: screen, colour table, extension
 
 
 class GifResult(BaseModel):
@@ -78,18 +71,6 @@ class GifResult(BaseModel):
             notes=("an earlier run had made it and it is still good",) if self.reused else (),
             images=(ResultImage(self.path, f"{self.path}, half-way", (self.duration / 2,)),),
         )
-
-
-@dataclass(frozen=True)
-class _GifFacts:
-    """What is in a GIF, by decoding it."""
-
-    codec: str
-    width: int
-    height: int
-    frames: int
-    duration: Fraction  # seconds
-    forever: bool
 
 
 def visible_range(name: str, length: Fraction | None, start: float, duration: float) -> tuple[Fraction, Fraction]:
@@ -154,7 +135,7 @@ def compile_gif(
     settings = {"start": start, "duration": duration, "width": width, "fps": fps, "max_mb": max_mb}
     key = recipe("compile_gif", [opened.content], None, version=_VERSION, **settings)
     relative = f"{image_name(bench, video, opened.content, key, JOB_TYPE.folder, '.gif')}.gif"
-    final = bench.root.path / relative
+    final, written = bench.root.path / relative, list[GifFacts]()
 
     def write(target: Path) -> None:
         seek_point = reached(video.path, source, begin, whole)
@@ -163,11 +144,11 @@ def compile_gif(
             raise WrongParameter(f"There is nothing to show from {start:g} s on: {late}.", "start", start)
         segment = GifSegment(source, info, begin, length, seek_point)
         work = _Work(segment, video.path, target)
-        _encode_to_fit(bench, work, gif.ladder(info, width, fps), round(max_mb * _MB))
+        written.append(_encode_to_fit(bench, work, gif.ladder(info, width, fps), round(max_mb * _MB)))
 
     room = round(_ENOUGH * max_mb * _MB)  # the most an attempt takes
     reused = files_once(bench, key, {relative: write}, room=room)
-    made = _read_gif(final)
+    made = read_gif(final) if reused else written[-1]
     with session() as catalogue:
         assets.record(catalogue, asset_rows.rows(bench, video, opened.content, key, {relative: Role(AssetKind.GIF)}))
     bench.report.line(f"output: {relative}, {final.stat().st_size} bytes")
@@ -194,7 +175,7 @@ class _Work:
     film: Path
 
 
-def _encode_to_fit(bench: Workbench, work: _Work, steps: tuple[Step, ...], limit: int) -> None:
+def _encode_to_fit(bench: Workbench, work: _Work, steps: tuple[Step, ...], limit: int) -> GifFacts:
     """Encode, smaller and smaller, until it fits; verified and on the disk."""
     step, done = steps[0], 0.0
     while (
@@ -211,7 +192,7 @@ def _encode_to_fit(bench: Workbench, work: _Work, steps: tuple[Step, ...], limit
             )
         bench.report.line(f"{takes} as {step}, and {limit / _MB:g} MB are allowed: stepping down to {following}")
         step, done = following, (1 + done) / 2
-    _verify(work, step)
+    return verify_gif(work.film, work.segment, step, work.name)
 
 
 def _encode(bench: Workbench, report: Report, work: _Work, step: Step, limit: int) -> int:
@@ -228,56 +209,3 @@ def _encode(bench: Workbench, report: Report, work: _Work, step: Step, limit: in
         raise OutputRejected(f"ffmpeg made no GIF of {work.name}, and reported no error.", (gone,))
     size, frames, wanted = work.film.stat().st_size, finished.last.frames, work.segment.frames(step.fps)
     return size * wanted // max(1, frames) if size >= stop and frames < wanted else size
-
-
-def _verify(work: _Work, step: Step) -> None:
-    made, wanted = _read_gif(work.film), work.segment.frames(step.fps)
-    faults = list(_facts_faults(made, wanted, step))
-    segment, begin = work.segment, float(work.segment.start)
-    mapped = segment.info.video.hdr is not None
-    shown = FilmSegment(segment.source, begin, begin + float(segment.length), at=0.0, mapped=mapped, heard=False)
-    content = content_of(work.film, (shown,))
-    faults += shown_faults(work.film, content, check_whole(work.film, content.request))
-    if faults:
-        raise OutputRejected(f"The GIF of {work.name}, just made, was thrown away: {in_words(faults)}.", faults)
-
-
-def _facts_faults(made: _GifFacts, frames: int, step: Step) -> Iterator[Finding]:
-    """What is wrong with a GIF by its facts (pure)."""
-    if made.codec != _CODEC:
-        yield Finding(FindingKind.CODEC, got=made.codec, wanted=_CODEC)
-    if made.frames != frames:
-        yield Finding(FindingKind.FRAME_COUNT, got=made.frames, wanted=frames)
-    sizes = (made.width, made.height), (step.width, step.height)
-    if sizes[0] != sizes[1]:
-        yield Finding(FindingKind.SIZE, *sizes)
-    held, wanted, limit = float(made.duration), frames / step.fps, 1 / step.fps
-    if abs(made.duration - Fraction(frames, step.fps)) > Fraction(1, step.fps):
-        kind = FindingKind.TOO_SHORT if held < wanted else FindingKind.TOO_LONG
-        yield Finding(kind, got=held, wanted=wanted, limit=limit)
-    if not made.forever:
-        yield Finding(FindingKind.NO_LOOP)
-
-
-def _read_gif(path: Path) -> _GifFacts:
-    """Decode all of a GIF.
-
-    Returns:
-        What is in it.
-
-    Raises:
-        OutputRejected: it does not decode.
-    """
-    try:
-        info, report = probe(path), check_whole(path)
-    except InputError as error:
-        reason = f"{path.name} is not a GIF; remove it and run the job again: {error}"
-        raise OutputRejected(reason, (not_usable(error),)) from error
-    if report.video_length is None or not report.clean:
-        damage = (
-            Finding(FindingKind.DAMAGED, text=report.errors[0]) if report.errors else Finding(FindingKind.NO_FRAMES)
-        )
-        raise OutputRejected(f"{path.name} does not decode; remove it and run the job again.", (damage,))
-    with path.open("rb") as file:
-        forever = _FOREVER in file.read(_HEADER)
-    return _GifFacts(info.video.codec, info.video.width, info.video.height, report.frames, report.video_length, forever)

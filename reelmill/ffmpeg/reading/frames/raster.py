@@ -132,9 +132,10 @@ def raster(frame: VideoFrame, box: Box = WHOLE, *, cut_off: bool = False) -> Ras
     small[0] = (small[0] - zero) / white
     small[1:] = (small[1:] - 128) / colours
     fine = b""
-    if len(regions) > 3:  # over black, as players show it
-        small *= _cells(regions[3]) / ((1 << depth) - 1)
-    else:
+    opaque = (1 << depth) - 1
+    if len(regions) > 3 and regions[3].min() < opaque:  # over black, as players show it
+        small *= _cells(regions[3]) / opaque
+    elif len(regions) == 3 or min(regions[0].shape) >= FINE_SIDE:  # of the palette's colours cells have to be means
         bright = _fine(regions[0], depth).astype(np.float32)
         bright = (bright - zero) * (255 / white)
         fine = _upright(bright[None], frame).round().clip(0, 255).astype(np.uint8).tobytes()
