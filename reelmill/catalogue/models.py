@@ -19,6 +19,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Text,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -42,6 +43,12 @@ TITLE_KEY: Final = 200
 #: index only for the very expression it was made with.
 FOLDED_FILENAME: Final = "lower(normalize(filename))"
 FOLDED_TITLE: Final = f"left(lower(normalize(title)), {TITLE_KEY})"
+
+#: A title without its first character, in the words of the index for words inside titles, see ``title_pages``.
+TITLE_REST: Final = "substr(title, 2)"
+
+#: Titles that may begin with a word otherwise than they are sorted by, in the words of the index that has them: few.
+UNNORMALISED_TITLE: Final = "title IS NOT NFC NORMALIZED"
 
 #: Seconds, in the words of the index that the longest are found by; a video of unknown length is behind all others.
 LENGTH: Final = "COALESCE(duration, '-1'::double precision)"
@@ -73,6 +80,13 @@ class Video(CatalogueModel, table=True):
             postgresql_where=text("thumbnail_path IS NULL"),
         ),
         Index("video_title_search", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
+        Index(
+            "video_title_inside",
+            literal_column(TITLE_REST).label("rest"),
+            postgresql_using="gin",
+            postgresql_ops={"rest": "gin_trgm_ops"},
+        ),
+        Index("video_title_unnormalised", "title", postgresql_where=text(UNNORMALISED_TITLE)),
         Index("video_filename_search", "filename", postgresql_using="gin", postgresql_ops={"filename": "gin_trgm_ops"}),
         Index(
             "video_usable_source",

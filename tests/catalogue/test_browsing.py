@@ -104,6 +104,35 @@ def test_what_is_meant_may_stand_anywhere_in_an_order(
         assert [_paths(order, 3, _searched(words)) for words in ("film", "clip 1-")] == many, (first, most)
 
 
+@pytest.mark.parametrize("words", ["film", "FILM old", "f", "e\u0301", "\u00e9", "e", "film%", "x" * 201, "İ", "ΟΔΟΣ"])
+def test_titles_that_begin_with_a_word_are_found_with_those_that_do_not(
+    catalogue: str, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    beginning = [
+        f"{word} {number}" for word in ("film", "Film old", "e\u0301", "É", "İx", "ΟΔΟΣ") for number in range(5)
+    ]
+    inside = [
+        "an old film",
+        "0 film",
+        "a e\u0301",
+        "a é",
+        "zz film old",
+        "film% 1",
+        "x" * 250,
+        "a" + "x" * 220,
+        "ο ΟΔΟΣΑ",
+    ]
+    _add(*(("inbox", title, 1, None) for title in (*(f"clip {number}" for number in range(20)), *beginning, *inside)))
+    found = []
+    for first in (0, 1):  # as it is without, and with: the first titles are none that are meant
+        monkeypatch.setattr(browsing, "_FIRST", first)
+        monkeypatch.setattr(browsing, "_MOST", 0)
+        found.append([_paths(Order.TITLE, limit, _searched(words)) for limit in (2, 3, 60)])
+    assert found[0] == found[1]
+    assert found[0][0] == found[0][1] == found[0][2]
+    assert words in ("FILM old", "film%", "x" * 201) or len(found[0][0]) > 5
+
+
 def test_tags_are_searched_however_many_videos_have_them(catalogue: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _add(*(("inbox", f"{number}", 1, None) for number in range(6)))
     with session() as opened:

@@ -123,8 +123,15 @@ def _pages_come_from_indexes() -> None:
             for plan in _plans(LibraryQuery(words="word17").condition(), order)[0]:
                 assert index in plan, plan
                 assert "video_title_search" not in plan, plan
-    (*_, plan), _ = _plans(LibraryQuery(words="word17").condition(), Order.TITLE)
+    searched = LibraryQuery(words="word17").condition()
+    (*_, plan), after = _plans(searched, Order.TITLE)
+    # What begins with it, from there on; and what does not, without all that does.
+    assert "Index Scan using video_title_folded" in plan, plan
+    assert "Bitmap Index Scan on video_title_inside" in plan, plan
     assert "CASE WHEN (octet_length" in plan, plan  # ASCII is not normalised
+    for each in (plan, *_plans(searched, Order.TITLE, after or "")[0]):
+        assert "video_title_search" not in each, each
+        assert "Seq Scan" not in each, each
 
 
 def _savings_come_from_an_index() -> None:

@@ -95,6 +95,20 @@ class LookedUp(Condition):
 
 
 @dataclass(frozen=True)
+class Inside(Condition):
+    """``title contains …``, asked of titles that do not begin with it as they are sorted."""
+
+    comparison: Comparison
+
+    def names(self) -> Iterator[str]:
+        """See ``Condition.names``."""
+        return self.comparison.names()
+
+    def __str__(self) -> str:
+        return str(self.comparison)
+
+
+@dataclass(frozen=True)
 class Not(Condition):
     """The opposite."""
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, FromClause, Numeric, literal
+from sqlalchemy import Boolean, ColumnElement, FromClause, Numeric, Text, literal, literal_column
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from reelmill.catalogue.facts.assets import is_storyboard_of
@@ -24,6 +24,7 @@ from reelmill.catalogue.filters.filter_conditions import (
     Comparison,
     Condition,
     Flag,
+    Inside,
     LookedUp,
     Missing,
     Not,
@@ -32,7 +33,7 @@ from reelmill.catalogue.filters.filter_conditions import (
 )
 from reelmill.catalogue.filters.filter_fields import FIELDS, INVALID, MADE, MISSING, SAVED, STORYBOARD, Field, Kind
 from reelmill.catalogue.filters.filter_parser import parse_filter
-from reelmill.catalogue.models import Asset, PerceptualHashes, Video, VideoTag
+from reelmill.catalogue.models import TITLE_REST, UNNORMALISED_TITLE, Asset, PerceptualHashes, Video, VideoTag
 
 __all__ = ["Condition", "clause", "parse_filter", "usable"]
 
@@ -98,6 +99,8 @@ def clause(condition: Condition) -> Clause:
         case LookedUp(_, ids):
             named = _VIDEO.id == sqlalchemy.any_(sqlalchemy.cast(list(ids), ARRAY(sqlalchemy.Uuid)))
             return named if ids else sqlalchemy.false()
+        case Inside(comparison):
+            return _inside(str(comparison.value))
     raise TypeError(f"{condition!r} is no condition")
 
 
@@ -165,6 +168,13 @@ def _comparison(field: Field, compared: str, value: Value) -> Clause:
     if isinstance(value, Decimal):  # of any size, where a bound integer would be out of the column's bounds
         return _ORDER[compared](column, literal(value, Numeric))
     return _ORDER[compared](column, value)
+
+
+def _inside(word: str) -> Clause:
+    rest, unnormalised = literal_column(TITLE_REST, Text()), literal_column(UNNORMALISED_TITLE, Boolean())
+    # No ILIKE, for which PostgreSQL would ask the index of all titles as well.
+    begins = sqlalchemy.func.starts_with(sqlalchemy.func.lower(_VIDEO.title), sqlalchemy.func.lower(word))
+    return sqlalchemy.or_(_text(rest, "contains", word), sqlalchemy.and_(unnormalised, begins))
 
 
 def named(column: ColumnElement[Any], compared: str, value: Value) -> Clause:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy
-from sqlalchemy import BigInteger, ColumnElement, Float, Text, and_, func, literal_column, or_, true
+from sqlalchemy import BigInteger, ColumnElement, Float, Text, and_, func, literal_column, not_, or_, true
 from sqlmodel import Session, col, select
 
 from reelmill.catalogue.filters.filter_conditions import Condition
@@ -24,6 +24,7 @@ from reelmill.catalogue.limits import clean
 from reelmill.catalogue.models import FOLDED_TITLE, LENGTH, SAVED, TITLE_KEY, Video
 from reelmill.catalogue.videos.explaining import rows_expected
 from reelmill.catalogue.videos.listing import Total, total_of
+from reelmill.catalogue.videos.title_pages import Split
 from reelmill.errors import UserError
 
 #: So many videos for each on the page are looked through in their order first: enough where most are meant.
@@ -128,6 +129,8 @@ def page_of(
         most = _worth_a_look(session, behind, meant, limit + 1)
         if most is not None:
             found = _read(session, key, _looked_through(key, behind, meant, most), limit + 1)
+    if len(found) <= limit and order is Order.TITLE:
+        found = _by_beginning(session, key, behind, condition, limit + 1)
     if len(found) <= limit:
         found = _read(session, key, _chosen(key, behind, meant), limit + 1)
     shown = tuple(video for video, _ in found[:limit])
@@ -140,6 +143,20 @@ def _worth_a_look(session: Session, behind: ColumnElement[bool], meant: ColumnEl
     ids = select(col(Video.id)).where(behind)
     most = 2 * wanted * rows_expected(session, ids) // rows_expected(session, ids.where(meant))
     return most if most <= _MOST else None
+
+
+def _by_beginning(
+    session: Session, key: _Key, behind: ColumnElement[bool], condition: Condition, wanted: int
+) -> list[tuple[Video, Any]]:
+    """The first so many by title, where enough of them begin with a word of the search; else nothing."""
+    split = Split.of(session, condition)
+    if split is None:
+        return []
+    beginning = _looked_through(key, and_(behind, split.begins), clause(condition), _FIRST * wanted)
+    if len(_read(session, key, beginning, wanted)) < wanted:
+        return []
+    others = _chosen(key, and_(behind, not_(split.begins)), clause(split.others))
+    return _read(session, key, sqlalchemy.union_all(beginning, others), wanted)
 
 
 def _looked_through(key: _Key, behind: ColumnElement[bool], meant: ColumnElement[bool], most: int) -> Any:
