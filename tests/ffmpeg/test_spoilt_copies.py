@@ -68,6 +68,7 @@ _SPOILT: dict[str, tuple[str, str, FindingKind]] = {
     "boxed": ("-vf", "scale=208:116,pad=256:144:24:14", _K.SHRUNK),
     "frames in another order": ("-vf", "shuffleframes=1 0", _K.MISPLACED),
     "its frames slower, their times not": ("-vf", "setpts=1.12*PTS,fps=25,trim=end_frame=50", _K.RETIMED),
+    "each frame one late": ("-vf", "tpad=start=1:start_mode=clone,trim=end_frame=50", _K.RETIMED),
     "frames repeated": ("-vf", "shuffleframes=0 0", _K.MISPLACED),
     "muted for a third": ("-af", "volume=0:enable='between(t,0.8,1.5)'", _K.MUTED),
     "muted": ("-af", "volume=0", _K.MUTED),

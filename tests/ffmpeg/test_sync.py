@@ -15,7 +15,7 @@ from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.verify import Expectation, Source, examine
+from reelmill.ffmpeg.verify import Expectation, FilmSegment, Source, examine
 from reelmill.ffmpeg.verify.audio_lag import NoLag, lag_of
 from tests.clips import clip, ffmpeg
 from tests.refusals import the_one
@@ -124,6 +124,16 @@ def test_audio_that_drifts_by_half_a_second_is_named(source: Path, tmp_path: Pat
     found = _findings(source, _copy(source, tmp_path / "made.mp4", "-filter_complex", _DRIFTS[name]))
     (drift,) = (finding for finding in found if finding.kind is FindingKind.DRIFTING)
     assert re.fullmatch(r"its audio drifts against the video: it is \d{3} ms late around \d+\.\d s", drift.sentence)
+
+
+def test_audio_that_drifts_in_a_short_film_is_named(source: Path, tmp_path: Path) -> None:
+    """By so little that it is in step in the middle, and in too few seconds to see it by how loud both are."""
+    segments = (FilmSegment(source, 0.0, 4.0, at=0.0),)
+    for rate, kinds in ((44100, set()), (42300, {FindingKind.DRIFTING})):
+        change = f"asetrate={rate},aresample=44100,atrim=duration=4"
+        made = _copy(source, tmp_path / "film.mp4", "-t", "4", "-af", change)
+        found = examine(made, Expectation(segments=segments)).findings
+        assert {finding.kind for finding in found} == kinds
 
 
 def test_audio_that_is_late_between_the_places_where_it_is_heard_closely(source: Path, tmp_path: Path) -> None:

@@ -61,14 +61,21 @@ _SHOWN = {
     "without colours": _shown("hue=s=0", _K.COLOURLESS),
     "coarse": _Spoiling(("-crf", "51", "-c:a", "copy"), frozenset({_K.COARSE})),
     "in another order": _shown("shuffleframes=1 0", _K.MISPLACED, _K.FRAME_COUNT),
+    "in another range": _shown("scale=in_range=tv:out_range=pc,setparams=range=tv", _K.TOO_MUCH_CONTRAST),
 }
 _HEARD = {
     "muted for a while": _heard("volume=0:enable='between(t,0.3,1.1)'", _K.MUTED, _K.MUTED_CHANNEL),
     "swapped": _heard("pan=stereo|c0=c1|c1=c0", _K.SWAPPED_CHANNELS),
     "without its right channel": _heard("pan=stereo|c0=c0", _K.DEAD_CHANNEL),
     "late": _heard("adelay=200:all=1,atrim=end={length}", _K.OUT_OF_SYNC),
+    "drifting": _heard("asetrate=48000*1.08,aresample=48000,apad=whole_dur={length}", _K.OUT_OF_SYNC, _K.DRIFTING),
+    "clipped": _heard("volume=30dB", _K.CLIPPED),
 }
 _ALL = _SHOWN | _HEARD
+
+
+#: What is tried on whatever a job makes.
+_EACH = ("in another range",)
 
 
 class _Job(NamedTuple):
@@ -79,7 +86,7 @@ class _Job(NamedTuple):
 
 
 def _some(*names: str) -> dict[str, _Spoiling]:
-    return {name: _ALL[name] for name in names}
+    return {name: _ALL[name] for name in (*names, *_EACH)}
 
 
 #: A web copy is spoilt in each way; films that are made and proven alike share the ways among them.
@@ -87,21 +94,23 @@ _JOBS: dict[str, _Job] = {
     "reencode": _Job(lambda bench, ids: reencode(bench, ids[0], preset="veryfast"), _ALL),
     "reencode in chunks": _Job(
         lambda bench, ids: reencode(bench, ids[0], preset="veryfast", chunk_seconds=0.8),
-        _some("black", "in another order", "swapped", "late"),
+        _some("black", "in another order", "swapped", "late", "drifting", "clipped"),
     ),
     "remux": _Job(
         lambda bench, ids: without_encoding(bench, ids[0], target_bitrate=2000),
-        _some("negative", "coarse", "without its right channel"),
+        _some("negative", "coarse", "without its right channel", "drifting", "clipped"),
     ),
     "compile_quad": _Job(
-        lambda bench, ids: compile_quad(bench, ids[1:]), _some("negative", "upside down")
-    ),  # its cells are scaled
+        lambda bench, ids: compile_quad(bench, ids[1:]),
+        _some("negative", "upside down", "coarse"),
+    ),
     "compile_mega, a sequence": _Job(
         lambda bench, ids: compile_mega(bench, ids[:2], layout="sequence"),
-        _some("upside down", "coarse", "in another order", "swapped", "late"),
+        _some("upside down", "coarse", "in another order", "swapped", "late", "clipped"),
     ),
     "compile_random": _Job(
-        lambda bench, _: compile_random(bench, count=1, min_duration=2), _some("black", "muted for a while", "late")
+        lambda bench, _: compile_random(bench, count=1, min_duration=2),
+        _some("black", "muted for a while", "late", "drifting", "clipped"),
     ),
     "digest": _Job(
         lambda bench, ids: digest(bench, ids[0], target_length=2),

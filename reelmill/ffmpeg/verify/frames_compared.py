@@ -8,7 +8,7 @@ is wrong in most of that counts.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -29,6 +29,8 @@ from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader,
 #: In how many places it is looked at whether frames follow one another as in the source, and how many are compared.
 _RUNS: Final = 3
 _RUN: Final = 8
+#: In so many of them, if there are as many, a copy is late by one frame that is late throughout.
+_SAME_LAG: Final = 2
 #: How far around a suspect the second comparison goes, in seconds, and how many frames it compares at most.
 _REACH: Final = 0.35
 _MOST: Final = 8
@@ -170,11 +172,10 @@ def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raste
         for number, run in runs.items()
     }
     noise = coding_noise([*pairs.values()])
-    for number, run in runs.items():
-        late = frames_late(*pairs[number], noise)
-        if late and not run[0][0].segment.retimed:
-            yield Finding(FindingKind.RETIMED, got=late, at=run[0][0].request.at)
-            return
+    lags = {number: frames_late(*pairs[number], noise) for number, run in runs.items() if not run[0][0].segment.retimed}
+    if (late := _late_run(lags)) is not None:
+        yield Finding(FindingKind.RETIMED, got=lags[late], at=runs[late][0][0].request.at)
+        return
     for number, run in runs.items():
         wanted, retimed = pairs[number][0], run[0][0].segment.retimed
         # A film may have each frame one later or earlier, and slip by one where its rate is known to a thousandth.
@@ -182,6 +183,13 @@ def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raste
         if all(misplaced(wanted, [around[place] for _, around in run], int(retimed), noise) for place in places):
             yield Finding(FindingKind.MISPLACED, at=run[0][0].request.at)
             return
+
+
+def _late_run(lags: Mapping[int, int | None]) -> int | None:
+    """The first run that is late, of the frames by which each is: by one only where all are that can be judged."""
+    known = {number: lag for number, lag in lags.items() if lag is not None}
+    same = len(known) >= min(_SAME_LAG, len(lags)) and len(set(known.values())) == 1
+    return next((number for number, lag in known.items() if abs(lag) > 1 or (same and lag)), None)
 
 
 def _confirmed(

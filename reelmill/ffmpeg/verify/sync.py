@@ -30,6 +30,8 @@ _LONGEST: Final = 2.0
 _SHORTEST: Final = 0.3
 #: How often audio is compared at a place before it counts as silent.
 _TRIES: Final = 6
+#: By such a share of its length drifting audio is longer or shorter, at most.
+_STRETCHED: Final = 0.1
 #: How many segments of a film are compared at most.
 _SEGMENTS: Final = 3
 
@@ -93,7 +95,8 @@ def segment_lags(path: Path, first: float, segments: Sequence[FilmSegment], leng
     Args:
         path: the film.
         first: when its first frame is shown, on its own clock.
-        segments: what it was put together from; of those that are heard a few are compared, each in its middle.
+        segments: what it was put together from; of those that are heard a few are compared, each in its middle and at
+            its end, by when audio that drifts is farthest off.
         length: seconds that a frame stands; segments begin on one.
 
     Yields:
@@ -102,16 +105,25 @@ def segment_lags(path: Path, first: float, segments: Sequence[FilmSegment], leng
     heard = [segment for segment in segments if segment.heard and segment.length >= _SHORTEST]
     allowed = allowed_lag(length)
     for segment in heard[:: max(1, len(heard) // _SEGMENTS)][:_SEGMENTS]:
-        compared = min(_LONGEST, segment.length)
-        begin = segment.begin + (segment.length - compared) / 2
         with open_media(segment.path) as container:
             start = (container.start_time or 0) / 1_000_000
-        at = segment.shown(begin)
-        places = AudioPosition(segment.path, 0, start + begin), AudioPosition(path, 0, first + at)
-        lag = measured_lag(*places, compared)
-        if not isinstance(lag, NoLag) and abs(lag) > allowed and _holds(lag, *places, compared / 2):
-            yield Finding(FindingKind.OUT_OF_SYNC, got=lag, limit=allowed, at=at, until=at + compared)
-            return
+        for begin, compared, kind in _places_of(segment):
+            at = segment.shown(begin)
+            places = AudioPosition(segment.path, 0, start + begin), AudioPosition(path, 0, first + at)
+            lag = measured_lag(*places, compared)
+            apart = LIMIT + (_STRETCHED * compared / 2 if kind is FindingKind.DRIFTING else 0.0)
+            if not isinstance(lag, NoLag) and abs(lag) > allowed and _holds(lag, *places, compared / 2, apart):
+                yield Finding(kind, got=lag, limit=allowed, at=at, until=at + compared)
+                return
+
+
+def _places_of(segment: FilmSegment) -> Iterator[tuple[float, float, FindingKind]]:
+    """Where the audio of a segment is compared: begin and length, in seconds, and what is wrong if it is late there."""
+    compared = min(_LONGEST, segment.length)
+    yield segment.begin + (segment.length - compared) / 2, compared, FindingKind.OUT_OF_SYNC
+    compared = min(_LONGEST, segment.length / 3)
+    if compared >= 2 * _SHORTEST:  # both halves are heard alone, too
+        yield segment.end - compared, compared, FindingKind.DRIFTING
 
 
 def allowed_lag(length: float) -> float:
@@ -119,11 +131,11 @@ def allowed_lag(length: float) -> float:
     return LIMIT + _PADDING + length
 
 
-def _holds(lag: float, source: AudioPosition, made: AudioPosition, length: float) -> bool:
-    """Whether both halves of what was compared come that late: audio that repeats itself seems to by chance."""
+def _holds(lag: float, source: AudioPosition, made: AudioPosition, length: float, apart: float) -> bool:
+    """Whether both halves of what was compared come about that late: audio that repeats itself seems to by chance."""
     later = [replace(place, begin=place.begin + length) for place in (source, made)]
     found = [measured_lag(source, made, length), measured_lag(later[0], later[1], length)]
-    return all(not isinstance(one, NoLag) and abs(one - lag) < LIMIT for one in found)
+    return all(not isinstance(one, NoLag) and abs(one - lag) < apart for one in found)
 
 
 def _pairs(source: Timing, made: Timing) -> list[tuple[int, AudioTiming, AudioTiming | None]]:

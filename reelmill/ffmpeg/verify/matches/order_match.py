@@ -63,7 +63,7 @@ def misplaced(wanted: Sequence[Raster], got: Sequence[Raster], slips: int = 0, n
     return odd >= _LEAST and odd >= _SHARE * len(shifts) and changes > slips
 
 
-def frames_late(wanted: Sequence[Raster], got: Sequence[Raster], noise: float = 0.0) -> int:
+def frames_late(wanted: Sequence[Raster], got: Sequence[Raster], noise: float = 0.0) -> int | None:
     """By how many frames a copy is late, or early, throughout.
 
     Args:
@@ -72,12 +72,13 @@ def frames_late(wanted: Sequence[Raster], got: Sequence[Raster], noise: float = 
         noise: as of ``coding_noise``.
 
     Returns:
-        Frames, below zero where it is early; 0 where that is not certain, or no more than one.
+        Frames, below zero where it is early; None where that is not certain, as where nothing moves.
     """
     shifts = _shifts(wanted, got, noise)
-    usual = int(np.median(shifts)) if len(shifts) >= _ENOUGH else 0
-    sure = abs(usual) > 1 and shifts.count(usual) >= _SURE * len(shifts)
-    return -usual if sure else 0
+    if len(shifts) < _ENOUGH:
+        return None
+    usual = int(np.median(shifts))
+    return -usual if shifts.count(usual) >= _SURE * len(shifts) else None
 
 
 def out_of_order(wanted: Sequence[Raster], got: Sequence[Raster]) -> bool:
