@@ -39,7 +39,7 @@ class _Reader:
         self.index, copied = index_and_companions(self._source, self._info, target)
         if copied is None:
             raise _NoCopy
-        return {"later": str(copied.later), "end": copied.end}
+        return {"frames": 0, "later": str(copied.later), "end": copied.end}
 
 
 def read_source(
@@ -75,5 +75,7 @@ def read_source(
     except _NoCopy:
         assert reader.index is not None
         return reader.index, None
+    if stored.reused:
+        bench.report.line("copy of the audio and subtitles, made before")
     copied = CompanionCopy(stored.path, Fraction(stored.facts["later"]), stored.facts["end"])
     return index, SourceReading(index, copied)
