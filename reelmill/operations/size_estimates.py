@@ -22,6 +22,7 @@ _HALVING: Final = 6
 #: No encode is expected to take more than so many times its source.
 _OF_SOURCE: Final = 3
 _AAC: Final = 128_000 / 8  # bytes a second and track: ``filters.AAC``
+_AC3: Final = 640_000 / 8  # bytes a second and track, at most (ATSC A/52, table 5.18)
 _PCM: Final = 48_000 * 2 * 2  # bytes a second of 16-bit stereo
 #: Container and rounding.
 _MARGIN: Final = 1.05
@@ -73,6 +74,12 @@ def film(info: MediaInfo, length: Fraction | None, encoding: Encoding, *, tracks
     return round(
         _MARGIN * (min(most, video_track(web_size(info, encoding.max_height), rate_of(info), length, encoding)) + audio)
     )
+
+
+def companions(info: MediaInfo) -> int:
+    """Bytes of the audio of a video as it is, in a file of its own: at most what AC-3 takes, and no more than all."""
+    length = info.duration or info.video.duration
+    return info.size if length is None else min(info.size, round(info.audio_tracks * _AC3 * float(length)))
 
 
 def copies(length: Fraction, chunk: Fraction) -> int:

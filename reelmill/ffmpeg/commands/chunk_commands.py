@@ -101,9 +101,22 @@ def check_chunk(path: Path, chunk: Chunk, time_base: Fraction, codec: Codec = WE
     return delay([places[time] for time in times])
 
 
-def audio_and_subtitles(source: Path, info: MediaInfo, target: Path, encoding: Encoding) -> tuple[str, ...]:
-    """Audio and subtitles that are text, in an mp4 of their own."""
-    media = ffmpeg.input(media_url(source))
+def audio_and_subtitles(
+    source: Path, info: MediaInfo, target: Path, encoding: Encoding, later: Fraction = Fraction(0)
+) -> tuple[str, ...]:
+    """Audio and subtitles that are text, in an mp4 of their own.
+
+    Args:
+        source: the video, or a copy of its companions.
+        info: the video's facts.
+        target: the mp4 to write.
+        encoding: how to encode.
+        later: by how many seconds that copy begins later than the video.
+
+    Returns:
+        ffmpeg's arguments.
+    """
+    media = ffmpeg.input(media_url(source), **({"itsoffset": seconds(later)} if later else {}))
     texts, kept = companions(media, info)
     heard, options = web_audio(media, info, encoding)
     return arguments(ffmpeg.output(*heard, *texts, media_url(target), **kept, **options, f="mp4"))

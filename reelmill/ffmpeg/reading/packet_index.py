@@ -11,11 +11,12 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from reelmill.errors import ReelmillError
@@ -69,8 +70,22 @@ class Index:
         return self.times[0] * self.time_base - self.start
 
 
-def read_index(path: Path) -> Index:
+class PacketTaker(Protocol):
+    """Takes all packets of a file as its index is read from them."""
+
+    def begin(self, container: InputContainer) -> None:
+        """See of what file; nothing has been read of it yet."""
+
+    def add(self, packet: Packet[Any]) -> None:
+        """Take a packet of a video, audio or subtitle track, which nobody needs after that."""
+
+
+def read_index(path: Path, beside: PacketTaker | None = None) -> Index:
     """Read the index of the main video track of ``path``.
+
+    Args:
+        path: the file.
+        beside: takes its packets where they are read; None: nobody does.
 
     Returns:
         The index, of one frame at least.
@@ -97,7 +112,7 @@ def read_index(path: Path) -> Index:
         tabled = samples_of(path, container, stream)
         if tabled and tabled_shapes_differ(path, most=len(tabled)):
             raise ShapesChange
-        for number, sample in enumerate(tabled or _samples_by_reading(container, stream, shapes)):
+        for number, sample in enumerate(tabled or _samples_by_reading(container, stream, shapes, beside)):
             if sample.pts is None:
                 raise NotCuttable("a frame does not say when it is shown")
             if number == 0 and sample.keyframe:
@@ -122,11 +137,13 @@ def read_index(path: Path) -> Index:
     return index
 
 
-def _samples_by_reading(container: InputContainer, stream: VideoStream, shapes: ShapeWatch) -> Iterator[Sample]:
+def _samples_by_reading(
+    container: InputContainer, stream: VideoStream, shapes: ShapeWatch, beside: PacketTaker | None
+) -> Iterator[Sample]:
     """What each packet has of a frame, the keyframes watched; an edit list may hide some of them."""
     extradata = bytes(stream.codec_context.extradata or b"")
     try:
-        for packet in container.demux(stream):
+        for packet in _main_packets(container, stream, beside):
             if packet.size == 0:
                 continue
             if packet.is_corrupt:
@@ -138,6 +155,18 @@ def _samples_by_reading(container: InputContainer, stream: VideoStream, shapes: 
     except FFmpegError as error:
         blame_disk(error, container.name)
         raise NotCuttable(f"it cannot be read to its end ({error.strerror})") from error
+
+
+def _main_packets(container: InputContainer, stream: VideoStream, beside: PacketTaker | None) -> Iterator[Packet[Any]]:
+    """The packets of the main track; each, and those of all others, also go to ``beside``."""
+    if beside is None:
+        yield from container.demux(stream)
+        return
+    beside.begin(container)
+    for packet in container.demux([one for one in container.streams if one.type in ("video", "audio", "subtitle")]):
+        if packet.stream.index == stream.index:
+            yield packet
+        beside.add(packet)
 
 
 def _certain(stream: VideoStream, data: bytes) -> bool:

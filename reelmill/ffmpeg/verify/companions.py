@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from av.container import InputContainer
 from av.error import FFmpegError
 
 from reelmill.ffmpeg.commands.filters import TEXT_SUBTITLES
@@ -58,21 +59,46 @@ class Companions:
 NOTHING: Final = Companions((), ())
 
 
-def companions_of(path: Path) -> Companions:
-    """Read them. Files with subtitles are read through; nothing is decoded."""
+def companions_of(path: Path, beside: Path | None = None) -> Companions:
+    """Read them. Files with subtitles are read through; nothing is decoded.
+
+    Args:
+        path: the file.
+        beside: one that has the packets of its subtitle tracks, or of none of them; None: they are read from itself.
+
+    Returns:
+        All.
+
+    Raises:
+        FileMissing, NotAVideo, InputError: a file does not open.
+    """
     with open_media(path) as container:
         start = (container.start_time or 0) / 1_000_000
         chapters = tuple(_chapter(chapter, start) for chapter in container.chapters())
         streams = container.streams.subtitles
-        lines: dict[int, list[float]] = {stream.index: [] for stream in streams}
-        try:
-            for packet in container.demux(streams) if streams else ():
-                if packet.pts is not None and packet.time_base is not None and packet.size > _NOTHING:
-                    lines[packet.stream.index].append(float(packet.pts * packet.time_base) - start)
-        except FFmpegError:  # what can be read was; whether the file is whole is for decoding to find
-            pass
-        subtitles = tuple(Subtitle(_codec(one), one.language, tuple(lines[one.index])) for one in streams)
+        lines = _lines(container) if streams and beside is None else []
+        if streams and beside is not None:
+            with open_media(beside) as copied:
+                lines = _lines(copied)
+        lines += [[]] * (len(streams) - len(lines))
+        found = zip(streams, lines, strict=False)
+        subtitles = tuple(
+            Subtitle(_codec(one), one.language, tuple(at - start for at in times)) for one, times in found
+        )
     return Companions(subtitles, chapters)
+
+
+def _lines(container: InputContainer) -> list[list[float]]:
+    """When lines are shown, of each subtitle track of a file, in seconds on its clock."""
+    streams = container.streams.subtitles
+    lines: dict[int, list[float]] = {stream.index: [] for stream in streams}
+    try:
+        for packet in container.demux(streams) if streams else ():
+            if packet.pts is not None and packet.time_base is not None and packet.size > _NOTHING:
+                lines[packet.stream.index].append(float(packet.pts * packet.time_base))
+    except FFmpegError:  # what can be read was; whether the file is whole is for decoding to find
+        pass
+    return list(lines.values())
 
 
 def _chapter(found: Any, start: float) -> Chapter:

@@ -12,6 +12,7 @@ from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport
 from reelmill.ffmpeg.reading.probe import MediaInfo
+from reelmill.ffmpeg.reading.source_reading import SourceReading
 from reelmill.ffmpeg.verify.detail_asked import ANY_SETTINGS, DetailAsked
 from reelmill.ffmpeg.verify.film_segments import FilmSegment
 
@@ -29,6 +30,12 @@ class Source:
     further_audio: int = 0  # audio tracks that the copy has after those of its source
     exact: bool = True  # every frame once and every track; else another constant rate or fewer tracks are noted
     detail: DetailAsked = ANY_SETTINGS  # that its encode was asked to keep
+    reading: SourceReading | None = field(default=None, repr=False)  # that was made of it before
+
+    @property
+    def heard(self) -> Path:
+        """The file to read its audio from, on its own clock."""
+        return self.path if self.reading is None else self.reading.companions.path
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from reelmill.ffmpeg.verify.timing import (
     first_fields,
     frame_length,
     packet_timing,
+    read_timing,
     time_faults,
     timing_of,
 )
@@ -205,7 +206,9 @@ class _Original:
 
 
 def _original(source: Source, made: Path) -> _Original:
-    times, heard = packet_timing(source.path, layouts_of(made)[: source.info.audio_tracks])  # a copy may have one more
+    layouts = layouts_of(made)[: source.info.audio_tracks]  # a copy may have one more
+    read = source.reading
+    times, heard = packet_timing(source.path, layouts) if read is None else read_timing(read, source.path, layouts)
     return _Original(source, times, heard)
 
 
@@ -269,7 +272,7 @@ def _audio_faults(
     path: Path, original: _Original, made: Timing, content: Content, report: DecodeReport
 ) -> tuple[list[Finding], tuple[Offset, ...]]:
     """What is wrong with when the audio of a copy comes and how loud it is, and how far off it is."""
-    source, wanted = original.source.path, original.times
+    source, wanted = original.source.heard, original.times
     found = synchrony(source, wanted, path, made)
     kinds = [fault.kind for fault in found.faults]
     if kinds.count(FindingKind.OUT_OF_SYNC) >= _THROUGHOUT or FindingKind.MUTED in kinds:  # levels say nothing more
@@ -324,7 +327,7 @@ def _size_faults(source: MediaInfo, made: MediaInfo) -> Iterator[Finding]:
 
 def _expected_companions(source: Source) -> Companions:
     """What the source has, less the subtitle tracks that its facts no longer name as text."""
-    found = companions_of(source.path)
+    found = companions_of(source.path, None if source.reading is None else source.heard)
     named = source.info.subtitle_codecs
     subtitles = [replace(track, codec=codec) for track, codec in zip(found.subtitles, named, strict=False)]
     return replace(found, subtitles=tuple(subtitles))

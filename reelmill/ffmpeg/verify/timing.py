@@ -20,6 +20,7 @@ from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport, Tally
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
 from reelmill.ffmpeg.reading.probe import MediaInfo, main_video, open_media
+from reelmill.ffmpeg.reading.source_reading import SourceReading
 from reelmill.ffmpeg.reading.tracks import decodable_audio
 from reelmill.ffmpeg.verify.source_levels import TrackLevels
 
@@ -106,12 +107,35 @@ def packet_timing(path: Path, layouts: tuple[str | None, ...]) -> tuple[Timing, 
     return times, TrackLevels(layouts, tally.report().levels)
 
 
+def read_timing(reading: SourceReading, path: Path, layouts: tuple[str | None, ...]) -> tuple[Timing, TrackLevels]:
+    """``packet_timing`` of a file that has been read: only the copy of its audio and subtitles is read again.
+
+    Args:
+        reading: what was found.
+        path: the file.
+        layouts: see ``packet_timing``.
+
+    Returns:
+        See ``packet_timing``.
+    """
+    index = reading.index
+    heard, levels = packet_timing(reading.companions.path, layouts)
+    shown = array("d", (float(time * index.time_base) for time in index.times))
+    with open_media(path) as container:
+        start = (container.start_time or 0) / 1_000_000
+    last = float((index.times[-1] + index.hold) * index.time_base)
+    reaches = reading.companions.end or max(last, heard.reaches or last)
+    return replace(heard, frames=shown, reaches=reaches, start=start), levels
+
+
 class _AudioTally:
     """One audio track by its packets."""
 
     def __init__(self) -> None:
         self._start: float | None = None
         self._end = self._hole = self._hole_at = 0.0
+        self._packets = 0
+        self._open = False  # the first packet does not say how long it stands: until the second, then
 
     @property
     def begun(self) -> bool:
@@ -122,8 +146,9 @@ class _AudioTally:
         """Add a packet that stands from ``at`` to ``end``; ``first`` is when the first sample so far is heard."""
         if self._start is None:
             self._start = first
-        elif at - self._end > self._hole:
+        elif at - self._end > self._hole and not self._open:
             self._hole, self._hole_at = at - self._end, self._end
+        self._open, self._packets = self._packets == 0 and end <= at, self._packets + 1
         self._end = max(self._end, end) if self._start is not None else end
 
     def timing(self) -> AudioTiming | None:

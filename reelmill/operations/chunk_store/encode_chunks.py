@@ -55,6 +55,8 @@ class ChunkSource:
     path: str  # relative to the media root
     info: MediaInfo
     time_base: Fraction
+    companions: str | None = None  # key of the copy of its audio and subtitles, where the store has one
+    later: Fraction = Fraction(0)  # by how many seconds that begins later
 
     def resolve(self, bench: Workbench) -> Path:
         """The file on this node.
@@ -197,7 +199,10 @@ def _encode(bench: Workbench, task: ChunkTask, target: Path) -> dict[str, Any]:
             task.build,
         )
     points = target.with_stem(f"{target.stem}.points")  # swept with the chunk where the run is killed
-    arguments, length = _command(task, task.source.resolve(bench), target, points)
+    source = task.source.resolve(bench)
+    if task.chunk is None and task.source.companions is not None:
+        source = Store(bench.root).path(task.source.companions)
+    arguments, length = _command(task, source, target, points)
     try:
         with slot(get_settings().slot_dir):
             finished = bench.transcoder.run(arguments, _ProgressNote(Store(bench.root), task.key), length)
@@ -223,7 +228,8 @@ def _command(task: ChunkTask, source: Path, target: Path, points: Path) -> tuple
     """The command that makes a chunk, and how many seconds the chunk will be."""
     info = task.source.info
     if task.chunk is None:
-        return chunk_commands.audio_and_subtitles(source, info, target, task.encoding), info.duration
+        command = chunk_commands.audio_and_subtitles(source, info, target, task.encoding, task.source.later)
+        return command, info.duration
     length = task.chunk.ticks * task.source.time_base
     time_base = task.source.time_base
     command = chunk_commands.encode_chunk((source, info), task.chunk, target, task.encoding, time_base, points)

@@ -32,6 +32,7 @@ from reelmill.ffmpeg.verify import DetailAsked, Expectation, Source
 from reelmill.ffmpeg.verify.damage import fault
 from reelmill.hardware.backends import EncoderChoice
 from reelmill.operations.chunk_store.job_claim import JobClaim
+from reelmill.operations.chunk_store.read_source import read_source
 from reelmill.operations.chunk_store.readable import boxed_later, readable
 from reelmill.operations.context import Workbench
 from reelmill.operations.file_facts import FileFacts
@@ -167,10 +168,9 @@ def reencode(
         folder, made = turn.folder, turn.found
         if made is None or measure_vmaf:
             source, info = readable(bench, video, source)
-            info = with_jitter(source, with_telecine(source, info))
+            info = with_telecine(source, info)
         if made is None:
             require_place(bench.root, folder, Destination(copy_path(video)))
-            info = usable_subtitles(bench.transcoder, source, info, folder, bench.report)
             copy = WebCopy(
                 bench, video, source, info, encoding, asked, content, key, folder, bench.report, fan_out,
                 Fraction(chunk_seconds),
@@ -250,12 +250,21 @@ def _measured(
 def _made_of_one_shape(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecoder) -> tuple[Video, StagedCopy]:
     """``_encode_and_publish``, of a boxed source where its index shows that its frames change their shape."""
     try:
-        return _encode_and_publish(copy, measure_vmaf, decode)
+        return _encode_and_publish(_with_reading(copy), measure_vmaf, decode)
     except ShapesChange:
         source, info = boxed_later(copy.bench, copy.video, copy.source)
-        info = with_jitter(source, with_telecine(source, info))
-        info = usable_subtitles(copy.bench.transcoder, source, info, copy.folder, copy.bench.report)
-        return _encode_and_publish(replace(copy, source=source, info=info), measure_vmaf, decode)
+        info = with_telecine(source, info)
+        return _encode_and_publish(_with_reading(replace(copy, source=source, info=info)), measure_vmaf, decode)
+
+
+def _with_reading(copy: WebCopy) -> WebCopy:
+    """The same with its source read, and what that shows of its audio and subtitles among its facts."""
+    bench, source = copy.bench, copy.source
+    index, reading = read_source(bench, copy.video, source, copy.info, JobClaim(bench, copy.recipe))
+    beside = source if reading is None else reading.companions.path
+    info = with_jitter(beside, copy.info)
+    info = usable_subtitles(bench.transcoder, beside, info, copy.folder, bench.report)
+    return replace(copy, info=info, index=index, reading=reading)
 
 
 def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecoder) -> tuple[Video, StagedCopy]:
@@ -276,7 +285,7 @@ def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecod
             frames=finished.frames,
             size=size,
             audio_tracks=info.audio_tracks + surround,
-            source=Source(source, info, further_audio=surround, detail=detail),
+            source=Source(source, info, further_audio=surround, detail=detail, reading=copy.kept_reading),
             points=finished.points,
         ),
         title=copy.video.title,

@@ -20,6 +20,7 @@ from reelmill.ffmpeg.process.progress import Progress
 from reelmill.ffmpeg.reading.packet_index import Index, NotCuttable, ShapesChange, read_index
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.random_access import enterable
+from reelmill.ffmpeg.reading.source_reading import SourceReading
 from reelmill.ffmpeg.transcoder import EncodeResult
 from reelmill.hardware.energy import NOT_MEASURABLE, Energy, EnergyMeter
 from reelmill.operations import size_estimates
@@ -75,6 +76,13 @@ class WebCopy:
     report: Report
     fan_out: FanOut
     chunk_seconds: Fraction = CHUNK_SECONDS
+    index: Index | NotCuttable | None = field(default=None, repr=False)  # or why it has none; None: not read yet
+    reading: SourceReading | None = field(default=None, repr=False)  # None: each step reads the source
+
+    @property
+    def kept_reading(self) -> SourceReading | None:
+        """The reading of the source, while what was copied of it is there."""
+        return self.reading if self.reading is not None and self.reading.companions.path.exists() else None
 
     def made_recipe(self, encoder: str) -> Recipe:
         """What it is recorded by once this encoder has made it (pure); where one was asked for, by that."""
@@ -94,7 +102,9 @@ class WebCopy:
             ShapesChange: the source, which is no mended copy, is to be boxed first.
         """
         try:
-            index = read_index(self.source)
+            index = read_index(self.source) if self.index is None else self.index
+            if isinstance(index, NotCuttable):
+                raise index
             entry = partial(enterable, self.source, index)
             chunks = plan(index, self.info, length=self.chunk_seconds, enterable=entry)
         except ShapesChange as reason:
@@ -174,6 +184,9 @@ class WebCopy:
         """The chunks to be made, claimed; there is room for them."""
         bench, store = self.bench, Store(self.bench.root)
         source = chunk_source(bench, self.video, self.source, self.info, index.time_base)
+        if self.reading is not None:
+            copied = self.reading.companions
+            source = replace(source, companions=copied.path.name, later=copied.later)
         tasks = chunk_tasks(source, chunks, encoding, version(bench.transcoder.ffmpeg))
         claim.add(task.key for task in tasks)
         missing = [task.chunk for task in tasks if task.chunk is not None and store.progress(task.key) < 1]
