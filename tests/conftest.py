@@ -28,16 +28,9 @@ from reelmill.operations.context import Workbench
 from reelmill.settings import Settings, get_settings
 from reelmill.storage.media_root import MediaRoot
 from tests import distribution
+from tests.empty_catalogue import empty
 from tests.processes import SESSION_PROCESSES, children
 from tests.skips import summary
-
-#: Empties every table that tests write to.
-_EMPTY: Final = "TRUNCATE {} CASCADE".format(
-    ", ".join(
-        f"catalogue.{name}"
-        for name in ("video", "batch", "audit", "api_token", "archived_jobs", "archived_run", "mount_point")
-    )
-)
 
 #: Holds the site of the session, where it is up.
 _SESSION_SITE: Final = ExitStack()
@@ -151,7 +144,7 @@ def catalogue(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> st
     get_settings.cache_clear()
     engine = catalogue_engine.get_engine()
     with engine.begin() as connection:
-        connection.execute(text(_EMPTY))
+        empty(connection)
     return url
 
 
@@ -228,7 +221,7 @@ def on_site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     shutil.rmtree(root.path)
     root.create()
     with catalogue_engine.get_engine().begin() as connection:
-        connection.execute(text(_EMPTY))
+        empty(connection)
     return site
 
 

@@ -137,7 +137,7 @@ def state(root: MediaRoot) -> dict[str, Any]:
 
 def _empty(root: MediaRoot, taken: Path) -> None:
     with get_engine().begin() as connection:
-        connection.execute(text("TRUNCATE catalogue.video CASCADE"))
+        connection.execute(text("DELETE FROM catalogue.video"))
     shutil.rmtree(root.path)
     root.create()
     shutil.copyfile(taken, root.path / WANTED)

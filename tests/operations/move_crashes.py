@@ -37,7 +37,7 @@ MORE = ((os, ("chown", "utime", "posix_fadvise")), (atomic_files, ("_rename_nore
 def _prepare(root: MediaRoot, original: Path) -> None:
     """One video in the inbox, and a file of somebody's where it is to go."""
     with get_engine().begin() as connection:
-        connection.execute(text("TRUNCATE catalogue.video CASCADE"))
+        connection.execute(text("DELETE FROM catalogue.video"))
     for folder in (root.path / "inbox", root.path / "library/videos", root.work):  # one may be a disk of its own
         for path in folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
