@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -60,6 +61,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> distribution.Distribution:
     """One process has the session's site, with all tests that work on it."""
     return distribution.Distribution(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None]:
+    """What is collected stays: nobody looks for garbage in it, while it grows or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
