@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -28,16 +29,9 @@ from reelmill.operations.context import Workbench
 from reelmill.settings import Settings, get_settings
 from reelmill.storage.media_root import MediaRoot
 from tests import distribution
+from tests.empty_catalogue import empty
 from tests.processes import SESSION_PROCESSES, children
 from tests.skips import summary
-
-#: Empties every table that tests write to.
-_EMPTY: Final = "TRUNCATE {} CASCADE".format(
-    ", ".join(
-        f"catalogue.{name}"
-        for name in ("video", "batch", "audit", "api_token", "archived_jobs", "archived_run", "mount_point")
-    )
-)
 
 #: Holds the site of the session, where it is up.
 _SESSION_SITE: Final = ExitStack()
@@ -67,6 +61,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> distribution.Distribution:
     """One process has the session's site, with all tests that work on it."""
     return distribution.Distribution(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None]:
+    """What is collected stays: nobody looks for garbage in it, while it grows or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
@@ -151,7 +157,7 @@ def catalogue(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> st
     get_settings.cache_clear()
     engine = catalogue_engine.get_engine()
     with engine.begin() as connection:
-        connection.execute(text(_EMPTY))
+        empty(connection)
     return url
 
 
@@ -228,7 +234,7 @@ def on_site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     shutil.rmtree(root.path)
     root.create()
     with catalogue_engine.get_engine().begin() as connection:
-        connection.execute(text(_EMPTY))
+        empty(connection)
     return site
 
 

@@ -111,7 +111,7 @@ JOBS: Final = {
 def prepare(root: MediaRoot, job: Job, taken: Path) -> None:
     """A library with the job's sources and nothing else."""
     with get_engine().begin() as connection:
-        connection.execute(text("TRUNCATE catalogue.video CASCADE"))
+        connection.execute(text("DELETE FROM catalogue.video"))
     for folder in [*root.path.iterdir(), root.work, *root.folder("videos").parent.iterdir()]:
         _empty(folder)
     shutil.rmtree(root.chunks, ignore_errors=True)

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from reelmill import guard
-from reelmill.catalogue.engine import get_engine
 from reelmill.classification import classify
 from reelmill.doctor.findings import Severity
 from reelmill.doctor.library import check_library, manifest
@@ -30,7 +29,7 @@ from tests.faults.disks import Disks
 from tests.faults.harm import FAULTS, NEEDS_DISK, Database, Setting, Stopped, stop
 from tests.faults.jobs import JOBS, bench, prepare, state
 from tests.faults.steps import Boundary, Steps
-from tests.operations.crashes import recover
+from tests.operations.crashes import get_ready_for_lives, recover
 
 #: Seconds a life may take; one that takes longer hangs.
 _LONGEST: Final = 60
@@ -81,8 +80,14 @@ class Matrix:
         self._root = self._setting.disks.root
         self._boundaries: dict[str, list[Boundary]] = {}
         self._good: dict[str, Any] = {}
+        get_ready_for_lives(self._warm_up)
+
+    def _warm_up(self) -> None:
         Transcoder().default_encoding()  # tries the encoder once, for all lives
-        get_engine().dispose()  # its schema is up to date; each life connects by itself
+        for name in ("scan", "publish", "move"):
+            originals = self._prepare(name)
+            JOBS[name].act(bench(self._root))
+            self._recovered(name, originals)
 
     def cells(self, name: str) -> list[tuple[str, Boundary, str]]:
         """Every cell of a job, from a life without a fault."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +22,17 @@ from tests.operations.crashes import RECIPE
 
 def add(bench: Workbench, path: Path) -> Video:
     """Scan the folder of ``path`` and answer with its record."""
-    relative = bench.root.relative(path)
-    kind = bench.root.directory_type(relative)
+    (video,) = add_all(bench, [path])
+    return video
+
+
+def add_all(bench: Workbench, paths: Sequence[Path]) -> list[Video]:
+    """The same of several in one folder, with one scan; in the order given."""
+    relative = [bench.root.relative(path) for path in paths]
+    (kind,) = {bench.root.directory_type(path) for path in relative}
     scan(bench.root, kind, directory_types=[kind], settle_seconds=0, report=bench.report)
     with session() as opened:
-        return opened.exec(select(Video).where(Video.path == relative)).one()
+        return [opened.exec(select(Video).where(Video.path == path)).one() for path in relative]
 
 
 class Taken(NamedTuple):

@@ -25,7 +25,7 @@ from reelmill.operations.publishing.records import read_record
 from reelmill.storage import atomic_files
 from reelmill.storage.media_root import MediaRoot
 from tests.clips import Notes
-from tests.operations.crashes import Boundaries, in_a_life_of_its_own, recover
+from tests.operations.crashes import Boundaries, get_ready_for_lives, in_a_life_of_its_own, recover
 
 SOURCE, THEIRS, MOVED = "inbox/a.mp4", "library/videos/a.mp4", "library/videos/a-2.mp4"
 TYPES = ("inbox", "videos")
@@ -37,7 +37,7 @@ MORE = ((os, ("chown", "utime", "posix_fadvise")), (atomic_files, ("_rename_nore
 def _prepare(root: MediaRoot, original: Path) -> None:
     """One video in the inbox, and a file of somebody's where it is to go."""
     with get_engine().begin() as connection:
-        connection.execute(text("TRUNCATE catalogue.video CASCADE"))
+        connection.execute(text("DELETE FROM catalogue.video"))
     for folder in (root.path / "inbox", root.path / "library/videos", root.work):  # one may be a disk of its own
         for path in folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -92,13 +92,24 @@ def _afterwards(root: MediaRoot, scanned: bool) -> dict[str, Any]:
 
 def _half_way(root: MediaRoot, original: Path) -> int:
     """Where the file is in its place and its record not switched: the first boundary after which it is there."""
-    last = 0
-    while True:
-        last += 1
-        ended, _ = in_a_life_of_its_own(lambda last=last: _dying(root, original, last))  # type: ignore[misc]
-        assert ended != 0, "the file never came to its place"
+    ended, before = in_a_life_of_its_own(lambda: _dying(root, original, 0))
+    assert (ended, (root.path / MOVED).exists()) == (0, True), "the file never came to its place"
+    first = 1
+    while first < before:  # it is there from some boundary on
+        tried = (first + before) // 2
+        ended, _ = in_a_life_of_its_own(lambda tried=tried: _dying(root, original, tried))  # type: ignore[misc]
+        assert ended != 0
         if (root.path / MOVED).exists():
-            return last
+            before = tried
+        else:
+            first = tried + 1
+    return first
+
+
+def _undisturbed(root: MediaRoot, original: Path) -> None:
+    _prepare(root, original)
+    move(root)
+    _afterwards(root, scanned=True)
 
 
 def _dying_again(root: MediaRoot, last: int) -> int:
@@ -113,7 +124,7 @@ def main(folder: str, original: str, mode: str) -> None:
     After one step and before the next the disk is the same: of the two, a scan comes before the recovery of one.
     """
     root, source, last = MediaRoot(Path(folder)), Path(original), 0
-    get_engine().dispose()  # its schema is up to date now; each life opens connections of its own
+    get_ready_for_lives(lambda: _undisturbed(root, source))
     half_way = _half_way(root, source) if mode == "recovery" else None
     while True:
         last += 1

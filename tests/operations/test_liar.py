@@ -27,9 +27,9 @@ from reelmill.operations.jobs.reencode import reencode
 from reelmill.operations.jobs.scene_extract import scene_extract
 from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from reelmill.settings import get_settings
-from tests.clips import clip, ffmpeg
+from tests.clips import clip, generated
 from tests.operations.liar import LIES, OTHERWISE, liar
-from tests.operations.library import add, files
+from tests.operations.library import add, add_all, files
 
 Job = Callable[[Workbench, list[str]], Any]
 
@@ -53,7 +53,7 @@ _JOBS: dict[str, tuple[Job, str, str]] = {
 def ids(bench: Workbench) -> list[str]:
     lengths = [_SECONDS, *4 * [_SHORT]]
     made = [clip(bench.root.folder("inbox") / f"{n}.mp4", seconds=s, gop=10) for n, s in enumerate(lengths)]
-    return [str(add(bench, path).id) for path in made]
+    return [str(video.id) for video in add_all(bench, made)]
 
 
 def _library(bench: Workbench) -> tuple[set[str], int]:
@@ -129,15 +129,15 @@ def stereo(bench: Workbench) -> list[str]:
     made = []
     for number, seconds in enumerate([3, *4 * [_SHORT]]):
         path = bench.root.folder("inbox") / f"{number}.mp4"
-        path.parent.mkdir(parents=True, exist_ok=True)
         left, right = (f"0.3*sin({tone}*t)*lt(mod(t+{late}\\,1)\\,0.6)" for tone, late in ((2000, 0), (3000, 0.5)))
-        ffmpeg(
+        generated(
+            path,
             *("-f", "lavfi", "-i", f"testsrc2=size=160x120:rate=25:duration={seconds}"),
             *("-f", "lavfi", "-i", f"aevalsrc={left}|{right}:s=48000:d={seconds}"),
-            *("-vf", "scale=out_range=tv", "-pix_fmt", "yuv420p", "-preset", "ultrafast", "-g", "10", f"file:{path}"),
+            *("-vf", "scale=out_range=tv", "-pix_fmt", "yuv420p", "-preset", "ultrafast", "-g", "10"),
         )
-        made.append(str(add(bench, path).id))
-    return made
+        made.append(path)
+    return [str(video.id) for video in add_all(bench, made)]
 
 
 @pytest.mark.parametrize(("name", "lie"), _SHOWN)
@@ -201,7 +201,8 @@ def test_a_few_wrong_frames_are_found_where_not_all_is_encoded_at_once(
     job, written = _IN_STEPS[name]
     count = 2 if written == "output.mp4" else 9
     inbox = bench.root.folder("inbox")
-    videos = [str(add(bench, clip(inbox / f"{n}.mp4", seconds=6, gop=50, sound=0)).id) for n in range(count)]
+    clips = [clip(inbox / f"{n}.mp4", seconds=6, gop=50, sound=0) for n in range(count)]
+    videos = [str(video.id) for video in add_all(bench, clips)]
     script = liar(tmp_path / "ffmpeg", f"{lie} frames", written, form="mp4" if count == 2 else "matroska")
     with pytest.raises(OutputRejected) as refusal:
         job(_lying(monkeypatch, bench, script), videos)

@@ -12,27 +12,29 @@ from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.compile_mega import Layout, compile_mega, how_many
-from tests.clips import ffmpeg
-from tests.operations.library import add
+from tests.clips import generated
+from tests.operations.library import add_all
 from tests.refusals import refused
 
 #: Grey levels of sixteen sources, far enough apart to tell.
 GREYS = [16 + 14 * n for n in range(16)]
 
 
+def _seconds(number: int) -> float:
+    return 0.6 + number / 25
+
+
 @pytest.fixture
 def many(bench: Workbench) -> list[Video]:
-    """Sixteen videos of 1 to 2.5 s, each of its own grey, every other one with a tone of its own."""
+    """Sixteen videos of 0.6 to 1.2 s, each of its own grey, every other one with a tone of its own."""
     videos = []
     for number, grey in enumerate(GREYS):
         path = bench.root.folder("inbox") / f"{number:02}.mp4"
         tone = ["-f", "lavfi", "-i", f"sine=frequency={300 + 100 * number}:duration=3"] if number % 2 else []
-        ffmpeg("-f", "lavfi", "-i", f"color=0x{grey:02x}{grey:02x}{grey:02x}:s=160x90:r=25", *tone,
-               "-t", str(1 + number / 10), "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p",
-               path)  # fmt: skip
-        videos.append(path)
-    add(bench, videos[0])  # one scan takes them all
-    return [add(bench, path) for path in videos]
+        source = ("-f", "lavfi", "-i", f"color=0x{grey:02x}{grey:02x}{grey:02x}:s=160x90:r=25", *tone)
+        encoding = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+        videos.append(generated(path, *source, "-t", f"{_seconds(number):.2f}", *encoding))
+    return add_all(bench, videos)
 
 
 def _ids(videos: list[Video]) -> list[str]:
@@ -68,7 +70,7 @@ def test_every_video_is_in_its_cell(
     path = bench.root.path / made.path
     assert probe(path).video.display_size == (1920, 1080)
     assert check_whole(path).clean
-    assert made.duration == pytest.approx(1.0, abs=0.1)
+    assert made.duration == pytest.approx(_seconds(0), abs=0.1)
     shown = _greys(path, columns)
     assert sorted(shown) == shown  # in the order given
     assert len({round(grey / 4) for grey in shown}) == columns**2
@@ -85,13 +87,13 @@ def test_a_video_may_be_in_several_cells(bench: Workbench, many: list[Video]) ->
 
 def test_the_longest_decides_where_that_is_asked_for(bench: Workbench, many: list[Video]) -> None:
     made = compile_mega(bench, _ids(many[:9]), layout="3x3", length="longest", audio=0)
-    assert made.duration == pytest.approx(1.8, abs=0.1)
+    assert made.duration == pytest.approx(_seconds(8), abs=0.1)
     assert probe(bench.root.path / made.path).audio_tracks == 0
 
 
 def test_a_sequence_takes_any_number_in_their_order(bench: Workbench, many: list[Video]) -> None:
     made = compile_mega(bench, _ids(many), layout="sequence")
-    assert made.duration == pytest.approx(sum(1 + n / 10 for n in range(16)), abs=0.3)
+    assert made.duration == pytest.approx(sum(map(_seconds, range(16))), abs=0.3)
     with av.open(str(bench.root.path / made.path)) as container:
         greys = [int(np.mean(frame.to_ndarray(format="gray"))) for frame in container.decode(video=0)]
     assert greys == sorted(greys)

@@ -120,7 +120,7 @@ def _let_in(thread: threading.Thread) -> None:
 
 def _fresh(bench: Workbench, original: Path) -> Video:
     with get_engine().begin() as connection:
-        connection.execute(text("TRUNCATE catalogue.video CASCADE"))
+        connection.execute(text("DELETE FROM catalogue.video"))
     for path in files(bench.root):
         path.unlink()
     for folder in bench.root.work.iterdir():

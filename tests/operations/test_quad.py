@@ -18,16 +18,16 @@ from reelmill.operations.context import Workbench
 from reelmill.operations.films.grid import Length, plan
 from reelmill.operations.jobs.compile_quad import AudioChoice, compile_quad
 from reelmill.troubles import Flaw
-from tests.clips import clip, ffmpeg
-from tests.operations.library import add, taken
+from tests.clips import clip, ffmpeg, generated
+from tests.operations.library import add, add_all, taken
 from tests.refusals import refused
 
 #: Colour, size, frames per second, seconds and tone of the four sources; the third has no audio.
 SOURCES = [
-    ("red", "160x120", "25", 2, 400),
-    ("lime", "90x160", "30", 3, 800),
-    ("blue", "320x180", "30000/1001", 4, None),
-    ("white", "64x64", "10", 2.5, 1600),
+    ("red", "160x120", "25", 0.8, 400),
+    ("lime", "90x160", "30", 1.2, 800),
+    ("blue", "320x180", "30000/1001", 1.6, None),
+    ("white", "64x64", "10", 1, 1600),
 ]
 
 
@@ -37,10 +37,10 @@ def four(bench: Workbench) -> list[Video]:
     for colour, size, rate, seconds, tone in SOURCES:
         path = bench.root.folder("inbox") / f"{colour}.mp4"
         audio = ["-f", "lavfi", "-i", f"sine=frequency={tone}:duration={seconds}"] if tone else []
-        ffmpeg("-f", "lavfi", "-i", f"color={colour}:s={size}:r={rate}:d={seconds}", *audio, "-c:v", "libx264",
-               "-preset", "ultrafast", "-pix_fmt", "yuv420p", path)  # fmt: skip
-        videos.append(add(bench, path))
-    return videos
+        source = ("-f", "lavfi", "-i", f"color={colour}:s={size}:r={rate}:d={seconds}", *audio)
+        generated(path, *source, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+        videos.append(path)
+    return add_all(bench, videos)
 
 
 def _ids(videos: list[Video]) -> list[str]:
@@ -69,7 +69,7 @@ def _tones(path: Path) -> set[int]:
 def test_videos_that_declare_no_matrix_make_a_grid_that_does(bench: Workbench) -> None:
     """Their brightness is another number there, and shows the same."""
     sizes = ("160x120", "120x160", "320x180", "64x64")
-    clips = [clip(bench.root.folder("inbox") / f"{size}.mp4", size=size) for size in sizes]
+    clips = [clip(bench.root.folder("inbox") / f"{size}.mp4", size=size, seconds=0.4) for size in sizes]
     result = compile_quad(bench, _ids([add(bench, path) for path in clips]))
     video = probe(bench.root.path / result.path).video
     assert (video.primaries, video.transfer, video.matrix) == (1, 1, 1)  # BT.709
@@ -81,9 +81,9 @@ def test_each_video_is_whole_in_its_cell(bench: Workbench, four: list[Video]) ->
     info, report = probe(path), check_whole(path)
     assert (info.video.width, info.video.height, info.video.frame_rate) == (1920, 1080, Fraction(30))
     assert report.clean
-    assert taken(result.path) == [(video.path, 0, 2, 0, 2, cell) for cell, video in enumerate(four)]
-    assert report.frames == 60  # as long as the shortest, 2 s, at the fastest source's rate
-    frame = _frame(path, 30)
+    assert taken(result.path) == [(video.path, 0, 0.8, 0, 0.8, cell) for cell, video in enumerate(four)]
+    assert report.frames == 24  # as long as the shortest, 0.8 s, at the fastest source's rate
+    frame = _frame(path, 12)
     for (top, left), rgb in {
         (270, 480): (254, 0, 0),
         (270, 1440): (0, 255, 0),
@@ -113,14 +113,14 @@ def test_the_audio_that_was_asked_for(
 
 def test_the_longest_keeps_the_others_standing(bench: Workbench, four: list[Video]) -> None:
     result = compile_quad(bench, _ids(four), length="longest")
-    assert result.duration == pytest.approx(4, abs=0.05)
-    last = _frame(bench.root.path / result.path, 118)
+    assert result.duration == pytest.approx(1.6, abs=0.05)
+    last = _frame(bench.root.path / result.path, 46)
     assert np.abs(last[270, 480].astype(int) - (254, 0, 0)).max() <= 6
 
 
 def test_a_seed_picks_the_same_again(bench: Workbench, four: list[Video]) -> None:
     for number in range(4):
-        add(bench, clip(bench.root.folder("inbox") / f"more {number}.mp4"))
+        add(bench, clip(bench.root.folder("inbox") / f"more {number}.mp4", seconds=0.6))
     first, second = compile_quad(bench, seed=5), compile_quad(bench, seed=5)
     assert (second.reused, second.sources, second.path) == (True, first.sources, first.path)
     assert first.cost is not None
