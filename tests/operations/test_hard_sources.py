@@ -323,14 +323,26 @@ def _telecined_in_part(folder: Path) -> Path:
     return in_one_track(folder / "part.mkv", _telecined(folder), folder / "shot.mkv")
 
 
-def _late_frames(folder: Path) -> Path:
+def _late_frames(folder: Path, suffix: str = "mkv") -> Path:
     """The frames begin 14 s after the audio."""
     video, audio = clip(folder / "v.mp4", sound=0), folder / "a.m4a"
     ffmpeg("-f", "lavfi", "-i", "sine=frequency=300:duration=15", "-c:a", "aac", "-b:a", "32k", audio)
     ffmpeg(
-        "-itsoffset", "14", "-i", video, "-i", audio, "-map", "0:v", "-map", "1:a", "-c", "copy", folder / "late.mkv"
+        "-itsoffset",
+        "14",
+        "-i",
+        video,
+        "-i",
+        audio,
+        "-map",
+        "0:v",
+        "-map",
+        "1:a",
+        "-c",
+        "copy",
+        folder / f"late.{suffix}",
     )
-    return folder / "late.mkv"
+    return folder / f"late.{suffix}"
 
 
 def _cut_at_an_open_gop(folder: Path) -> Path:
@@ -409,6 +421,8 @@ _MADE: Final[dict[str, tuple[Callable[[Path], Path], _Copy]]] = {
     "frame far ahead": (_frame_far_ahead, _Copy(audio=())),
     "open GOP": (_cut_at_an_open_gop, _Copy(audio=(), size=(320, 240))),
     "late frames": (_late_frames, _Copy(frames=25, last=0.96)),
+    "late frames in a broadcast": (partial(_late_frames, suffix="ts"), _Copy(frames=25, last=0.96)),
+    "late frames in a flash video": (partial(_late_frames, suffix="flv"), _Copy(frames=25, last=0.96)),
 }
 
 _REAL: Final[dict[str, _Copy]] = {

@@ -19,10 +19,11 @@ from av.video.stream import VideoStream
 
 from reelmill.classification import DISK_TROUBLE
 from reelmill.errors import EncryptedVideo, FileMissing, InputError, NotAVideo, Unreadable
-from reelmill.ffmpeg.demuxers import is_text, opening_options
+from reelmill.ffmpeg.demuxers import is_text
 from reelmill.ffmpeg.reading.containers.sample_entries import sample_entries
 from reelmill.ffmpeg.reading.cropping import UNCROPPED, Cropping
 from reelmill.ffmpeg.reading.declared_light import declares_light, peak
+from reelmill.ffmpeg.reading.late_video import opened
 from reelmill.ffmpeg.reading.orientation import believable, interlaced, mirrored, rotation, tilted
 from reelmill.ffmpeg.reading.track_facts import track_facts
 from reelmill.ffmpeg.reading.tracks import (
@@ -169,7 +170,7 @@ def open_media(path: Path) -> InputContainer:
             raise NotAVideo(f"{name} is a folder, not a video file.", path, Flaw.FOLDER)
         if path.stat().st_size == 0:
             raise NotAVideo(f"{name} is empty (0 bytes); copy it again from where it came from.", path, Flaw.EMPTY)
-        container = av.open(media_url(path), metadata_errors="ignore", options=opening_options())
+        container = opened(media_url(path))
         for stream in container.streams.video:
             if stream.codec_context is not None:  # crop to any column, as ffmpeg does, not to what is fast to read
                 stream.codec_context.flags |= Flags.unaligned

@@ -72,7 +72,10 @@ def _later(source: Path, target: Path, *, texts: bool) -> Fraction | None:
 
 
 def _tracks(container: InputContainer, *, texts: bool) -> list[tuple[Any, ...]]:
-    heard = [(codec_name(one), one.rate, one.layout.nb_channels) for one in container.streams.audio]
+    heard = [
+        (codec_name(one), *(() if one.codec_context is None else (one.rate, one.layout.nb_channels)))
+        for one in container.streams.audio
+    ]
     return [*heard, *((codec_name(one),) for one in container.streams.subtitles if texts)]
 
 

@@ -22,6 +22,7 @@ from reelmill.ffmpeg.commands.filters import arguments
 from reelmill.ffmpeg.commands.recolouring import CONVERTED, recoloured
 from reelmill.ffmpeg.reading.audio.channel_watch import ChannelWatch, changing_tracks
 from reelmill.ffmpeg.reading.frames.frame_shapes import LOSING, ShapeWatch, indexed_shapes_differ, tabled_shapes_differ
+from reelmill.ffmpeg.reading.late_video import FARTHER, begins_late
 from reelmill.ffmpeg.reading.marked_turns import Turn, marked_turn, may_be_marked
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media, probe
 from reelmill.ffmpeg.reading.tracks import UNKNOWN, decodable_audio
@@ -60,6 +61,7 @@ class Fault(Enum):
     JUMPS = "its clock jumps or starts again"
     EARLY = "its frames are said to be shown before they are decoded"
     AHEAD = "frames are said to be shown long after they are decoded"
+    LATE = "its video begins later than ffmpeg looks for it"
     CHANNELS = "its audio changes its channels on the way"
     RESERVED = "its colours are declared in a way that no scaler takes"
     SHAPES = "its frames change their shape on the way, and are boxed"
@@ -68,7 +70,7 @@ class Fault(Enum):
 
 
 #: Faults that others may hide.
-_HIDDEN: Final = (Fault.CHANNELS, Fault.SHAPES, Fault.TURNED, Fault.TILTED)
+_HIDDEN: Final = (Fault.LATE, Fault.CHANNELS, Fault.SHAPES, Fault.TURNED, Fault.TILTED)
 
 
 def suspect(info: MediaInfo) -> bool:
@@ -160,6 +162,8 @@ def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
         return Fault.AHEAD
     if line.jumped:
         return Fault.JUMPS
+    if broadcast and begins_late(media_url(path)):
+        return Fault.LATE
     if channels.changing:
         return Fault.CHANNELS
     changed = shapes.changed if broadcast else indexed_shapes_differ(path)
@@ -228,7 +232,9 @@ def _mend(transcoder: Transcoder, source: tuple[Path, MediaInfo], fault: Fault, 
     if fault is Fault.SHAPES:
         _box(transcoder, source, target, report)
         return
-    if fault is Fault.CHANNELS:
+    if fault is Fault.LATE:
+        command = with_header(path, info, target)
+    elif fault is Fault.CHANNELS:
         command = in_one_layout(path, info, target, changing_tracks(path))
     elif fault in (Fault.TURNED, Fault.TILTED):
         turn = marked_turn(path) or (info.video.rotation, info.video.mirrored)
@@ -255,6 +261,23 @@ def _box(transcoder: Transcoder, source: tuple[Path, MediaInfo], target: Path, r
 def _beside(target: Path, name: str) -> Path:
     """A file that is needed on the way; by its suffix it is cleared away where this process is killed."""
     return target.with_name(f"{target.stem}-{name}{target.suffix}")
+
+
+def with_header(source: Path, info: MediaInfo, target: Path) -> tuple[str, ...]:
+    """ffmpeg's arguments for a Matroska file of a broadcast, whose header has all that decoders need (pure).
+
+    Args:
+        source: the video.
+        info: its facts.
+        target: the file to write, which has none of the images that broadcasts have for subtitles.
+
+    Returns:
+        ffmpeg's arguments.
+    """
+    media = ffmpeg.input(media_url(source), **FARTHER)
+    streams = [media[f"v:{info.video.index}"], *(media[f"a:{track.index}"] for track in info.audio)]
+    options = {"c": "copy", "f": "matroska", "fflags": "+bitexact"}
+    return arguments(ffmpeg.output(*streams, media_url(target), **options))
 
 
 def in_one_layout(source: Path, info: MediaInfo, target: Path, changing: Mapping[int, int]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from reelmill.storage.file_state import FileState
 
 #: What is found out, as the catalogue keeps it, and the number of the way it is found.
 _FAULT: Final = "fault"
-_VERSION: Final = "6"
+_VERSION: Final = "7"
 #: How many times the bytes of a video a mended copy may take: boxed frames are encoded all but without loss, and audio
 #: in one layout without any.
 _LARGER: Final = {Fault.SHAPES: 10, Fault.CHANNELS: 4}

@@ -1,0 +1,58 @@
+"""Video that begins later than libav looks for it: broadcasts have no header that says how large its frames are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import av
+from av.container import InputContainer
+
+from reelmill.ffmpeg.demuxers import opening_options
+
+#: How far libav is to look for frames that it has not found within its usual 5 s: microseconds and bytes.
+FARTHER: Final = {"analyzeduration": "600000000", "probesize": "1073741824"}
+
+
+def opened(url: str) -> InputContainer:
+    """Open a file of the library; one whose video begins late a second time, and look farther.
+
+    Args:
+        url: libav's of the file.
+
+    Returns:
+        The container, which whoever opens it closes.
+
+    Raises:
+        FFmpegError, OSError: it does not open.
+    """
+    container = _opened(url, {})
+    if not _is_unseen(container):
+        return container
+    container.close()
+    return _opened(url, FARTHER)
+
+
+def begins_late(url: str) -> bool:
+    """Whether ffmpeg needs the options of ``FARTHER`` for a file.
+
+    Args:
+        url: libav's of it.
+
+    Returns:
+        True where its video begins so late.
+
+    Raises:
+        FFmpegError, OSError: it does not open.
+    """
+    with _opened(url, {}) as container:
+        return _is_unseen(container)
+
+
+def _opened(url: str, options: dict[str, str]) -> InputContainer:
+    return av.open(url, metadata_errors="ignore", options=opening_options() | options)
+
+
+def _is_unseen(container: InputContainer) -> bool:
+    """Whether libav knows of a codec of video and has seen no frame of it."""
+    contexts = (stream.codec_context for stream in container.streams.video)
+    return any(context is not None and not context.width for context in contexts)
