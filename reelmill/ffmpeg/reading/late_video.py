@@ -1,4 +1,4 @@
-"""Video that begins later than libav looks for it: broadcasts have no header that says how large its frames are."""
+"""Video that begins later than libav looks for it: no header of a broadcast has the size of its frames."""
 
 from __future__ import annotations
 
