@@ -170,7 +170,7 @@ _SENTENCES: Final[dict[FindingKind, str]] = {
     _Kind.OTHER_FRAME: "{frame} is not the source's",
     _Kind.COARSE: "{frame} keeps less of the source's detail than a copy should",
     _Kind.MISPLACED: "around {at:.1f} s its frames are repeated or in another order than the source's",
-    _Kind.RETIMED: "around {at:.1f} s it shows each of the source's frames {far:.0f} frames too {way}",
+    _Kind.RETIMED: "around {at:.1f} s it shows each of the source's frames too {way}, by {far:.0f} of them",
     _Kind.FIELD_ORDER: "around {at:.1f} s its fields are in another order than the source's: "
     "what moves jumps back and forth",
     _Kind.COLOURLESS: "{frame} has no colour where the source's has",

@@ -28,6 +28,15 @@ from tests.conftest import REAL_MEDIA
 _TAIL = 0.022
 _FRAMES = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=2")
 _CLICKS = "aevalsrc='if(lt(mod(t,0.5),0.1),0.5*sin(2*PI*700*t),0.01*sin(2*PI*90*t))':s={rate}:d=2"
+#: What players show of an audio track.
+_LABELS = (
+    "-metadata:s:a:0",
+    "language=deu",
+    "-metadata:s:a:0",
+    "title=Kommentar",
+    "-disposition:a:0",
+    "default+comment",
+)
 _TEXT = "1\n00:00:00,200 --> 00:00:00,900\nOne\n\n2\n00:00:01,200 --> 00:00:01,700\nTwo\n"
 
 
@@ -35,7 +44,7 @@ def _made(folder: Path, name: str, *options: str, rate: int = 48_000, late: floa
     """A clip whose audio begins so many seconds after its first frame, or before it."""
     target = folder / name
     heard = ("-itsoffset", f"{late:g}", "-f", "lavfi", "-i", _CLICKS.format(rate=rate))
-    ffmpeg(*_FRAMES, *heard, "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", *options, target)
+    ffmpeg(*_FRAMES, *heard, "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", *_LABELS, *options, target)
     return target
 
 
@@ -43,22 +52,8 @@ def _with_texts(folder: Path, name: str, *options: str) -> Path:
     (folder / "a.srt").write_text(_TEXT)
     target = folder / name
     heard = ("-f", "lavfi", "-i", _CLICKS.format(rate=48_000), "-i", str(folder / "a.srt"))
-    ffmpeg(
-        *_FRAMES,
-        *heard,
-        "-c:v",
-        "libx264",
-        "-preset",
-        "ultrafast",
-        "-map",
-        "0",
-        "-map",
-        "1",
-        "-map",
-        "2",
-        *options,
-        target,
-    )
+    mapped = ("-map", "0", "-map", "1", "-map", "2", "-metadata:s:s:0", "language=spa", "-disposition:s:0", "forced")
+    ffmpeg(*_FRAMES, *heard, "-c:v", "libx264", "-preset", "ultrafast", *mapped, *_LABELS, *options, target)
     return target
 
 
@@ -106,6 +101,19 @@ def test_what_is_encoded_of_the_copy_is_what_is_encoded_of_the_source(tmp_path: 
     assert [(track, data) for track, _, data in found] == [(track, data) for track, _, data in wanted]
     for (_, at, _), (_, expected, _) in zip(found, wanted, strict=True):
         assert abs(at - expected - late) <= (Fraction(1, 40_000) if late else 0)
+
+
+def _labels(path: Path) -> list[tuple[str | None, str, int]]:
+    with open_media(path) as container:
+        tracks = [*container.streams.audio, *container.streams.subtitles]
+        return [(one.language, one.metadata.get("title", ""), int(one.disposition)) for one in tracks]
+
+
+@pytest.mark.parametrize("kind", sorted(_SOURCES))
+def test_a_copy_keeps_what_players_show_of_tracks(tmp_path: Path, kind: str) -> None:
+    source, copy = _SOURCES[kind](tmp_path), tmp_path / "copied"
+    assert index_and_companions(source, probe(source), copy)[1] is not None
+    assert _labels(copy) == _labels(source)
 
 
 @pytest.mark.parametrize("kind", sorted(_SOURCES))
@@ -166,3 +174,12 @@ def test_the_copy_of_an_mp4_is_little_more_than_its_audio(tmp_path: Path) -> Non
     with open_media(source) as container:
         heard = sum(packet.size for packet in container.demux(audio=0))
     assert copy.stat().st_size < heard + 20_000 < source.stat().st_size
+
+
+def test_bytes_behind_the_last_box_are_no_harm(tmp_path: Path) -> None:
+    source = _made(tmp_path, "a.mp4")
+    with source.open("ab") as file:
+        file.write(bytes([0, 0, 0, 1, 0x67, 0x42, 0, 0x1E]))
+    index, companions = index_and_companions(source, probe(source), tmp_path / "copied")
+    assert companions is not None
+    assert len(index.times) == 50

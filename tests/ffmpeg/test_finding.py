@@ -171,7 +171,7 @@ _SENTENCES: dict[FindingKind, tuple[dict[str, Any], str]] = {
     ),
     FindingKind.RETIMED: (
         {"got": 3.0, "at": 1.0},
-        "around 1.0 s it shows each of the source's frames 3 frames too late",
+        "around 1.0 s it shows each of the source's frames too late, by 3 of them",
     ),
     FindingKind.DRIFTING: (
         {"got": 0.48, "limit": 0.1, "at": 9.0},

@@ -10,7 +10,7 @@ from av.container import InputContainer
 from reelmill.ffmpeg.demuxers import opening_options
 
 #: How far libav is to look for frames that it has not found within its usual 5 s: microseconds and bytes.
-FARTHER: Final = {"analyzeduration": "600000000", "probesize": "1073741824"}
+FARTHER: Final = {"analyzeduration": "600000000", "probesize": "268435456"}
 
 
 def opened(url: str) -> InputContainer:
@@ -53,6 +53,6 @@ def _opened(url: str, options: dict[str, str]) -> InputContainer:
 
 
 def _is_unseen(container: InputContainer) -> bool:
-    """Whether libav knows of a codec of video and has seen no frame of it."""
-    contexts = (stream.codec_context for stream in container.streams.video)
-    return any(context is not None and not context.width for context in contexts)
+    """Whether libav knows codecs of video and has seen no frame of any; a track beside others may have none at all."""
+    known = [one for stream in container.streams.video if (one := stream.codec_context) is not None]
+    return bool(known) and not any(context.width for context in known)

@@ -48,8 +48,8 @@ def index_and_companions(source: Path, info: MediaInfo, target: Path) -> tuple[I
         OSError: the disk refuses what is written.
     """
     if "mp4" in info.container:
-        copied = info.audio_tracks > 0 and without_video(source, target)
         index, end = read_index(source), None
+        copied = info.audio_tracks > 0 and without_video(source, target)
     elif info.audio_tracks and info.container in _CONTAINERS:
         copier = _CompanionCopier(info, target, _CONTAINERS[info.container])
         with copier:
@@ -123,6 +123,9 @@ class _CompanionCopier:
             output = av.open(str(self._target), "w", format=self._container, options={"avoid_negative_ts": "disabled"})
             self._output = output
             self._streams = {stream.index: output.add_stream_from_template(stream) for stream in kept}
+            for stream in kept:
+                self._streams[stream.index].metadata.update(stream.metadata)
+                self._streams[stream.index].disposition = stream.disposition
             return
         self._give_up()
 

@@ -21,6 +21,7 @@ _NESTED: Final = (b"trak", b"mdia", b"minf", b"stbl")
 _FREE: Final = b"free"
 #: Bytes of an index, at most: it is held in memory.
 _MOST: Final = 1 << 28
+_BLOCK: Final = 1 << 20  # bytes that are copied at once
 #: Bytes of a box's header, and of one that is larger than 4 GiB may be.
 _HEADER: Final = 8
 _LARGE: Final = 16
@@ -35,8 +36,8 @@ class _Box:
 
 
 @dataclass(frozen=True)
-class _Chunks:
-    """Where the chunks of a track are, by its index."""
+class _SampleRuns:
+    """Where the samples of a track are, run by run: ISO's chunks."""
 
     table: int  # the place of the first of its offsets in the index
     width: int  # bytes of an offset
@@ -66,17 +67,16 @@ def without_video(source: Path, target: Path) -> bool:
         kind, header = (_read(file, found[name].start, found[name].end) for name in (b"ftyp", b"moov"))
         index = bytearray(header)
         try:
-            chunks = _kept(index)
+            chunks = _free_other_tracks(index)
         except (struct.error, _UnknownTable):
             return False
-        taken = _placed(index, chunks, len(kind) + len(index) + _LARGE)
+        taken = _place(index, chunks, len(kind) + len(index) + _LARGE)
         if taken is None or any(end > size for _, end in taken):
             return False
         held = sum(end - start for start, end in taken)
         output.write(kind + index + struct.pack(">I4sQ", 1, b"mdat", held + _LARGE))
-        for start, end in taken:
-            output.write(_read(file, start, end))
-    return True
+        written = sum(output.write(_read(file, at, to)) for start, end in taken for at, to in _blocks(start, end))
+    return written == held
 
 
 class _UnknownTable(Exception):
@@ -89,12 +89,18 @@ def _boxes_of_file(file: BinaryIO, size: int) -> Iterator[_Box]:
         length, kind = struct.unpack(">I4s", _read(file, place, place + _HEADER))
         body = place + _HEADER
         if length == 1:
+            if place + _LARGE > size:
+                return
             length, body = struct.unpack(">Q", _read(file, body, body + _HEADER))[0], body + _HEADER
         end = size if length == 0 else place + length
         if end < body or (kind == b"moov" and end - place > _MOST):
             return
         yield _Box(kind, place, body, end)
         place = end
+
+
+def _blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
+    return ((at, min(end, at + _BLOCK)) for at in range(start, end, _BLOCK))
 
 
 def _read(file: BinaryIO, start: int, end: int) -> bytes:
@@ -116,7 +122,7 @@ def _boxes(index: bytes | bytearray, start: int, end: int) -> Iterator[_Box]:
         start += length
 
 
-def _kept(index: bytearray) -> list[_Chunks]:
+def _free_other_tracks(index: bytearray) -> list[_SampleRuns]:
     """The chunks of the tracks that stay; the others are marked as free, so that nobody reads them.
 
     Returns:
@@ -129,7 +135,7 @@ def _kept(index: bytearray) -> list[_Chunks]:
     tracks = list(_boxes(index, _HEADER, len(index)))
     if any(box.kind in (b"mvex", b"cmov") for box in tracks):
         raise _UnknownTable
-    found: list[_Chunks] = []
+    found: list[_SampleRuns] = []
     videos = 0
     for track in tracks:
         if track.kind != b"trak":
@@ -154,7 +160,7 @@ def _within(index: bytearray, box: _Box) -> Iterator[_Box]:
             yield inner
 
 
-def _chunks(index: bytearray, inner: dict[bytes, _Box]) -> _Chunks:
+def _chunks(index: bytearray, inner: dict[bytes, _Box]) -> _SampleRuns:
     """Where the chunks of a track are and how long each is, by ``stco`` or ``co64``, ``stsc`` and ``stsz``."""
     places = inner.get(b"stco") or inner.get(b"co64")
     if places is None or b"stsc" not in inner or b"stsz" not in inner:
@@ -175,10 +181,10 @@ def _chunks(index: bytearray, inner: dict[bytes, _Box]) -> _Chunks:
             place += many
     if len(sizes) != count or place < samples:
         raise _UnknownTable
-    return _Chunks(places.body + 8, width, offsets, tuple(sizes))
+    return _SampleRuns(places.body + 8, width, offsets, tuple(sizes))
 
 
-def _placed(index: bytearray, tracks: Sequence[_Chunks], begin: int) -> list[tuple[int, int]] | None:
+def _place(index: bytearray, tracks: Sequence[_SampleRuns], begin: int) -> list[tuple[int, int]] | None:
     """Write into the index where each chunk comes, from ``begin`` on; in the order in which the source has them.
 
     Returns:

@@ -152,12 +152,15 @@ def _singles(
             yield expected, around
 
 
-def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raster]]) -> Iterator[Finding]:
+def order_faults(
+    frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raster]], *, exact: bool = True
+) -> Iterator[Finding]:
     """Whether frames are repeated, late or in another order, where a film has each of its source's.
 
     Args:
         frames: what ``expected_frames`` found.
         shown: what the film shows around each.
+        exact: the film's times are the source's; else a frame may stand a little beside its own.
 
     Yields:
         One, at the first place where that is so.
@@ -173,7 +176,7 @@ def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raste
     }
     noise = coding_noise([*pairs.values()])
     lags = {number: frames_late(*pairs[number], noise) for number, run in runs.items() if not run[0][0].segment.retimed}
-    if (late := _late_run(lags)) is not None:
+    if (late := _late_run(lags, exact=exact)) is not None:
         yield Finding(FindingKind.RETIMED, got=lags[late], at=runs[late][0][0].request.at)
         return
     for number, run in runs.items():
@@ -185,10 +188,10 @@ def order_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raste
             return
 
 
-def _late_run(lags: Mapping[int, int | None]) -> int | None:
+def _late_run(lags: Mapping[int, int | None], *, exact: bool) -> int | None:
     """The first run that is late, of the frames by which each is: by one only where all are that can be judged."""
     known = {number: lag for number, lag in lags.items() if lag is not None}
-    same = len(known) >= min(_SAME_LAG, len(lags)) and len(set(known.values())) == 1
+    same = exact and len(known) >= min(_SAME_LAG, len(lags)) and len(set(known.values())) == 1
     return next((number for number, lag in known.items() if abs(lag) > 1 or (same and lag)), None)
 
 

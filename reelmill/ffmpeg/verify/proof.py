@@ -255,7 +255,8 @@ def _compare_with_source(
         shown = [fault for fault in shown if fault.kind not in _BESIDE]
     countable = len(made.frames) == len(wanted.frames) and _orderable(source.info, late)
     if countable and all(fault.kind in _BESIDE for fault in shown):
-        shown = list(order_faults(content.expected_frames, report.rasters)) or shown
+        exact = not any(time_faults(wanted, made, 0.0))
+        shown = list(order_faults(content.expected_frames, report.rasters, exact=exact)) or shown
     if not shown and not late and _has_frame_a_field(source.info, wanted, report):
         shown = list(field_faults(content.expected_frames, report.rasters))
     findings += [*shown, *_shape_faults(source.info, info)]

@@ -32,8 +32,8 @@ from reelmill.ffmpeg.verify import DetailAsked, Expectation, Source
 from reelmill.ffmpeg.verify.damage import fault
 from reelmill.hardware.backends import EncoderChoice
 from reelmill.operations.chunk_store.job_claim import JobClaim
-from reelmill.operations.chunk_store.read_source import read_source
 from reelmill.operations.chunk_store.readable import boxed_later, readable
+from reelmill.operations.chunk_store.source_with_companions import read_with_companions
 from reelmill.operations.context import Workbench
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
@@ -260,7 +260,7 @@ def _made_of_one_shape(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecode
 def _with_reading(copy: WebCopy) -> WebCopy:
     """The same with its source read, and what that shows of its audio and subtitles among its facts."""
     bench, source = copy.bench, copy.source
-    index, reading = read_source(bench, copy.video, source, copy.info, JobClaim(bench, copy.recipe))
+    index, reading = read_with_companions(bench, copy.video, source, copy.info, JobClaim(bench, copy.recipe))
     beside = source if reading is None else reading.companions.path
     info = with_jitter(beside, copy.info)
     info = usable_subtitles(bench.transcoder, beside, info, copy.folder, bench.report)

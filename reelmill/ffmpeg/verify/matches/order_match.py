@@ -98,6 +98,12 @@ def out_of_order(wanted: Sequence[Raster], got: Sequence[Raster]) -> bool:
     apart = apart[nearest <= _SHOWN * np.quantile(nearest, 1 / 4) + _MOVED]  # others are of before and after
     if len(apart) < _FEWEST:
         return False
+    # What repeats itself looks before and after as it does meanwhile: the first and the last shown may be of then.
+    cuts = [apart[first : len(apart) - last] for first in (0, 1) for last in (0, 1)]
+    return all(_goes_back(cut) for cut in cuts if len(cut) >= _FEWEST)
+
+
+def _goes_back(apart: NDArray[np.float64]) -> bool:
     # What is left between both where each frame may only be as late as the one before it, or later.
     left = apart[0]
     for distances in apart[1:]:

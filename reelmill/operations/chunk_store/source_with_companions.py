@@ -18,6 +18,7 @@ from reelmill.operations.chunk_store.job_claim import JobClaim
 from reelmill.operations.chunk_store.store import Store
 from reelmill.operations.context import Workbench
 from reelmill.operations.recipe import recipe
+from reelmill.settings import get_settings
 
 #: The number of the way in which companions are copied.
 _WAY: Final = 1
@@ -39,10 +40,10 @@ class _Reader:
         self.index, copied = index_and_companions(self._source, self._info, target)
         if copied is None:
             raise _NoCopy
-        return {"frames": 0, "later": str(copied.later), "end": copied.end}
+        return {"node": get_settings().node_name, "frames": 0, "later": str(copied.later), "end": copied.end}
 
 
-def read_source(
+def read_with_companions(
     bench: Workbench, video: Video, source: Path, info: MediaInfo, claim: JobClaim
 ) -> tuple[Index | NotCuttable, SourceReading | None]:
     """Read a source for its index, and copy its audio and subtitles where that spares further readings.
