@@ -22,6 +22,8 @@ _BY_ROWS: Final = text("; ".join(f"DELETE FROM {name}" for name in _TABLES))
 #: A table and each of its indexes gets a new file, of which there are sixty: 30 ms of CPU time.
 _BY_FILES: Final = text(f"TRUNCATE {', '.join(_TABLES)} CASCADE")
 
+_NOT_UPGRADED: Final = text("UPDATE catalogue.site SET has_unrecorded_images = false")
+
 
 def empty(connection: Connection) -> None:
     """Remove all rows that tests have written.
@@ -31,3 +33,4 @@ def empty(connection: Connection) -> None:
     """
     few = connection.execute(_SIZE).scalar_one() <= _FEW_BYTES
     connection.execute(_BY_ROWS if few else _BY_FILES)
+    connection.execute(_NOT_UPGRADED)

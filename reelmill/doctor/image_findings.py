@@ -72,6 +72,6 @@ def unrecorded(paths: Sequence[str], *, to_be_adopted: bool) -> list[Finding]:
         return []
     sentence = f"{plural(len(paths), 'image')} of known videos not in the catalogue: {listed(paths)}"
     if to_be_adopted:
-        sentence += "; they are of an older version, and the site records them within the hour."
+        sentence += "; they are of an older version, and the site records them from the next hour on."
         return [Finding("unrecorded_images", Severity.OK, sentence, repairable=True, names=tuple(paths))]
     return [warning("unrecorded_images", f"{sentence}.", "--repair records them", repairable=True, names=paths)]

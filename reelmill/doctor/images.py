@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Final, NamedTuple
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.facts import assets
+from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Asset, Video
 from reelmill.catalogue.site_identity import site
 from reelmill.catalogue.videos import merging, searching
@@ -20,6 +22,8 @@ from reelmill.storage import file_mark
 from reelmill.storage.media_root import MediaRoot
 
 _AT_ONCE: Final = 2000  # images
+#: In which an upgraded site records its images, each hour until it has them all.
+_SECONDS: Final = 300.0
 
 
 class EarlierIds(NamedTuple):
@@ -122,16 +126,17 @@ def are_to_be_adopted() -> bool:
         return site(opened).has_unrecorded_images
 
 
-def adopt_all(root: MediaRoot) -> int:
+def adopt_all(root: MediaRoot, seconds: float = _SECONDS) -> int:
     """Record every image on the disk that no row names, of videos that are known; an upgraded site does so once.
 
     Args:
         root: the media root.
+        seconds: after which the rest is left for the next time: whoever looks after the site has more to do.
 
     Returns:
         How many are recorded now.
     """
-    count = 0
+    count, until = 0, time.monotonic() + seconds
 
     def adopt_new(paths: list[str]) -> None:
         nonlocal count
@@ -140,8 +145,11 @@ def adopt_all(root: MediaRoot) -> int:
         count += adopt(root, [path for path in paths if path not in recorded])
 
     found, portions = Inventory(root), Portions(adopt_new)
-    for path, _ in found.files(IMAGE_FOLDERS):
-        portions.add(path)
+    for path, file in found.files(IMAGE_FOLDERS):
+        if time.monotonic() > until:
+            return count
+        if unfit(path, file.mtime_ns) is None:
+            portions.add(path)
     portions.finish()
     if not found.unreadable:  # else those in there are looked for again
         with session() as opened:

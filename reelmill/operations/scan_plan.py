@@ -124,8 +124,10 @@ def _age(file: WalkedFile, now: float) -> float:
     """Seconds since a file was last written, as far as its times show; less than 0 where both are in the future."""
     # A time in the future is a camera's, or that of a source with a wrong clock which a copy in progress bears already.
     # No program sets the other time: it is that of the last write, or of a rename since.
-    in_future = file.ctime_ns is not None and file.mtime_ns / 1e9 > now
-    return now - (file.ctime_ns if in_future and file.ctime_ns is not None else file.mtime_ns) / 1e9
+    written = file.mtime_ns
+    if written / 1e9 > now and file.ctime_ns is not None:
+        written = file.ctime_ns
+    return now - written / 1e9
 
 
 def _missing(there: Sequence[str], kept: set[str], unseen: Sequence[str]) -> tuple[str, ...]:

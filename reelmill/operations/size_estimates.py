@@ -77,7 +77,7 @@ def film(info: MediaInfo, length: Fraction | None, encoding: Encoding, *, tracks
 
 
 def companions(info: MediaInfo) -> int:
-    """Bytes of the audio of a video as it is, in a file of its own: at most what AC-3 takes, and no more than all."""
+    """Bytes of the audio of a video as it is, in a file of its own: what AC-3 takes at most."""
     length = info.duration or info.video.duration
     return info.size if length is None else min(info.size, round(info.audio_tracks * _AC3 * float(length)))
 

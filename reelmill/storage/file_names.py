@@ -44,23 +44,26 @@ def is_spelt(folder: Path, path: str) -> bool:
         path: of the file, relative to that.
 
     Returns:
-        Whether the folders list the names in it as they are written there.
+        Whether the folders list the names in it as they are written there; True of one that is not there.
 
     Raises:
-        OSError: it is not there, or its disk does not answer.
+        OSError: its disk does not answer.
     """
-    place, other = folder / path, folder / path.translate(_OTHER_CASE)
-    try:
-        if other == place or not other.samefile(place):
-            return True  # by far most: the other name is nobody's
-    except (FileNotFoundError, NotADirectoryError):
-        return True
     for name in PurePath(path).parts:
-        with os.scandir(folder) as listing:
-            if name not in {entry.name for entry in listing}:
-                return False
-        folder /= name
+        place, other = folder / name, folder / name.translate(_OTHER_CASE)
+        if other != place and _is_same(other, place):  # by far most: the other name is nobody's
+            with os.scandir(folder) as listing:
+                if name not in {entry.name for entry in listing}:
+                    return False
+        folder = place
     return True
+
+
+def _is_same(other: Path, place: Path) -> bool:
+    try:
+        return other.samefile(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def longest(folder: Path) -> int:

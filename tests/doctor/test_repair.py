@@ -91,6 +91,8 @@ def test_images_of_before_an_upgrade_are_no_trouble_and_the_site_records_them_on
     video = add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=0.2, size="64x48"))
     path = thumbnail(bench, str(video.id), width=64).path
     (bench.root.path / f"gifs/{video.id}-mine.gif").write_bytes(b"no job's")
+    latin = os.fsdecode(b"caf\xe9")
+    (bench.root.path / f"gifs/{video.id}-{latin}.gif").write_bytes(b"of no name that a row can have")
 
     def upgrade_from_0_3() -> None:
         with session() as opened:
@@ -103,7 +105,7 @@ def test_images_of_before_an_upgrade_are_no_trouble_and_the_site_records_them_on
 
     upgrade_from_0_3()
     assert _wrong(settings) == []
-    assert (note().names, "within the hour" in note().sentence) == ((path,), True)
+    assert (note().names, "from the next hour on" in note().sentence) == ((path,), True)
     lines: list[str] = []
     for _ in range(2):
         record_images(settings, lines.append)

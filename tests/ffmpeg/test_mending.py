@@ -47,6 +47,13 @@ def test_a_broadcast_whose_audio_pauses_is_left_as_it_is(tmp_path: Path) -> None
     assert fault_of(again, probe(again)) is Fault.JUMPS
 
 
+def test_a_track_that_never_comes_makes_no_video_late(tmp_path: Path) -> None:
+    """Recorders list every track of a channel, and some send nothing on one."""
+    twice = ("-map", "0:v", "-map", "0:v", "-map", "0:a", "-c", "copy", "-bsf:v:1", "noise=drop=1")
+    ffmpeg("-i", clip(tmp_path / "a.mp4", seconds=2), *twice, tmp_path / "a.ts")
+    assert fault_of(tmp_path / "a.ts", probe(tmp_path / "a.ts")) is None
+
+
 def test_packets_that_come_before_the_one_before_are_copied_behind_it(tmp_path: Path) -> None:
     """As a container holds them whose recordings overlap a little where they were joined."""
     options = ("-c:a", "mp2", "-ar", "48000")

@@ -306,6 +306,15 @@ def test_a_variable_rate_made_constant_is_a_note(tmp_path: Path) -> None:
     assert note == Finding(FindingKind.CONSTANT_RATE, 50, 25, rate=25.0, against_source=True)
 
 
+def test_frames_beside_their_times_are_not_late_by_one(tmp_path: Path) -> None:
+    """The first frame of a phone's video stands for half as long as the others; its copy is at a constant rate."""
+    made, source = clip(tmp_path / "made.mp4", seconds=2, sound=0, size="256x144"), tmp_path / "source.mp4"
+    times = "setts=ts='if(eq(N,0),TS,TS-0.02/TB)':duration='if(eq(N,0),DURATION/2,DURATION)'"
+    ffmpeg("-i", made, "-c", "copy", "-bsf:v", times, source)
+    proof = examine(made, Expectation(source=Source(source, probe(source)), faststart=False))
+    assert proof.findings == ()
+
+
 def test_a_damaged_source_is_noted_and_not_counted_against(good: Path, tmp_path: Path) -> None:
     bad, made = tmp_path / "bad.mp4", tmp_path / "made.mp4"
     _scratched(good, bad)

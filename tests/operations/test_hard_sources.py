@@ -328,20 +328,9 @@ def _late_frames(folder: Path, suffix: str = "mkv") -> Path:
     video, audio = clip(folder / "v.mp4", sound=0), folder / "a.m4a"
     ffmpeg("-f", "lavfi", "-i", "sine=frequency=300:duration=15", "-c:a", "aac", "-b:a", "32k", audio)
     ffmpeg(
-        "-itsoffset",
-        "14",
-        "-i",
-        video,
-        "-i",
-        audio,
-        "-map",
-        "0:v",
-        "-map",
-        "1:a",
-        "-c",
-        "copy",
+        "-itsoffset", "14", "-i", video, "-i", audio, "-map", "0:v", "-map", "1:a", "-c", "copy",
         folder / f"late.{suffix}",
-    )
+    )  # fmt: skip
     return folder / f"late.{suffix}"
 
 

@@ -70,7 +70,7 @@ def test_every_video_is_in_its_cell(
     path = bench.root.path / made.path
     assert probe(path).video.display_size == (1920, 1080)
     assert check_whole(path).clean
-    assert made.duration == pytest.approx(_seconds(0), abs=0.1)
+    assert made.duration == pytest.approx(_seconds(0), abs=0.03)
     shown = _greys(path, columns)
     assert sorted(shown) == shown  # in the order given
     assert len({round(grey / 4) for grey in shown}) == columns**2
@@ -87,7 +87,7 @@ def test_a_video_may_be_in_several_cells(bench: Workbench, many: list[Video]) ->
 
 def test_the_longest_decides_where_that_is_asked_for(bench: Workbench, many: list[Video]) -> None:
     made = compile_mega(bench, _ids(many[:9]), layout="3x3", length="longest", audio=0)
-    assert made.duration == pytest.approx(_seconds(8), abs=0.1)
+    assert made.duration == pytest.approx(_seconds(8), abs=0.03)
     assert probe(bench.root.path / made.path).audio_tracks == 0
 
 

@@ -389,19 +389,19 @@ def test_how_long_a_file_is_waited_for(mtime: int, ctime: int | None, settled_in
     assert (decided.waiting, decided.settled_in) == (("a",) if settled_in else (), settled_in)
 
 
-@pytest.fixture
-def ignoring_case(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library lies on a share that finds files by their names in any case."""
-    real = os.stat
+@pytest.fixture(params=[".", "inbox"])
+def ignoring_case(library: Library, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The library, or its inbox, lies on a share that finds files by their names in any case."""
+    real, share = os.stat, library.root.path / str(request.param)
 
     def found(path: Any) -> Path:
-        place = library.root.path
+        place = share
         for name in Path(path).relative_to(place).parts:
             place /= next((one.name for one in place.iterdir() if one.name.lower() == name.lower()), name)
         return place
 
     def stat(path: Any, **options: Any) -> os.stat_result:
-        inside = isinstance(path, (str, Path)) and Path(path).is_relative_to(library.root.path)
+        inside = isinstance(path, (str, Path)) and Path(path).is_relative_to(share)
         return real(found(path) if inside else path, **options)
 
     monkeypatch.setattr(os, "stat", stat)

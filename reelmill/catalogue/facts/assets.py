@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from reelmill.catalogue.engine import session as opened_session
 from reelmill.catalogue.facts.findings import MENDED
+from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Asset, AssetKind, Scene, Video, utc_now
 
 #: Rows that are read at once.
@@ -66,7 +67,8 @@ def _is_made_of(made_of: SQLColumnExpression[Any], holds: SQLColumnExpression[An
 
 def recorded(session: Session, paths: Collection[str]) -> set[str]:
     """Those of these paths that are an asset's; not of more than a few thousand."""
-    return set(session.exec(select(Asset.path).where(col(Asset.path).in_(paths))))
+    fit = [path for path in paths if unfit(path, 0) is None]  # no row can name the others
+    return set(session.exec(select(Asset.path).where(col(Asset.path).in_(fit))))
 
 
 def every_asset() -> Iterator[tuple[str, str]]:
@@ -117,7 +119,8 @@ def adopt(session: Session, assets: Sequence[Asset]) -> int:
     Returns:
         How many of them are recorded now.
     """
-    owners = set(session.exec(select(Video.id).where(col(Video.id).in_({asset.video_id for asset in assets}))))
+    named = select(Video.id).where(col(Video.id).in_({asset.video_id for asset in assets}))
+    owners = set(session.exec(named.with_for_update(read=True, key_share=True)))
     known = [asset for asset in assets if asset.video_id in owners]
     record(session, known)
     for asset in known:

@@ -29,7 +29,8 @@ def store_analysis(session: Session, found: Analysis) -> None:
     row = {name: getattr(found, name) for name in Analysis.model_fields}
     owner = select(Video.id).where(Video.id == found.video_id).with_for_update(read=True, key_share=True)
     if session.exec(owner).first() is None:
-        row["video_id"] = session.exec(select(Video.id).where(Video.content_id == found.content_id)).first()
+        held = (found.content_id or "").removesuffix(MENDED)
+        row["video_id"] = session.exec(select(Video.id).where(Video.content_id == held)).first()
     if row["video_id"] is None:
         return
     statement = insert(Analysis).values(row)

@@ -100,6 +100,9 @@ def record(root: MediaRoot, video: Video, sources: Sequence[SourceSegment] = ())
 
 def _merged(opened: Session, video: Video, sources: Sequence[SourceSegment]) -> Video:
     video.is_product = True  # the journals of older versions do not say so
+    if video.source_video_id is not None:
+        now = product_sources.ids_now(opened, sources)
+        video.source_video_id = now.get(video.source_video_id, video.source_video_id)
     stale = searching.by_path(opened, video.path)
     if stale is not None and is_anothers(stale, video):
         stale.path = f"{video.path} ({stale.id})"  # where no file is; tags and all else of it stay with it
@@ -109,9 +112,6 @@ def _merged(opened: Session, video: Video, sources: Sequence[SourceSegment]) -> 
     elif stale is not None:
         video.id = stale.id
     if video.source_video_id is not None:
-        video.source_video_id = product_sources.ids_now(opened, sources).get(
-            video.source_video_id, video.source_video_id
-        )
         source = opened.get(Video, video.source_video_id)
         if source is None:
             video.source_video_id = None  # the journal is of an earlier catalogue of this library
