@@ -48,7 +48,8 @@ def test_a_longer_source_is_read_twice_as_far_as_it_is_longer(
 ) -> None:
     """What is read once however long a source is, headers and the moments that are compared, is in both."""
     (short, less), (long, more) = (_read(bench, plain, kind, seconds, chunks) for seconds in (_SHORT, _LONG))
-    assert long - short <= 2.1 * (more - less), (long - short) / (more - less)
+    # A third reading would make it 3; what is read by the clock, such as how far an encode is, is in it, too.
+    assert long - short <= 2.5 * (more - less), (long - short) / (more - less)
 
 
 def test_audio_that_begins_late_in_a_broadcast_stays_late(bench: Workbench) -> None:
