@@ -12,15 +12,13 @@ from av.video.frame import VideoFrame
 
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.frames.raster import Raster, raster
-from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame
+from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame, Run
 from reelmill.ffmpeg.verify.matches.order_match import coding_noise, misplaced
 from reelmill.ffmpeg.verify.source_frames import SourceFrameReader
 
 #: Of each moment there are three frames of the copy: the one before, that of the first field, and that of the second.
 _AROUND: Final = 3
 _FIRST_SECOND: Final = slice(1, 3)
-
-Run = list[tuple[ExpectedFrame, Sequence[Raster]]]
 
 
 def field_faults(frames: Sequence[ExpectedFrame], shown: Sequence[Sequence[Raster]]) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from typing import Final
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.frames.raster import Planes, Raster, raster
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame, detail_is_explained
+from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame, Run, detail_is_explained
 from reelmill.ffmpeg.verify.matches.detail_match import most_kept
 from reelmill.ffmpeg.verify.matches.order_match import out_of_order
 from reelmill.ffmpeg.verify.source_frames import SourceFrameReader, first_frame_time
@@ -23,8 +23,6 @@ from reelmill.ffmpeg.verify.source_frames import SourceFrameReader, first_frame_
 #: three frames a second shows each for a third.
 _REACH: Final = 0.2
 _BESIDE: Final = 0.4
-
-Run = list[tuple[ExpectedFrame, Sequence[Raster]]]
 
 
 def faults_beside(

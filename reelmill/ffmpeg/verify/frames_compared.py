@@ -69,6 +69,10 @@ class ExpectedFrame:
         return FrameRequest(max(0.0, self.segment.shown(self.at)), self.segment.box)
 
 
+#: Frames of a source that follow one another, each with what the film shows around it.
+Run = list[tuple[ExpectedFrame, Sequence[Raster]]]
+
+
 def expected_frames(segments: Sequence[FilmSegment]) -> list[ExpectedFrame]:
     """Take frames spread over a film from its sources.
 
@@ -165,7 +169,7 @@ def order_faults(
     Yields:
         One, at the first place where that is so.
     """
-    runs = defaultdict[int, list[tuple[ExpectedFrame, Sequence[Raster]]]](list)
+    runs = defaultdict[int, Run](list)
     for expected, around in zip(frames, shown, strict=True):
         whole = len(around) == _AROUND  # at both ends of a film there are fewer
         if whole and expected.in_step and expected.run is not None:
