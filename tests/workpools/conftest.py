@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,12 @@ class Engine:
 
     def states(self, run: FlowRun) -> list[str]:
         return [state.name or "" for state in self.client.read_flow_run_states(run.id)]
+
+    def begun(self, run: FlowRun, attempt: int) -> datetime:
+        """Wait until this attempt runs, and tell since when."""
+        self.until(run, lambda found: found.run_count >= attempt)
+        began = [state.timestamp for state in self.client.read_flow_run_states(run.id) if state.is_running()]
+        return began[attempt - 1]
 
     def log(self, run: FlowRun) -> str:
         chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
