@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,8 +20,14 @@ from reelmill.catalogue.exports import transfer
 from reelmill.catalogue.models import Video
 from reelmill.errors import FfmpegFailed, FileMissing
 from reelmill.operations.context import Workbench
+from reelmill.operations.derived.perceptual_hash_cache import perceptual_hashes
+from reelmill.operations.jobs.compile_gif import compile_gif
 from reelmill.operations.jobs.reencode import reencode
 from reelmill.operations.jobs.scan import scan
+from reelmill.operations.jobs.scene_extract import scene_extract
+from reelmill.operations.jobs.tag_generation import tag_generation
+from reelmill.operations.jobs.thumbnail_generate import thumbnail
+from reelmill.operations.jobs.validate import validate
 from reelmill.operations.web_copies.result import ReencodeResult
 from reelmill.parallel import begin
 from tests.clips import Notes, clip
@@ -120,6 +128,51 @@ def test_an_import_that_gives_a_video_its_earlier_id_back_while_its_copy_is_made
     again = _encode(bench, earlier)
     assert (again.path, again.reused) == (made.path, True)
     _check_one_copy(bench, "inbox/a.mp4")
+
+
+def _hash(bench: Workbench, video_id: str) -> None:
+    with session() as opened:
+        video = opened.get_one(Video, uuid.UUID(video_id))
+    assert perceptual_hashes(bench, [video])[1] == {}
+
+
+#: What looks at a video, and the tables that it writes.
+_FINDERS: list[tuple[Callable[[Workbench, str], object], set[str]]] = [
+    (thumbnail, {"asset"}),
+    (partial(compile_gif, duration=1, width=64), {"asset"}),
+    (scene_extract, {"asset", "scene", "analysis"}),
+    (tag_generation, {"tag", "analysis"}),
+    (_hash, {"fingerprint"}),
+    (partial(validate, depth="full"), set()),
+]
+
+
+@pytest.mark.parametrize(("job", "tables"), _FINDERS)
+def test_an_import_that_gives_a_video_its_earlier_id_back_while_it_is_looked_at(
+    bench: Workbench, job: Callable[[Workbench, str], object], tables: set[str]
+) -> None:
+    """What is found, and the images that are made, are of the video by the id that it has then."""
+    source = clip(bench.root.folder("inbox") / "a.mp4", seconds=4, size="64x48")
+    earlier = add(bench, source)
+    with session() as opened:
+        lines: list[dict[str, Any]] = json.loads(json.dumps(list(transfer.rows(opened))))
+        opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
+    video = add(bench, source)
+
+    def load() -> None:
+        with session() as opened:
+            assert transfer.load(opened, lines).renamed == 1
+
+    notes = _Meanwhile(load, "")
+    job(replace(bench, report=notes), str(video.id))
+    assert notes.done
+    with session() as opened:
+        for table in tables:
+            owners = opened.connection().execute(text(f"SELECT DISTINCT video_id FROM catalogue.{table}")).scalars()
+            assert list(owners) == [earlier.id], table
+        shown = opened.get_one(Video, earlier.id).thumbnail_path
+        assert (shown is not None) == (job is thumbnail)
+        assert opened.exec(select(Video.id)).all() == [earlier.id]
 
 
 def test_two_copies_at_once_of_one_file_by_two_names(bench: Workbench) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from reelmill.catalogue.engine import session as opened_session
+from reelmill.catalogue.facts import findings
 from reelmill.catalogue.facts.findings import MENDED
 from reelmill.catalogue.limits import unfit
 from reelmill.catalogue.models import Asset, AssetKind, Scene, Video, utc_now
@@ -20,15 +21,30 @@ from reelmill.catalogue.models import Asset, AssetKind, Scene, Video, utc_now
 _PAGE: Final = 2000
 
 
-def record(session: Session, assets: Sequence[Asset]) -> None:
-    """Record assets; of those that are known it is recorded by what and when they were made, or found, last."""
-    if not assets:
-        return
-    rows = [{name: getattr(asset, name) for name in Asset.model_fields} for asset in assets]
+def record(session: Session, assets: Sequence[Asset]) -> list[Asset]:
+    """Record assets; of those that are known it is recorded by what and when they were made, or found, last.
+
+    Args:
+        session: of the catalogue.
+        assets: not of more than a few thousand videos.
+
+    Returns:
+        Those that are recorded, by the ids that their videos have now, see ``owners_now``.
+    """
+    owners = findings.owners_now(session, {asset.video_id: asset.content_id for asset in assets})
+    owned = [
+        Asset(**asset.model_dump(exclude={"video_id"}), video_id=owners[asset.video_id])
+        for asset in assets
+        if asset.video_id in owners
+    ]
+    if not owned:
+        return []
+    rows = [asset.model_dump() for asset in owned]
     statement = insert(Asset)
     keys = [column.name for column in sqlalchemy.inspect(Asset).primary_key]
     changed = {name: statement.excluded[name] for name in Asset.model_fields if name not in keys}
     session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+    return owned
 
 
 def assets_of(session: Session, video_id: uuid.UUID) -> list[Asset]:
@@ -119,10 +135,7 @@ def adopt(session: Session, assets: Sequence[Asset]) -> int:
     Returns:
         How many of them are recorded now.
     """
-    named = select(Video.id).where(col(Video.id).in_({asset.video_id for asset in assets}))
-    owners = set(session.exec(named.with_for_update(read=True, key_share=True)))
-    known = [asset for asset in assets if asset.video_id in owners]
-    record(session, known)
+    known = record(session, assets)
     for asset in known:
         if asset.kind == AssetKind.THUMBNAIL:
             session.connection().execute(_shown(asset).where(col(Video.thumbnail_path).is_(None)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import sqlalchemy
@@ -20,17 +20,31 @@ MENDED: Final = "-mended"
 TRANSITIONS: Final = "transitions"
 
 
-def store_analysis(session: Session, found: Analysis) -> None:
-    """Store a result in place of an earlier one; of two that come at once the later stands.
+def owners_now(session: Session, contents: Mapping[uuid.UUID, str | None]) -> dict[uuid.UUID, uuid.UUID]:
+    """Whose facts are that were found under these ids: an import may have given a video its earlier id back meanwhile.
 
-    Of a video that an import has given its earlier id back meanwhile it is stored under that, by what the file holds;
-    not at all where nothing holds that any more.
+    Args:
+        session: of the catalogue; none of the ids that are returned goes before its transaction ends.
+        contents: by the ids that the videos had, what their files held, see ``SourceContent.file_id``; None where
+            that was not read. Not more than a few thousand.
+
+    Returns:
+        By the same ids, those they have now; one that is gone is left out where nothing holds what it held.
     """
+    known = select(Video.id).where(col(Video.id).in_(contents)).with_for_update(read=True, key_share=True)
+    now = {one: one for one in session.exec(known)}
+    gone = {one: content.removesuffix(MENDED) for one, content in contents.items() if one not in now and content}
+    if gone:
+        same = select(Video.content_id, Video.id).where(col(Video.content_id).in_(gone.values()))
+        holders = dict(session.exec(same.with_for_update(read=True, key_share=True)).all())
+        now |= {one: holders[content] for one, content in gone.items() if content in holders}
+    return now
+
+
+def store_analysis(session: Session, found: Analysis) -> None:
+    """Store a result in place of an earlier one, see ``owners_now``; of two that come at once the later stands."""
     row = {name: getattr(found, name) for name in Analysis.model_fields}
-    owner = select(Video.id).where(Video.id == found.video_id).with_for_update(read=True, key_share=True)
-    if session.exec(owner).first() is None:
-        held = (found.content_id or "").removesuffix(MENDED)
-        row["video_id"] = session.exec(select(Video.id).where(Video.content_id == held)).first()
+    row["video_id"] = owners_now(session, {found.video_id: found.content_id}).get(found.video_id)
     if row["video_id"] is None:
         return
     statement = insert(Analysis).values(row)
@@ -120,7 +134,10 @@ def perceptual_hashes_of_contents(
 
 
 def store_perceptual_hashes(session: Session, hashes: PerceptualHashes) -> None:
-    """Store the perceptual hashes of a video in place of those it may have."""
+    """Store the perceptual hashes of a video in place of those it may have, see ``owners_now``."""
     row = {name: getattr(hashes, name) for name in PerceptualHashes.model_fields}
+    row["video_id"] = owners_now(session, {hashes.video_id: hashes.content_id}).get(hashes.video_id)
+    if row["video_id"] is None:
+        return
     statement = insert(PerceptualHashes).values(row)
     session.execute(statement.on_conflict_do_update(index_elements=["video_id"], set_=row))

@@ -27,7 +27,7 @@ def tagged(session: Session, name: str) -> list[Video]:
 
 
 def set_found(session: Session, video_id: uuid.UUID, found: Sequence[VideoTag]) -> None:
-    """Put what a job found in the place of what jobs found before."""
+    """Put what a job found in the place of what jobs found before; the tags name the same video."""
     session.execute(delete(VideoTag).where(col(VideoTag.video_id) == video_id, col(VideoTag.by_person).is_(False)))
     for tag in found:
         row = {name: getattr(tag, name) for name in VideoTag.model_fields}

@@ -12,9 +12,10 @@ from reelmill.analysis.tagging.back_end import BackEnd, Subject, Vram
 from reelmill.analysis.tagging.backends import choose
 from reelmill.analysis.tagging.rules import Tag
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.facts.tagging import set_found, tags_of
+from reelmill.catalogue.facts import findings, tagging
 from reelmill.catalogue.models import VideoTag
-from reelmill.operations.chunk_store.readable import open_video
+from reelmill.errors import ChangedMeanwhile
+from reelmill.operations.chunk_store.readable import ReadableVideo, open_video
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.analysis_cache import signals_of, transitions_of
 from reelmill.operations.result_card import ItemTable, ResultCard
@@ -80,6 +81,7 @@ def tag_generation(bench: Workbench, video_id: str, *, fan_out: FanOut = in_thre
         UnknownVideo, InputError: the video cannot be used.
         CapabilityError: the folder of models that the settings name holds none.
         GpuBusy: the GPU had too little memory for it.
+        ChangedMeanwhile: the video left the catalogue.
     """
     started = time.monotonic()
     opened_video = open_video(bench, video_id)
@@ -88,16 +90,8 @@ def tag_generation(bench: Workbench, video_id: str, *, fan_out: FanOut = in_thre
     signals, duration = signals_of(bench, video, source, info, fan_out)
     found_cuts = transitions_of(bench, video, source, info, fan_out)
     cuts = len(found_cuts.cuts) + len(found_cuts.fades)
-    found = [
-        VideoTag(
-            video_id=video.id, name=tag.name, confidence=tag.confidence, evidence=tag.evidence, made_by=bench.run_id
-        )
-        for tag in _found(back_ends, Subject(source, info, duration, signals, cuts))
-    ]
-    with session() as opened:
-        set_found(opened, video.id, found)
-    with session() as opened:
-        kept = tags_of(opened, video.id)
+    found = _found(back_ends, Subject(source, info, duration, signals, cuts))
+    kept = _recorded(bench, opened_video, found)
     for tag in kept:
         bench.report.line(f"tag: {tag.name} ({'a person said so' if tag.by_person else f'{tag.confidence:.0%}'})")
     vram = _report_vram(bench, back_ends[0])
@@ -131,6 +125,23 @@ def _found(back_ends: Sequence[BackEnd], subject: Subject) -> list[Tag]:
         for tag in back_end.tags(subject):
             found.setdefault(tag.name, tag)
     return list(found.values())
+
+
+def _recorded(bench: Workbench, opened: ReadableVideo, found: Sequence[Tag]) -> list[VideoTag]:
+    """All tags of a video once those that were found are in the catalogue."""
+    video = opened.video
+    with session() as catalogue:
+        owner = findings.owners_now(catalogue, {video.id: opened.content.file_id}).get(video.id)
+        if owner is None:
+            raise ChangedMeanwhile(f"{video.path} left the catalogue while it was looked at; scan it.", video.path)
+        rows = [
+            VideoTag(
+                video_id=owner, name=tag.name, confidence=tag.confidence, evidence=tag.evidence, made_by=bench.run_id
+            )
+            for tag in found
+        ]
+        tagging.set_found(catalogue, owner, rows)
+        return tagging.tags_of(catalogue, owner)
 
 
 def _report_vram(bench: Workbench, back_end: BackEnd) -> Vram:

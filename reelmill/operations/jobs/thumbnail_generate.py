@@ -110,8 +110,8 @@ def thumbnail(
     shown_height, shown_width = _pixels(final).shape[:2]
     rows = asset_rows.rows(bench, video, opened.content, key, {relative: Role(AssetKind.THUMBNAIL)})
     with session() as catalogue:
-        assets.record(catalogue, rows)
-        assets.show(catalogue, rows[0])
+        for thumbnail in assets.record(catalogue, rows):
+            assets.show(catalogue, thumbnail)
     bench.report.line(f"output: {relative}, {final.stat().st_size} bytes")
     board = make_storyboard(bench, video, source, info, opened.content) if storyboard else None
     bench.report.progress(1.0, "done")
