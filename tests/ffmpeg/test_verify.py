@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import itertools
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -13,8 +15,19 @@ import pytest
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.finding import Finding, FindingKind
+from reelmill.ffmpeg.reading.frames.raster import Raster, raster
 from reelmill.ffmpeg.reading.probe import probe
-from reelmill.ffmpeg.verify import Expectation, Source, examine, faststart, lasts, verify, verify_intermediate
+from reelmill.ffmpeg.verify import (
+    Expectation,
+    Source,
+    examine,
+    faststart,
+    frames_compared,
+    lasts,
+    verify,
+    verify_intermediate,
+)
+from reelmill.ffmpeg.verify.source_frames import SourceFrame
 from tests.clips import clip, cut_off, ffmpeg, hollow, overwritten
 from tests.processes import bytes_read
 from tests.refusals import data_of, rejected, the_one
@@ -340,6 +353,28 @@ def test_a_source_is_read_once_to_prove_its_copy(tmp_path: Path, kind: str) -> N
     assert proof.findings == ()
     # Once for times and levels; the rest are the moments at which frames and audio are compared.
     assert read < 2.2 * source.stat().st_size, read / source.stat().st_size
+
+
+def test_frames_are_not_held_where_all_around_a_suspect_is_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second of 4K would be 700 MB."""
+    source, made = tmp_path / "source.mp4", tmp_path / "made.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=60:d=2", source)
+    ffmpeg("-i", source, "-vf", "negate", *_FRONT, made)
+    shrunk, most = itertools.count(), 0
+
+    def counting(*given: Any, **named: Any) -> Raster:
+        nonlocal most
+        if next(shrunk) % 20 == 0:
+            most = max(most, sum(type(one) is SourceFrame for one in gc.get_objects()))
+        return raster(*given, **named)
+
+    monkeypatch.setattr(frames_compared, "raster", counting)
+    proof = examine(made, Expectation(source=Source(source, probe(source))))
+    assert [finding.kind for finding in proof.findings] == [FindingKind.NEGATIVE]
+    assert next(shrunk) > 200, "all around some suspects was compared"
+    assert most < 20, "of 42 and 84"
 
 
 def test_nothing_is_changed(good: Path, tmp_path: Path) -> None:

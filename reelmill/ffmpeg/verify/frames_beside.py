@@ -17,7 +17,7 @@ from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify.frames_compared import ExpectedFrame, Run, detail_is_explained
 from reelmill.ffmpeg.verify.matches.detail_match import most_kept
 from reelmill.ffmpeg.verify.matches.order_match import out_of_order
-from reelmill.ffmpeg.verify.source_frames import SourceFrameReader, first_frame_time
+from reelmill.ffmpeg.verify.source_frames import FramesAbout, SourceFrameReader, first_frame_time
 
 #: How far around a suspect all of the film is compared, in seconds, and how much farther all of its source: a film of
 #: three frames a second shows each for a third.
@@ -68,13 +68,14 @@ def _is_coarse(film: Path, expected: ExpectedFrame, late: float) -> bool:
     """Whether too little is kept where all around a frame is decoded, with care, and nothing explains it."""
     first, at = first_frame_time(film), expected.request.at - late
     with SourceFrameReader(expected.segment.path, exact=True) as source:
-        frames = source.around(expected.at, _REACH + _BESIDE)
+        about = FramesAbout(expected.at)
+        frames = about.passing(source.around(expected.at, _REACH + _BESIDE))
+        wanted = [raster(one.frame, expected.shown, cut_off=cut_off) for one in frames for cut_off in (False, True)]
     with SourceFrameReader(film, exact=True) as made:
         got = [raster(one.frame, expected.segment.box) for one in made.around(at + first, _REACH)]
-    wanted = [raster(one.frame, expected.shown, cut_off=cut_off) for one in frames for cut_off in (False, True)]
     if not got or most_kept(_fine(wanted), _fine(got), _side(film, expected)) >= expected.segment.detail.floor:
         return False
-    return not detail_is_explained(film, at + first, FindingKind.COARSE, expected, frames)
+    return not detail_is_explained(film, at + first, FindingKind.COARSE, expected, about.kept())
 
 
 def _fine(rasters: Sequence[Raster]) -> list[Planes]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.coded_bits import coded_bits
@@ -24,7 +24,7 @@ from reelmill.ffmpeg.verify.film_segments import FilmSegment, in_step, shown_box
 from reelmill.ffmpeg.verify.matches.frames_match import Judge, least_distance
 from reelmill.ffmpeg.verify.matches.noise_match import share_of_noise
 from reelmill.ffmpeg.verify.matches.order_match import coding_noise, frames_late, misplaced
-from reelmill.ffmpeg.verify.source_frames import SourceFrame, SourceFrameReader, first_frame_time
+from reelmill.ffmpeg.verify.source_frames import FramesAbout, SourceFrame, SourceFrameReader, first_frame_time
 
 #: In how many places it is looked at whether frames follow one another as in the source, and how many are compared.
 _RUNS: Final = 3
@@ -226,19 +226,35 @@ def _second_look(film: Path, kind: FindingKind, expected: ExpectedFrame, late: f
     """What is wrong with a suspect of that kind where all around it is decoded, with care."""
     first, segment, at = first_frame_time(film), expected.segment, expected.request.at - late
     with SourceFrameReader(segment.path, exact=True) as source:
-        wanted = source.around(expected.at, _REACH)
-    if detail_is_explained(film, at + first, kind, expected, wanted):
+        about = FramesAbout(expected.at)
+        wanted = [_Look.of_source(frame, expected.shown) for frame in about.passing(source.around(expected.at, _REACH))]
+    if detail_is_explained(film, at + first, kind, expected, about.kept()):
         return None
     with SourceFrameReader(film, exact=True) as made:
-        got = [SourceFrame(frame.at - first, frame.frame) for frame in made.around(at + first, 2 * _REACH)]
+        around = made.around(at + first, 2 * _REACH)
+        got = [_Look(frame.at - first, (raster(frame.frame, segment.box),)) for frame in around]
     fault = _common_fault(expected, at, _thinned(wanted), got)
-    if fault is None or (fault is not kind and detail_is_explained(film, at + first, fault, expected, wanted)):
+    if fault is None or (fault is not kind and detail_is_explained(film, at + first, fault, expected, about.kept())):
         return None
     return fault
 
 
+class _Look(NamedTuple):
+    """What is kept of a frame of many: a second of 4K would be 700 MB."""
+
+    at: float
+    ways: tuple[Raster, ...]  # in which it may be shown
+
+    @classmethod
+    def of_source(cls, frame: SourceFrame, box: Box) -> Self:
+        """Of a frame that the film should show."""
+        # What RGB does not hold may be kept, or be cut off as screens do: a change of matrix goes through RGB, and GIFs
+        # are of it. The film is held to what it is nearer to.
+        return cls(frame.at, (raster(frame.frame, box), raster(frame.frame, box, cut_off=True)))
+
+
 def detail_is_explained(
-    film: Path, at: float, fault: FindingKind, expected: ExpectedFrame, wanted: Sequence[SourceFrame]
+    film: Path, at: float, fault: FindingKind, expected: ExpectedFrame, about: Sequence[SourceFrame]
 ) -> bool:
     """Whether what was asked of a film's encoder explains a fault, by what it spent and what the source shows.
 
@@ -247,56 +263,44 @@ def detail_is_explained(
         at: when, in seconds from the start of the film's file.
         fault: what seems wrong then.
         expected: the frame that it should show.
-        wanted: the source's around it.
+        about: the source's around it, see ``FramesAbout``.
 
     Returns:
         True where it does.
     """
     if fault not in LOSSES:
         return False
-    fine = [raster(frame.frame, expected.shown).fine for frame in _about(expected.at, wanted)]
+    fine = [raster(frame.frame, expected.shown).fine for frame in about]
     planes = [plane for plane in fine if plane is not None]
     noise = share_of_noise(planes[1], [planes[0], planes[2]]) if len(planes) == _AROUND else 0.0
     return expected.segment.detail.explains(fault, coded_bits(film, at, _SPENT_AROUND), noise)
 
 
-def _about(at: float, frames: Sequence[SourceFrame]) -> Sequence[SourceFrame]:
-    """Three frames that follow one another, the second as near to a moment as may be."""
-    nearest = min(range(len(frames)), key=lambda number: abs(frames[number].at - at), default=0)
-    begin = max(0, min(nearest - 1, len(frames) - 3))
-    return frames[begin : begin + 3]
-
-
-def _thinned(frames: Sequence[SourceFrame]) -> Sequence[SourceFrame]:
+def _thinned(frames: Sequence[_Look]) -> Sequence[_Look]:
     return frames[:: max(1, len(frames) // _MOST)]
 
 
 def _common_fault(
-    expected: ExpectedFrame, at: float, wanted: Sequence[SourceFrame], got: Sequence[SourceFrame]
+    expected: ExpectedFrame, at: float, wanted: Sequence[_Look], got: Sequence[_Look]
 ) -> FindingKind | None:
     """What most of the frames around a suspect show."""
     near = _APART * max(_SHORTEST, _frame_length(wanted), _frame_length(got))
-    small = [(frame.at, raster(frame.frame, expected.segment.box)) for frame in got]
     found: Counter[FindingKind | None] = Counter()
     for frame in wanted:
         time = at + frame.at - expected.at
-        around = [shown for other, shown in small if abs(other - time) <= near]
+        around = [way for shown in got if abs(shown.at - time) <= near for way in shown.ways]
         if around:
-            found[_fault(expected, frame, around)] += 1
+            found[expected.judge.fault(_nearest(frame.ways, around), around)] += 1
     if not found:
         return None
     fault, count = found.most_common(1)[0]
     return fault if 2 * count > found.total() else None
 
 
-def _fault(expected: ExpectedFrame, frame: SourceFrame, around: Sequence[Raster]) -> FindingKind | None:
-    """What is wrong with what a film shows in a frame's place."""
-    # What RGB does not hold may be kept, or be cut off as screens do: a change of matrix goes through RGB, and GIFs are
-    # of it. The film is held to what it is nearer to.
-    ways = [raster(frame.frame, expected.shown, cut_off=cut_off) for cut_off in (False, True)]
-    return expected.judge.fault(min(ways, key=lambda wanted: least_distance(wanted, around)), around)
+def _nearest(ways: Sequence[Raster], around: Sequence[Raster]) -> Raster:
+    return min(ways, key=lambda way: least_distance(way, around))
 
 
-def _frame_length(frames: Sequence[SourceFrame]) -> float:
+def _frame_length(frames: Sequence[_Look]) -> float:
     """Seconds that a frame stands, where that is known."""
     return (frames[-1].at - frames[0].at) / (len(frames) - 1) if len(frames) > 1 else 0.0

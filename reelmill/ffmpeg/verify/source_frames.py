@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -21,6 +22,8 @@ _STEPS_BACK: Final = (0, 3, 12, 60, float("inf"))
 _FEW: Final = 10
 #: A seek to a little before a window's end, in seconds, so that a keyframe on it counts as the next window's.
 _ASIDE: Final = 0.001
+#: So many frames are kept about a moment.
+_ABOUT: Final = 3
 
 
 class SourceFrame(NamedTuple):
@@ -28,6 +31,32 @@ class SourceFrame(NamedTuple):
 
     at: float
     frame: VideoFrame
+
+
+class FramesAbout:
+    """Three frames that follow one another, the second as near to a moment as may be, of many that pass by.
+
+    Args:
+        at: the moment, in seconds from the start of the file.
+    """
+
+    def __init__(self, at: float):
+        self._at = at
+        self._kept: deque[SourceFrame] = deque(maxlen=_ABOUT)
+
+    def passing(self, frames: Iterable[SourceFrame]) -> Iterator[SourceFrame]:
+        """The frames of which three are wanted, in their order, one by one."""
+        for frame in frames:
+            if len(self._kept) < _ABOUT or self._far(self._kept[-1]) < self._far(self._kept[-2]):
+                self._kept.append(frame)
+            yield frame
+
+    def kept(self) -> Sequence[SourceFrame]:
+        """The three; fewer where no more have passed."""
+        return tuple(self._kept)
+
+    def _far(self, frame: SourceFrame) -> float:
+        return abs(frame.at - self._at)
 
 
 def first_frame_time(path: Path) -> float:
@@ -137,18 +166,21 @@ class SourceFrameReader:
                 return frame if frame.at < end else None
         return None
 
-    def around(self, at: float, reach: float) -> list[SourceFrame]:
-        """Every frame that begins within ``reach`` seconds of a moment, decoded from well before it, none left out."""
+    def around(self, at: float, reach: float) -> Iterator[SourceFrame]:
+        """Every frame that begins within ``reach`` seconds of a moment, decoded from well before it, none left out.
+
+        Args:
+            at: seconds from the start of the file.
+            reach: seconds; a second of 4K is 700 MB, so that who needs many frames keeps none.
+
+        Returns:
+            The frames as they are decoded; take them before anything else is read.
+        """
         self._reached = None
         keyframe = self._keyframe(max(0.0, at - 2 * reach))
         self._begin_at(keyframe, skip=False)
-        frames = []
-        for frame in self._frames:
-            if frame.at > at + reach:
-                break
-            if frame.at >= at - reach:
-                frames.append(frame)
-        return frames
+        upcoming = takewhile(lambda frame: frame.at <= at + reach, self._frames)
+        return (frame for frame in upcoming if frame.at >= at - reach)
 
     def run(self, begin: float, count: int) -> list[SourceFrame]:
         """Frames that follow one another from the keyframe at ``begin`` on; fewer where the file ends."""
