@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,9 +44,24 @@ ENCODERS = {
 }  # fmt: skip
 
 
-def _made(path: Path, graph: str, *options: str) -> Path:
-    ffmpeg("-filter_complex", f"{graph},format=yuv420p", *options, path)
-    return path
+Encode = Callable[[str, str, float], Path]
+
+
+@pytest.fixture(scope="module")
+def encode(tmp_path_factory: pytest.TempPathFactory) -> Encode:
+    """Encodes the first seconds of a graph by one of the encoders; what a graph shows is drawn once."""
+    folder, drawn = tmp_path_factory.mktemp("luma"), dict[tuple[str, float], Path]()
+
+    def encoded(graph: str, encoder: str, seconds: float) -> Path:
+        plain = drawn.setdefault((graph, seconds), folder / f"{len(drawn)}.nut")
+        if not plain.exists():
+            ffmpeg("-filter_complex", f"{graph},format=yuv420p", "-t", str(seconds), "-c:v", "rawvideo", plain)
+        suffix, options = ENCODERS[encoder]
+        path = folder / f"{plain.stem} {encoder}{suffix}"
+        ffmpeg("-i", plain, *options, path)
+        return path
+
+    return encoded
 
 
 def _found(seen: LumaThumbnails) -> tuple[list[Fraction], list[tuple[Fraction, Fraction]]]:
@@ -76,62 +92,58 @@ def _assert_as_if_all_were_decoded(path: Path) -> LumaThumbnails:
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_a_look_elsewhere_and_back_is_seen(tmp_path: Path, encoder: str) -> None:
-    suffix, options = ENCODERS[encoder]
+def test_a_look_elsewhere_and_back_is_seen(encode: Encode, encoder: str) -> None:
     graph = f"{ROOM}[a];{STREET}[b];[a][b]overlay=enable='between(t,2.4,3.56)+between(t,6.8,7.16)'"
-    seen = _assert_as_if_all_were_decoded(_made(tmp_path / f"a{suffix}", graph, "-t", "10", *options))
+    seen = _assert_as_if_all_were_decoded(encode(graph, encoder, 10))
     found = [float(cut) for cut in _found(seen)[0]]
     # Where bits are scarce, a keyframe may look like a cut, to whoever decodes all as well.
     assert all(any(abs(cut - at) < 0.021 for cut in found) for at in (2.4, 3.6, 6.8, 7.2))
 
 
 @pytest.mark.parametrize("encoder", ["no keyframe at a cut", "none between", "HEVC"])
-def test_a_short_look_elsewhere_is_seen_wherever_gops_end(tmp_path: Path, encoder: str) -> None:
-    suffix, options = ENCODERS[encoder]
+def test_a_short_look_elsewhere_is_seen_wherever_gops_end(encode: Encode, encoder: str) -> None:
     looks = [(27, 33), (80, 87), (134, 143), (185, 198), (231, 251)]  # first frame, and the one after the last
     when = "+".join(f"between(n,{first},{end - 1})" for first, end in looks)
     graph = f"{ROOM}[a];{STREET}[b];[a][b]overlay=enable='{when}'"
-    seen = _assert_as_if_all_were_decoded(_made(tmp_path / f"a{suffix}", graph, "-t", "12", *options))
+    seen = _assert_as_if_all_were_decoded(encode(graph, encoder, 12))
     assert {cut * RATE for cut in _found(seen)[0]} >= {Fraction(at) for look in looks[1:] for at in look}
 
 
 @pytest.mark.parametrize("encoder", ["its choice of keyframes", "one keyframe", "none between", "HEVC"])
 @pytest.mark.parametrize("colour", ["black", "green"])
-def test_a_plain_frame_takes_hardly_a_bit_and_is_seen(tmp_path: Path, encoder: str, colour: str) -> None:
-    suffix, options = ENCODERS[encoder]
+def test_a_plain_frame_takes_hardly_a_bit_and_is_seen(encode: Encode, encoder: str, colour: str) -> None:
     plain = f"color={colour}:s=320x180:r=25"
     looks = [(40, 70), (120, 141), (190, 196), (230, 280)]  # first frame, and the one after the last
     when = "+".join(f"between(n,{first},{end - 1})" for first, end in looks)
     graph = f"{ROOM}[a];{plain}[b];[a][b]overlay=enable='{when}'"
-    seen = _assert_as_if_all_were_decoded(_made(tmp_path / f"a{suffix}", graph, "-t", "12", *options))
+    seen = _assert_as_if_all_were_decoded(encode(graph, encoder, 12))
     assert {cut * RATE for cut in _found(seen)[0]} >= {Fraction(at) for look in (looks[0], looks[3]) for at in look}
 
 
 @pytest.mark.parametrize("encoder", ["its choice of keyframes", "no keyframe at a cut", "hardly any bits", "HEVC"])
 @pytest.mark.parametrize("duration", [0.6, 1.0])
-def test_a_fade_is_seen_wherever_gops_end(tmp_path: Path, encoder: str, duration: float) -> None:
-    suffix, options = ENCODERS[encoder]
+def test_a_fade_is_seen_wherever_gops_end(encode: Encode, encoder: str, duration: float) -> None:
     graph = (
         f"{ROOM},trim=end=5[a];{STREET},trim=end=6[b];{ROOM},trim=end=5[c];"
         f"[a][b]xfade=duration={duration}:offset=3.7[d];[d][c]xfade=duration={duration}:offset=8.1"
     )
-    seen = _assert_as_if_all_were_decoded(_made(tmp_path / f"a{suffix}", graph, "-t", "12", *options))
+    seen = _assert_as_if_all_were_decoded(encode(graph, encoder, 12))
     assert any(begin < 8.7 and end > 8.1 for begin, end in _found(seen)[1])
 
 
 @pytest.mark.parametrize("encoder", ["its choice of keyframes", "no keyframe at a cut", "HEVC"])
-def test_cuts_in_the_dark_flashes_and_black(tmp_path: Path, encoder: str) -> None:
-    suffix, options = ENCODERS[encoder]
+def test_cuts_in_the_dark_flashes_and_black(encode: Encode, encoder: str) -> None:
     graph = (
         f"{DARK},trim=end=3[a];{ROOM},trim=end=3,fade=out:st=2:d=0.9[b];color=s=320x180:r=25,trim=end=1[c];"
         f"{STREET},trim=end=3,drawbox=color=white:t=fill:enable='between(n,30,31)'[d];[a][b][c][d]concat=n=4"
     )
-    _assert_as_if_all_were_decoded(_made(tmp_path / f"a{suffix}", graph, *options))
+    _assert_as_if_all_were_decoded(encode(graph, encoder, 10))
 
 
 def test_of_a_quiet_shot_next_to_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     still = "smptebars=s=320x180:r=25,noise=alls=6:all_seed=3:allf=t"
-    path = _made(tmp_path / "a.mp4", still, "-t", "20", *X264, "-g", "100")
+    path = tmp_path / "a.mp4"
+    ffmpeg("-f", "lavfi", "-i", still, "-t", "20", "-pix_fmt", "yuv420p", *X264, "-g", "100", path)
     decoded: list[int] = []
 
     def counting(frame: av.VideoFrame) -> luma_thumbnails.Luma:
