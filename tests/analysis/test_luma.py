@@ -14,7 +14,7 @@ from reelmill.analysis.scenes import gop, gop_activity, luma_thumbnails, selecti
 from reelmill.analysis.scenes.cuts import cuts
 from reelmill.analysis.scenes.fades import blends
 from reelmill.analysis.scenes.luma_thumbnails import LumaThumbnails, luma_thumbnail
-from tests.clips import ffmpeg
+from tests.clips import clip, ffmpeg
 
 END = Fraction(1000)
 RATE = Fraction(25)
@@ -138,6 +138,14 @@ def test_cuts_in_the_dark_flashes_and_black(encode: Encode, encoder: str) -> Non
         f"{STREET},trim=end=3,drawbox=color=white:t=fill:enable='between(n,30,31)'[d];[a][b][c][d]concat=n=4"
     )
     _assert_as_if_all_were_decoded(encode(graph, encoder, 10))
+
+
+@pytest.mark.parametrize("begin", [0.5, 0.92])
+def test_what_was_cut_out_of_one_gop_as_it_was_is_seen(tmp_path: Path, begin: float) -> None:
+    """Phones trim so: the edit list begins after the only keyframe."""
+    cut = tmp_path / "cut.mov"
+    ffmpeg("-ss", str(begin), "-i", clip(tmp_path / "a.mp4", seconds=1, gop=250, sound=0), "-c", "copy", cut)
+    assert len(_assert_as_if_all_were_decoded(cut)) == round(25 * (1 - begin))
 
 
 def test_of_a_quiet_shot_next_to_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,6 +184,14 @@ def test_another_audio(source: Path, tmp_path: Path) -> None:
     assert FindingKind.OTHER_AUDIO in {finding.kind for finding in _findings(source, made)}
 
 
+def test_another_audio_in_a_film(source: Path, tmp_path: Path) -> None:
+    segments = (FilmSegment(source, 0.0, 6.0, at=0.0),)
+    made = _copy(source, tmp_path / "film.mp4", "-t", "6", "-af", "atrim=end=6,areverse")
+    assert FindingKind.OTHER_AUDIO in {
+        finding.kind for finding in examine(made, Expectation(segments=segments)).findings
+    }
+
+
 def test_a_steady_tone_has_no_place_and_is_no_fault(tmp_path: Path) -> None:
     source = clip(tmp_path / "source.mp4", seconds=4)
     made = _copy(source, tmp_path / "made.mp4", "-af", "adelay=10:all=1,atrim=duration=4")

@@ -166,6 +166,8 @@ class _SelectiveDecoder:
         """The numbers of the GOPs in which a scene may begin between two frames that were decoded."""
         shown = self._shown
         known = np.array([place for place, pts in enumerate(shown) if pts in self._seen], np.intp)
+        if not known.size:  # an edit list begins in the only GOP, after its keyframe
+            return set(range(len(self._gops)))
         steps = changes(np.stack([self._seen[shown[place]] for place in known]))
         gaps = np.diff(known)
         found = set()

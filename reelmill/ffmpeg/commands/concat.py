@@ -26,7 +26,17 @@ from av.video.stream import VideoStream
 from reelmill.errors import OutputRejected
 from reelmill.ffmpeg.codecs import codec_named
 from reelmill.ffmpeg.commands.excerpt import excerpt
-from reelmill.ffmpeg.commands.filters import AAC, FASTSTART, UNLABELLED, arguments, fitted, levelled, mixable, seconds
+from reelmill.ffmpeg.commands.filters import (
+    AAC,
+    FASTSTART,
+    UNLABELLED,
+    arguments,
+    fitted,
+    levelled,
+    mixable,
+    seconds,
+    without_holes,
+)
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media
 from reelmill.ffmpeg.reading.seeking import SeekPoint
@@ -75,7 +85,7 @@ def segment_audio(
     else:
         seek_point = seek_point or SeekPoint(Fraction(0))
         heard = mixable(excerpt(source, seek_point, seek_point.shown).audio(track.index), track)
-        heard = heard.filter("aresample", SAMPLE_RATE, **{"async": 1, "first_pts": 0})
+        heard = heard.filter("aresample", SAMPLE_RATE, first_pts=0, **without_holes(track))
         heard = heard.filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
         heard = levelled(heard, gain)
     heard = heard.filter("apad", whole_len=samples).filter("atrim", end_sample=samples)

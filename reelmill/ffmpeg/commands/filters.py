@@ -28,6 +28,11 @@ CEILING: Final = 0.891
 #: What ffmpeg's encoder of AAC takes, but for channels above the listener, which are called that.
 _MOST_CHANNELS: Final = 8
 _ABOVE: Final = "T"
+#: Seconds that are missing before silence takes their place: more than times in whole milliseconds are off, and less
+#: than anybody hears (ITU-R BT.1359: 45 ms). Vorbis in WebM lacks 10 ms after its first frame.
+_HOLE: Final = 0.008
+#: How many times the jitter of a track's times must be missing.
+_JITTERS: Final = 2
 AAC: Final = {"c:a": "aac", "b:a": "128k"}
 FASTSTART: Final = {"movflags": "+faststart"}
 #: A film has no labels of the videos that it was put together from: no places, devices or comments, no chapters.
@@ -84,6 +89,11 @@ def shown(
 def levelled(stream: Any, gain: float) -> Any:
     """``stream`` of audio changed by ``gain`` dB, its peaks held under the ceiling without delaying it."""
     return stream.filter("volume", f"{gain:.2f}dB").filter("alimiter", limit=CEILING, level=0, latency=1)
+
+
+def without_holes(track: AudioTrack) -> dict[str, Any]:
+    """Options of ``aresample`` that fill an audio track's holes with silence: players that ignore them would drift."""
+    return {"async": 1, "min_hard_comp": f"{max(_HOLE, _JITTERS * track.jitter):.3f}"}
 
 
 def text_subtitles(info: MediaInfo) -> tuple[int, ...]:
@@ -284,10 +294,11 @@ def stacked_cells(cells: Sequence[Cell], form: GridForm, first: int = 0) -> Any:
 
 def mixed_cells(cells: Sequence[Cell], form: GridForm) -> Any:
     """The audio of ``grid``, filtered: that of the heard cells."""
-    heard = [audio(ffmpeg.input(media_url(cells[index].path)), cells[index].info.audio[0]) for index in form.heard]
+    heard = [cells[index] for index in form.heard]
+    tracks = [audio(ffmpeg.input(media_url(cell.path)), cell.info.audio[0]) for cell in heard]
     streams = [
-        stream.filter("aresample", 48000, **{"async": 1, "first_pts": 0}).filter("apad")
-        for stream in _split_where_shared(heard, "asplit")
+        stream.filter("aresample", 48000, first_pts=0, **without_holes(cell.info.audio[0])).filter("apad")
+        for cell, stream in zip(heard, _split_where_shared(tracks, "asplit"), strict=True)
     ]
     mixed = streams[0] if len(streams) == 1 else ffmpeg.filter(streams, "amix", inputs=len(streams), normalize=1)
     return mixed.filter("atrim", duration=seconds(form.length))

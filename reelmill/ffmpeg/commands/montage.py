@@ -22,6 +22,7 @@ from reelmill.ffmpeg.commands.filters import (
     mixable,
     seconds,
     shown,
+    without_holes,
 )
 from reelmill.ffmpeg.commands.frame_points import points_beside
 from reelmill.ffmpeg.encoding import Encoding
@@ -169,6 +170,7 @@ def _segment(montage: Montage, segment: TimeRange, seek_point: SeekPoint, frames
     streams = [video.filter("trim", end_frame=frames).filter("format", "yuv420p")]
     if info.audio_tracks:
         heard = mixable(media.audio(info.audio[0].index), info.audio[0])
+        heard = heard.filter("aresample", 48000, first_pts=0, **without_holes(info.audio[0]))
         streams.append(_exact_audio(heard, frames / rate, late / rate, soft=soft))
     return streams
 
@@ -216,7 +218,6 @@ def frames_of(segments: Sequence[TimeRange], rate: Fraction) -> list[int]:
 def _exact_audio(audio: Any, length: Fraction, late: Fraction, *, soft: bool) -> Any:
     """Audio of exactly ``length`` seconds from ``late`` on; soft edges, over 20 ms, keep a join from clicking."""
     fade = Fraction(20, 1000)
-    audio = audio.filter("aresample", 48000, **{"async": 1, "first_pts": 0})
     if late:
         audio = audio.filter("atrim", start=seconds(late)).filter("asetpts", "PTS-STARTPTS")
     audio = audio.filter("apad", whole_dur=seconds(length)).filter("atrim", duration=seconds(length))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from av.audio.layout import AudioLayout
 
-from reelmill.ffmpeg.commands.filters import AAC, CEILING, seconds
+from reelmill.ffmpeg.commands.filters import AAC, CEILING, seconds, without_holes
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.tracks import AudioTrack, by_position
@@ -25,11 +25,6 @@ _SURROUND: Final = ("FL", "FR", "FC", "LFE", "BL", "BR")
 #: -3 dB, by which what comes from the middle or from around goes into left and right (ITU-R BS.775, annex 4): as loud
 #: in both together as it was alone, so that a dialogue is not lost.
 _MINUS_3: Final = 0.7071
-#: Seconds that are missing before silence takes their place: more than times in whole milliseconds are off, and less
-#: than anybody hears (ITU-R BT.1359: 45 ms). Vorbis in WebM lacks 10 ms after its first frame.
-_HOLE: Final = 0.008
-#: How many times the jitter of a track's times must be missing.
-_JITTERS: Final = 2
 _UNKNOWN: Final = "NONE"
 #: On which side those are whose names end otherwise.
 _SIDES: Final = {"FLC": "L", "FRC": "R"}
@@ -87,8 +82,8 @@ def audio_filters(track: AudioTrack, channels: Sequence[str] = _STEREO, *, whole
         found += [f"aformat=sample_fmts=fltp{layout}", _pan(_channels(track), channels)]
         found.append(f"alimiter=limit={CEILING}:level=0:latency=1")
     rate = f"{_MOST_RATE}:" if track.rate > _MOST_RATE else ""
-    hole = max(_HOLE, _JITTERS * track.jitter)
-    return [*found, f"aresample={rate}async=1:min_hard_comp={hole:.3f}"]  # players that ignore holes would drift
+    filling = ":".join(f"{name}={value}" for name, value in without_holes(track).items())
+    return [*found, f"aresample={rate}{filling}"]
 
 
 def _channels(track: AudioTrack) -> tuple[str, ...]:

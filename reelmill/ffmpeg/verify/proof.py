@@ -176,10 +176,7 @@ def examine(path: Path, expected: Expectation, decode: Decoder = check_whole) ->
         findings += _length_faults(info, report)
     if source is None:
         shown = list(shown_faults(path, content, report)) or list(order_faults(content.expected_frames, report.rasters))
-        heard = list(film_audio_faults(path, frame_length(info), content, report))[:_MOST_NAMED]
-        if not heard and report.start is not None and info.audio_tracks:
-            heard = list(segment_lags(path, float(report.start), content.segments, frame_length(info)))
-        findings += [*shown, *heard]
+        findings += [*shown, *_film_audio_faults(path, info, report, content)]
     if source is not None and expected.size is None:  # a size that was asked for is held to that
         findings += _size_faults(source.source.info, info)
     proof = Proof(info, report, tuple(findings), tuple(notes), faststart=in_front, companions=companions_of(path))
@@ -282,6 +279,15 @@ def _audio_faults(
     levels = copy_audio_faults(source, wanted, original.heard, path, content, report)
     more = [fault for fault in levels if not (late and fault.kind is FindingKind.DRIFTING)]
     return [*found.faults, *more[:_MOST_NAMED]], found.offsets
+
+
+def _film_audio_faults(path: Path, info: MediaInfo, report: DecodeReport, content: Content) -> list[Finding]:
+    """What is wrong with the audio of a film; where it comes at another time, levels say nothing more."""
+    if report.start is None or not info.audio_tracks:
+        return []
+    length = frame_length(info)
+    lags = list(segment_lags(path, float(report.start), content.segments, length))
+    return lags or list(film_audio_faults(path, length, content, report))[:_MOST_NAMED]
 
 
 def _orderable(info: MediaInfo, late: float) -> bool:

@@ -30,7 +30,8 @@ _LONGEST: Final = 2.0
 _SHORTEST: Final = 0.3
 #: How often audio is compared at a place before it counts as silent.
 _TRIES: Final = 6
-#: By such a share of its length drifting audio is longer or shorter, at most.
+#: By such a share of its length drifting audio is longer or shorter, at most: by 0.09 where 44,100 samples a second are
+#: played as 48,000.
 _STRETCHED: Final = 0.1
 #: How many segments of a film are compared at most.
 _SEGMENTS: Final = 3
@@ -105,25 +106,36 @@ def segment_lags(path: Path, first: float, segments: Sequence[FilmSegment], leng
     heard = [segment for segment in segments if segment.heard and segment.length >= _SHORTEST]
     allowed = allowed_lag(length)
     for segment in heard[:: max(1, len(heard) // _SEGMENTS)][:_SEGMENTS]:
-        with open_media(segment.path) as container:
-            start = (container.start_time or 0) / 1_000_000
-        for begin, compared, kind in _places_of(segment):
-            at = segment.shown(begin)
-            places = AudioPosition(segment.path, 0, start + begin), AudioPosition(path, 0, first + at)
-            lag = measured_lag(*places, compared)
-            apart = LIMIT + (_STRETCHED * compared / 2 if kind is FindingKind.DRIFTING else 0.0)
-            if not isinstance(lag, NoLag) and abs(lag) > allowed and _holds(lag, *places, compared / 2, apart):
-                yield Finding(kind, got=lag, limit=allowed, at=at, until=at + compared)
-                return
+        found = _segment_lag(path, first, segment, allowed)
+        if found is not None:
+            yield found
+            return
 
 
-def _places_of(segment: FilmSegment) -> Iterator[tuple[float, float, FindingKind]]:
-    """Where the audio of a segment is compared: begin and length, in seconds, and what is wrong if it is late there."""
+def _segment_lag(path: Path, first: float, segment: FilmSegment, allowed: float) -> Finding | None:
+    with open_media(segment.path) as container:
+        start = (container.start_time or 0) / 1_000_000
+    in_step = []
+    for begin, compared in _places_of(segment):
+        at = segment.shown(begin)
+        places = AudioPosition(segment.path, 0, start + begin), AudioPosition(path, 0, first + at)
+        lag = measured_lag(*places, compared)
+        in_step.append(lag is not NoLag.OTHER and (isinstance(lag, NoLag) or abs(lag) <= allowed))
+        late = None if in_step[-1] else _lateness(lag, *places, compared, allowed)
+        if late is not None:
+            return replace(late, at=at, until=at + compared)
+    if len(in_step) > 1 and not any(in_step):  # and late by nothing that its halves are late by, too
+        return Finding(FindingKind.OTHER_AUDIO, at=segment.at, until=segment.at + segment.length)
+    return None
+
+
+def _places_of(segment: FilmSegment) -> Iterator[tuple[float, float]]:
+    """Where the audio of a segment is compared: begin and length, in seconds."""
     compared = min(_LONGEST, segment.length)
-    yield segment.begin + (segment.length - compared) / 2, compared, FindingKind.OUT_OF_SYNC
+    yield segment.begin + (segment.length - compared) / 2, compared
     compared = min(_LONGEST, segment.length / 3)
     if compared >= 2 * _SHORTEST:  # both halves are heard alone, too
-        yield segment.end - compared, compared, FindingKind.DRIFTING
+        yield segment.end - compared, compared
 
 
 def allowed_lag(length: float) -> float:
@@ -131,11 +143,20 @@ def allowed_lag(length: float) -> float:
     return LIMIT + _PADDING + length
 
 
-def _holds(lag: float, source: AudioPosition, made: AudioPosition, length: float, apart: float) -> bool:
-    """Whether both halves of what was compared come about that late: audio that repeats itself seems to by chance."""
-    later = [replace(place, begin=place.begin + length) for place in (source, made)]
-    found = [measured_lag(source, made, length), measured_lag(later[0], later[1], length)]
-    return all(not isinstance(one, NoLag) and abs(one - lag) < apart for one in found)
+def _lateness(
+    lag: float | NoLag, source: AudioPosition, made: AudioPosition, compared: float, allowed: float
+) -> Finding | None:
+    """How audio is late, if both of its halves show it: what repeats itself is like itself elsewhere by chance."""
+    half = compared / 2
+    later = [replace(place, begin=place.begin + half) for place in (source, made)]
+    halves = measured_lag(source, made, half), measured_lag(later[0], later[1], half)
+    lags = [one for one in (lag, *halves) if not isinstance(one, NoLag)]  # what drifts is alike for short alone
+    if any(isinstance(one, NoLag) for one in halves) or min(map(abs, lags)) <= allowed:
+        return None
+    apart = max(lags) - min(lags)
+    if apart > LIMIT + _STRETCHED * half:
+        return None
+    return Finding(FindingKind.OUT_OF_SYNC if apart <= LIMIT else FindingKind.DRIFTING, got=lags[0], limit=allowed)
 
 
 def _pairs(source: Timing, made: Timing) -> list[tuple[int, AudioTiming, AudioTiming | None]]:

@@ -193,4 +193,4 @@ def audio_recipe(content: SourceContent, begin: Fraction, samples: int) -> str:
     Returns:
         A hash.
     """
-    return recipe("sound of a sequence", [content], begin=str(begin), samples=samples, to=LOUDNESS)
+    return recipe("sound of a sequence", [content], begin=str(begin), samples=samples, to=LOUDNESS, holes="filled")

@@ -90,8 +90,9 @@ def level_faults(
     together = [_decibels(power.sum(axis=0)[None])[0] for power in powers]
     least = _around(together[0][None], np.min)[0]
     loud = least > _LOUD
-    silent = loud & (together[1] < least - _GONE + min(0.0, gain or 0.0))
-    if loud.sum() >= _ENOUGH and silent.sum() >= _DEAD * loud.sum():
+    quieter = -_GONE + min(0.0, gain or 0.0)
+    silent = loud & (together[1] < least + quieter)
+    if loud.sum() >= _ENOUGH and (loud & (together[1] < together[0] + quieter)).sum() >= _DEAD * loud.sum():
         yield from _all_gone(together[0][loud], together[1][loud])
         return
     crossed = [*_swapped(names, was, now, loud)] or [*_swapped_tones(names, (was, now), (tones[0], tones[1]))]
