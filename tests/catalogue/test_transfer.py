@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlmodel import select
 
 from reelmill.catalogue.engine import get_engine, session
 from reelmill.catalogue.exports import kept_exports, transfer
+from reelmill.catalogue.exports.fact_rows import ImportReport
 from reelmill.catalogue.facts import product_sources, tagging
 from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import Analysis, Asset, PerceptualHashes, ProductSource, Scene, Video, VideoTag, utc_now
@@ -60,7 +62,7 @@ def _lines() -> list[dict[str, Any]]:
         return json.loads(json.dumps(list(transfer.rows(opened))))  # type: ignore[no-any-return]
 
 
-def _load(lines: list[dict[str, Any]]) -> transfer.ImportReport:
+def _load(lines: list[dict[str, Any]]) -> ImportReport:
     with session() as opened:
         return transfer.load(opened, lines)
 
@@ -91,6 +93,43 @@ def test_videos_nobody_knows_are_added_many_at_a_time(catalogue: str) -> None:
     assert (dict(report.added), dict(report.known)) == ({"video": 290}, {"video": 11})
     assert len(asked) < 60
     assert _of(_lines()) == _of(lines)
+
+
+def test_facts_are_added_many_at_a_time(catalogue: str) -> None:
+    """Each took three statements; scenes are of one video over the border of two pages, and it had some before."""
+    videos = [_video(f"inbox/{number:03}.mp4") for number in range(300)]
+    with session() as opened:
+        opened.add_all(videos)
+        opened.flush()
+        for video in videos:
+            tagging.set_by_person(opened, video.id, "holiday")
+            opened.add(VideoTag(video_id=video.id, name="sea", confidence=0.5))
+            opened.add_all(Scene(video_id=video.id, number=n, starts_at=n, ends_at=n + 1) for n in range(1, 8))
+    lines = _lines()
+    with session() as opened:
+        opened.connection().execute(text("DELETE FROM catalogue.tag WHERE by_person"))
+        opened.connection().execute(text("UPDATE catalogue.tag SET name = 'holiday'"))  # a person's stands
+        opened.connection().execute(text("DELETE FROM catalogue.scene WHERE number > 2"))
+        some = "SELECT id FROM catalogue.video WHERE path > 'inbox/100'"
+        opened.connection().execute(text(f"DELETE FROM catalogue.scene WHERE video_id IN ({some})"))
+    before = Counter(line["table"] for line in _of(_lines()))
+    asked: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        asked.append(statement)
+
+    event.listen(get_engine(), "before_cursor_execute", note)
+    try:
+        report = _load(lines)
+    finally:
+        event.remove(get_engine(), "before_cursor_execute", note)
+    assert len(asked) < 60
+    assert before == {"video": 300, "tag": 300, "scene": 2 * 100}
+    assert dict(report.added) == {"tag": 600, "scene": 7 * 200}
+    assert dict(report.known) == {"video": 300, "scene": 7 * 100}
+    assert Counter(line["table"] for line in _of(_lines())) == {"video": 300, "tag": 600, "scene": 2 * 100 + 7 * 200}
+    assert {tag["row"]["by_person"] for tag in _lines() if tag.get("table") == "tag"} == {True, False}
+    assert _load(lines).added == {}
 
 
 def _of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

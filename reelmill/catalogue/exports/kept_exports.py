@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.exports import transfer
-from reelmill.catalogue.exports.transfer import ImportReport
+from reelmill.catalogue.exports.fact_rows import ImportReport
 from reelmill.errors import UserError
 from reelmill.storage import line_file
 from reelmill.storage.line_file import SUFFIX

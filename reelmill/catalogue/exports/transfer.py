@@ -12,19 +12,18 @@ import base64
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
-from itertools import islice, takewhile
+from itertools import groupby, islice, takewhile
 from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlmodel import Session, col, select
 
+from reelmill.catalogue.exports.fact_rows import FactLoader, ImportReport
 from reelmill.catalogue.facts.verdicts import DEPTHS, OPENED, Depth, outweighs
-from reelmill.catalogue.models import OF_BYTES, SCHEMA, Rational, Video, VideoTag, utc_now
-from reelmill.catalogue.product_tables import TOGETHER
+from reelmill.catalogue.models import OF_BYTES, SCHEMA, Rational, Video, utc_now
 from reelmill.catalogue.videos import merging, searching
 from reelmill.errors import UserError
 
@@ -37,22 +36,6 @@ _KIND: Final = "reelmill catalogue"
 OF_SITE: Final = ("rule", "settings")
 _PAGE: Final = 1000  # rows read at a time
 _VIDEO: Final = "video"
-
-
-@dataclass
-class ImportReport:
-    """What an import did."""
-
-    added: Counter[str] = field(default_factory=Counter)  # rows, by their table
-    known: Counter[str] = field(default_factory=Counter)  # rows that stood already, or gave way to what stands
-    renamed: int = 0  # videos that a scan had recorded anew, and that have their id and what belongs to it again
-    left: int = 0  # rows of tables and columns that this version does not have
-
-    def __str__(self) -> str:
-        added = ", ".join(f"{count} of {table}" for table, count in sorted(self.added.items())) or "nothing"
-        more = f"; {self.renamed} videos are known by their earlier id again" if self.renamed else ""
-        left = f"; {self.left} rows of a newer version left out" if self.left else ""
-        return f"added: {added}; {self.known.total()} rows stood already{more}{left}"
 
 
 def rows(session: Session) -> Iterator[dict[str, Any]]:
@@ -84,24 +67,19 @@ def load(session: Session, lines: Iterable[Mapping[str, Any]]) -> ImportReport:
     """
     given = iter(lines)
     _check(next(given, {}))
-    standing = _Standing(session)
     report, ids, sources = ImportReport(), dict[uuid.UUID, uuid.UUID](), list[tuple[uuid.UUID, uuid.UUID]]()
     tables = {table.name: table for table in _tables()}
-    for line in _after_unknown(session, given, report, sources):
-        table = tables.get(str(line.get("table")))
-        written = line.get("row")
-        if table is None or not isinstance(written, Mapping):
-            report.left += line.get("table") not in OF_SITE
-            continue
-        row = _row(table, written)
-        if table.name == _VIDEO:
-            source = row.pop("source_video_id", None)
-            if _load_video(session, row, ids, report) and source is not None:
-                sources.append((row["id"], source))
-        elif standing.has(table, ids.get(row[_owner(table)], row[_owner(table)])):
-            report.known[table.name] += 1
-        else:
-            _load_fact(session, table, row, ids, report)
+    facts = FactLoader(session, ids, report)
+    lines_left = _after_unknown(session, given, report, sources)
+    while page := list(islice(lines_left, _PAGE)):
+        for name, alike in groupby(page, key=lambda line: str(line.get("table"))):
+            table, written = tables.get(name), [line.get("row") for line in alike]
+            rows = [] if table is None else [_row(table, row) for row in written if isinstance(row, Mapping)]
+            report.left += 0 if name in OF_SITE else len(written) - len(rows)
+            if name == _VIDEO:
+                sources += _load_videos(session, rows, ids, report)
+            elif table is not None:
+                facts.load(table, rows)
     _link(session, sources, ids)
     return report
 
@@ -144,29 +122,6 @@ def _tables() -> list[sqlalchemy.Table]:
     ]
 
 
-@dataclass
-class _Standing:
-    """Whether a video had rows of its own before the export's came, of which those of one video follow one another."""
-
-    session: Session
-    key: tuple[str, uuid.UUID] | None = None
-    found: bool = False
-
-    def has(self, table: sqlalchemy.Table, video_id: uuid.UUID) -> bool:
-        """Of tables whose rows belong together; of others each row is looked at by itself."""
-        if table.name not in TOGETHER:
-            return False
-        if self.key != (table.name, video_id):
-            rows = sqlalchemy.select(sqlalchemy.exists().where(table.c[_owner(table)] == video_id))
-            self.key, self.found = (table.name, video_id), bool(self.session.connection().execute(rows).scalar_one())
-        return self.found
-
-
-def _owner(table: sqlalchemy.Table) -> str:
-    """The column of the video that a row belongs to."""
-    return next(column.name for column in table.primary_key if column.foreign_keys)
-
-
 def _row(table: sqlalchemy.Table, written: Mapping[str, Any]) -> dict[str, Any]:
     """A line's row as the database takes it, without what is empty or of a newer version."""
     named = [column for column in table.columns if written.get(column.name) is not None]
@@ -179,19 +134,23 @@ def _after_unknown(
     report: ImportReport,
     sources: list[tuple[uuid.UUID, uuid.UUID]],
 ) -> Iterator[Mapping[str, Any]]:
-    """The lines but for videos of which the catalogue knows nothing: those are added, a page of them at once.
+    """The lines but for videos that it knows by their ids, which stay as they are, and those of which it knows nothing.
+
+    The latter are added, a page of them at once.
 
     Yields:
         All others, in their order.
     """
     while page := list(islice(lines, _PAGE)):
         videos = [line["row"] for line in page if line.get("table") == _VIDEO and isinstance(line.get("row"), Mapping)]
-        added = _add_unknown(session, [_row(_table(_VIDEO), written) for written in videos])
+        rows = [_row(_table(_VIDEO), written) for written in videos]
+        known = {str(one) for one in searching.known_ids(session, {row["id"] for row in rows})}
+        added = _add_unknown(session, [row for row in rows if str(row["id"]) not in known])
+        report.known += Counter({_VIDEO: sum(str(row["id"]) in known for row in rows)})
         report.added += Counter({_VIDEO: len(added)})
         sources += [(row["id"], source) for row, source in added.values() if source is not None]
-        for line in page:
-            if line.get("table") != _VIDEO or str(_member(line, "id")) not in added:
-                yield line
+        done = known | added.keys()
+        yield from (line for line in page if line.get("table") != _VIDEO or str(_member(line, "id")) not in done)
 
 
 def _member(line: Mapping[str, Any], name: str) -> object:
@@ -222,6 +181,16 @@ def _add_unknown(
     for some in alike.values():
         session.connection().execute(insert(_table(_VIDEO)), some)
     return added
+
+
+def _load_videos(
+    session: Session, rows: Iterable[dict[str, Any]], ids: dict[uuid.UUID, uuid.UUID], report: ImportReport
+) -> Iterator[tuple[uuid.UUID, uuid.UUID]]:
+    """Add videos one by one; the source of each that was added and names one."""
+    for row in rows:
+        source = row.pop("source_video_id", None)
+        if _load_video(session, row, ids, report) and source is not None:
+            yield row["id"], source
 
 
 def _load_video(session: Session, row: dict[str, Any], ids: dict[uuid.UUID, uuid.UUID], report: ImportReport) -> bool:
@@ -277,45 +246,15 @@ _KEPT: Final = frozenset(
 )
 
 
-def _load_fact(
-    session: Session,
-    table: sqlalchemy.Table,
-    row: dict[str, Any],
-    ids: Mapping[uuid.UUID, uuid.UUID],
-    report: ImportReport,
-) -> None:
-    """Add what is known of a video; of two that are of one thing a person's stands, else the one that is there."""
-    for column in table.columns:
-        if row.get(column.name) and any(key.target_fullname == f"{SCHEMA}.{_VIDEO}.id" for key in column.foreign_keys):
-            row[column.name] = ids.get(row[column.name], row[column.name])
-            if session.get(Video, row[column.name]) is not None:
-                continue
-            if column.primary_key:  # its video was left out
-                report.left += 1
-                return
-            row[column.name] = None
-    session.expunge_all()
-    statement = insert(table).values(row)
-    keys = [column.name for column in table.primary_key]
-    if table.name == VideoTag.__tablename__ and row.get("by_person"):
-        changed = {name: statement.excluded[name] for name in row if name not in keys}
-        added = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=~table.c.by_person)
-    else:
-        added = statement.on_conflict_do_nothing()
-    done = session.connection().execute(added.returning(*table.primary_key.columns)).first()
-    (report.known if done is None else report.added)[table.name] += 1
-
-
 def _link(session: Session, sources: Iterable[tuple[uuid.UUID, uuid.UUID]], ids: Mapping[uuid.UUID, uuid.UUID]) -> None:
     """Let products name their sources, once all videos are there."""
-    for video_id, source in sources:
-        video = session.get(Video, video_id)
-        wanted = ids.get(source, source)
-        if video is not None and session.get(Video, wanted) is not None:
-            video.source_video_id = wanted
-            session.add(video)
-            session.flush()
-        session.expunge_all()
+    videos, left = _table(_VIDEO), iter(sources)
+    named = sqlalchemy.update(videos).where(videos.c.id == sqlalchemy.bindparam("product"))
+    while page := [(product, ids.get(source, source)) for product, source in islice(left, _PAGE)]:
+        there = searching.known_ids(session, {one for pair in page for one in pair})
+        links = [{"product": one, "source": other} for one, other in page if {one, other} <= there]
+        if links:
+            session.connection().execute(named.values(source_video_id=sqlalchemy.bindparam("source")), links)
 
 
 def _table(name: str) -> sqlalchemy.Table:
