@@ -96,8 +96,8 @@ def test_videos_nobody_knows_are_added_many_at_a_time(catalogue: str) -> None:
 
 
 def test_facts_are_added_many_at_a_time(catalogue: str) -> None:
-    """Each took three statements; scenes are of one video over the border of two pages, and it had some before."""
-    videos = [_video(f"inbox/{number:03}.mp4") for number in range(300)]
+    """Each took three statements. Pages are of 200 rows and a video has 7 scenes, so that many are on both sides."""
+    videos = [_video(f"inbox/{number:03}.mp4", id=uuid.UUID(int=number + 1)) for number in range(300)]
     with session() as opened:
         opened.add_all(videos)
         opened.flush()
@@ -123,13 +123,36 @@ def test_facts_are_added_many_at_a_time(catalogue: str) -> None:
         report = _load(lines)
     finally:
         event.remove(get_engine(), "before_cursor_execute", note)
-    assert len(asked) < 60
+    assert len(asked) < 100
     assert before == {"video": 300, "tag": 300, "scene": 2 * 100}
     assert dict(report.added) == {"tag": 600, "scene": 7 * 200}
     assert dict(report.known) == {"video": 300, "scene": 7 * 100}
     assert Counter(line["table"] for line in _of(_lines())) == {"video": 300, "tag": 600, "scene": 2 * 100 + 7 * 200}
     assert {tag["row"]["by_person"] for tag in _lines() if tag.get("table") == "tag"} == {True, False}
     assert _load(lines).added == {}
+
+
+def test_two_that_are_one_by_now_have_what_is_known_of_the_first(catalogue: str) -> None:
+    """The record of ``b`` was moved to where the export has ``a``; scenes are taken of one of them, as a whole."""
+    first, second = _video("inbox/a.mp4", id=uuid.UUID(int=1)), _video("inbox/b.mp4", id=uuid.UUID(int=2))
+    second.created_at = first.created_at
+    with session() as opened:
+        opened.add_all([first, second])
+        opened.flush()
+        for video, scenes in ((first, 2), (second, 5)):
+            opened.add_all(Scene(video_id=video.id, number=n, starts_at=n, ends_at=n + 1) for n in range(1, scenes + 1))
+        opened.add(VideoTag(video_id=first.id, name="sea", confidence=0.25))
+        tagging.set_by_person(opened, second.id, "sea")
+    lines = _lines()
+    _lose()
+    with session() as opened:
+        opened.add(_video("inbox/a.mp4", id=second.id, created_at=first.created_at))
+    report = _load(lines)
+    kept = [line["row"] for line in _lines() if line.get("table") in ("scene", "tag")]
+    assert {row["video_id"] for row in kept} == {str(second.id)}
+    assert [row["number"] for row in kept if "number" in row] == [1, 2]
+    assert [row["by_person"] for row in kept if "by_person" in row] == [True]
+    assert dict(report.added) == {"scene": 2, "tag": 1}
 
 
 def _of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -23,7 +23,8 @@ from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.planning.chunk_plan import Chunk
 from tests.ffmpeg.golden import info
 
-#: Of each version, by codec: of what its encoders are given. Lines are only ever added, each with a higher version.
+#: Of each version, by codec: of what its encoders are given. Lines are only ever added, each with a higher version,
+#: but that of a version that no release has had.
 _DIGESTS: Final[dict[tuple[str, int], str]] = {
     ("h264", 1): "bb4e50b1671e6726",
     ("h264", 2): "1f87c55149f545af",  # films have levels, and the points of their frames beside them

@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy.dialects.postgresql import insert
@@ -17,9 +17,6 @@ from reelmill.catalogue.product_tables import TOGETHER
 from reelmill.catalogue.videos import searching
 
 Row = dict[str, Any]
-
-#: Rows that one statement holds: an analysis may be 100 kB.
-_PAGES: Final = {"insertmanyvalues_page_size": 200}
 
 
 @dataclass
@@ -49,6 +46,7 @@ class FactLoader:
 
     def __init__(self, session: Session, ids: Mapping[uuid.UUID, uuid.UUID], report: ImportReport):
         self._session, self._ids, self._report = session, ids, report
+        self._first: dict[tuple[str, uuid.UUID], uuid.UUID] = {}  # of a table and video: which of the export it was
         self._last: tuple[str, uuid.UUID, bool] | None = None  # the last video's of a table, and whether it had rows
 
     def load(self, table: sqlalchemy.Table, rows: Sequence[Row]) -> None:
@@ -58,12 +56,15 @@ class FactLoader:
             table: that the rows are of.
             rows: in the order of the export; changed on the way. Not more than a few thousand.
         """
+        if table.name in TOGETHER:
+            rows = self._of_the_first(table, rows)
         rows = self._owned(table, rows)
         if table.name in TOGETHER:
             rows = self._of_none_that_had_any(table, rows)
         keys = [column.name for column in table.primary_key]
-        ordered = sorted(rows, key=lambda row: bool(row.get("by_person")))
-        given = {tuple(row[name] for name in keys): row for row in ordered}  # two may be of one video by now
+        given: dict[tuple[Any, ...], Row] = {}
+        for row in sorted(rows, key=lambda row: not row.get("by_person")):  # two may be of one video by now
+            given.setdefault(tuple(row[name] for name in keys), row)
         done = 0
         for alike in _alike(given.values()):
             statement = insert(table)
@@ -73,9 +74,21 @@ class FactLoader:
             else:
                 statement = statement.on_conflict_do_nothing()
             stored = statement.returning(*table.primary_key.columns)
-            done += len(self._session.connection().execute(stored, alike, execution_options=_PAGES).all())
+            done += len(self._session.connection().execute(stored, alike).all())
         self._report.added += Counter({table.name: done})
         self._report.known += Counter({table.name: len(rows) - done})
+
+    def _of_the_first(self, table: sqlalchemy.Table, rows: Sequence[Row]) -> list[Row]:
+        """The rows, but for those of a video of the export that is another one's by now, whose rows came before."""
+        if not self._ids:
+            return list(rows)
+        owner, kept = TOGETHER[table.name], []
+        for row in rows:
+            now = self._ids.get(row[owner], row[owner])
+            if self._first.setdefault((table.name, now), row[owner]) == row[owner]:
+                kept.append(row)
+        self._report.known += Counter({table.name: len(rows) - len(kept)})
+        return kept
 
     def _owned(self, table: sqlalchemy.Table, rows: Sequence[Row]) -> list[Row]:
         """The rows whose video is there, by the ids that videos have now; others that a row names are forgotten."""

@@ -35,6 +35,7 @@ _KIND: Final = "reelmill catalogue"
 #: Lines that come last and are no rows of the catalogue: what the site has on its Prefect server.
 OF_SITE: Final = ("rule", "settings")
 _PAGE: Final = 1000  # rows read at a time
+_AT_ONCE: Final = 200  # of those that belong to videos: an analysis may be 100 kB
 _VIDEO: Final = "video"
 
 
@@ -71,15 +72,15 @@ def load(session: Session, lines: Iterable[Mapping[str, Any]]) -> ImportReport:
     tables = {table.name: table for table in _tables()}
     facts = FactLoader(session, ids, report)
     lines_left = _after_unknown(session, given, report, sources)
-    while page := list(islice(lines_left, _PAGE)):
+    while page := list(islice(lines_left, _AT_ONCE)):
         for name, alike in groupby(page, key=lambda line: str(line.get("table"))):
             table, written = tables.get(name), [line.get("row") for line in alike]
-            rows = [] if table is None else [_row(table, row) for row in written if isinstance(row, Mapping)]
-            report.left += 0 if name in OF_SITE else len(written) - len(rows)
+            typed = [] if table is None else [_row(table, row) for row in written if isinstance(row, Mapping)]
+            report.left += 0 if name in OF_SITE else len(written) - len(typed)
             if name == _VIDEO:
-                sources += _load_videos(session, rows, ids, report)
+                sources += _load_videos(session, typed, ids, report)
             elif table is not None:
-                facts.load(table, rows)
+                facts.load(table, typed)
     _link(session, sources, ids)
     return report
 

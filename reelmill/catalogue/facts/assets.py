@@ -135,7 +135,9 @@ def adopt(session: Session, assets: Sequence[Asset]) -> int:
     Returns:
         How many of them are recorded now.
     """
-    known = record(session, assets)
+    named = select(Video.id).where(col(Video.id).in_({asset.video_id for asset in assets}))
+    owners = set(session.exec(named.with_for_update(read=True, key_share=True)))
+    known = record(session, [asset for asset in assets if asset.video_id in owners])
     for asset in known:
         if asset.kind == AssetKind.THUMBNAIL:
             session.connection().execute(_shown(asset).where(col(Video.thumbnail_path).is_(None)))

@@ -29,14 +29,16 @@ def owners_now(session: Session, contents: Mapping[uuid.UUID, str | None]) -> di
             that was not read. Not more than a few thousand.
 
     Returns:
-        By the same ids, those they have now; one that is gone is left out where nothing holds what it held.
+        By the same ids, those they have now: of exact copies the one known longest. One that is gone is left out where
+        nothing holds what it held.
     """
     known = select(Video.id).where(col(Video.id).in_(contents)).with_for_update(read=True, key_share=True)
     now = {one: one for one in session.exec(known)}
     gone = {one: content.removesuffix(MENDED) for one, content in contents.items() if one not in now and content}
     if gone:
         same = select(Video.content_id, Video.id).where(col(Video.content_id).in_(gone.values()))
-        holders = dict(session.exec(same.with_for_update(read=True, key_share=True)).all())
+        oldest_last = same.order_by(col(Video.created_at).desc(), col(Video.id).desc())
+        holders = dict(session.exec(oldest_last.with_for_update(read=True, key_share=True)).all())
         now |= {one: holders[content] for one, content in gone.items() if content in holders}
     return now
 

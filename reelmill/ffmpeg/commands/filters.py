@@ -227,7 +227,7 @@ def cell(
     streams = [fitted(source.info, media[f"v:{source.info.video.index}"], size, rate)]
     options: dict[str, Any] = {**Encoding(preset="ultrafast", crf=12).options(), "f": "matroska"}
     if heard:
-        streams.append(audio(media, source.info.audio[0]))
+        streams.append(audio(media, source.info.audio[0]).filter("aresample", **without_holes(source.info.audio[0])))
         options["c:a"] = "pcm_s16le"
     streams[0], beside = points_beside(streams[0], points_of_cell(target))
     return arguments(*beside, ffmpeg.output(*streams, media_url(target), **options))

@@ -227,13 +227,15 @@ def _second_look(film: Path, kind: FindingKind, expected: ExpectedFrame, late: f
     first, segment, at = first_frame_time(film), expected.segment, expected.request.at - late
     with SourceFrameReader(segment.path, exact=True) as source:
         about = FramesAbout(expected.at)
-        wanted = [_Look.of_source(frame, expected.shown) for frame in about.passing(source.around(expected.at, _REACH))]
+        around = enumerate(about.passing(source.around(expected.at, _REACH)))
+        every = max(1, round(2 * _REACH * source.rate) // _MOST)
+        wanted = [_Look.of_source(frame, expected.shown) for number, frame in around if number % every == 0]
     if detail_is_explained(film, at + first, kind, expected, about.kept()):
         return None
     with SourceFrameReader(film, exact=True) as made:
-        around = made.around(at + first, 2 * _REACH)
-        got = [_Look(frame.at - first, (raster(frame.frame, segment.box),)) for frame in around]
-    fault = _common_fault(expected, at, _thinned(wanted), got)
+        shown = made.around(at + first, 2 * _REACH)
+        got = [_Look(frame.at - first, (raster(frame.frame, segment.box),)) for frame in shown]
+    fault = _common_fault(expected, at, wanted, got)
     if fault is None or (fault is not kind and detail_is_explained(film, at + first, fault, expected, about.kept())):
         return None
     return fault
@@ -274,10 +276,6 @@ def detail_is_explained(
     planes = [plane for plane in fine if plane is not None]
     noise = share_of_noise(planes[1], [planes[0], planes[2]]) if len(planes) == _AROUND else 0.0
     return expected.segment.detail.explains(fault, coded_bits(film, at, _SPENT_AROUND), noise)
-
-
-def _thinned(frames: Sequence[_Look]) -> Sequence[_Look]:
-    return frames[:: max(1, len(frames) // _MOST)]
 
 
 def _common_fault(

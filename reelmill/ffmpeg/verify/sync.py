@@ -91,7 +91,7 @@ def synchrony(source_path: Path, source: Timing, made_path: Path, made: Timing) 
 
 
 def segment_lags(path: Path, first: float, segments: Sequence[FilmSegment], length: float) -> Iterator[Finding]:
-    """What of a film's audio comes at another time than in its sources.
+    """What of a film's audio comes at another time than in its sources, or is another's.
 
     Args:
         path: the film.
@@ -115,16 +115,18 @@ def segment_lags(path: Path, first: float, segments: Sequence[FilmSegment], leng
 def _segment_lag(path: Path, first: float, segment: FilmSegment, allowed: float) -> Finding | None:
     with open_media(segment.path) as container:
         start = (container.start_time or 0) / 1_000_000
-    in_step = []
+    lags = []
     for begin, compared in _places_of(segment):
         at = segment.shown(begin)
         places = AudioPosition(segment.path, 0, start + begin), AudioPosition(path, 0, first + at)
         lag = measured_lag(*places, compared)
-        in_step.append(lag is not NoLag.OTHER and (isinstance(lag, NoLag) or abs(lag) <= allowed))
-        late = None if in_step[-1] else _lateness(lag, *places, compared, allowed)
+        if lag in (NoLag.SILENT, NoLag.GONE, NoLag.UNKNOWN) or (not isinstance(lag, NoLag) and abs(lag) <= allowed):
+            continue
+        late = _lateness(lag, *places, compared, allowed)
         if late is not None:
             return replace(late, at=at, until=at + compared)
-    if len(in_step) > 1 and not any(in_step):  # and late by nothing that its halves are late by, too
+        lags.append(lag)
+    if len(lags) > 1 and NoLag.OTHER in lags:  # in step nowhere, and late by nothing that both halves are late by
         return Finding(FindingKind.OTHER_AUDIO, at=segment.at, until=segment.at + segment.length)
     return None
 
@@ -150,13 +152,14 @@ def _lateness(
     half = compared / 2
     later = [replace(place, begin=place.begin + half) for place in (source, made)]
     halves = measured_lag(source, made, half), measured_lag(later[0], later[1], half)
-    lags = [one for one in (lag, *halves) if not isinstance(one, NoLag)]  # what drifts is alike for short alone
-    if any(isinstance(one, NoLag) for one in halves) or min(map(abs, lags)) <= allowed:
+    before, after = halves
+    if isinstance(before, NoLag) or isinstance(after, NoLag) or before * after <= 0:
         return None
-    apart = max(lags) - min(lags)
-    if apart > LIMIT + _STRETCHED * half:
+    late = (before + after) / 2 if isinstance(lag, NoLag) else lag  # what drifts is alike for short alone
+    apart = max(late, before, after) - min(late, before, after)
+    if abs(late) <= allowed or apart > LIMIT + _STRETCHED * half:
         return None
-    return Finding(FindingKind.OUT_OF_SYNC if apart <= LIMIT else FindingKind.DRIFTING, got=lags[0], limit=allowed)
+    return Finding(FindingKind.OUT_OF_SYNC if apart <= LIMIT else FindingKind.DRIFTING, got=late, limit=allowed)
 
 
 def _pairs(source: Timing, made: Timing) -> list[tuple[int, AudioTiming, AudioTiming | None]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
+from reelmill.catalogue.engine import session
+from reelmill.catalogue.facts import assets as facts
 from reelmill.catalogue.models import Asset, AssetKind, Video
+from reelmill.errors import ChangedMeanwhile
 from reelmill.operations.context import Workbench
 from reelmill.operations.recipe import SourceContent
 
@@ -56,6 +59,26 @@ def rows(
         )
         for path, role in assets.items()
     ]  # fmt: skip
+
+
+def record(video: Video, assets: Sequence[Asset]) -> list[Asset]:
+    """Put the rows of a video's assets into the catalogue.
+
+    Args:
+        video: the record of what they were made of.
+        assets: as ``rows`` returns them.
+
+    Returns:
+        They, by the id that the video has now, see ``owners_now``.
+
+    Raises:
+        ChangedMeanwhile: the video has left the catalogue.
+    """
+    with session() as opened:
+        recorded = facts.record(opened, assets)
+    if assets and not recorded:
+        raise ChangedMeanwhile(f"{video.path} left the catalogue while it was looked at; scan it.", video.path)
+    return recorded
 
 
 def named(path: str) -> Asset | None:

@@ -20,8 +20,6 @@ from pydantic import BaseModel, ConfigDict
 from reelmill.analysis.frames.seek_reader import KeyframeReader, SeekingReader, keyframes
 from reelmill.analysis.frames.tiles import Pixels, draw
 from reelmill.analysis.storyboard_layout import SHEET, Cue, Tile, place_of, plan, tile_size, webvtt
-from reelmill.catalogue.engine import session
-from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import AssetKind, Video
 from reelmill.errors import NotAVideo
 from reelmill.ffmpeg.reading.probe import MediaInfo, VideoTrack
@@ -95,8 +93,7 @@ def make_storyboard(
                 place_file(bench.root, key, folder / Path(relative).name, relative)
     roles = {sheet: Role(AssetKind.SHEET, number) for number, sheet in enumerate(made.sheets, 1)}
     rows = asset_rows.rows(bench, video, content, key, roles | {made.path: Role(AssetKind.STORYBOARD)})
-    with session() as opened:
-        assets.record(opened, rows)
+    asset_rows.record(video, rows)
     bench.report.line(f"output: {made.path}, {plural(made.tiles, 'tile')} on {plural(len(made.sheets), 'sheet')}")
     return made
 

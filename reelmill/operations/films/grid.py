@@ -13,6 +13,7 @@ from reelmill.errors import InputError, WrongParameter
 from reelmill.ffmpeg.codecs import WEB
 from reelmill.ffmpeg.commands import filters
 from reelmill.ffmpeg.encoding import Encoding
+from reelmill.ffmpeg.reading.audio.audio_jitter import with_jitter
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import Expectation, verify
 from reelmill.operations import size_estimates
@@ -110,7 +111,8 @@ def read_cells(bench: Workbench, videos: Sequence[Video]) -> list[filters.Cell]:
     """
     cells = []
     for video in videos:
-        cells.append(filters.Cell(*readable(bench, video, bench.source(video))))
+        path, info = readable(bench, video, bench.source(video))
+        cells.append(filters.Cell(path, with_jitter(path, info)))
         bench.transcoder.require_tone_mapping(cells[-1].info)
     return cells
 
@@ -199,7 +201,7 @@ class _SmallCells:
 
         of = recipe(
             "cell", [content(self.chunks.bench, video, cell)],
-            size=size, rate=str(planned.rate), length=str(planned.length), sound=heard,
+            size=size, rate=str(planned.rate), length=str(planned.length), sound=heard, holes="filled",
         )  # fmt: skip
         path = self.chunks.single(of, name, encode).path
         return filters.Cell(path, probe(path))

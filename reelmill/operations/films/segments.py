@@ -9,6 +9,7 @@ from fractions import Fraction
 from reelmill.ffmpeg.commands import montage
 from reelmill.ffmpeg.commands.montage import Montage, TimeRange
 from reelmill.ffmpeg.geometry import web_size
+from reelmill.ffmpeg.reading.audio.audio_jitter import with_jitter
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.seeking import seek_points
 from reelmill.ffmpeg.verify import Expectation, FilmSegment
@@ -37,7 +38,7 @@ def cut(work: FilmWork, source: ReadableVideo, intervals: Sequence[TimeRange], r
     Raises:
         GpuBusy, FfmpegFailed, ProcessStalled, DiskFull, OutputRejected: it went wrong; nothing was published.
     """
-    path, info, recipe_key = source.path, source.info, work.product.recipe
+    path, info, recipe_key = source.path, with_jitter(source.path, source.info), work.product.recipe
     length = sum((end - start for start, end in intervals), Fraction(0))
     cuts = Montage(path, info, intervals, seek_points(path, [start for start, _ in intervals]))
     rate = cuts.rate

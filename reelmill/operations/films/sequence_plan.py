@@ -14,6 +14,7 @@ from reelmill.catalogue.models import Video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.commands import concat
 from reelmill.ffmpeg.geometry import web_size
+from reelmill.ffmpeg.reading.audio.audio_jitter import with_jitter
 from reelmill.ffmpeg.reading.audio.loudness import SILENCE
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.stream_copy import CopyableTrack, Form, NotCopyable, copyable_track, shown_interval
@@ -109,6 +110,7 @@ def read_source(bench: Workbench, video: Video) -> SequenceSource:
     except NotCopyable as error:
         track = str(error)
     content = bench.content(video, path, info.video.number)
+    info = with_jitter(path, info)
     return SequenceSource(video, path, info, begin, seconds, track, content)
 
 

@@ -9,8 +9,6 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from reelmill.catalogue.engine import session
-from reelmill.catalogue.facts import assets
 from reelmill.catalogue.models import AssetKind
 from reelmill.errors import OutputRejected, WrongParameter
 from reelmill.ffmpeg.commands import gif
@@ -149,8 +147,7 @@ def compile_gif(
     room = round(_ENOUGH * max_mb * _MB)  # the most an attempt takes
     reused = files_once(bench, key, {relative: write}, room=room)
     made = read_gif(final) if reused else written[-1]
-    with session() as catalogue:
-        assets.record(catalogue, asset_rows.rows(bench, video, opened.content, key, {relative: Role(AssetKind.GIF)}))
+    asset_rows.record(video, asset_rows.rows(bench, video, opened.content, key, {relative: Role(AssetKind.GIF)}))
     bench.report.line(f"output: {relative}, {final.stat().st_size} bytes")
     bench.report.progress(1.0, "done")
     return GifResult(

@@ -20,6 +20,7 @@ from reelmill.errors import WrongParameter
 from reelmill.ffmpeg.commands import montage
 from reelmill.ffmpeg.commands.montage import Montage, TimeRange
 from reelmill.ffmpeg.geometry import web_size
+from reelmill.ffmpeg.reading.audio.audio_jitter import with_jitter
 from reelmill.ffmpeg.reading.audio.loudness import integrated_loudness
 from reelmill.ffmpeg.reading.probe import MediaInfo
 from reelmill.ffmpeg.reading.seeking import seek_points
@@ -227,7 +228,8 @@ class _FadedFilm:
         Returns:
             Its frames and its audio, and how both are made in one go.
         """
-        source, info, ranges, fades, change = self.source, self.info, self.ranges, self.fades, self.change
+        source, ranges, fades, change = self.source, self.ranges, self.fades, self.change
+        info = with_jitter(source, self.info)
         cuts = Montage(source, info, ranges, seek_points(source, [start for start, _ in ranges]), fades)
         seen = FrameSequence(
             name="the film",

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict
 
 from reelmill.analysis.scenes.transitions import VERSION, Interval
 from reelmill.catalogue.engine import session
-from reelmill.catalogue.facts import assets
 from reelmill.catalogue.facts.product_sources import SourceSegment
 from reelmill.catalogue.models import AssetKind
 from reelmill.catalogue.videos import scenes
@@ -143,8 +142,7 @@ def _images(bench: Workbench, opened: ReadableVideo, ranges: Sequence[Interval])
     files_once(bench, key, {**writers, contact_sheet: partial(scene_images.write_sheet, opened.path, middles)})
     roles = {path: Role(AssetKind.SCENE_IMAGE, number) for number, path in enumerate(images, 1)}
     roles[contact_sheet] = Role(AssetKind.CONTACT_SHEET)
-    with session() as catalogue:
-        assets.record(catalogue, asset_rows.rows(bench, opened.video, opened.content, key, roles))
+    asset_rows.record(opened.video, asset_rows.rows(bench, opened.video, opened.content, key, roles))
     return images, contact_sheet
 
 

@@ -109,9 +109,9 @@ def thumbnail(
     files_once(bench, key, {relative: lambda target: _write_still(bench, opened, target, at, width, exact)})
     shown_height, shown_width = _pixels(final).shape[:2]
     rows = asset_rows.rows(bench, video, opened.content, key, {relative: Role(AssetKind.THUMBNAIL)})
+    (thumbnail_row,) = asset_rows.record(video, rows)
     with session() as catalogue:
-        for thumbnail in assets.record(catalogue, rows):
-            assets.show(catalogue, thumbnail)
+        assets.show(catalogue, thumbnail_row)
     bench.report.line(f"output: {relative}, {final.stat().st_size} bytes")
     board = make_storyboard(bench, video, source, info, opened.content) if storyboard else None
     bench.report.progress(1.0, "done")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.facts.verdicts import outweighs
 from reelmill.catalogue.models import OF_BYTES, Video, utc_now
+from reelmill.catalogue.videos import searching
 from reelmill.catalogue.videos.naming import resolve_video
 from reelmill.errors import InputError
 from reelmill.ffmpeg.reading.decode import check_whole, check_windows
@@ -80,9 +81,8 @@ def validate(bench: Workbench, video_id: str, *, depth: Depth = "quick") -> Vali
     state, examined = read_steady(path, partial(_examine, bench, path, depth), video.path)
     info = examined.info
     with session() as opened:
-        video = opened.get(Video, video.id) or resolve_video(
-            opened, video.path
-        )  # an import gave it its earlier id back
+        by_path = searching.by_path(opened, video.path)  # an import may have given it its earlier id back
+        video = opened.get(Video, video.id) or by_path or searching.get_video(opened, video.id)
         changed = not is_intact(bench.root, video)
         reason = examined.reason or (None if changed else _rotten(video, state, examined))
         if changed:
