@@ -227,15 +227,13 @@ def _second_look(film: Path, kind: FindingKind, expected: ExpectedFrame, late: f
     first, segment, at = first_frame_time(film), expected.segment, expected.request.at - late
     with SourceFrameReader(segment.path, exact=True) as source:
         about = FramesAbout(expected.at)
-        around = enumerate(about.passing(source.around(expected.at, _REACH)))
-        every = max(1, round(2 * _REACH * source.rate) // _MOST)
-        wanted = [_Look.of_source(frame, expected.shown) for number, frame in around if number % every == 0]
+        wanted = [_Look.of_source(frame, expected.shown) for frame in about.passing(source.around(expected.at, _REACH))]
     if detail_is_explained(film, at + first, kind, expected, about.kept()):
         return None
     with SourceFrameReader(film, exact=True) as made:
         shown = made.around(at + first, 2 * _REACH)
         got = [_Look(frame.at - first, (raster(frame.frame, segment.box),)) for frame in shown]
-    fault = _common_fault(expected, at, wanted, got)
+    fault = _common_fault(expected, at, wanted[:: max(1, len(wanted) // _MOST)], got)
     if fault is None or (fault is not kind and detail_is_explained(film, at + first, fault, expected, about.kept())):
         return None
     return fault

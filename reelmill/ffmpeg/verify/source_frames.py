@@ -22,7 +22,6 @@ _STEPS_BACK: Final = (0, 3, 12, 60, float("inf"))
 _FEW: Final = 10
 #: A seek to a little before a window's end, in seconds, so that a keyframe on it counts as the next window's.
 _ASIDE: Final = 0.001
-_USUAL_RATE: Final = 25
 #: So many frames are kept about a moment.
 _ABOUT: Final = 3
 
@@ -147,11 +146,6 @@ class SourceFrameReader:
     ) -> None:
         self._reader.container.close()
         self._scout.container.close()
-
-    @property
-    def rate(self) -> float:
-        """Frames a second, on average; of a file that does not say, what ffmpeg takes."""
-        return float(self._reader.stream.average_rate or _USUAL_RATE)
 
     def within(self, begin: float, end: float) -> SourceFrame | None:
         """A frame that begins in a window: a keyframe where it has one, else the first that others build on.
