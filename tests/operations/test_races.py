@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from sqlmodel import select
 from reelmill.catalogue.engine import session
 from reelmill.catalogue.exports import transfer
 from reelmill.catalogue.models import Video
-from reelmill.errors import FfmpegFailed, FileMissing
+from reelmill.errors import ChangedMeanwhile, FfmpegFailed, FileMissing
 from reelmill.operations.context import Workbench
 from reelmill.operations.derived.perceptual_hash_cache import perceptual_hashes
 from reelmill.operations.jobs.compile_gif import compile_gif
@@ -108,13 +109,17 @@ def test_a_source_that_is_renamed_while_its_copy_is_made(bench: Workbench, when:
     _check_one_copy(bench, "inbox/b.mp4")
 
 
-@pytest.mark.parametrize("when", ["input:", "in one go", "command:", _PUBLISHING])
-def test_an_import_that_gives_a_video_its_earlier_id_back_while_its_copy_is_made(bench: Workbench, when: str) -> None:
-    source = clip(bench.root.folder("inbox") / "a.mp4", seconds=1, size="64x48")
+def _forget_all() -> None:
+    with session() as opened:
+        opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
+
+
+def _recorded_anew(bench: Workbench, source: Path) -> tuple[Video, Video, Callable[[], None]]:
+    """A video as an export has it, as a scan has recorded it since, and what imports that export."""
     earlier = add(bench, source)
     with session() as opened:
         lines: list[dict[str, Any]] = json.loads(json.dumps(list(transfer.rows(opened))))
-        opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
+    _forget_all()
     video = add(bench, source)
     assert video.id != earlier.id
 
@@ -122,6 +127,13 @@ def test_an_import_that_gives_a_video_its_earlier_id_back_while_its_copy_is_made
         with session() as opened:
             assert transfer.load(opened, lines).renamed == 1
 
+    return earlier, video, load
+
+
+@pytest.mark.parametrize("when", ["input:", "in one go", "command:", _PUBLISHING])
+def test_an_import_that_gives_a_video_its_earlier_id_back_while_its_copy_is_made(bench: Workbench, when: str) -> None:
+    source = clip(bench.root.folder("inbox") / "a.mp4", seconds=1, size="64x48")
+    earlier, video, load = _recorded_anew(bench, source)
     notes = _Meanwhile(load, when)
     made = _encode(replace(bench, report=notes), video)
     assert notes.done
@@ -153,16 +165,7 @@ def test_an_import_that_gives_a_video_its_earlier_id_back_while_it_is_looked_at(
 ) -> None:
     """What is found, and the images that are made, are of the video by the id that it has then."""
     source = clip(bench.root.folder("inbox") / "a.mp4", seconds=4, size="64x48")
-    earlier = add(bench, source)
-    with session() as opened:
-        lines: list[dict[str, Any]] = json.loads(json.dumps(list(transfer.rows(opened))))
-        opened.connection().execute(text("TRUNCATE catalogue.video CASCADE"))
-    video = add(bench, source)
-
-    def load() -> None:
-        with session() as opened:
-            assert transfer.load(opened, lines).renamed == 1
-
+    earlier, video, load = _recorded_anew(bench, source)
     notes = _Meanwhile(load, "")
     job(replace(bench, report=notes), str(video.id))
     assert notes.done
@@ -173,6 +176,17 @@ def test_an_import_that_gives_a_video_its_earlier_id_back_while_it_is_looked_at(
         shown = opened.get_one(Video, earlier.id).thumbnail_path
         assert (shown is not None) == (job is thumbnail)
         assert opened.exec(select(Video.id)).all() == [earlier.id]
+
+
+@pytest.mark.parametrize("job", [job for job, tables in _FINDERS if tables & {"asset", "tag"}])
+def test_a_video_that_leaves_the_catalogue_while_it_is_looked_at(
+    bench: Workbench, job: Callable[[Workbench, str], object]
+) -> None:
+    video = add(bench, clip(bench.root.folder("inbox") / "a.mp4", seconds=2, size="64x48"))
+    notes = _Meanwhile(_forget_all, "")
+    with pytest.raises(ChangedMeanwhile, match=r"inbox/a\.mp4 left the catalogue while it was looked at; scan it\."):
+        job(replace(bench, report=notes), str(video.id))
+    assert notes.done
 
 
 def test_two_copies_at_once_of_one_file_by_two_names(bench: Workbench) -> None:
