@@ -18,10 +18,13 @@ from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.frames.raster import Raster, raster
 from reelmill.ffmpeg.reading.probe import probe
 from reelmill.ffmpeg.verify import (
+    DetailAsked,
     Expectation,
+    FilmSegment,
     Source,
     examine,
     faststart,
+    frames_beside,
     frames_compared,
     lasts,
     verify,
@@ -355,13 +358,21 @@ def test_a_source_is_read_once_to_prove_its_copy(tmp_path: Path, kind: str) -> N
     assert read < 2.2 * source.stat().st_size, read / source.stat().st_size
 
 
+#: What is looked at again, all around: frames that are upside down, and what is coarse among frames at another rate.
+_LOOKED_AT_AGAIN = {
+    FindingKind.UPSIDE_DOWN: ("-vf", "vflip"),
+    FindingKind.COARSE: ("-r", "50", "-crf", "51"),
+}
+
+
+@pytest.mark.parametrize("kind", _LOOKED_AT_AGAIN)
 def test_frames_are_not_held_where_all_around_a_suspect_is_compared(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: FindingKind
 ) -> None:
     """A second of 4K would be 700 MB."""
     source, made = tmp_path / "source.mp4", tmp_path / "made.mp4"
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=60:d=2", source)
-    ffmpeg("-i", source, "-vf", "negate", *_FRONT, made)
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=256x144:r=60:d=2", "-crf", "12", source)
+    ffmpeg("-i", source, *_LOOKED_AT_AGAIN[kind], *_FRONT, made)
     shrunk, most = itertools.count(), 0
 
     def counting(*given: Any, **named: Any) -> Raster:
@@ -370,11 +381,14 @@ def test_frames_are_not_held_where_all_around_a_suspect_is_compared(
             most = max(most, sum(type(one) is SourceFrame for one in gc.get_objects()))
         return raster(*given, **named)
 
-    monkeypatch.setattr(frames_compared, "raster", counting)
-    proof = examine(made, Expectation(source=Source(source, probe(source))))
-    assert [finding.kind for finding in proof.findings] == [FindingKind.NEGATIVE]
-    assert next(shrunk) > 200, "all around some suspects was compared"
-    assert most < 20, "of 42 and 84"
+    for module in (frames_compared, frames_beside):
+        monkeypatch.setattr(module, "raster", counting)
+    detail = DetailAsked(crf=23)
+    segments = (FilmSegment(source, 0.0, 2.0, at=0.0, heard=False, detail=detail, retimed=kind is FindingKind.COARSE),)
+    proof = examine(made, Expectation(segments=segments))
+    assert kind in {finding.kind for finding in proof.findings}
+    assert next(shrunk) > 100, "all around some suspects was compared"
+    assert most < 20, "of 42 and more"
 
 
 def test_nothing_is_changed(good: Path, tmp_path: Path) -> None:
