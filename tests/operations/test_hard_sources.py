@@ -26,6 +26,8 @@ from reelmill.ffmpeg.verify.companions import companions_of
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.clip_generate import clip_generate
 from reelmill.operations.jobs.compile_gif import compile_gif
+from reelmill.operations.jobs.compile_mega import compile_mega
+from reelmill.operations.jobs.compile_quad import compile_quad
 from reelmill.operations.jobs.reencode import reencode
 from reelmill.operations.jobs.thumbnail_generate import thumbnail
 from reelmill.operations.jobs.validate import validate
@@ -622,6 +624,17 @@ def test_a_clip_across_another_depth_has_every_frame_once(bench: Workbench, tmp_
         )
     )
     assert check_whole(made).frames == 25
+
+
+@pytest.mark.parametrize("count", [4, 9])
+def test_a_cell_of_another_depth_does_not_begin_the_others_anew(bench: Workbench, tmp_path: Path, count: int) -> None:
+    """Each film is held against what all of its cells show; of nine each is made small first."""
+    inbox = bench.root.folder("inbox")
+    deeper = Path(shutil.move(_deeper(tmp_path), inbox / "deeper.mkv"))
+    paths = [deeper, *(clip(inbox / f"{number}.mp4", seconds=2, sound=0) for number in range(1, count))]
+    ids = [str(add(bench, path).id) for path in paths]
+    made = compile_quad(bench, ids) if count == 4 else compile_mega(bench, ids, layout="3x3")
+    assert check_whole(bench.root.path / made.path).frames == 50
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,7 @@ def cell(
     Returns:
         ffmpeg's arguments.
     """
-    media = ffmpeg.input(media_url(source.path), t=seconds(length))
+    media = _opened(source, t=seconds(length))
     streams = [fitted(source.info, media[f"v:{source.info.video.index}"], size, rate)]
     options: dict[str, Any] = {**Encoding(preset="ultrafast", crf=12).options(), "f": "matroska"}
     if heard:
@@ -231,6 +231,13 @@ def cell(
         options["c:a"] = "pcm_s16le"
     streams[0], beside = points_beside(streams[0], points_of_cell(target))
     return arguments(*beside, ffmpeg.output(*streams, media_url(target), **options))
+
+
+def _opened(cell: Cell, **reading: Any) -> Any:
+    """A cell's file as an input of ffmpeg-python."""
+    # Frames of another size or depth go on through the same filters, the first of which scales them: filters that begin
+    # anew would begin the other cells anew, too.
+    return ffmpeg.input(media_url(cell.path), reinit_filter=0, **reading)
 
 
 def points_of_cell(target: Path) -> Path:
@@ -280,7 +287,7 @@ def stacked_cells(cells: Sequence[Cell], form: GridForm, first: int = 0) -> Any:
     """The video of ``grid`` from the frame at ``first`` on, filtered; they never end."""
     columns = form.columns
     width, height = (side // columns for side in form.size)
-    videos = [ffmpeg.input(media_url(cell.path))[f"v:{cell.info.video.index}"] for cell in cells]
+    videos = [_opened(cell)[f"v:{cell.info.video.index}"] for cell in cells]
     videos = _split_where_shared(videos, "split")
     small = [
         fitted(cell.info, video, (width, height), form.rate).filter("tpad", stop_mode="clone", stop=-1)
@@ -295,7 +302,7 @@ def stacked_cells(cells: Sequence[Cell], form: GridForm, first: int = 0) -> Any:
 def mixed_cells(cells: Sequence[Cell], form: GridForm) -> Any:
     """The audio of ``grid``, filtered: that of the heard cells."""
     heard = [cells[index] for index in form.heard]
-    tracks = [audio(ffmpeg.input(media_url(cell.path)), cell.info.audio[0]) for cell in heard]
+    tracks = [audio(_opened(cell), cell.info.audio[0]) for cell in heard]
     streams = [
         stream.filter("aresample", 48000, first_pts=0, **without_holes(cell.info.audio[0])).filter("apad")
         for cell, stream in zip(heard, _split_where_shared(tracks, "asplit"), strict=True)
