@@ -29,13 +29,14 @@ from reelmill.ffmpeg.commands.excerpt import excerpt
 from reelmill.ffmpeg.commands.filters import (
     AAC,
     FASTSTART,
+    SAMPLE_RATE,
     UNLABELLED,
     arguments,
+    filled,
     fitted,
     levelled,
     mixable,
     seconds,
-    without_holes,
 )
 from reelmill.ffmpeg.finding import Finding, FindingKind
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media
@@ -43,8 +44,6 @@ from reelmill.ffmpeg.reading.seeking import SeekPoint
 from reelmill.ffmpeg.reading.stream_copy import Form
 from reelmill.ffmpeg.reading.tracks import AudioTrack
 
-#: Audio of all segments, in Hz.
-SAMPLE_RATE: Final = 48_000
 _FADE: Final = Fraction(20, 1000)  # of each segment's audio, so that a join does not click
 #: Frames that encoded segments read ahead at most.
 DELAY: Final = 2
@@ -85,7 +84,7 @@ def segment_audio(
     else:
         seek_point = seek_point or SeekPoint(Fraction(0))
         heard = mixable(excerpt(source, seek_point, seek_point.shown).audio(track.index), track)
-        heard = heard.filter("aresample", SAMPLE_RATE, first_pts=0, **without_holes(track))
+        heard = filled(heard, track)
         heard = heard.filter("aformat", sample_fmts="fltp", channel_layouts="stereo")
         heard = levelled(heard, gain)
     heard = heard.filter("apad", whole_len=samples).filter("atrim", end_sample=samples)

@@ -33,6 +33,8 @@ _ABOVE: Final = "T"
 _HOLE: Final = 0.008
 #: How many times the jitter of a track's times must be missing.
 _JITTERS: Final = 2
+#: Audio of films, in Hz.
+SAMPLE_RATE: Final = 48_000
 AAC: Final = {"c:a": "aac", "b:a": "128k"}
 FASTSTART: Final = {"movflags": "+faststart"}
 #: A film has no labels of the videos that it was put together from: no places, devices or comments, no chapters.
@@ -94,6 +96,11 @@ def levelled(stream: Any, gain: float) -> Any:
 def without_holes(track: AudioTrack) -> dict[str, Any]:
     """Options of ``aresample`` that fill an audio track's holes with silence: players that ignore them would drift."""
     return {"async": 1, "min_hard_comp": f"{max(_HOLE, _JITTERS * track.jitter):.3f}"}
+
+
+def filled(heard: Any, track: AudioTrack) -> Any:
+    """The stream of an audio track from the moment 0 on, as films have it, without its holes."""
+    return heard.filter("aresample", SAMPLE_RATE, first_pts=0, **without_holes(track))
 
 
 def text_subtitles(info: MediaInfo) -> tuple[int, ...]:
@@ -304,7 +311,7 @@ def mixed_cells(cells: Sequence[Cell], form: GridForm) -> Any:
     heard = [cells[index] for index in form.heard]
     tracks = [audio(_opened(cell), cell.info.audio[0]) for cell in heard]
     streams = [
-        stream.filter("aresample", 48000, first_pts=0, **without_holes(cell.info.audio[0])).filter("apad")
+        filled(stream, cell.info.audio[0]).filter("apad")
         for cell, stream in zip(heard, _split_where_shared(tracks, "asplit"), strict=True)
     ]
     mixed = streams[0] if len(streams) == 1 else ffmpeg.filter(streams, "amix", inputs=len(streams), normalize=1)

@@ -18,11 +18,11 @@ from reelmill.ffmpeg.commands.filters import (
     SDR_TAGS,
     UNLABELLED,
     arguments,
+    filled,
     levelled,
     mixable,
     seconds,
     shown,
-    without_holes,
 )
 from reelmill.ffmpeg.commands.frame_points import points_beside
 from reelmill.ffmpeg.encoding import Encoding
@@ -170,7 +170,7 @@ def _segment(montage: Montage, segment: TimeRange, seek_point: SeekPoint, frames
     streams = [video.filter("trim", end_frame=frames).filter("format", "yuv420p")]
     if info.audio_tracks:
         heard = mixable(media.audio(info.audio[0].index), info.audio[0])
-        heard = heard.filter("aresample", 48000, first_pts=0, **without_holes(info.audio[0]))
+        heard = filled(heard, info.audio[0])
         streams.append(_exact_audio(heard, frames / rate, late / rate, soft=soft))
     return streams
 

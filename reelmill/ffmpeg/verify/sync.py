@@ -151,8 +151,7 @@ def _lateness(
     """How audio is late, if both of its halves show it: what repeats itself is like itself elsewhere by chance."""
     half = compared / 2
     later = [replace(place, begin=place.begin + half) for place in (source, made)]
-    halves = measured_lag(source, made, half), measured_lag(later[0], later[1], half)
-    before, after = halves
+    before, after = measured_lag(source, made, half), measured_lag(later[0], later[1], half)
     if isinstance(before, NoLag) or isinstance(after, NoLag) or before * after <= 0:
         return None
     late = (before + after) / 2 if isinstance(lag, NoLag) else lag  # what drifts is alike for short alone

@@ -140,7 +140,7 @@ class _SequenceMaker:
         self._add_frames(source, segment, Share(report, *bounds))
         change: float | None = None
         if self._heard:
-            samples = round(end * concat.SAMPLE_RATE) - round(begin * concat.SAMPLE_RATE)
+            samples = round(end * filters.SAMPLE_RATE) - round(begin * filters.SAMPLE_RATE)
             change = self._add_audio(source, segment, samples, Share(report, bounds[1], bounds[1]))
         how = "joined as it is" if segment.copied else f"encoded: {segment.why}"
         report.line(f"segment {len(self._made) + 1}: {source.video.path}, {how}")
