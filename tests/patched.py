@@ -65,10 +65,49 @@ def shown_at_zero(source: Path, target: Path) -> Path:
     return target
 
 
+def joined_flash(target: Path, first: Path, second: Path, *, after: float) -> Path:
+    """Two FLVs as one, the second beginning so many seconds after the first did: their headers stand where they came.
+
+    Tags have their times in 24 bits and the eight above those (FLV 10.1, E.4.1).
+    """
+    data, late = bytearray(second.read_bytes()), round(after * 1000)
+    begin = at = int.from_bytes(data[5:9], "big") + 4
+    while at + 11 <= len(data):
+        time = (int.from_bytes(data[at + 7 : at + 8] + data[at + 4 : at + 7], "big") + late).to_bytes(4, "big")
+        data[at + 4 : at + 8] = time[1:] + time[:1]
+        at += 11 + int.from_bytes(data[at + 1 : at + 4], "big") + 4
+    target.write_bytes(first.read_bytes() + data[begin:])
+    return target
+
+
+def same_time(source: Path) -> Path:
+    """An mp4 with frames between frames, of which one is to be shown with another (ISO/IEC 14496-12, 8.6.1)."""
+    data = bytearray(source.read_bytes())
+    table, step = data.index(b"ctts"), int.from_bytes(data[data.index(b"stts") + 16 :][:4], "big")
+    entries = range(table + 12, table + 12 + 8 * int.from_bytes(data[table + 8 : table + 12], "big"), 8)
+    single = next(at for at in entries if struct.unpack_from(">I", data, at)[0] == 1)
+    struct.pack_into(">I", data, single + 4, struct.unpack_from(">I", data, single + 4)[0] + step)
+    source.write_bytes(data)
+    return source
+
+
 def joined(target: Path, *parts: Path) -> Path:
     """Transport streams one after the other, as recorders and people join them: the clock of each as it was."""
     target.write_bytes(b"".join(part.read_bytes() for part in parts))
     return target
+
+
+def with_lost_packets(source: Path, track: int) -> Path:
+    """A transport stream of which each fortieth packet of a track was not received (ISO/IEC 13818-1, 2.4.3.2)."""
+    data, kept, place = source.read_bytes(), list[bytes](), 0
+    for at in range(0, len(data), 188):
+        packet = data[at : at + 188]
+        ours = int.from_bytes(packet[1:3], "big") & 0x5FFF == track  # and goes on with what began in one before
+        place += ours
+        if not ours or place % 40 != 5:
+            kept.append(packet)
+    source.write_bytes(b"".join(kept))
+    return source
 
 
 def promising_frames(source: Path, target: Path, frames: int) -> Path:

@@ -15,6 +15,7 @@ from reelmill.ffmpeg.commands.montage import rate_of
 from reelmill.ffmpeg.encoding import Encoding
 from reelmill.ffmpeg.geometry import web_size
 from reelmill.ffmpeg.reading.probe import MediaInfo
+from reelmill.ffmpeg.reading.tracks import AudioTrack
 
 _USUAL_CRF: Final = 23  # that ``Codec.bits_a_pixel`` counts at
 #: Steps of crf that halve the bits. Source: trac.ffmpeg.org/wiki/Encode/H.264, "CRF".
@@ -23,6 +24,8 @@ _HALVING: Final = 6
 _OF_SOURCE: Final = 3
 _AAC: Final = 128_000 / 8  # bytes a second and track: ``filters.AAC``
 _AC3: Final = 640_000 / 8  # bytes a second and track, at most (ATSC A/52, table 5.18)
+_LOSSLESS: Final = ("pcm_", "flac", "alac", "truehd", "mlp", "dts")  # the last one may be
+_SAMPLE: Final = 4  # bytes, at most
 _PCM: Final = 48_000 * 2 * 2  # bytes a second of 16-bit stereo
 #: Container and rounding.
 _MARGIN: Final = 1.05
@@ -77,9 +80,15 @@ def film(info: MediaInfo, length: Fraction | None, encoding: Encoding, *, tracks
 
 
 def companions(info: MediaInfo) -> int:
-    """Bytes of the audio of a video as it is, in a file of its own: what AC-3 takes at most."""
+    """Bytes of the audio of a video as it is, in a file of its own."""
     length = info.duration or info.video.duration
-    return info.size if length is None else min(info.size, round(info.audio_tracks * _AC3 * float(length)))
+    most = sum(map(_most_a_second, info.audio))
+    return info.size if length is None else min(info.size, round(most * float(length)))
+
+
+def _most_a_second(track: AudioTrack) -> float:
+    """Bytes a second of an audio track, at most: its samples where nothing of them is left out, else those of AC-3."""
+    return track.rate * len(track.channels) * _SAMPLE if track.codec.startswith(_LOSSLESS) else _AC3
 
 
 def copies(length: Fraction, chunk: Fraction) -> int:

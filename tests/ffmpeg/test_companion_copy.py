@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,17 @@ import pytest
 from reelmill.ffmpeg.binary import find_ffmpeg
 from reelmill.ffmpeg.commands.chunk_commands import audio_and_subtitles
 from reelmill.ffmpeg.encoding import Encoding
-from reelmill.ffmpeg.reading.packet_index import read_index
+from reelmill.ffmpeg.reading.flash_index import sought_from_start
+from reelmill.ffmpeg.reading.packet_index import Index, NotCuttable, read_index
 from reelmill.ffmpeg.reading.probe import open_media, probe
-from reelmill.ffmpeg.reading.source_reading import SourceReading
+from reelmill.ffmpeg.reading.source_reading import PacketTimes, source_reading
 from reelmill.ffmpeg.remux.companion_copy import index_and_companions
 from reelmill.ffmpeg.verify.companions import companions_of
 from reelmill.ffmpeg.verify.source_levels import layouts_of
 from reelmill.ffmpeg.verify.timing import packet_timing, read_timing
 from tests.clips import ffmpeg
 from tests.conftest import REAL_MEDIA
+from tests.patched import joined_flash, same_time, with_lost_packets
 
 #: Seconds that the last packet of a track may be short of, which Matroska counts apart.
 _TAIL = 0.022
@@ -71,7 +73,17 @@ _SOURCES: dict[str, Any] = {
     "ts": lambda folder: _made(folder, "a.ts", "-c:a", "aac"),
     "ts, late": lambda folder: _made(folder, "a.ts", "-c:a", "mp2", rate=44_100, late=0.7),
     "ts, early": lambda folder: _made(folder, "a.ts", "-c:a", "aac", late=-0.7),
+    "ts, lost packets of audio": lambda folder: with_lost_packets(_made(folder, "a.ts", "-c:a", "aac"), 0x101),
     "mpg": lambda folder: _made(folder, "a.mpg", "-c:v", "mpeg2video", "-c:a", "ac3"),
+    "avi": lambda folder: _made(folder, "a.avi", "-c:v", "mpeg4", "-c:a", "mp3", rate=44_100),
+    "avi, pcm": lambda folder: _made(folder, "a.avi", "-c:v", "mpeg4", "-c:a", "pcm_s16le"),
+    "avi, late": lambda folder: _made(folder, "a.avi", "-c:v", "mpeg4", "-c:a", "ac3", late=0.7),
+    "wmv": lambda folder: _made(folder, "a.wmv", "-c:v", "wmv2", "-c:a", "wmav2"),
+    "wmv, late": lambda folder: _made(folder, "a.wmv", "-c:v", "wmv2", "-c:a", "wmav1", late=0.7),
+    "ogv": lambda folder: _made(folder, "a.ogv", "-c:v", "libtheora", "-c:a", "libvorbis", rate=44_100),
+    "ogv, opus": lambda folder: _made(folder, "a.ogv", "-c:v", "libtheora", "-c:a", "libopus"),
+    "mxf": lambda folder: _made(folder, "a.mxf", "-c:v", "mpeg2video", "-c:a", "pcm_s16le"),
+    "wtv": lambda folder: _made(folder, "a.wtv", "-c:v", "mpeg2video", "-c:a", "mp2"),
 }
 
 
@@ -119,13 +131,14 @@ def test_a_copy_keeps_what_players_show_of_tracks(tmp_path: Path, kind: str) -> 
 @pytest.mark.parametrize("kind", sorted(_SOURCES))
 def test_a_proof_finds_in_the_copy_what_it_finds_in_the_source(tmp_path: Path, kind: str) -> None:
     source = _SOURCES[kind](tmp_path)
-    index, companions = index_and_companions(source, probe(source), tmp_path / "copied")
+    taken = PacketTimes()
+    index, companions = index_and_companions(source, probe(source), tmp_path / "copied", taken)
     assert companions is not None
+    reading = source_reading(index, taken, companions)
+    assert reading is not None
     layouts = layouts_of(source)
-    (times, levels), (wanted, wanted_levels) = (
-        read_timing(SourceReading(index, companions), source, layouts),
-        packet_timing(source, layouts),
-    )
+    times, levels = read_timing(reading, source, layouts)
+    wanted, wanted_levels = packet_timing(source, layouts)
     assert times.frames.tolist() == wanted.frames.tolist()
     assert (times.start, times.errors) == (wanted.start, wanted.errors)
     assert times.reaches == pytest.approx(wanted.reaches, abs=0.0001)
@@ -157,10 +170,12 @@ def test_real_ones_are_copied_as_they_are(tmp_path: Path, name: str) -> None:
 
 
 def test_what_cannot_be_copied_as_it_is_is_not(tmp_path: Path) -> None:
-    """An mp4 of fragments has no tables, and what holds Windows Media at its times is not known."""
+    """An mp4 of fragments has no tables, and decoders of some audio need what only its own container tells them."""
     for source in (
         _made(tmp_path, "a.mp4", "-movflags", "+frag_keyframe"),
-        _made(tmp_path, "a.wmv", "-c:v", "wmv2", "-c:a", "wmav2"),
+        _made(tmp_path, "a.avi", "-c:v", "mpeg4", "-c:a", "wmav2"),
+        _made(tmp_path, "b.avi", "-c:v", "mpeg4", "-c:a", "adpcm_ima_wav"),
+        _made(tmp_path, "a.vob", "-c:v", "mpeg2video", "-c:a", "pcm_dvd"),
     ):
         index, companions = index_and_companions(source, probe(source), tmp_path / "copied")
         assert index == read_index(source)
@@ -182,4 +197,103 @@ def test_bytes_behind_the_last_box_are_no_harm(tmp_path: Path) -> None:
         file.write(bytes([0, 0, 0, 1, 0x67, 0x42, 0, 0x1E]))
     index, companions = index_and_companions(source, probe(source), tmp_path / "copied")
     assert companions is not None
+    assert isinstance(index, Index)
     assert len(index.times) == 50
+
+
+def test_text_without_audio_is_copied(tmp_path: Path) -> None:
+    source = _with_texts(tmp_path, "a.mkv", "-an")
+    companions = index_and_companions(source, probe(source), tmp_path / "copied")[1]
+    assert companions is not None
+    found = companions_of(source, companions.path)
+    assert found == companions_of(source)
+    assert found.subtitles[0].lines == pytest.approx((0.2, 1.2))
+
+
+def test_all_is_copied_of_what_has_no_index(tmp_path: Path) -> None:
+    """Two frames at one time, after which the others count for nothing, and the audio behind them all the same."""
+    source = tmp_path / "a.mkv"
+    early = "setpts='if(eq(N,3),2,N)/25/TB'"
+    ffmpeg(*_FRAMES, "-f", "lavfi", "-i", "sine=d=2", "-vf", early, "-fps_mode", "passthrough", "-c:v", "ffv1", source)
+    taken = PacketTimes()
+    index, companions = index_and_companions(source, probe(source), tmp_path / "copied", taken)
+    assert isinstance(index, NotCuttable)
+    assert companions is not None
+    reading = source_reading(index, taken, companions)
+    assert reading is not None
+    times, wanted = read_timing(reading, source, (None,))[0], packet_timing(source, (None,))[0]
+    assert len(times.frames) == 50
+    assert times.frames == wanted.frames
+    (ours,), (theirs,) = times.audio, wanted.audio
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.start, ours.hole) == (theirs.start, theirs.hole)
+    assert ours.end == pytest.approx(theirs.end, abs=_TAIL)
+
+
+def test_nothing_is_known_of_what_was_not_read_to_its_end() -> None:
+    assert source_reading(NotCuttable("it cannot be read to its end"), PacketTimes(), None) is None
+
+
+def _flash(folder: Path, name: str, seconds: int, *options: str, size: str = "64x48", rate: int = 44_100) -> Path:
+    made = folder / name
+    ffmpeg(
+        "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d={seconds}", "-f", "lavfi", "-i", f"sine=r={rate}:d={seconds}",
+        "-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-bf", "2", "-c:a", "aac", *options, made,
+    )  # fmt: skip
+    return made
+
+
+def test_a_flash_video_without_an_index_is_one_in_which_each_seek_reads_from_the_start(tmp_path: Path) -> None:
+    plain = _flash(tmp_path, "a.flv", 20)
+    indexed = _flash(tmp_path, "b.flv", 20, "-flvflags", "add_keyframe_index")
+    other = _made(tmp_path, "a.mkv")
+    assert [sought_from_start(path, probe(path)) for path in (plain, indexed, other)] == [True, False, False]
+
+
+def _decoded(path: Path) -> list[list[tuple[float, bytes]]]:
+    """The frames and the audio of a file, each with when it is shown or heard."""
+    with av.open(str(path)) as container:
+        found = [one for one in container.decode(video=0, audio=0) if isinstance(one, av.VideoFrame | av.AudioFrame)]
+    return [
+        [(round(one.time or 0.0, 3), one.to_ndarray().tobytes()) for one in found if isinstance(one, kind)]
+        for kind in (av.VideoFrame, av.AudioFrame)
+    ]
+
+
+@pytest.mark.parametrize("options", [(), ("-c:v", "flv1", "-bf", "0", "-c:a", "mp3")])
+def test_its_copy_has_the_frames_as_well(tmp_path: Path, options: tuple[str, ...]) -> None:
+    source, target = _flash(tmp_path, "a.flv", 6, *options), tmp_path / "copied"
+    index, companions = index_and_companions(source, probe(source), target, frames=True)
+    assert companions is not None
+    assert companions.frames
+    assert _decoded(target) == _decoded(source)
+    assert len(_decoded(target)[0]) == 150
+    assert read_index(target) == index
+
+
+@pytest.mark.parametrize("second", [{"size": "48x64"}, {"rate": 48_000}, {}])
+@pytest.mark.parametrize("frames", [True, False])
+def test_nothing_is_copied_of_tracks_with_a_second_header(
+    tmp_path: Path, second: Mapping[str, Any], frames: bool
+) -> None:
+    """Containers have one, and what comes behind another would decode wrongly."""
+    source = joined_flash(
+        tmp_path / "both.flv", _flash(tmp_path, "a.flv", 2), _flash(tmp_path, "b.flv", 2, **second), after=2.5
+    )
+    assert index_and_companions(source, probe(source), tmp_path / "copied", frames=frames)[1] is None
+
+
+def test_frames_whose_clock_begins_anew_are_not_copied(tmp_path: Path) -> None:
+    first = _flash(tmp_path, "a.flv", 2)
+    source = joined_flash(tmp_path / "both.flv", first, first, after=0.0)
+    assert index_and_companions(source, probe(source), tmp_path / "copied", frames=True)[1] is None
+
+
+def test_packets_of_an_mp4_are_not_taken_for_read_where_its_tables_are(tmp_path: Path) -> None:
+    """Two of its frames are shown at one time, so that it has no index."""
+    source = same_time(_made(tmp_path, "a.mp4", "-bf", "2"))
+    taken = PacketTimes()
+    index, companions = index_and_companions(source, probe(source), tmp_path / "copied", taken)
+    assert str(index) == "two of its frames are to be shown at the same time"
+    assert source_reading(index, taken, companions) is None

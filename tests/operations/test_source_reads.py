@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from reelmill.ffmpeg.reading.probe import open_media
+from reelmill.ffmpeg.transcoder import Transcoder
+from reelmill.ffmpeg.verify import frames_compared
+from reelmill.ffmpeg.verify.source_frames import SourceFrameReader
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.reencode import reencode
 from tests.clips import ffmpeg
 from tests.operations.library import add
 from tests.processes import bytes_read
 
-_LONG: Final = 30  # seconds
-_SHORT: Final = 12
+_LONG: Final = 40  # seconds
+_SHORT: Final = 20
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +35,20 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+_NOISE: Final = ("-vf", "noise=alls=60:allf=t")
+#: How frames are coded in containers that take no plain ones, and audio where that is to be another.
+_CODED: Final = {
+    "mp4": ("-c:v", "mjpeg", "-q:v", "2"),
+    "ts": (*_NOISE, "-c:v", "mpeg2video", "-q:v", "2", "-g", "12"),
+    "mpg": (*_NOISE, "-c:v", "mpeg2video", "-q:v", "2", "-g", "12", "-c:a", "mp2"),
+    "wmv": (*_NOISE, "-c:v", "wmv2", "-q:v", "2", "-g", "12", "-c:a", "wmav2"),
+}
+
+
 def _read(bench: Workbench, plain: Path, kind: str, seconds: int, chunks: int) -> tuple[int, int]:
     """How many bytes a job reads, and how many its source has."""
     source = bench.root.folder("inbox") / f"{seconds}.{kind}"
-    frames = ("-c:v", "mjpeg", "-q:v", "2") if kind == "mp4" else ()  # which takes no plain frames
-    ffmpeg("-i", plain, "-c", "copy", *frames, "-t", str(seconds), source)
+    ffmpeg("-i", plain, "-c", "copy", *_CODED.get(kind, ()), "-t", str(seconds), source)
     video, before = add(bench, source), bytes_read()
     length = seconds / chunks if chunks > 1 else 2.0 * seconds
     made = reencode(bench, str(video.id), target_bitrate=50, crf=51, preset="ultrafast", chunk_seconds=length)
@@ -42,7 +56,10 @@ def _read(bench: Workbench, plain: Path, kind: str, seconds: int, chunks: int) -
     return bytes_read() - before, source.stat().st_size
 
 
-@pytest.mark.parametrize(("kind", "chunks"), [("mp4", 3), ("mkv", 3), ("mp4", 1), ("mkv", 1)])
+_CASES: Final = [(kind, 3) for kind in ("mkv", "avi", *_CODED)] + [(kind, 1) for kind in ("mkv", "mp4", "ts")]
+
+
+@pytest.mark.parametrize(("kind", "chunks"), _CASES)
 def test_a_longer_source_is_read_twice_as_far_as_it_is_longer(
     bench: Workbench, plain: Path, kind: str, chunks: int
 ) -> None:
@@ -65,3 +82,36 @@ def test_audio_that_begins_late_in_a_broadcast_stays_late(bench: Workbench) -> N
         first, heard = copy.streams.video[0], copy.streams.audio[0]
         begins = [float((stream.start_time or 0) * (stream.time_base or 0)) for stream in (first, heard)]
     assert begins[1] - begins[0] == pytest.approx(0.69, abs=0.03)
+
+
+def test_a_flash_video_without_an_index_is_sought_in_its_copy(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each chunk would read it from its start, and so would each moment that is compared."""
+    source = bench.root.folder("inbox") / "a.flv"
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=20", "-f", "lavfi", "-i", "sine=d=20:r=44100", "-c:v", "libx264",
+        "-preset", "ultrafast", "-g", "25", "-c:a", "aac", source,
+    )  # fmt: skip
+    sought, encoded, run = list[Path](), list[str](), Transcoder.run
+
+    class Noting(SourceFrameReader):
+        def __init__(self, path: Path, *, exact: bool = False):
+            sought.append(path)
+            super().__init__(path, exact=exact)
+
+    def noted(self: Transcoder, arguments: Sequence[str], *rest: Any) -> Any:
+        encoded.append(next(value for option, value in pairwise(arguments) if option == "-i"))
+        return run(self, arguments, *rest)
+
+    monkeypatch.setattr(frames_compared, "SourceFrameReader", Noting)
+    monkeypatch.setattr(Transcoder, "run", noted)
+    made = reencode(bench, str(add(bench, source).id), preset="ultrafast", chunk_seconds=5.0)
+    assert made.chunks == 4
+    assert len(encoded) > 4
+    assert sought
+    chunks = bench.root.path / ".reelmill" / "chunks"
+    assert {path.parent for path in sought} == {chunks}
+    assert all(str(chunks) in one for one in encoded[:5]), "four chunks and the audio"
+    with open_media(bench.root.path / made.path) as copy:
+        assert sum(1 for _ in copy.decode(video=0)) == 500

@@ -5,7 +5,8 @@ Taken from the container's own where that has one, else read from the packets; n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -21,6 +22,7 @@ from av.video.stream import VideoStream
 
 from reelmill.errors import ReelmillError
 from reelmill.ffmpeg.reading.containers.mp4_samples import Sample, samples_of
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.frames.frame_shapes import NEW, ShapeWatch, tabled_shapes_differ
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 
@@ -71,21 +73,42 @@ class Index:
 
 
 class PacketTaker(Protocol):
-    """Takes all packets of a file as its index is read from them."""
+    """Takes all packets of a file that is read through, as far as it can be."""
 
     def begin(self, container: InputContainer) -> None:
         """See of what file; nothing has been read of it yet."""
 
     def add(self, packet: Packet[Any]) -> None:
-        """Take a packet of a video, audio or subtitle track, which nobody needs after that."""
+        """Take a packet of a video, audio or subtitle track; the last who takes it may change it."""
+
+    def end(self) -> None:
+        """Hear that there are no more; nobody does of a file that cannot be read to its end."""
 
 
-def read_index(path: Path, beside: PacketTaker | None = None) -> Index:
+def take_packets(path: Path, *takers: PacketTaker) -> None:
+    """Read a file through, as far as it can be read, for those who take its packets.
+
+    Args:
+        path: the file.
+        takers: get each packet, one after another.
+
+    Raises:
+        FileMissing, NotAVideo, InputError: it does not open.
+        Unreadable: the disk does not give its bytes.
+    """
+    with open_media(path) as container:
+        found = main_video(container)
+        assert found is not None
+        _take_the_rest(path, _main_packets(container, found[1], takers))
+
+
+def read_index(path: Path, *takers: PacketTaker) -> Index:
     """Read the index of the main video track of ``path``.
 
     Args:
         path: the file.
-        beside: takes its packets where they are read; None: nobody does.
+        takers: get its packets, where those are read: all, even where there is no index in the end; none where tables
+            of the file have what is asked.
 
     Returns:
         The index, of one frame at least.
@@ -96,40 +119,71 @@ def read_index(path: Path, beside: PacketTaker | None = None) -> Index:
         FileMissing, NotAVideo, InputError: it does not open.
         Unreadable: the disk does not give its bytes.
     """
-    order: list[int] = []
-    hidden: list[int] = []
-    keyframes: list[Keyframe] = []
-    entry, last, hold = None, None, 0
     with open_media(path) as container:
         found = main_video(container)
         assert found is not None
         stream = found[1]
-        time_base = stream.time_base
-        if time_base is None:
-            raise NotCuttable("its video track has no clock")
-        start = Fraction(container.start_time or 0, av.time_base)
         shapes = ShapeWatch(stream.codec_context.codec.canonical_name)
         tabled = samples_of(path, container, stream)
-        if tabled and tabled_shapes_differ(path, most=len(tabled)):
-            raise ShapesChange
-        for number, sample in enumerate(tabled or _samples_by_reading(container, stream, shapes, beside)):
-            if sample.pts is None:
-                raise NotCuttable("a frame does not say when it is shown")
-            if number == 0 and sample.keyframe:
-                entry = sample.pts
-            if sample.hidden:
-                hidden.append(sample.pts)
-                continue
-            if sample.keyframe:
-                keyframes.append(Keyframe(len(order), sample.pts, _certain(stream, sample.data)))
-            order.append(sample.pts)
-            if last is None or sample.pts > last:
-                last, hold = sample.pts, sample.duration
+        if tabled:
+            if tabled_shapes_differ(path, most=len(tabled)):
+                raise ShapesChange
+            return _index(container, stream, tabled, shapes)
+        packets = _main_packets(container, stream, takers)
+        try:
+            return _index(container, stream, _samples_by_reading(container, stream, shapes, packets), shapes)
+        except NotCuttable:
+            if takers:
+                _take_the_rest(path, packets)
+            raise
+
+
+def index_or_reason(path: Path, *takers: PacketTaker) -> Index | NotCuttable:
+    """``read_index``, where a file without one is nothing that went wrong.
+
+    Returns:
+        The index, or why there is none.
+    """
+    try:
+        return read_index(path, *takers)
+    except NotCuttable as reason:
+        return reason
+
+
+def _take_the_rest(path: Path, packets: Iterator[Packet[Any]]) -> None:
+    try:
+        deque(packets, maxlen=0)
+    except FFmpegError as error:  # what comes before the damage counts
+        blame_disk(error, path)
+
+
+def _index(container: InputContainer, stream: VideoStream, samples: Iterable[Sample], shapes: ShapeWatch) -> Index:
+    """See ``read_index``; the shapes are those of the samples, as far as they were looked at on the way."""
+    order: list[int] = []
+    hidden: list[int] = []
+    keyframes: list[Keyframe] = []
+    entry, last, hold = None, None, 0
+    if stream.time_base is None:
+        raise NotCuttable("its video track has no clock")
+    for number, sample in enumerate(samples):
+        if sample.pts is None:
+            raise NotCuttable("a frame does not say when it is shown")
+        if number == 0 and sample.keyframe:
+            entry = sample.pts
+        if sample.hidden:
+            hidden.append(sample.pts)
+            continue
+        if sample.keyframe:
+            keyframes.append(Keyframe(len(order), sample.pts, _certain(stream, sample.data)))
+        order.append(sample.pts)
+        if last is None or sample.pts > last:
+            last, hold = sample.pts, sample.duration
     if shapes.changed:
         raise ShapesChange
     if not order:
         raise NotCuttable("it holds no frame")
-    index = Index(time_base, start, entry, tuple(order), tuple(keyframes), hold)
+    start = Fraction(container.start_time or 0, av.time_base)
+    index = Index(stream.time_base, start, entry, tuple(order), tuple(keyframes), hold)
     if any(index.times[0] <= time <= index.times[-1] for time in hidden):
         raise NotCuttable("its edit list leaves out frames in the middle")
     if any(later == earlier for earlier, later in pairwise(index.times)):
@@ -138,12 +192,12 @@ def read_index(path: Path, beside: PacketTaker | None = None) -> Index:
 
 
 def _samples_by_reading(
-    container: InputContainer, stream: VideoStream, shapes: ShapeWatch, beside: PacketTaker | None
+    container: InputContainer, stream: VideoStream, shapes: ShapeWatch, packets: Iterator[Packet[Any]]
 ) -> Iterator[Sample]:
     """What each packet has of a frame, the keyframes watched; an edit list may hide some of them."""
     extradata = bytes(stream.codec_context.extradata or b"")
     try:
-        for packet in _main_packets(container, stream, beside):
+        for packet in packets:
             if packet.size == 0:
                 continue
             if packet.is_corrupt:
@@ -157,16 +211,22 @@ def _samples_by_reading(
         raise NotCuttable(f"it cannot be read to its end ({error.strerror})") from error
 
 
-def _main_packets(container: InputContainer, stream: VideoStream, beside: PacketTaker | None) -> Iterator[Packet[Any]]:
-    """The packets of the main track; each, and those of all others, also go to ``beside``."""
-    if beside is None:
-        yield from container.demux(stream)
+def _main_packets(
+    container: InputContainer, stream: VideoStream, takers: Sequence[PacketTaker]
+) -> Iterator[Packet[Any]]:
+    """The packets of the main track; each, and those of all others, also go to those who take them."""
+    if not takers:
+        yield from demuxed(container, stream)
         return
-    beside.begin(container)
-    for packet in container.demux([one for one in container.streams if one.type in ("video", "audio", "subtitle")]):
+    for taker in takers:
+        taker.begin(container)
+    for packet in demuxed(container, [one for one in container.streams if one.type in ("video", "audio", "subtitle")]):
         if packet.stream.index == stream.index:
             yield packet
-        beside.add(packet)
+        for taker in takers:
+            taker.add(packet)
+    for taker in takers:
+        taker.end()
 
 
 def _certain(stream: VideoStream, data: bytes) -> bool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-from reelmill.ffmpeg.reading.packet_index import Index
+from av.container import InputContainer
+from av.packet import Packet
+
+from reelmill.ffmpeg.reading.packet_index import Index, NotCuttable
+from reelmill.ffmpeg.reading.probe import main_video
 
 
 @dataclass(frozen=True)
@@ -18,12 +24,80 @@ class CompanionCopy:
 
     path: Path
     later: Fraction  # seconds by which this file begins later on that clock than the video; negative: earlier
-    end: float | None  # seconds on that clock at which whatever ends last in the video does, as far as it was read
+    frames: bool = False  # whether it has the frames, too: those of a video in which every seek reads from the start
 
 
 @dataclass(frozen=True)
 class SourceReading:
-    """The frames of a video by its packets, and what comes with them."""
+    """When the frames of a video are shown by its packets, and what comes with them; seconds on its own clock."""
 
-    index: Index
-    companions: CompanionCopy
+    times: array[float]  # of the frames, sorted
+    reaches: float | None  # the end of whatever ends last; None where nothing has a time
+    all_tracks: bool  # whether that is so of all tracks, and not of the frames alone
+    companions: CompanionCopy | None  # None: it has neither audio nor text
+
+    @property
+    def beside(self) -> Path | None:
+        """The file that has its audio and its text; None where it has none."""
+        return None if self.companions is None else self.companions.path
+
+    @property
+    def frames_copy(self) -> Path | None:
+        """The copy, where that has the frames as well."""
+        return self.companions.path if self.companions is not None and self.companions.frames else None
+
+
+class PacketTimes:
+    """Takes the packets of a video for when its frames are shown; they need not make an index."""
+
+    def __init__(self) -> None:
+        self.whole = False  # whether it was read to its end
+        self._frames = array("d")
+        self._reaches: float | None = None
+        self._main: int | None = None
+
+    def begin(self, container: InputContainer) -> None:
+        """See which track is shown."""
+        found = main_video(container)
+        self._main = None if found is None else found[1].index
+
+    def add(self, packet: Packet[Any]) -> None:
+        """Take a packet of any track."""
+        if packet.pts is None or packet.time_base is None:
+            return
+        at = float(packet.pts * packet.time_base)
+        end = at + float((packet.duration or 0) * packet.time_base)
+        self._reaches = end if self._reaches is None else max(self._reaches, end)
+        if packet.stream.index == self._main and packet.size and not packet.is_discard:
+            self._frames.append(at)
+
+    def end(self) -> None:
+        """Hear that all was read."""
+        self.whole = True
+
+    def found(self) -> tuple[array[float], float | None]:
+        """When frames begin, sorted, and the end of whatever ends last."""
+        return array("d", sorted(self._frames)), self._reaches
+
+
+def source_reading(
+    index: Index | NotCuttable, times: PacketTimes, companions: CompanionCopy | None
+) -> SourceReading | None:
+    """What is known of a video once its index was asked for (pure).
+
+    Args:
+        index: or why it has none.
+        times: which took its packets, where the index was read from those.
+        companions: the copy; None where it has nothing that could be copied.
+
+    Returns:
+        The reading; None where neither packets to the end of the file nor its own tables tell when frames are shown.
+    """
+    if times.whole:
+        frames, reaches = times.found()
+        return SourceReading(frames, reaches, all_tracks=True, companions=companions)
+    if isinstance(index, NotCuttable):
+        return None
+    frames = array("d", (float(time * index.time_base) for time in index.times))
+    reaches = float((index.times[-1] + index.hold) * index.time_base)
+    return SourceReading(frames, reaches, all_tracks=False, companions=companions)

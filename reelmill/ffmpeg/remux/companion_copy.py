@@ -6,59 +6,74 @@ subtitles. Tracks and packets stay as they are; where a container cannot hold th
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import av
+from av.audio.frame import AudioFrame
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
 from reelmill.errors import InputError
 from reelmill.ffmpeg.commands.filters import text_subtitles
-from reelmill.ffmpeg.reading.packet_index import Index, read_index
+from reelmill.ffmpeg.reading.audio.audio_samples import samples_of
+from reelmill.ffmpeg.reading.demuxing import demuxed
+from reelmill.ffmpeg.reading.frames.frame_shapes import NEW
+from reelmill.ffmpeg.reading.packet_index import Index, NotCuttable, PacketTaker, ShapesChange, index_or_reason
 from reelmill.ffmpeg.reading.probe import MediaInfo, open_media
 from reelmill.ffmpeg.reading.source_reading import CompanionCopy
 from reelmill.ffmpeg.reading.tracks import codec_name
 from reelmill.ffmpeg.remux.mp4_companions import without_video
 
-#: Which container holds what another one does, at its times: Matroska counts milliseconds, as FLV does.
-_CONTAINERS: Final = {"matroska,webm": "matroska", "flv": "matroska", "mpegts": "nut", "mpeg": "nut"}
+#: Which containers hold what another one does, at its times: Matroska counts milliseconds, as FLV does, and NUT in any
+#: unit; that lacks what WMA needs.
+_CONTAINERS: Final = {"matroska,webm": "matroska", "flv": "matroska", "asf": "asf", "ogg": "ogg"}
+_ANY: Final = "nut"
+_OPTIONS: Final = {"avoid_negative_ts": "disabled"}
+#: The one that frames are copied to, and how it has an index.
+_WITH_FRAMES: Final = "flv"
+_INDEXED: Final = {"flvflags": "add_keyframe_index"}
 #: How far a time may be off in the copy, in seconds: NUT counts samples where MPEG counts 90,000ths of a second.
 _NEAR: Final = 0.0001
+#: So many packets of a track are decoded: a container may lack what a decoder needs to know.
+_DECODED: Final = 3
 
 
-def index_and_companions(source: Path, info: MediaInfo, target: Path) -> tuple[Index, CompanionCopy | None]:
+def index_and_companions(
+    source: Path, info: MediaInfo, target: Path, *takers: PacketTaker, frames: bool = False
+) -> tuple[Index | NotCuttable, CompanionCopy | None]:
     """Read the index of a video, and copy its companions on the way.
 
     Args:
         source: the video.
         info: its facts.
         target: the file to write the companions to.
+        takers: get its packets where they are read.
+        frames: copy the frames as well; nothing is copied where they cannot be.
 
     Returns:
-        The index, and the copy; None where there is none.
+        The index or why there is none, and the copy; None where there is none.
 
     Raises:
-        ShapesChange, NotCuttable, FileMissing, NotAVideo, InputError, Unreadable: see ``read_index``.
+        FileMissing, NotAVideo, InputError, Unreadable: see ``read_index``.
         OSError: the disk refuses what is written.
     """
     if "mp4" in info.container:
-        index, end = read_index(source), None
-        copied = info.audio_tracks > 0 and without_video(source, target)
-    elif info.audio_tracks and info.container in _CONTAINERS:
-        copier = _CompanionCopier(info, target, _CONTAINERS[info.container])
-        with copier:
-            index = read_index(source, copier)
-        copied, end = copier.complete(), copier.end
+        index = index_or_reason(source, *takers)
+        copied = not isinstance(index, ShapesChange) and without_video(source, target)
     else:
-        return read_index(source), None
+        copier = _CompanionCopier(info, target, frames=frames)
+        with copier:
+            index = index_or_reason(source, *takers, copier)
+        copied = copier.complete()
     later = _later(source, target, texts=bool(text_subtitles(info))) if copied else None
-    return index, None if later is None else CompanionCopy(target, later, end)
+    return index, None if later is None else CompanionCopy(target, later, frames and not later)
 
 
 def _later(source: Path, target: Path, *, texts: bool) -> Fraction | None:
@@ -84,31 +99,49 @@ class _TrackPackets:
     """The packets of a track, summed up."""
 
     packets: int = 0
-    size: int = 0
     first: float | None = None
     last: float = 0.0
+    check: int = 0  # CRC-32 of their bytes
+    times: float = 0.0  # all added up
+    samples: list[bytes] = field(default_factory=list)  # of the first ones
 
     def add(self, packet: Packet[Any]) -> None:
         at = float((packet.pts or 0) * (packet.time_base or 0))
-        self.packets, self.size, self.last = self.packets + 1, self.size + packet.size, at
-        self.first = at if self.first is None else self.first
+        if self.packets < _DECODED and packet.stream.type == "audio":
+            self.samples.append(_samples(packet))
+        self.packets, self.check, self.times = self.packets + 1, zlib.crc32(packet, self.check), self.times + at
+        self.first, self.last = at if self.first is None else self.first, at
 
     def like(self, other: _TrackPackets) -> bool:
         """Whether the other is a copy of this."""
-        near = abs((self.first or 0) - (other.first or 0)) < _NEAR and abs(self.last - other.last) < _NEAR
-        return near and (self.packets, self.size) == (other.packets, other.size)
+        off = [(self.first or 0) - (other.first or 0), self.last - other.last]
+        off.append((self.times - other.times) / max(1, self.packets))
+        same = (self.packets, self.check, self.samples) == (other.packets, other.check, other.samples)
+        return same and all(abs(one) < _NEAR for one in off)
+
+
+def _samples(packet: Packet[Any]) -> bytes:
+    """What an audio packet decodes to; nothing where it does not."""
+    try:
+        frames = cast(list[AudioFrame], packet.decode())
+        return b"".join(samples_of(frame).tobytes() for frame in frames)
+    except (EOFError, FFmpegError):
+        return b""
 
 
 class _CompanionCopier:
     """Takes the packets of a reading, and writes those of audio and of subtitles to another file."""
 
-    def __init__(self, info: MediaInfo, target: Path, container: str):
-        self.end: float | None = None
-        self._kinds = ("audio", "subtitle") if text_subtitles(info) else ("audio",)
-        self._target, self._container = target, container
+    def __init__(self, info: MediaInfo, target: Path, *, frames: bool):
+        wanted = {"audio": True, "subtitle": bool(text_subtitles(info)), "video": frames}
+        self._kinds = [kind for kind, copied in wanted.items() if copied]
+        self._target = target
+        self._container = _WITH_FRAMES if frames else _CONTAINERS.get(info.container, _ANY)
+        self._options = _OPTIONS | _INDEXED if frames else _OPTIONS
         self._output: OutputContainer | None = None
         self._streams: Mapping[int, Any] = {}
         self._tracks: dict[int, _TrackPackets] = {}  # by the track's place in the copy
+        self._whole = False
 
     def __enter__(self) -> _CompanionCopier:
         return self
@@ -120,7 +153,7 @@ class _CompanionCopier:
         """Open the copy for the tracks of what is going to be read."""
         kept = [stream for stream in container.streams if stream.type in self._kinds]
         with suppress(FFmpegError, ValueError):  # what a container cannot hold is left in the source
-            output = av.open(str(self._target), "w", format=self._container, options={"avoid_negative_ts": "disabled"})
+            output = av.open(str(self._target), "w", format=self._container, options=self._options)
             self._output = output
             self._streams = {stream.index: output.add_stream_from_template(stream) for stream in kept}
             for stream in kept:
@@ -131,12 +164,10 @@ class _CompanionCopier:
 
     def add(self, packet: Packet[Any]) -> None:
         """Take a packet of any track."""
-        if packet.pts is not None and packet.time_base is not None:
-            end = float(packet.pts * packet.time_base) + float((packet.duration or 0) * packet.time_base)
-            self.end = end if self.end is None else max(self.end, end)
         if self._output is None or packet.stream.index not in self._streams or not packet.size:
             return
-        if packet.is_corrupt or packet.pts is None:
+        again = packet.has_sidedata(NEW)  # a header, though a container has the first of a track alone
+        if packet.pts is None or again:
             self._give_up()
             return
         stream = self._streams[packet.stream.index]
@@ -147,14 +178,18 @@ class _CompanionCopier:
         except (FFmpegError, ValueError):
             self._give_up()
 
+    def end(self) -> None:
+        """Hear that the file was read to its end."""
+        self._whole = True
+
     def complete(self) -> bool:
-        """Whether the copy, which is closed, holds all that was taken."""
-        if not self._tracks:
+        """Whether the copy, which is closed, holds all that there is."""
+        if not self._tracks or not self._whole:
             return False
         found: dict[int, _TrackPackets] = {}
         try:
             with open_media(self._target) as copy:
-                for packet in copy.demux():
+                for packet in demuxed(copy):
                     if packet.size:
                         found.setdefault(packet.stream.index, _TrackPackets()).add(packet)
         except (FFmpegError, InputError):

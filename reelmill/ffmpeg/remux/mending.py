@@ -6,38 +6,37 @@ encoded but what changes its shape.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import ffmpeg
 from av.error import FFmpegError
-from av.packet import Packet
 
 from reelmill.ffmpeg.codecs import UNKNOWN_COLOURS, codec_named
 from reelmill.ffmpeg.commands.boxing import boxed
 from reelmill.ffmpeg.commands.filters import arguments
 from reelmill.ffmpeg.commands.recolouring import CONVERTED, recoloured
-from reelmill.ffmpeg.reading.audio.channel_watch import ChannelWatch, changing_tracks
-from reelmill.ffmpeg.reading.frames.frame_shapes import LOSING, ShapeWatch, indexed_shapes_differ, tabled_shapes_differ
+from reelmill.ffmpeg.reading.audio.channel_watch import changing_tracks
+from reelmill.ffmpeg.reading.demuxing import demuxed
+from reelmill.ffmpeg.reading.flash_index import sought_from_start
+from reelmill.ffmpeg.reading.frames.frame_shapes import LOSING, indexed_shapes_differ, tabled_shapes_differ
 from reelmill.ffmpeg.reading.late_video import FARTHER, begins_late
 from reelmill.ffmpeg.reading.marked_turns import Turn, marked_turn, may_be_marked
+from reelmill.ffmpeg.reading.packet_index import PacketTaker, take_packets
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media, probe
-from reelmill.ffmpeg.reading.tracks import UNKNOWN, decodable_audio
+from reelmill.ffmpeg.reading.tracks import UNKNOWN
 from reelmill.ffmpeg.remux.ended_sequences import with_ended_sequences
+from reelmill.ffmpeg.remux.packet_watches import ASKED, BroadcastWatch, KeyframeWatch, shown_early
 from reelmill.ffmpeg.remux.retiming import on_one_time_line, retimed
-from reelmill.ffmpeg.remux.time_line import TimeLine
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.report import Report
 
 #: Containers of broadcasts, in which a clock may start again.
 _BROADCAST: Final = ("mpegts", "mpeg")
-#: How many seconds before it is shown no frame is decoded.
-_FORWARD: Final = 10
-#: Packets that are asked whether times of presentation are to be believed.
-_ASKED: Final = 256
 #: Colour matrices (ITU-T H.273, table 4) that ffmpeg's scaler takes no frames of: 3 is reserved; YCgCo and BT.2020 of
 #: constant luminance are converted, the others stand in files by mistake.
 _UNKNOWN_MATRICES: Final = (3, *CONVERTED, 11, *range(12, 18))
@@ -53,6 +52,10 @@ _UNTAGGED: Final = {
 
 #: Bitstream filters that take out marks of how a video is turned.
 _UNMARKED: Final = {"h264": "h264_metadata=display_orientation=remove"}
+
+
+#: Reads a file of these facts through, for whoever takes its packets.
+ReadPackets = Callable[[Path, MediaInfo, PacketTaker], None]
 
 
 class Fault(Enum):
@@ -99,12 +102,18 @@ def _tabled(info: MediaInfo) -> bool:
     return "mp4" in info.container
 
 
-def fault_of(path: Path, info: MediaInfo) -> Fault | None:
-    """What is to be mended of a file; a broadcast is read through for that, of others a few packets.
+def read_for_faults(path: Path, _: MediaInfo, watch: PacketTaker) -> None:
+    """The ``ReadPackets`` that does nothing beside; raises as ``fault_of`` does."""
+    take_packets(path, watch)
+
+
+def fault_of(path: Path, info: MediaInfo, read: ReadPackets = read_for_faults) -> Fault | None:
+    """What is to be mended of a file; a broadcast and what has no index are read through for that.
 
     Args:
         path: the file.
         info: its facts.
+        read: reads such a file through.
 
     Returns:
         What is wrong; None where nothing is.
@@ -112,6 +121,7 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
     Raises:
         FileMissing, NotAVideo, InputError: it does not open.
         Unreadable: the disk does not give its bytes.
+        And what ``read`` raises.
     """
     if _recoloured(info):
         return Fault.RESERVED
@@ -119,8 +129,10 @@ def fault_of(path: Path, info: MediaInfo) -> Fault | None:
         found = Fault.SHAPES if indexed_shapes_differ(path) else None
     elif _tabled(info):
         found = Fault.SHAPES if tabled_shapes_differ(path) else None
+    elif read_through(info):
+        found = _fault_of_broadcast(path, info, read)
     else:
-        found = _fault_of_packets(path, info)
+        found = _fault_of_few_packets(path, info, read)
     return found or _fault_of_turning(path, info)
 
 
@@ -130,61 +142,45 @@ def _fault_of_turning(path: Path, info: MediaInfo) -> Fault | None:
     return Fault.TILTED if info.video.tilted else None
 
 
-def _fault_of_packets(path: Path, info: MediaInfo) -> Fault | None:
-    broadcast = info.container in _BROADCAST
-    early, ahead = 0, False
-    shapes, channels = ShapeWatch(info.video.codec), ChannelWatch()
-    line = TimeLine()
+def _fault_of_broadcast(path: Path, info: MediaInfo, read: ReadPackets) -> Fault | None:
+    watch = BroadcastWatch(info.video.codec)
+    read(path, info, watch)
+    if watch.early:
+        return Fault.EARLY
+    if watch.ahead:
+        return Fault.AHEAD
+    if watch.jumped:
+        return Fault.JUMPS
+    if begins_late(media_url(path)):
+        return Fault.LATE
+    if watch.channels_change:
+        return Fault.CHANNELS
+    return Fault.SHAPES if watch.shapes_change else None
+
+
+def _fault_of_few_packets(path: Path, info: MediaInfo, read: ReadPackets) -> Fault | None:
+    number = early = 0
     with open_media(path) as container:
         found = main_video(container)
         assert found is not None
-        audio = [stream for _, stream in decodable_audio(container)] if broadcast else []
-        number = 0
         try:
-            for packet in container.demux([found[1], *audio]):
-                if packet.stream.index == found[1].index and number < _ASKED:
-                    number += 1
-                    early += _early(packet)
-                elif not broadcast:
-                    break
-                if packet.stream.index == found[1].index and broadcast:
-                    shapes.add(bytes(packet) if packet.is_keyframe else b"")
-                    ahead = ahead or _far_ahead(packet)
-                if packet.stream.index != found[1].index:
-                    channels.add(packet)
-                if broadcast and packet.dts is not None:
-                    line.shift(packet.stream.index, packet.dts, packet.duration or 0)
+            for packet in islice(demuxed(container, found[1]), ASKED):
+                number, early = number + 1, early + shown_early(packet)
         except FFmpegError as error:  # what comes before the damage counts
             blame_disk(error, path)
     if 2 * early > number:
         return Fault.EARLY
-    if ahead:
-        return Fault.AHEAD
-    if line.jumped:
-        return Fault.JUMPS
-    if broadcast and begins_late(media_url(path)):
-        return Fault.LATE
-    if channels.changing:
-        return Fault.CHANNELS
-    changed = shapes.changed if broadcast else indexed_shapes_differ(path)
-    return Fault.SHAPES if changed else None
+    if not sought_from_start(path, info):
+        return Fault.SHAPES if indexed_shapes_differ(path) else None
+    watch = KeyframeWatch(info.video.codec)
+    read(path, info, watch)
+    return Fault.SHAPES if watch.shapes_change else None
 
 
 def _untagged(codec: str) -> str | None:
     """The bitstream filter for a codec; None where there is none."""
     encoded = codec_named(codec)
     return _UNTAGGED.get(codec) if encoded is None else encoded.untagged
-
-
-def _early(packet: Packet[Any]) -> bool:
-    return packet.pts is not None and packet.dts is not None and packet.pts < packet.dts
-
-
-def _far_ahead(packet: Packet[Any]) -> bool:
-    """Whether a frame is to be shown so long after it is decoded that no decoder could hold what comes between."""
-    if packet.pts is None or packet.dts is None or packet.time_base is None:
-        return False
-    return (packet.pts - packet.dts) * packet.time_base > _FORWARD
 
 
 def mended(

@@ -14,6 +14,7 @@ from av.error import FFmpegError
 
 from reelmill.ffmpeg.commands.filters import TEXT_SUBTITLES
 from reelmill.ffmpeg.finding import Finding, FindingKind
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import open_media
 
 #: How far a chapter or a line of a subtitle may be off, in seconds.
@@ -59,12 +60,13 @@ class Companions:
 NOTHING: Final = Companions((), ())
 
 
-def companions_of(path: Path, beside: Path | None = None) -> Companions:
+def companions_of(path: Path, beside: Path | None = None, *, timed: bool = True) -> Companions:
     """Read them. Files with subtitles are read through; nothing is decoded.
 
     Args:
         path: the file.
         beside: one that has the packets of its subtitle tracks, or of none of them; None: they are read from itself.
+        timed: whether it is to be read when lines are shown.
 
     Returns:
         All.
@@ -76,8 +78,8 @@ def companions_of(path: Path, beside: Path | None = None) -> Companions:
         start = (container.start_time or 0) / 1_000_000
         chapters = tuple(_chapter(chapter, start) for chapter in container.chapters())
         streams = container.streams.subtitles
-        lines = _lines(container) if streams and beside is None else []
-        if streams and beside is not None:
+        lines = _lines(container) if streams and timed and beside is None else []
+        if streams and timed and beside is not None:
             with open_media(beside) as copied:
                 lines = _lines(copied)
         lines += [[]] * (len(streams) - len(lines))
@@ -93,7 +95,7 @@ def _lines(container: InputContainer) -> list[list[float]]:
     streams = container.streams.subtitles
     lines: dict[int, list[float]] = {stream.index: [] for stream in streams}
     try:
-        for packet in container.demux(streams) if streams else ():
+        for packet in demuxed(container, streams) if streams else ():
             if packet.pts is not None and packet.time_base is not None and packet.size > _NOTHING:
                 lines[packet.stream.index].append(float(packet.pts * packet.time_base))
     except FFmpegError:  # what can be read was; whether the file is whole is for decoding to find

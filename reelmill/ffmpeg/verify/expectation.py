@@ -35,7 +35,14 @@ class Source:
     @property
     def heard(self) -> Path:
         """The file to read its audio from, on its own clock."""
-        return self.path if self.reading is None else self.reading.companions.path
+        beside = None if self.reading is None else self.reading.beside
+        return self.path if beside is None else beside
+
+    @property
+    def shown(self) -> Path:
+        """The file to take its frames from, by the time since its beginning."""
+        copied = None if self.reading is None else self.reading.frames_copy
+        return self.path if copied is None else copied
 
 
 @dataclass(frozen=True)

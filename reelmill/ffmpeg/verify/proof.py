@@ -198,7 +198,7 @@ class _Original:
         track = self.source.info.video
         mapped = (track.hdr is not None and made.video.hdr is None) or wide(track)
         detail = replace(self.source.detail, compared=self.source.detail.compared and not track.interlaced)
-        whole = whole_segment(self.source.path, self.times, mapped=mapped, detail=detail)
+        whole = whole_segment(self.source.shown, self.times, mapped=mapped, detail=detail)
         return [replace(segment, box=shown_box(made.video)) for segment in whole]
 
 
@@ -334,7 +334,9 @@ def _size_faults(source: MediaInfo, made: MediaInfo) -> Iterator[Finding]:
 
 def _expected_companions(source: Source) -> Companions:
     """What the source has, less the subtitle tracks that its facts no longer name as text."""
-    found = companions_of(source.path, None if source.reading is None else source.heard)
+    read = source.reading
+    beside = None if read is None else read.beside
+    found = companions_of(source.path, beside, timed=read is None or beside is not None)
     named = source.info.subtitle_codecs
     subtitles = [replace(track, codec=codec) for track, codec in zip(found.subtitles, named, strict=False)]
     return replace(found, subtitles=tuple(subtitles))

@@ -14,10 +14,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from reelmill.ffmpeg.reading.decode import fast_video_stream
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import open_media
 
-#: How far before the time wanted a seek is tried, in seconds: MPEG streams have no index and land late.
-_STEPS_BACK: Final = (0, 3, 12, 60, float("inf"))
+#: How far before the time wanted a seek is tried, in seconds: MPEG streams have no index and land late, and AVI rounds.
+_STEPS_BACK: Final = (0, 0.5, 3, 12, 60, float("inf"))
 #: Below this many frames a second every one is decoded: each is on show for long.
 _FEW: Final = 10
 #: A seek to a little before a window's end, in seconds, so that a keyframe on it counts as the next window's.
@@ -95,7 +96,7 @@ class _VideoFile:
     def packets(self) -> Iterator[Packet[Any]]:
         """Packets that hold something, then the empty one; up to where the file cannot be read further."""
         try:
-            for packet in self.container.demux(self.stream):
+            for packet in demuxed(self.container, self.stream):
                 if packet.size or (packet.pts is None and packet.dts is None):
                     yield packet
         except FFmpegError:

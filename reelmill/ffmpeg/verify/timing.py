@@ -19,6 +19,7 @@ from reelmill.ffmpeg.geometry import OF_FILM
 from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.decode_report import AudioTiming, DecodeReport, Tally
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import MediaInfo, main_video, open_media
 from reelmill.ffmpeg.reading.source_reading import SourceReading
 from reelmill.ffmpeg.reading.tracks import decodable_audio
@@ -118,14 +119,15 @@ def read_timing(reading: SourceReading, path: Path, layouts: tuple[str | None, .
     Returns:
         See ``packet_timing``.
     """
-    index = reading.index
-    heard, levels = packet_timing(reading.companions.path, layouts)
-    shown = array("d", (float(time * index.time_base) for time in index.times))
+    heard, levels = Timing(array("d"), ()), TrackLevels(layouts, ())
+    if reading.beside is not None:
+        heard, levels = packet_timing(reading.beside, layouts)
     with open_media(path) as container:
         start = (container.start_time or 0) / 1_000_000
-    last = float((index.times[-1] + index.hold) * index.time_base)
-    reaches = reading.companions.end or max(last, heard.reaches or last)
-    return replace(heard, frames=shown, reaches=reaches, start=start), levels
+    reaches = reading.reaches
+    if not reading.all_tracks and reaches is not None and heard.reaches is not None:
+        reaches = max(reaches, heard.reaches)
+    return replace(heard, frames=reading.times, reaches=reaches, start=start), levels
 
 
 class _AudioTally:
@@ -161,7 +163,7 @@ class _AudioTally:
 def _packets(container: InputContainer, errors: list[str]) -> Iterator[Packet[Any]]:
     streams = [stream for stream in container.streams if stream.type in ("video", "audio", "subtitle")]
     try:
-        yield from container.demux(streams)
+        yield from demuxed(container, streams)
     except FFmpegError as error:
         errors.append(f"the file cannot be read further ({error.strerror or error})")
 

@@ -57,6 +57,7 @@ class ChunkSource:
     time_base: Fraction
     companions: str | None = None  # key of the copy of its audio and subtitles, where the store has one
     later: Fraction = Fraction(0)  # by how many seconds that begins later
+    frames_copied: bool = False  # whether that has the frames, too
 
     def resolve(self, bench: Workbench) -> Path:
         """The file on this node.
@@ -200,7 +201,7 @@ def _encode(bench: Workbench, task: ChunkTask, target: Path) -> dict[str, Any]:
         )
     points = target.with_stem(f"{target.stem}.points")  # swept with the chunk where the run is killed
     source = task.source.resolve(bench)
-    if task.chunk is None and task.source.companions is not None:
+    if task.source.companions is not None and (task.chunk is None or task.source.frames_copied):
         source = Store(bench.root).path(task.source.companions)
     arguments, length = _command(task, source, target, points)
     try:

@@ -18,7 +18,7 @@ from reelmill.catalogue.models import Video
 from reelmill.catalogue.videos import searching
 from reelmill.ffmpeg.binary import version
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
-from reelmill.ffmpeg.remux.mending import Fault, fault_of, mended, suspect
+from reelmill.ffmpeg.remux.mending import Fault, ReadPackets, fault_of, mended, read_for_faults, suspect
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.operations.chunk_store.chunk_maker import ChunkMaker
 from reelmill.operations.chunk_store.store import Store
@@ -67,13 +67,16 @@ def open_video(bench: Workbench, video_id: str) -> ReadableVideo:
     return ReadableVideo(video, path, info, bench.content(video, path, info.video.number))
 
 
-def readable(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaInfo]:
+def readable(
+    bench: Workbench, video: Video, source: Path, read: ReadPackets = read_for_faults
+) -> tuple[Path, MediaInfo]:
     """The file to read for a record, and its facts. A mended one stays in the chunk store while the run may need it.
 
     Args:
         bench: what to work with.
         video: the record.
         source: its file.
+        read: reads a file through, where that is needed to find out what is wrong with it.
 
     Returns:
         ``source`` or a mended copy of it, and that file's facts.
@@ -82,9 +85,10 @@ def readable(bench: Workbench, video: Video, source: Path) -> tuple[Path, MediaI
         InputError: it cannot be used.
         ChangedMeanwhile: it was replaced while it was mended.
         FfmpegFailed, ProcessStalled, DiskFull: it could not be mended.
+        And what ``read`` raises.
     """
     info = probe(source)
-    fault = _fault(bench, video, source, info) if suspect(info) else None
+    fault = _fault(bench, video, source, info, read) if suspect(info) else None
     return (source, info) if fault is None else _mended(bench, video, source, info, fault)
 
 
@@ -109,13 +113,13 @@ def _mended(bench: Workbench, video: Video, source: Path, info: MediaInfo, fault
     return path, replace(probe(path), left_out=info.left_out, title=info.title)
 
 
-def _fault(bench: Workbench, video: Video, source: Path, info: MediaInfo) -> Fault | None:
+def _fault(bench: Workbench, video: Video, source: Path, info: MediaInfo, read: ReadPackets) -> Fault | None:
     """What is to be mended; it is found out once for a file as it is now."""
     way = analysis_cache.of_track(_VERSION, info)
     stored = analysis_cache.stored(bench, video, source, _FAULT, way)
     if stored is None:
         state, content = FileState.of(source), bench.content(video, source, track=0)
-        fault = fault_of(source, info)
+        fault = fault_of(source, info, read)
         state.require(source, video.path)
         analysis_cache.store(video, content, _FAULT, way, b"" if fault is None else fault.name.encode())
         return fault

@@ -25,6 +25,7 @@ from reelmill.ffmpeg.reading.decode import check_whole
 from reelmill.ffmpeg.reading.frames.telecine import with_telecine
 from reelmill.ffmpeg.reading.packet_index import ShapesChange
 from reelmill.ffmpeg.reading.probe import MediaInfo, probe
+from reelmill.ffmpeg.remux.mending import read_for_faults
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.trials.subtitles import usable_subtitles
 from reelmill.ffmpeg.trials.vmaf import require_vmaf, vmaf
@@ -33,7 +34,7 @@ from reelmill.ffmpeg.verify.damage import fault
 from reelmill.hardware.backends import EncoderChoice
 from reelmill.operations.chunk_store.job_claim import JobClaim
 from reelmill.operations.chunk_store.readable import boxed_later, readable
-from reelmill.operations.chunk_store.source_with_companions import read_with_companions
+from reelmill.operations.chunk_store.source_with_companions import SourceReader
 from reelmill.operations.context import Workbench
 from reelmill.operations.file_facts import FileFacts
 from reelmill.operations.once import attempt
@@ -166,8 +167,9 @@ def reencode(
     finished: StagedCopy | None = None
     with attempt(bench, key) as turn:
         folder, made = turn.folder, turn.found
+        reader = SourceReader(bench, video, JobClaim(bench, key))
         if made is None or measure_vmaf:
-            source, info = readable(bench, video, source)
+            source, info = readable(bench, video, source, read_for_faults if made else reader.read_packets)
             info = with_telecine(source, info)
         if made is None:
             require_place(bench.root, folder, Destination(copy_path(video)))
@@ -176,7 +178,7 @@ def reencode(
                 Fraction(chunk_seconds),
             )  # fmt: skip
             decode = ParallelDecoder(bench.root, decode_fan_out, _CHUNKS_AT_ONCE * copy.chunk_seconds)
-            made, finished = _made_of_one_shape(copy, measure_vmaf, decode)
+            made, finished = _made_of_one_shape(copy, reader, measure_vmaf, decode)
         elif measure_vmaf:
             made = _measured(bench, made, source, info, folder, web_size(info, asked.max_height))
         place_texts(bench, made, folder)
@@ -247,24 +249,25 @@ def _measured(
     return record
 
 
-def _made_of_one_shape(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecoder) -> tuple[Video, StagedCopy]:
+def _made_of_one_shape(
+    copy: WebCopy, reader: SourceReader, measure_vmaf: bool, decode: ParallelDecoder
+) -> tuple[Video, StagedCopy]:
     """``_encode_and_publish``, of a boxed source where its index shows that its frames change their shape."""
     try:
-        return _encode_and_publish(_with_reading(copy), measure_vmaf, decode)
+        return _encode_and_publish(_with_reading(copy, reader), measure_vmaf, decode)
     except ShapesChange:
         source, info = boxed_later(copy.bench, copy.video, copy.source)
-        info = with_telecine(source, info)
-        return _encode_and_publish(_with_reading(replace(copy, source=source, info=info)), measure_vmaf, decode)
+        boxed = replace(copy, source=source, info=with_telecine(source, info))
+        return _encode_and_publish(_with_reading(boxed, reader), measure_vmaf, decode)
 
 
-def _with_reading(copy: WebCopy) -> WebCopy:
+def _with_reading(copy: WebCopy, reader: SourceReader) -> WebCopy:
     """The same with its source read, and what that shows of its audio and subtitles among its facts."""
-    bench, source = copy.bench, copy.source
-    index, reading = read_with_companions(bench, copy.video, source, copy.info, JobClaim(bench, copy.recipe))
-    beside = source if reading is None else reading.companions.path
+    bench, read = copy.bench, reader.read(copy.source, copy.info)
+    beside = (read.known and read.known.beside) or copy.source
     info = with_jitter(beside, copy.info)
     info = usable_subtitles(bench.transcoder, beside, info, copy.folder, bench.report)
-    return replace(copy, info=info, index=index, reading=reading)
+    return replace(copy, info=info, index=read.index, reading=read.known)
 
 
 def _encode_and_publish(copy: WebCopy, measure_vmaf: bool, decode: ParallelDecoder) -> tuple[Video, StagedCopy]:
