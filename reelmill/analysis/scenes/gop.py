@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from reelmill.analysis.scenes.luma_thumbnails import Luma, luma_thumbnail
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import main_video, open_media
 from reelmill.ffmpeg.reading.seeking import Footage, seek_times
 from reelmill.ffmpeg.reading.stream_copy import delay
@@ -104,7 +105,7 @@ def packets(container: InputContainer, stream: VideoStream, start: Fraction) -> 
     """
     if start > 0:
         container.seek(int(start * av.time_base), backward=True)
-    read = container.demux(stream)
+    read = demuxed(container, stream)
     while True:
         try:
             packet = next(read, None)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from reelmill.ffmpeg.reading.audio.audio_samples import samples_of
 from reelmill.ffmpeg.reading.audio.audio_seek import seek_audio
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import blame_disk, open_media
 from reelmill.ffmpeg.reading.tracks import decodable_audio
 
@@ -98,7 +99,7 @@ def _timed_frames(container: InputContainer, first: int, end: int) -> Iterator[t
     try:
         if first > _PREROLL:
             seek_audio(container, stream, first - _PREROLL + offset)
-        for packet in container.demux(stream):
+        for packet in demuxed(container, stream):
             start = None if packet.pts is None else float(packet.pts * (stream.time_base or 0)) - offset
             if start is not None and start > end + _PREROLL:
                 break

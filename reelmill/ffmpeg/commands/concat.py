@@ -39,6 +39,7 @@ from reelmill.ffmpeg.commands.filters import (
     seconds,
 )
 from reelmill.ffmpeg.finding import Finding, FindingKind
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, media_url, open_media
 from reelmill.ffmpeg.reading.seeking import SeekPoint
 from reelmill.ffmpeg.reading.stream_copy import Form
@@ -248,7 +249,7 @@ def _in_band_packets(
 
 
 def _filled(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    return (packet for packet in container.demux(stream) if packet.size)
+    return (packet for packet in demuxed(container, stream) if packet.size)
 
 
 def _places(file: Path) -> dict[int | None, int]:

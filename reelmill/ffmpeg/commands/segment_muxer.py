@@ -21,6 +21,7 @@ from reelmill.ffmpeg.commands.filters import AAC, FASTSTART, UNLABELLED, argumen
 from reelmill.ffmpeg.commands.frame_points import points_beside
 from reelmill.ffmpeg.encoding import KEYFRAME_SECONDS, Encoding
 from reelmill.ffmpeg.finding import Finding, FindingKind, not_usable
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, media_url, open_media
 from reelmill.ffmpeg.reading.stream_copy import delay
 
@@ -141,7 +142,7 @@ def frame_times(path: Path, codec: Codec) -> tuple[list[Fraction], bool]:
             return [], False
         packets = [
             (packet.pts * packet.time_base, packet.is_keyframe)
-            for packet in container.demux(found[1])
+            for packet in demuxed(container, found[1])
             if packet.size and packet.pts is not None and packet.time_base is not None
         ]
     return [time for time, _ in packets], bool(packets) and packets[0][1]
@@ -155,7 +156,7 @@ def check_opens(path: Path, name: str) -> None:
     """
     try:
         with open_media(path) as container:
-            if any(packet.size for packet in container.demux()):
+            if any(packet.size for packet in demuxed(container)):
                 return
     except (FFmpegError, InputError) as error:
         if isinstance(error, FFmpegError):

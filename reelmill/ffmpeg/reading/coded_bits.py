@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from reelmill.ffmpeg.reading.decode import fast_video_stream
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import open_media
 
 #: What decoders that know it say of each block of a frame: AVVideoEncParams of libavutil/video_enc_params.h, with the
@@ -58,7 +59,7 @@ def coded_bits(film: Path, at: float, reach: float) -> CodedBits:
         begin = (container.start_time or 0) / 1_000_000 + at - reach
         try:
             container.seek(int(max(0.0, begin) * 1_000_000), backward=True)
-            for packet in container.demux(video):
+            for packet in demuxed(container, video):
                 if packet.pts is None or packet.time_base is None or not packet.size:
                     continue
                 time = float(packet.pts * packet.time_base)

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from reelmill.errors import NotAVideo
 from reelmill.ffmpeg.reading.decode_report import DecodeReport, Tally
 from reelmill.ffmpeg.reading.decode_request import NO_REQUEST, DecodeRequest
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 from reelmill.ffmpeg.reading.seeking import Footage, SeekPoint
 from reelmill.ffmpeg.reading.tracks import decodable_audio
@@ -94,7 +95,7 @@ def check_whole(
         length = Fraction(container.duration or 0, 1_000_000)
         tally.follow_audio(stream for _, stream in decodable_audio(container))
         try:
-            for packet in container.demux(streams):
+            for packet in demuxed(container, streams):
                 at = tally.decode(packet)
                 if on_progress is not None and at is not None and length:
                     on_progress(min(1.0, max(0.0, float(at / length))))
@@ -130,7 +131,7 @@ def check_windows(path: Path, duration: Fraction | None) -> DecodeReport:
             try:
                 if sought is None or sought > 0:
                     container.seek(int((offset + (sought or start)) * 1_000_000), backward=True)
-                _decode_until(tally, container.demux(streams), offset + start + WINDOW)
+                _decode_until(tally, demuxed(container, streams), offset + start + WINDOW)
             except FFmpegError as error:
                 blame_disk(error, path)
                 tally.errors.append(f"nothing can be read at {float(start):.1f} s ({error.strerror or error})")

@@ -12,6 +12,7 @@ from typing import Final
 
 from av.error import FFmpegError
 
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.orientation import mirrored, rotation
 from reelmill.ffmpeg.reading.probe import VideoTrack, blame_disk, main_video, open_media
 
@@ -46,7 +47,8 @@ def marked_turn(path: Path) -> Turn | None:
         assert found is not None
         found[1].thread_count = 1  # several would want more packets before they give the first frame
         try:
-            turns += [(rotation(frame), mirrored(frame)) for frame in islice(container.decode(found[1]), 2)]
+            frames = (frame for packet in demuxed(container, found[1]) for frame in packet.decode())
+            turns += [(rotation(frame), mirrored(frame)) for frame in islice(frames, 2)]
         except FFmpegError as error:  # whether it plays is for ``decode`` to find
             blame_disk(error, path)
     if len(set(turns)) < 2:

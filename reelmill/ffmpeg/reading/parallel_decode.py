@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from reelmill.ffmpeg.reading.decode import fast_video_stream
 from reelmill.ffmpeg.reading.decode_report import DecodeReport, Tally
 from reelmill.ffmpeg.reading.decode_request import NO_REQUEST, DecodeRequest
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.packet_index import Index
 from reelmill.ffmpeg.reading.probe import blame_disk, open_media
 from reelmill.ffmpeg.reading.tracks import decodable_audio
@@ -95,7 +96,7 @@ def check_gop_run(path: Path, run: GopRun, request: DecodeRequest = NO_REQUEST) 
         try:
             if run.begin is not None:
                 container.seek(run.begin - int(_EARLY / Fraction(video.time_base or 1)), stream=video)
-            for packet in _packets_of(run, video, container.demux(video)):
+            for packet in _packets_of(run, video, demuxed(container, video)):
                 tally.decode(packet)
         except FFmpegError as error:
             blame_disk(error, path)
@@ -142,7 +143,7 @@ def check_other_tracks(path: Path, request: DecodeRequest = NO_REQUEST) -> Decod
         tally.follow_audio(audio)
         other = [*audio, *container.streams.subtitles]
         try:
-            for packet in container.demux(other) if other else ():  # of no streams it would read all
+            for packet in demuxed(container, other) if other else ():  # of no streams it would read all
                 tally.decode(packet)
         except FFmpegError as error:
             blame_disk(error, path)

@@ -23,6 +23,7 @@ from reelmill.ffmpeg.demuxers import is_text
 from reelmill.ffmpeg.reading.containers.sample_entries import sample_entries
 from reelmill.ffmpeg.reading.cropping import UNCROPPED, Cropping
 from reelmill.ffmpeg.reading.declared_light import declares_light, peak
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.late_video import opened
 from reelmill.ffmpeg.reading.orientation import believable, interlaced, mirrored, rotation, tilted
 from reelmill.ffmpeg.reading.track_facts import track_facts
@@ -359,7 +360,7 @@ def _first_frames(container: InputContainer, video: VideoStream) -> dict[int, An
     streams = [video, *(stream for _, stream in decodable_audio(container))]
     found: dict[int, Any] = {}
     try:
-        for packet in container.demux(streams):
+        for packet in demuxed(container, streams):
             index = packet.stream.index
             if index in found:
                 continue

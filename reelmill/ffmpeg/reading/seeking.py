@@ -24,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from reelmill.errors import NotAVideo
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 from reelmill.troubles import Flaw
 
@@ -288,7 +289,7 @@ class Footage:
             its place in the file, which differs from its place on show by the few frames that are reordered.
         """
         self._at_start = False
-        packets, place = self.container.demux(self.stream), count()
+        packets, place = demuxed(self.container, self.stream), count()
         while True:
             try:
                 packet = next(packets, None)

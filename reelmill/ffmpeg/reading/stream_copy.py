@@ -13,6 +13,7 @@ from av.error import FFmpegError
 
 from reelmill.errors import ReelmillError
 from reelmill.ffmpeg.codecs import WEB
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, open_media
 
 #: How far a frame may stand from its place at an even rate, in seconds: containers that count milliseconds round.
@@ -136,7 +137,7 @@ def shown_interval(path: Path) -> tuple[Fraction, Fraction]:
         assert found is not None
         offset = Fraction(container.start_time or 0, av.time_base)
         try:
-            for packet in container.demux(found[1]):
+            for packet in demuxed(container, found[1]):
                 if packet.pts is not None and packet.time_base is not None and packet.size and not packet.is_discard:
                     times.append(packet.pts * packet.time_base - offset)
                     longest = max(longest, times[-1] + (packet.duration or 0) * packet.time_base)
@@ -160,7 +161,7 @@ def _packets(path: Path) -> tuple[list[Fraction], int]:
         matrix = int(stream.codec_context.colorspace or 0)
         offset = Fraction(container.start_time or 0, av.time_base)
         try:
-            for packet in container.demux(stream):
+            for packet in demuxed(container, stream):
                 if packet.size == 0:
                     continue
                 if packet.pts is None or packet.time_base is None or packet.is_corrupt:

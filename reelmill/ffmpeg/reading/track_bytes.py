@@ -7,6 +7,7 @@ from pathlib import Path
 
 from av.error import FFmpegError
 
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, open_media
 
 
@@ -35,7 +36,7 @@ def bytes_beside(path: Path, info: MediaInfo, subtitles: Collection[int]) -> int
         beside = [stream for stream in streams if stream.index not in taken]
         total = 0
         try:
-            for packet in container.demux(beside):
+            for packet in demuxed(container, beside):
                 total += packet.size
         except FFmpegError as error:
             blame_disk(error, path)

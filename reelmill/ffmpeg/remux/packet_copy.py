@@ -13,6 +13,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from reelmill.errors import InputError
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, open_media
 from reelmill.ffmpeg.reading.tracks import UNKNOWN
 
@@ -89,6 +90,6 @@ def _put_behind(packet: Packet[Any], latest: dict[int, int], track: int) -> None
 
 def _packets(path: Path, source: InputContainer, kept: Sequence[Any]) -> Iterator[Packet[Any]]:
     try:
-        yield from source.demux(kept)
+        yield from demuxed(source, kept)
     except FFmpegError as error:  # what comes before the damage counts
         blame_disk(error, path)

@@ -14,6 +14,7 @@ from typing import Any
 from av.error import FFmpegError
 from av.packet import Packet
 
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, main_video, open_media
 from reelmill.ffmpeg.reading.stream_copy import delay
 from reelmill.ffmpeg.remux.packet_copy import copy_packets
@@ -40,7 +41,7 @@ def shown_order(path: Path) -> tuple[list[int], list[int]]:
         found[1].codec_context.options = {"skip_loop_filter": "all"}
         found[1].thread_type = "AUTO"
         try:
-            for packet in container.demux(found[1]):
+            for packet in demuxed(container, found[1]):
                 if packet.size and packet.dts is None:
                     continue
                 if packet.dts is not None and packet.size:

@@ -19,6 +19,7 @@ from reelmill.ffmpeg.commands.excerpt import excerpt
 from reelmill.ffmpeg.commands.filters import AAC, arguments, mixable
 from reelmill.ffmpeg.commands.web_copy import each_once, for_the_web
 from reelmill.ffmpeg.encoding import KEYFRAME_SECONDS, Encoding
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import MediaInfo, media_url, open_media
 from reelmill.ffmpeg.reading.seeking import SeekPoint, seek_points
 from reelmill.ffmpeg.transcoder import Transcoder
@@ -263,7 +264,7 @@ def _read(sample: Path, length: float, seconds: float, cpu_seconds: float) -> En
     audio = 0
     with open_media(sample) as container:
         video = container.streams.video[0]
-        for packet in container.demux():
+        for packet in demuxed(container):
             if packet.stream is video and packet.size:
                 sizes.append(packet.size)
             else:

@@ -15,6 +15,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from reelmill.ffmpeg.reading.audio.audio_seek import seek_audio
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import open_media
 from reelmill.ffmpeg.reading.tracks import decodable_audio
 
@@ -143,7 +144,7 @@ def read_mono(path: Path, track: int, begin: float, length: float) -> Samples:
         heard = np.zeros(round(length * rate) + 1, dtype=np.float32)
         if begin - _EARLY > (container.start_time or 0) / 1_000_000 + _EARLY:
             seek_audio(container, stream, begin - _EARLY)
-        for at, samples in _mono_samples(container.demux(stream), rate, begin + length):
+        for at, samples in _mono_samples(demuxed(container, stream), rate, begin + length):
             first = round((at - begin) * rate)
             skipped, room = max(0, -first), max(0, len(heard) - max(0, first))
             inside = samples[skipped : skipped + room]

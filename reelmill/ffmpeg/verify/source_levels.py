@@ -14,6 +14,7 @@ from reelmill.ffmpeg.reading.audio.audio_levels import UNKNOWN, Levels, known
 from reelmill.ffmpeg.reading.audio.audio_seek import seek_audio
 from reelmill.ffmpeg.reading.decode_report import Tally
 from reelmill.ffmpeg.reading.decode_request import DecodeRequest
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.parallel_decode import check_other_tracks
 from reelmill.ffmpeg.reading.probe import open_media, probe
 from reelmill.ffmpeg.reading.tracks import decodable_audio
@@ -65,7 +66,7 @@ def levels_between(path: Path, begin: float, end: float, layout: str | None) -> 
         try:
             if begin > _EARLY:
                 seek_audio(container, streams[0], start + begin - _EARLY)
-            for packet in _until(container.demux(streams), start + end):
+            for packet in _until(demuxed(container, streams), start + end):
                 tally.decode(packet)
         except FFmpegError:  # what could be read is compared
             pass

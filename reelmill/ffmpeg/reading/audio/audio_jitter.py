@@ -18,6 +18,7 @@ from typing import Final
 
 from av.error import FFmpegError
 
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import MediaInfo, blame_disk, open_media
 from reelmill.ffmpeg.reading.tracks import codec_name, decodable_audio
 
@@ -50,7 +51,7 @@ def with_jitter(path: Path, info: MediaInfo) -> MediaInfo:
         tracks = [one for one in decodable_audio(container) if codec_name(one[1]) != "vorbis"]
         first: Fraction | None = None
         try:
-            for packet in container.demux([stream for _, stream in tracks]) if tracks else ():
+            for packet in demuxed(container, [stream for _, stream in tracks]) if tracks else ():
                 if packet.pts is None or packet.time_base is None:
                     continue
                 time = packet.pts * packet.time_base

@@ -11,6 +11,7 @@ from typing import Any, Final
 from av.error import FFmpegError
 from av.packet import Packet
 
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import blame_disk, open_media
 from reelmill.ffmpeg.reading.tracks import decodable_audio
 
@@ -91,7 +92,7 @@ def changing_tracks(path: Path) -> dict[int, int]:
         tracks = decodable_audio(container)
         numbers = {stream.index: number for number, stream in tracks}
         try:
-            for packet in container.demux([stream for _, stream in tracks]):
+            for packet in demuxed(container, [stream for _, stream in tracks]):
                 watch.add(packet)
         except FFmpegError as error:  # what comes before the damage counts
             blame_disk(error, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import av
 from av.audio.frame import AudioFrame
@@ -11,6 +11,7 @@ from av.audio.stream import AudioStream
 from av.error import FFmpegError
 from av.filter import Graph
 
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import blame_disk, open_media
 from reelmill.ffmpeg.reading.tracks import decodable_audio
 
@@ -38,7 +39,7 @@ def integrated_loudness(path: Path, track: int = 0) -> float:
         if stream is None:
             return SILENCE
         meter = _Meter(stream)
-        packets = container.demux(stream)
+        packets = demuxed(container, stream)
         while True:
             try:
                 packet = next(packets, None)
@@ -46,7 +47,7 @@ def integrated_loudness(path: Path, track: int = 0) -> float:
                     return meter.loudness
                 if packet.size == 0 and packet.pts is not None:
                     continue  # libavcodec would take an empty packet in mid-stream for the end
-                for frame in packet.decode():
+                for frame in cast(list[AudioFrame], packet.decode()):
                     meter.add(frame)
             except (FFmpegError, EOFError) as error:
                 blame_disk(error, path)

@@ -20,6 +20,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from reelmill.ffmpeg.reading.containers.sample_entries import boxes
+from reelmill.ffmpeg.reading.demuxing import demuxed
 
 _CONTAINERS: Final = (b"mdia", b"minf", b"stbl")
 #: Packets at the beginning that must be as the tables have them.
@@ -84,7 +85,7 @@ def samples_of(path: Path, container: InputContainer, stream: VideoStream) -> li
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Any]:
-    return (packet for packet in container.demux(stream) if packet.size)
+    return (packet for packet in demuxed(container, stream) if packet.size)
 
 
 def _shift(packets: Iterator[Any], times: list[int], places: dict[int, int], durations: dict[int, int]) -> int | None:

@@ -25,6 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from reelmill.ffmpeg.reading.containers.sample_entries import Description, descriptions
+from reelmill.ffmpeg.reading.demuxing import demuxed
 from reelmill.ffmpeg.reading.probe import blame_disk, main_video, open_media
 from reelmill.ffmpeg.reading.seeking import Footage
 
@@ -244,7 +245,7 @@ def indexed_shapes_differ(path: Path, *, most: int = _MOST) -> bool:
 
 def _indexed_keyframes(container: InputContainer, stream: VideoStream, most: int) -> Iterator[Packet[Any]]:
     """Keyframes that an index names, and the last; all where there is none."""
-    for packet in container.demux(stream):
+    for packet in demuxed(container, stream):
         if packet.is_keyframe and packet.size:
             yield packet
             break
@@ -253,11 +254,11 @@ def _indexed_keyframes(container: InputContainer, stream: VideoStream, most: int
     times = sorted({entry.timestamp for entry in stream.index_entries if entry.is_keyframe})
     if len(times) < 2:
         container.seek(container.start_time or 0)
-        yield from (packet for packet in container.demux(stream) if packet.is_keyframe and packet.size)
+        yield from (packet for packet in demuxed(container, stream) if packet.is_keyframe and packet.size)
         return
     for time in sorted({*times[:: max(1, -(-len(times) // most))], times[-1]}):
         container.seek(time, stream=stream)
-        yield from islice((packet for packet in container.demux(stream) if packet.size), 1)
+        yield from islice((packet for packet in demuxed(container, stream) if packet.size), 1)
 
 
 def _sampled_shapes_differ(path: Path, duration: Fraction) -> bool:
