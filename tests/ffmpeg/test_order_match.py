@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reelmill.ffmpeg.reading.frames.raster import SIDE, Raster
-from reelmill.ffmpeg.verify.matches.order_match import out_of_order
+from reelmill.ffmpeg.verify.matches.order_match import frames_late, out_of_order
 
 _RUN = 8
 
@@ -32,3 +32,11 @@ def test_what_goes_back_is_not(period: int) -> None:
     wanted = [_turned(place, period) for place in range(_RUN)]
     assert out_of_order(wanted, [_turned(place, period) for place in (-1, 2, 1, 0, 5, 4, 3, 8)])
     assert not out_of_order(wanted, [_turned(place, period) for place in range(-1, 9)])
+
+
+@pytest.mark.parametrize(("late", "found"), [(0.0, 0), (1.0, 1), (2.0, 2), (-1.0, -1), (0.5, None), (0.45, None)])
+def test_what_is_as_near_to_the_next_frame_is_no_sign_of_being_in_place(late: float, found: int | None) -> None:
+    """A third that is in place speaks against two that are late by one; one of which nobody can tell does not."""
+    wanted = [_turned(0.1 * number, 6.0) for number in range(8)]
+    got = [_turned(0.1 * (number - late), 6.0) for number in range(8)]
+    assert frames_late(wanted, got) == found

@@ -56,7 +56,7 @@ def misplaced(wanted: Sequence[Raster], got: Sequence[Raster], slips: int = 0, n
     Returns:
         True only where that is certain; a copy that is late by the same throughout is not.
     """
-    shifts = _shifts(wanted, got, noise)
+    shifts = [shift or 0 for shift in _shifts(wanted, got, noise)]
     usual = int(np.median(shifts)) if shifts else 0
     odd = sum(shift != usual for shift in shifts)
     changes = sum(before != after for before, after in pairwise(shifts))
@@ -75,10 +75,11 @@ def frames_late(wanted: Sequence[Raster], got: Sequence[Raster], noise: float = 
         Frames, below zero where it is early; None where that is not certain, as where nothing moves.
     """
     shifts = _shifts(wanted, got, noise)
-    if len(shifts) < _ENOUGH:
+    known = [shift for shift in shifts if shift is not None]
+    if len(shifts) < _ENOUGH or not known:
         return None
-    usual = int(np.median(shifts))
-    return -usual if shifts.count(usual) >= _SURE * len(shifts) else None
+    usual = int(np.median(known))
+    return -usual if known.count(usual) >= _SURE * len(shifts) else None
 
 
 def out_of_order(wanted: Sequence[Raster], got: Sequence[Raster]) -> bool:
@@ -112,17 +113,24 @@ def _goes_back(apart: NDArray[np.float64]) -> bool:
     return forward > _MOVED and free < _NEARER * forward
 
 
-def _shifts(wanted: Sequence[Raster], got: Sequence[Raster], noise: float) -> list[int]:
-    """Which of the source's frames each of a copy is nearest to, counted from its own; those of still ones left out."""
+def _shifts(wanted: Sequence[Raster], got: Sequence[Raster], noise: float) -> list[int | None]:
+    """Which of the source's frames each of a copy shows, counted from its own; still ones are left out.
+
+    Returns:
+        None for one that is nearly as near to another as to its own, so that it may be either.
+    """
     apart, moved = _apart(got, wanted), _apart(wanted, wanted)
     least = max(_MOVED, _ABOVE_NOISE * noise)
-    shifts = []
+    shifts = list[int | None]()
     for number, distances in enumerate(apart):
+        if moved[number].max() <= least:
+            continue
         nearest = int(distances.argmin())
-        clear = moved[number].max() > least
-        wrong = moved[number, nearest] > least and distances[nearest] < _NEARER * distances[number]
-        if clear:
-            shifts.append(nearest - number if wrong else 0)
+        own, others = distances[number], np.delete(distances, number)
+        if moved[number, nearest] > least and distances[nearest] < _NEARER * own:
+            shifts.append(nearest - number)
+        else:
+            shifts.append(0 if own < _NEARER * others.min() else None)
     return shifts
 
 
