@@ -76,7 +76,10 @@ def joined_flash(target: Path, first: Path, second: Path, *, after: float) -> Pa
         time = (int.from_bytes(data[at + 7 : at + 8] + data[at + 4 : at + 7], "big") + late).to_bytes(4, "big")
         data[at + 4 : at + 8] = time[1:] + time[:1]
         at += 11 + int.from_bytes(data[at + 1 : at + 4], "big") + 4
-    target.write_bytes(first.read_bytes() + data[begin:])
+    whole, length = bytearray(first.read_bytes()), b"duration\0"
+    (lasts,) = struct.unpack_from(">d", data, data.index(length) + len(length))
+    struct.pack_into(">d", whole, whole.index(length) + len(length), after + lasts)
+    target.write_bytes(whole + data[begin:])
     return target
 
 

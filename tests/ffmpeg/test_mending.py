@@ -233,16 +233,23 @@ def test_the_header_of_each_packet_has_its_channels(tmp_path: Path, codec: str) 
         assert found == {count}
 
 
-@pytest.mark.parametrize("headers", ["in frames", "beside frames"])
+@pytest.mark.parametrize("headers", ["in frames", "beside frames", "none"])
 def test_the_shape_of_a_flash_video_without_an_index_is_looked_for_in_all_of_it(tmp_path: Path, headers: str) -> None:
-    """Its packets have new parameter sets in them, or the container has them beside, as where a stream began anew."""
+    """Its packets have new parameter sets in them, or the container has them beside, as where a stream began anew.
+
+    Of codecs without any, frames here and there are decoded.
+    """
     sizes = ("160x120", "120x160")
     if headers == "in frames":
         parts = [clip(tmp_path / f"{n}.ts", seconds=15, sound=0, size=size) for n, size in enumerate(sizes)]
         source = tmp_path / "turned.flv"
         ffmpeg("-i", in_one_track(tmp_path / "turned.mkv", *parts), "-c", "copy", source)
     else:
-        parts = [clip(tmp_path / f"{n}.flv", seconds=15, sound=0, size=size) for n, size in enumerate(sizes)]
+        codec, options = ("libx264", ()) if headers == "beside frames" else ("flv1", ("-bf", "0"))
+        parts = [
+            clip(tmp_path / f"{n}.flv", seconds=15, sound=0, size=size, codec=codec, options=options)
+            for n, size in enumerate(sizes)
+        ]
         source = joined_flash(tmp_path / "turned.flv", *parts, after=15.0)
     assert fault_of(source, probe(source)) is Fault.SHAPES
     assert fault_of(parts[0], probe(parts[0])) is None

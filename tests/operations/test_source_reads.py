@@ -9,12 +9,21 @@ from typing import Any, Final
 
 import pytest
 
-from reelmill.ffmpeg.reading.probe import open_media
+from reelmill.errors import ChangedMeanwhile
+from reelmill.ffmpeg.reading.probe import open_media, probe
+from reelmill.ffmpeg.reading.source_reading import PacketTimes
+from reelmill.ffmpeg.remux import companion_copy
 from reelmill.ffmpeg.transcoder import Transcoder
 from reelmill.ffmpeg.verify import frames_compared
 from reelmill.ffmpeg.verify.source_frames import SourceFrameReader
+from reelmill.operations.chunk_store import encode_chunks, source_with_companions
+from reelmill.operations.chunk_store.encode_chunks import ChunkTask
+from reelmill.operations.chunk_store.job_claim import JobClaim
+from reelmill.operations.chunk_store.source_with_companions import SourceReader
+from reelmill.operations.chunk_store.store import Store
 from reelmill.operations.context import Workbench
 from reelmill.operations.jobs.reencode import reencode
+from reelmill.operations.web_copies import web_copy
 from tests.clips import ffmpeg
 from tests.operations.library import add
 from tests.processes import bytes_read
@@ -84,15 +93,22 @@ def test_audio_that_begins_late_in_a_broadcast_stays_late(bench: Workbench) -> N
     assert begins[1] - begins[0] == pytest.approx(0.69, abs=0.03)
 
 
-def test_a_flash_video_without_an_index_is_sought_in_its_copy(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each chunk would read it from its start, and so would each moment that is compared."""
+def _flash(bench: Workbench, *options: str) -> Path:
+    """Twenty seconds without an index."""
     source = bench.root.folder("inbox") / "a.flv"
     ffmpeg(
         "-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=20", "-f", "lavfi", "-i", "sine=d=20:r=44100", "-c:v", "libx264",
-        "-preset", "ultrafast", "-g", "25", "-c:a", "aac", source,
+        "-preset", "ultrafast", "-g", "25", "-c:a", "aac", *options, source,
     )  # fmt: skip
+    return source
+
+
+@pytest.mark.parametrize("options", [(), ("-an",)], ids=["with audio", "without"])
+def test_a_flash_video_without_an_index_is_sought_in_its_copy(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, options: Sequence[str]
+) -> None:
+    """Each chunk would read it from its start, and so would each moment that is compared."""
+    source = _flash(bench, *options)
     sought, encoded, run = list[Path](), list[str](), Transcoder.run
 
     class Noting(SourceFrameReader):
@@ -108,10 +124,71 @@ def test_a_flash_video_without_an_index_is_sought_in_its_copy(
     monkeypatch.setattr(Transcoder, "run", noted)
     made = reencode(bench, str(add(bench, source).id), preset="ultrafast", chunk_seconds=5.0)
     assert made.chunks == 4
-    assert len(encoded) > 4
     assert sought
     chunks = bench.root.path / ".reelmill" / "chunks"
     assert {path.parent for path in sought} == {chunks}
-    assert all(str(chunks) in one for one in encoded[:5]), "four chunks and the audio"
+    made_of = 4 if options else 5  # chunks, and the audio
+    assert all(str(chunks) in one for one in encoded[:made_of])
     with open_media(bench.root.path / made.path) as copy:
         assert sum(1 for _ in copy.decode(video=0)) == 500
+
+
+def test_chunks_are_made_from_the_source_where_its_copy_is_gone(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another job of the same video was refused, and let go of all that it was made of."""
+    make = encode_chunks.make_chunks
+
+    def without_copy(bench: Workbench, tasks: Sequence[ChunkTask], *rest: Any, **named: Any) -> Any:
+        frames = tasks[-1].source.frames
+        assert frames is not None
+        Store(bench.root).drop([frames])
+        return make(bench, tasks, *rest, **named)
+
+    monkeypatch.setattr(web_copy, "make_chunks", without_copy)
+    source = _flash(bench)
+    made = reencode(bench, str(add(bench, source).id), preset="ultrafast", chunk_seconds=5.0)
+    assert made.chunks == 4
+    with open_media(bench.root.path / made.path) as copy:
+        assert sum(1 for _ in copy.decode(video=0)) == 500
+
+
+def test_a_job_that_begins_again_reads_what_was_copied(bench: Workbench) -> None:
+    """Killed before it was kept what is to be mended, it asks all packets again, and they are in the copy."""
+    source = _flash(bench)
+    video, info = add(bench, source), probe(source)
+    found = []
+    for _ in range(2):
+        reader, taken = SourceReader(bench, video, JobClaim(bench, "a recipe")), PacketTimes()
+        reader.read_packets(source, info, taken)
+        assert taken.whole
+        found.append((reader.read(source, info), taken.found()))
+    assert found[0] == found[1]
+    known = found[0][0].known
+    assert known is not None
+    assert known.frames_copy is not None
+    assert len(known.times) == len(found[0][1][0]) == 500
+
+
+@pytest.mark.parametrize("kind", ["flv", "ts"])
+def test_a_copy_of_a_file_that_was_replaced_meanwhile_is_not_kept(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Some of its packets are of the one file, and some of the other."""
+    source, whole = _flash(bench), companion_copy.index_and_companions
+    if kind == "ts":
+        flash, source = source, source.with_suffix(".ts")
+        ffmpeg("-i", flash, "-c", "copy", source)
+        flash.unlink()
+    video, info = add(bench, source), probe(source)
+
+    def replaced(*given: Any) -> Any:
+        found = whole(*given)
+        source.write_bytes(source.read_bytes())
+        return found
+
+    monkeypatch.setattr(source_with_companions, "index_and_companions", replaced)
+    with pytest.raises(ChangedMeanwhile):
+        SourceReader(bench, video, JobClaim(bench, "a recipe")).read(source, info)
+    kept = [path for path in (bench.root.path / ".reelmill" / "chunks").iterdir() if path.suffix == ""]
+    assert len(kept) == (2 if kind == "flv" else 0), "of the FLV as it was its copy with an index, and what is of that"

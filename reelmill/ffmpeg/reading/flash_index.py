@@ -34,4 +34,5 @@ def sought_from_start(path: Path, info: MediaInfo) -> bool:
         assert found is not None
         stream, length = found[1], (container.duration or 0) / av.time_base
         named = max((entry.timestamp for entry in stream.index_entries if entry.is_keyframe), default=0)
-        return not length or named * float(stream.time_base or 0) < _REACHES * length
+        reaches = named * float(stream.time_base or 0) - (container.start_time or 0) / av.time_base
+        return not length or reaches < _REACHES * length

@@ -24,7 +24,6 @@ class CompanionCopy:
 
     path: Path
     later: Fraction  # seconds by which this file begins later on that clock than the video; negative: earlier
-    frames: bool = False  # whether it has the frames, too: those of a video in which every seek reads from the start
 
 
 @dataclass(frozen=True)
@@ -35,16 +34,12 @@ class SourceReading:
     reaches: float | None  # the end of whatever ends last; None where nothing has a time
     all_tracks: bool  # whether that is so of all tracks, and not of the frames alone
     companions: CompanionCopy | None  # None: it has neither audio nor text
+    frames_copy: Path | None = None  # that has the frames, of a video in which each seek reads from the start
 
     @property
     def beside(self) -> Path | None:
         """The file that has its audio and its text; None where it has none."""
         return None if self.companions is None else self.companions.path
-
-    @property
-    def frames_copy(self) -> Path | None:
-        """The copy, where that has the frames as well."""
-        return self.companions.path if self.companions is not None and self.companions.frames else None
 
 
 class PacketTimes:

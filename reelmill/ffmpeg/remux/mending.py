@@ -83,7 +83,7 @@ def suspect(info: MediaInfo) -> bool:
 
 
 def read_through(info: MediaInfo) -> bool:
-    """Whether finding out what is to be mended takes a reading of the whole file (pure)."""
+    """Whether a file is of a kind that is read through to find out what is to be mended (pure)."""
     return info.container in _BROADCAST
 
 
@@ -170,9 +170,9 @@ def _fault_of_few_packets(path: Path, info: MediaInfo, read: ReadPackets) -> Fau
             blame_disk(error, path)
     if 2 * early > number:
         return Fault.EARLY
-    if not sought_from_start(path, info):
-        return Fault.SHAPES if indexed_shapes_differ(path) else None
     watch = KeyframeWatch(info.video.codec)
+    if not watch.able or not sought_from_start(path, info):
+        return Fault.SHAPES if indexed_shapes_differ(path) else None
     read(path, info, watch)
     return Fault.SHAPES if watch.shapes_change else None
 

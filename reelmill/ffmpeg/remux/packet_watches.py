@@ -90,6 +90,11 @@ class KeyframeWatch:
     def __init__(self, codec: str):
         self._shapes, self._main, self._extradata = ShapeWatch(codec), -1, b""
 
+    @property
+    def able(self) -> bool:
+        """Whether packets of this codec show their shape."""
+        return self._shapes.able
+
     def begin(self, container: InputContainer) -> None:
         """See which track is shown."""
         found = main_video(container)

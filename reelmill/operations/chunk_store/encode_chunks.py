@@ -57,7 +57,7 @@ class ChunkSource:
     time_base: Fraction
     companions: str | None = None  # key of the copy of its audio and subtitles, where the store has one
     later: Fraction = Fraction(0)  # by how many seconds that begins later
-    frames_copied: bool = False  # whether that has the frames, too
+    frames: str | None = None  # key of the copy with an index to take its frames from, where the store has one
 
     def resolve(self, bench: Workbench) -> Path:
         """The file on this node.
@@ -200,9 +200,7 @@ def _encode(bench: Workbench, task: ChunkTask, target: Path) -> dict[str, Any]:
             task.build,
         )
     points = target.with_stem(f"{target.stem}.points")  # swept with the chunk where the run is killed
-    source = task.source.resolve(bench)
-    if task.source.companions is not None and (task.chunk is None or task.source.frames_copied):
-        source = Store(bench.root).path(task.source.companions)
+    source = _read_from(bench, task)
     arguments, length = _command(task, source, target, points)
     try:
         with slot(get_settings().slot_dir):
@@ -223,6 +221,15 @@ def _encode(bench: Workbench, task: ChunkTask, target: Path) -> dict[str, Any]:
         "cpu_seconds": finished.cpu_seconds,
         "seconds": finished.seconds,
     }
+
+
+def _read_from(bench: Workbench, task: ChunkTask) -> Path:
+    """The file that a chunk is made from: the source, which is as it was, or what was copied of it."""
+    source, store = task.source.resolve(bench), Store(bench.root)
+    if task.chunk is None:
+        return source if task.source.companions is None else store.path(task.source.companions)
+    copied = None if task.source.frames is None else store.path(task.source.frames)
+    return copied if copied is not None and copied.exists() else source  # which has the same frames
 
 
 def _command(task: ChunkTask, source: Path, target: Path, points: Path) -> tuple[Sequence[str], Fraction | None]:

@@ -82,9 +82,10 @@ class WebCopy:
     @property
     def kept_reading(self) -> SourceReading | None:
         """The reading of the source, while what was copied of it is there."""
-        if self.reading is None or self.reading.beside is None:
-            return self.reading
-        return self.reading if self.reading.beside.exists() else None
+        read = self.reading
+        if read is None or (read.beside is not None and not read.beside.exists()):
+            return None
+        return read if read.frames_copy is None or read.frames_copy.exists() else replace(read, frames_copy=None)
 
     def made_recipe(self, encoder: str) -> Recipe:
         """What it is recorded by once this encoder has made it (pure); where one was asked for, by that."""
@@ -107,8 +108,8 @@ class WebCopy:
             index = read_index(self.source) if self.index is None else self.index
             if isinstance(index, NotCuttable):
                 raise index
-            frames = self.reading.frames_copy if self.reading is not None else None
-            entry = partial(enterable, frames or self.source, index)
+            copied = None if self.kept_reading is None else self.kept_reading.frames_copy
+            entry = partial(enterable, copied or self.source, index)
             chunks = plan(index, self.info, length=self.chunk_seconds, enterable=entry)
         except ShapesChange as reason:
             if self.source == self.bench.source(self.video):
@@ -187,9 +188,11 @@ class WebCopy:
         """The chunks to be made, claimed; there is room for them."""
         bench, store = self.bench, Store(self.bench.root)
         source = chunk_source(bench, self.video, self.source, self.info, index.time_base)
-        if self.reading is not None and self.reading.companions is not None:
-            copied = self.reading.companions
-            source = replace(source, companions=copied.path.name, later=copied.later, frames_copied=copied.frames)
+        read = self.kept_reading
+        if read is not None and read.companions is not None:
+            source = replace(source, companions=read.companions.path.name, later=read.companions.later)
+        if read is not None and read.frames_copy is not None:
+            source = replace(source, frames=read.frames_copy.name)
         tasks = chunk_tasks(source, chunks, encoding, version(bench.transcoder.ffmpeg))
         claim.add(task.key for task in tasks)
         missing = [task.chunk for task in tasks if task.chunk is not None and store.progress(task.key) < 1]
